@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTP API: its handler, and what httpd/ has to give it. */
+#ifndef WA_API_API_H
+#define WA_API_API_H
+
+#include <httpd.h>
+
+#include "messaging/messenger.h"
+
+struct wa_cache_t;
+
+/* What the API needs to know of one virtual host. Made by httpd/ before the children are forked, from zeroed memory. */
+typedef struct wa_api_server_t {
+    wa_messenger_t *messenger; /* NULL: not configured here, every request is answered 500 and logged */
+    const char *base_path;     /* where the API is, "/api/whatsapp-messenger", without a slash at the end; "" for the root */
+    apr_off_t max_body;        /* WhatsAppMaxBody in bytes, over 0 */
+    struct wa_cache_t *cache;  /* set by wa_api_child_init */
+} wa_api_server_t;
+
+/* Gives the virtual host's (and location's) API settings. Implemented by httpd/; api/ calls it once for each request.
+ * @return NULL when the module is not configured for this request. Any thread. */
+const wa_api_server_t *wa_api_server_get(request_rec *r);
+
+/* Makes what the API keeps for each process (the cache of rendered answers). To be called in child_init, for each wa_api_server_t, after
+ * wa_store_child_init. Everything lives in pchild. @return APR_SUCCESS | a status of APR's mutex creation */
+apr_status_t wa_api_child_init(wa_api_server_t *server, apr_pool_t *pchild);
+
+/* The content handler. httpd/ calls it only when r->handler is "whatsapp-messenger".
+ * Answers every path at or below the base path itself, errors included, as JSON; it never lets httpd make an error page.
+ * @return OK (answered), or DONE when the connection broke while reading or writing. Any thread. */
+int wa_api_handler(request_rec *r);
+
+#endif
