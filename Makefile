@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+# Builds, tests, checks and installs mod_whatsapp. `make help` lists the targets.
+#
+#   BUILD=folder      where everything goes (build)
+#   SANITIZE=list     e.g. address,undefined: how test-asan builds
+#   APXS=path         the apxs of the httpd that the module is for
+#   DESTDIR=folder    put before every path that install writes
+
+BUILD    ?= build
+APXS     ?= $(shell command -v apxs 2>/dev/null || command -v apxs2 2>/dev/null || echo apxs)
+PYTHON   ?= $(shell test -x /usr/bin/python3 && echo /usr/bin/python3 || echo python3)
+SANITIZE ?=
+DESTDIR  ?=
+
+apxs      = $(shell $(APXS) -q $(1) 2>/dev/null)
+HTTPD_INC := $(call apxs,INCLUDEDIR)
+LIBEXEC   := $(call apxs,LIBEXECDIR)
+SYSCONF   := $(call apxs,SYSCONFDIR)
+PREFIX    ?= $(or $(call apxs,prefix),/usr)
+SHARE     ?= $(PREFIX)/share/mod_whatsapp
+APR_CONFIG ?= $(or $(call apxs,APR_CONFIG),apr-1-config)
+APU_CONFIG ?= $(or $(call apxs,APU_CONFIG),apu-1-config)
+
+WARN     := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wformat=2 -Wundef -Wwrite-strings
+OPT      ?= -O2 -g
+HARDEN   := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong)
+SAN      := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+APR_INC  := $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(sort $(shell $(APR_CONFIG) --includes) $(shell $(APU_CONFIG) --includes))))
+APR_DEF  := $(shell $(APR_CONFIG) --cppflags)
+APR_LIBS := $(shell $(APU_CONFIG) --link-ld) $(shell $(APR_CONFIG) --link-ld)
+LIBS     := -lcurl -ljansson -lcrypto
+
+CFLAGS_ALL = -std=gnu11 $(OPT) $(HARDEN) $(SAN) $(WARN) -fvisibility=hidden -fPIC -pthread $(APR_DEF) -Imod_whatsapp $(APR_INC) $(CFLAGS)
+# Tests compare with cmocka's integer casts, which -Wconversion cannot bear.
+CFLAGS_TEST = $(CFLAGS_ALL) -Wno-conversion -Wno-sign-conversion -Itests/unit
+
+# The layers below api/ are compiled without httpd's include folder: they cannot use it by mistake.
+LIB_SRC  := $(sort $(shell find mod_whatsapp/base mod_whatsapp/store mod_whatsapp/twilio mod_whatsapp/messaging -name '*.c' 2>/dev/null))
+MOD_SRC  := $(sort $(wildcard mod_whatsapp/*.c) $(shell find mod_whatsapp/httpd mod_whatsapp/api -name '*.c' 2>/dev/null))
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
+HELP_SRC := $(filter-out $(UNIT_SRC),$(sort $(wildcard tests/unit/*.c)))
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
+MOD_OBJ  := $(MOD_SRC:%.c=$(BUILD)/obj/%.o)
+HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/obj/%.o)
+UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/obj/%.o)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+
+.DEFAULT_GOAL := all
+.PHONY: all help lib tests check check-unit check-http check-store check-browser test-asan test-valgrind try lint format bench \
+        install uninstall clean
+.SECONDARY:
+
+all: $(BUILD)/mod_whatsapp.so ## the module (default)
+lib: $(BUILD)/libwa.a         ## the layers below api/ as a library, without httpd
+tests: $(UNIT_BIN)            ## the unit test programs
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
+
+$(MOD_OBJ): CFLAGS_EXTRA := -isystem $(HTTPD_INC)
+$(BUILD)/obj/mod_whatsapp/%.o: mod_whatsapp/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/tests/%.o: tests/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_TEST) -MMD -MP -c -o $@ $<
+
+# The list of sources is a dependency: a removed file must leave the archive.
+$(BUILD)/lib.list: FORCE
+	@mkdir -p $(@D); echo '$(LIB_OBJ)' | cmp -s - $@ || echo '$(LIB_OBJ)' > $@
+$(BUILD)/mod.list: FORCE
+	@mkdir -p $(@D); echo '$(MOD_OBJ)' | cmp -s - $@ || echo '$(MOD_OBJ)' > $@
+FORCE:
+.PHONY: FORCE
+
+$(BUILD)/libwa.a: $(LIB_OBJ) $(BUILD)/lib.list
+	@rm -f $@
+	$(AR) rcs $@ $(LIB_OBJ)
+
+# Only the module record leaves the shared object.
+$(BUILD)/mod_whatsapp.so: $(MOD_OBJ) $(LIB_OBJ) $(BUILD)/mod.list $(BUILD)/lib.list
+	@echo '{ global: whatsapp_module; local: *; };' > $(BUILD)/exports.map
+	$(CC) $(OPT) $(SAN) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--version-script=$(BUILD)/exports.map \
+	    $(LDFLAGS) -o $@ $(MOD_OBJ) $(LIB_OBJ) $(LIBS)
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/libwa.a
+	@mkdir -p $(@D)
+	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/libwa.a -lcmocka $(LIBS) $(APR_LIBS)
+
+# What the tests are told: which module to load, and what a sanitizer needs preloaded into httpd.
+TEST_ENV = WA_TEST_BUILD='$(abspath $(BUILD))' WA_TEST_MODULE='$(abspath $(BUILD))/mod_whatsapp.so' \
+           WA_TEST_PRELOAD='$(if $(SANITIZE),$(shell $(CC) -print-file-name=libasan.so))' \
+           ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=1 UBSAN_OPTIONS=print_stacktrace=1
+PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:cacheprovider -q \
+           $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && printf -- '-n 2')
+
+check: check-unit check-http check-store check-browser ## every test
+
+check-unit: $(UNIT_BIN) ## the unit tests
+	@$(TEST_ENV) tests/lint/run-programs.sh '' $(UNIT_BIN)
+
+check-http: $(BUILD)/mod_whatsapp.so ## the module in a real httpd
+	$(PYTEST) tests/http
+
+# Suites that bring a runner of their own.
+check-store check-browser: check-%: $(BUILD)/mod_whatsapp.so
+	@if [ -x tests/$*/run ]; then $(TEST_ENV) tests/$*/run; fi
+
+test-asan: ## every test again under AddressSanitizer and UBSan
+	$(MAKE) BUILD=build-asan SANITIZE=address,undefined OPT='-O1 -g' check
+
+test-valgrind: $(UNIT_BIN) ## the unit tests under valgrind
+	@$(TEST_ENV) tests/lint/run-programs.sh \
+	    'valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite' $(UNIT_BIN)
+
+# make try T=text: one unit test with whatever of the library compiles.
+try:
+	-@$(MAKE) -k --no-print-directory $(LIB_OBJ) $(HELP_OBJ)
+	$(MAKE) --no-print-directory $(BUILD)/obj/tests/unit/test_$(T).o
+	$(CC) $(OPT) $(SAN) -pthread -o $(BUILD)/try_$(T) $(BUILD)/obj/tests/unit/test_$(T).o $(wildcard $(HELP_OBJ)) \
+	    -Wl,--start-group $(wildcard $(LIB_OBJ)) -Wl,--end-group -lcmocka $(LIBS) $(APR_LIBS)
+	$(TEST_ENV) $(BUILD)/try_$(T)
+
+lint: ## format, static analysis, layers, directive reference
+	@BUILD='$(BUILD)' tests/lint/run
+
+format: ## rewrites the C files in the project's format
+	@find mod_whatsapp tests -name '*.[ch]' -print0 | xargs -0 clang-format -i --style=file
+
+bench: $(BUILD)/mod_whatsapp.so ## the measurements
+	@if [ -x tests/bench/run ]; then $(TEST_ENV) tests/bench/run $(ARGS); else echo 'tests/bench/run is missing' >&2; exit 1; fi
+
+clean: ## removes what was built
+	rm -rf build build-asan
+
+-include $(LIB_OBJ:.o=.d) $(MOD_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
