@@ -10,8 +10,9 @@
 
 #include "base/slice.h"
 
-/* Caller's storage. The bytes are malloc'd so that they can be handed to an apr heap bucket without a copy.
- * Invariant: len <= cap; `failed` is set once memory ran out and stays set, later appends do nothing. */
+/* Caller's storage. The bytes are malloc'd so that they can be handed to an apr heap bucket
+ * without a copy. Invariant: len <= cap; `failed` is set once memory ran out and stays set,
+ * later appends do nothing. */
 typedef struct wa_buffer_t {
     char *data;
     apr_size_t len;
@@ -29,13 +30,15 @@ void wa_buffer_release(wa_buffer_t *b);
  * @return the bytes, NULL when nothing was ever appended or memory ran out. Any thread. */
 char *wa_buffer_take(wa_buffer_t *b, apr_size_t *plen);
 
-/* Makes room for `extra` more bytes. @return APR_SUCCESS | APR_ENOMEM (and b->failed is set). Any thread. */
+/* Makes room for `extra` more bytes. @return APR_SUCCESS | APR_ENOMEM (and b->failed is set).
+ * Any thread. */
 apr_status_t wa_buffer_reserve(wa_buffer_t *b, apr_size_t extra);
 
 /* Appends a number in decimal. Any thread. */
 void wa_buffer_add_int(wa_buffer_t *b, apr_int64_t value);
 
-/* Appends `len` bytes. A failure is remembered in b->failed, so that callers check once at the end. Any thread. */
+/* Appends `len` bytes. A failure is remembered in b->failed, so that callers check once at the
+ * end. Any thread. */
 static inline void wa_buffer_add(wa_buffer_t *b, const void *bytes, apr_size_t len)
 {
     if (b->cap - b->len < len && wa_buffer_reserve(b, len) != APR_SUCCESS) {

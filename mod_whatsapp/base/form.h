@@ -8,7 +8,8 @@
 
 #include "base/slice.h"
 
-/* One decoded field. Bytes are kept as they came: not NUL-terminated, may hold NUL and invalid UTF-8. */
+/* One decoded field. Bytes are kept as they came: not NUL-terminated, may hold NUL and invalid
+ * UTF-8. */
 typedef struct wa_form_field_t {
     wa_slice_t name;
     wa_slice_t value;
@@ -20,13 +21,18 @@ typedef struct wa_form_t {
     apr_size_t count;
 } wa_form_t;
 
-/* Parses an application/x-www-form-urlencoded body (TWILIO.md section 4, point 4): split on '&', empty segments skipped, split at the first '=', no '=' means
- * an empty value; in names and values '+' becomes a space and %XX its byte, a '%' without two hex digits stays as it is. Also right for a query string.
- * @param pf          out: NULL unless APR_SUCCESS; lives in p. Slices without encoding point into `body`, which must live as long
+/* Parses an application/x-www-form-urlencoded body (TWILIO.md section 4, point 4): split on '&',
+ * empty segments skipped, split at the first '=', no '=' means an empty value; in names and
+ * values '+' becomes a space and %XX its byte, a '%' without two hex digits stays as it is. Also
+ * right for a query string.
+ * @param pf          out: NULL unless APR_SUCCESS; lives in p. Slices without encoding point
+ *                    into `body`, which must live as long
  * @param body        `len` bytes, no NUL needed at the end
  * @param max_fields  most fields that are taken
- * @return APR_SUCCESS | APR_ENOSPC more than max_fields. Linear in `len`. Any thread that may use p. */
-apr_status_t wa_form_parse(wa_form_t **pf, const char *body, apr_size_t len, apr_size_t max_fields, apr_pool_t *p);
+ * @return APR_SUCCESS | APR_ENOSPC more than max_fields. Linear in `len`. Any thread that may
+ *         use p. */
+apr_status_t wa_form_parse(wa_form_t **pf, const char *body, apr_size_t len, apr_size_t max_fields,
+                           apr_pool_t *p);
 
 /* Finds the first field of that name (case matters).
  * @param pvalue  out: its value, the empty slice when absent

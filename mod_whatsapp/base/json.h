@@ -13,23 +13,29 @@
 /* How deep arrays and objects may nest. */
 #define WA_JSON_DEPTH_MAX 32
 
-/* Parses one JSON object or array that fills the whole body (white space around it is fine). Refused beyond RFC 8259: nesting over WA_JSON_DEPTH_MAX, an object with
- * a name twice, U+0000 in a string, half a surrogate pair (\ud800), numbers that do not fit 64 bits or a double.
+/* Parses one JSON object or array that fills the whole body (white space around it is fine).
+ * Refused beyond RFC 8259: nesting over WA_JSON_DEPTH_MAX, an object with a name twice, U+0000
+ * in a string, half a surrogate pair (\ud800), numbers that do not fit 64 bits or a double.
  * @param pj      out: NULL unless APR_SUCCESS; freed with p, do not decref it
  * @param body    `len` bytes of UTF-8, no NUL needed at the end
- * @param perror  out: NULL, or with APR_EINVAL a sentence in p for who sent the body, ASCII, without any of its text; perror itself may be NULL
+ * @param perror  out: NULL, or with APR_EINVAL a sentence in p for who sent the body, ASCII,
+ *                without any of its text; perror itself may be NULL
  * @return APR_SUCCESS | APR_EINVAL not such JSON | APR_ENOMEM. Any thread. */
-apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const char **perror, apr_pool_t *p);
+apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const char **perror,
+                           apr_pool_t *p);
 
-/* Gives the caller's reference to p: it is dropped when p is cleared. `j` may be NULL. Any thread that may use p. */
+/* Gives the caller's reference to p: it is dropped when p is cleared. `j` may be NULL. Any
+ * thread that may use p. */
 void wa_json_own(json_t *j, apr_pool_t *p);
 
-/* Appends the inside of a JSON string (RFC 8259 section 7, no quotes around it): quote, backslash and control characters escaped, all else as it is (U+2028
- * too). Bytes that are not valid UTF-8 become U+FFFD, so that what is appended is always valid. Any thread. */
+/* Appends the inside of a JSON string (RFC 8259 section 7, no quotes around it): quote,
+ * backslash and control characters escaped, all else as it is (U+2028 too). Bytes that are not
+ * valid UTF-8 become U+FFFD, so that what is appended is always valid. Any thread. */
 void wa_buffer_add_json(wa_buffer_t *b, const char *s, apr_size_t len);
 
 /* The same as a slice of its own.
- * @return the escaped text in p, never shared with `s`, with a NUL after its end. Any thread that may use p. */
+ * @return the escaped text in p, never shared with `s`, with a NUL after its end. Any thread
+ *         that may use p. */
 wa_slice_t wa_json_escape(wa_slice_t s, apr_pool_t *p);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Logging for the layers that know nothing of httpd: a callback, with the level tested before arguments are built. */
+/* Logging for the layers that know nothing of httpd: a callback behind a test of the level. */
 #ifndef WA_BASE_LOG_H
 #define WA_BASE_LOG_H
 
@@ -15,12 +15,15 @@ typedef enum {
     WA_LOG_DEBUG = 7
 } wa_log_level_e;
 
-/* Where lines go. httpd/ fills one per virtual host; a tool or unit test fills its own. Read-only after that.
- * Both callbacks may be called by any thread. A NULL wa_log_t pointer means that nothing is logged. */
+/* Where lines go. httpd/ fills one per virtual host; a tool or unit test fills its own.
+ * Read-only after that. Both callbacks may be called by any thread. A NULL wa_log_t pointer
+ * means that nothing is logged. */
 typedef struct wa_log_t {
     int (*is_on)(void *baton, wa_log_level_e level);
-    /* `text` is a finished line without newline or tag; `rv` is APR_SUCCESS or the status that the line is about. */
-    void (*write)(void *baton, wa_log_level_e level, const char *tag, apr_status_t rv, const char *text);
+    /* `text` is a finished line without newline or tag; `rv` is APR_SUCCESS or the status that
+     * the line is about. */
+    void (*write)(void *baton, wa_log_level_e level, const char *tag, apr_status_t rv,
+                  const char *text);
     void *baton;
 } wa_log_t;
 
@@ -28,11 +31,13 @@ typedef struct wa_log_t {
 int wa_log_is_on(const wa_log_t *log, wa_log_level_e level);
 
 /* Formats (at most 1,000 bytes) and writes one line. Use WA_LOG. Any thread. */
-void wa_log_write(const wa_log_t *log, wa_log_level_e level, const char *tag, apr_status_t rv, const char *format, ...)
+void wa_log_write(const wa_log_t *log, wa_log_level_e level, const char *tag, apr_status_t rv,
+                  const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* One line in the log: WA_LOG(log, WA_LOG_WARNING, "WA0312", rv, "sid=%s", sid). Arguments are evaluated only when the level is on.
- * Never give it a token, a signature, message text or an unmasked number. */
+/* One line in the log: WA_LOG(log, WA_LOG_WARNING, "WA0312", rv, "sid=%s", sid). Arguments are
+ * evaluated only when the level is on. Never give it a token, a signature, message text or an
+ * unmasked number. */
 #define WA_LOG(log, level, tag, rv, ...)                                                           \
     do {                                                                                           \
         if (wa_log_is_on((log), (level)))                                                          \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A borrowed piece of memory with a length: the string type of everything that is not NUL-terminated. */
+/* A borrowed piece of memory with a length: the type of every string without a NUL at its end. */
 #ifndef WA_BASE_SLICE_H
 #define WA_BASE_SLICE_H
 

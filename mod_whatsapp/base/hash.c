@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checksums of records and hashes of keys. */
+#include "base/hash.h"
+
+#include <stdint.h>
+#include <string.h>
+
+static uint64_t load64(const unsigned char *s)
+{
+    uint64_t word;
+
+    memcpy(&word, s, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+static uint64_t load32(const unsigned char *s)
+{
+    uint32_t word;
+
+    memcpy(&word, s, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word;
+}
+
+/* ---- CRC-32C ---- */
+
+/* The table for one byte and k zero bytes after it is linear: an entry is the XOR of the entries
+ * of its bits. ROW(X) makes all 256 entries of the eight that X(0) to X(7) give. */
+#define BIT(X, i, b) ((uint32_t)((i) >> (b) & 1) * X(b))
+#define ENTRY(X, i)                                                                                \
+    (BIT(X, i, 0) ^ BIT(X, i, 1) ^ BIT(X, i, 2) ^ BIT(X, i, 3) ^ BIT(X, i, 4) ^ BIT(X, i, 5) ^     \
+     BIT(X, i, 6) ^ BIT(X, i, 7))
+#define ENTRIES4(X, i) ENTRY(X, (i)), ENTRY(X, (i) + 1), ENTRY(X, (i) + 2), ENTRY(X, (i) + 3)
+#define ENTRIES16(X, i)                                                                            \
+    ENTRIES4(X, (i)), ENTRIES4(X, (i) + 4), ENTRIES4(X, (i) + 8), ENTRIES4(X, (i) + 12)
+#define ENTRIES64(X, i)                                                                            \
+    ENTRIES16(X, (i)), ENTRIES16(X, (i) + 16), ENTRIES16(X, (i) + 32), ENTRIES16(X, (i) + 48)
+#define ROW(X) ENTRIES64(X, 0), ENTRIES64(X, 64), ENTRIES64(X, 128), ENTRIES64(X, 192)
+
+/* The entries of the bits, for the reflected polynomial 0x82f63b78. */
+#define PICK(b, b0, b1, b2, b3, b4, b5, b6, b7)                                                    \
+    ((b) == 0   ? b0                                                                               \
+     : (b) == 1 ? b1                                                                               \
+     : (b) == 2 ? b2                                                                               \
+     : (b) == 3 ? b3                                                                               \
+     : (b) == 4 ? b4                                                                               \
+     : (b) == 5 ? b5                                                                               \
+     : (b) == 6 ? b6                                                                               \
+                : b7)
+#define ZEROS0(b)                                                                                  \
+    PICK(b, 0xf26b8303u, 0xe13b70f7u, 0xc79a971fu, 0x8ad958cfu, 0x105ec76fu, 0x20bd8edeu,          \
+         0x417b1dbcu, 0x82f63b78u)
+#define ZEROS1(b)                                                                                  \
+    PICK(b, 0x13a29877u, 0x274530eeu, 0x4e8a61dcu, 0x9d14c3b8u, 0x3fc5f181u, 0x7f8be302u,          \
+         0xff17c604u, 0xfbc3faf9u)
+#define ZEROS2(b)                                                                                  \
+    PICK(b, 0xa541927eu, 0x4f6f520du, 0x9edea41au, 0x38513ec5u, 0x70a27d8au, 0xe144fb14u,          \
+         0xc76580d9u, 0x8b277743u)
+#define ZEROS3(b)                                                                                  \
+    PICK(b, 0xdd45aab8u, 0xbf672381u, 0x7b2231f3u, 0xf64463e6u, 0xe964b13du, 0xd725148bu,          \
+         0xaba65fe7u, 0x52a0c93fu)
+#define ZEROS4(b)                                                                                  \
+    PICK(b, 0x38116facu, 0x7022df58u, 0xe045beb0u, 0xc5670b91u, 0x8f2261d3u, 0x1ba8b557u,          \
+         0x37516aaeu, 0x6ea2d55cu)
+#define ZEROS5(b)                                                                                  \
+    PICK(b, 0xef306b19u, 0xdb8ca0c3u, 0xb2f53777u, 0x6006181fu, 0xc00c303eu, 0x85f4168du,          \
+         0x0e045bebu, 0x1c08b7d6u)
+#define ZEROS6(b)                                                                                  \
+    PICK(b, 0x68032cc8u, 0xd0065990u, 0xa5e0c5d1u, 0x4e2dfd53u, 0x9c5bfaa6u, 0x3d5b83bdu,          \
+         0x7ab7077au, 0xf56e0ef4u)
+#define ZEROS7(b)                                                                                  \
+    PICK(b, 0x493c7d27u, 0x9278fa4eu, 0x211d826du, 0x423b04dau, 0x847609b4u, 0x0d006599u,          \
+         0x1a00cb32u, 0x34019664u)
+
+static const uint32_t crc_table[8][256] = {
+    {ROW(ZEROS0)}, {ROW(ZEROS1)}, {ROW(ZEROS2)}, {ROW(ZEROS3)},
+    {ROW(ZEROS4)}, {ROW(ZEROS5)}, {ROW(ZEROS6)}, {ROW(ZEROS7)},
+};
+
+apr_uint32_t wa_crc32c_portable(apr_uint32_t crc, const void *bytes, apr_size_t len)
+{
+    const unsigned char *s = bytes;
+
+    crc = ~crc;
+    for (; len >= 8; len -= 8, s += 8) {
+        uint64_t word = load64(s) ^ crc;
+
+        crc = crc_table[7][word & 0xff] ^ crc_table[6][word >> 8 & 0xff] ^
+              crc_table[5][word >> 16 & 0xff] ^ crc_table[4][word >> 24 & 0xff] ^
+              crc_table[3][word >> 32 & 0xff] ^ crc_table[2][word >> 40 & 0xff] ^
+              crc_table[1][word >> 48 & 0xff] ^ crc_table[0][word >> 56];
+    }
+    for (; len > 0; len--, s++) {
+        crc = crc_table[0][(crc ^ *s) & 0xff] ^ crc >> 8;
+    }
+    return ~crc;
+}
+
+#if defined(__x86_64__)
+
+__attribute__((target("sse4.2"))) static apr_uint32_t crc32c_sse42(apr_uint32_t crc,
+                                                                   const unsigned char *s,
+                                                                   apr_size_t len)
+{
+    uint64_t wide = ~crc;
+    uint32_t narrow;
+
+    for (; len >= 8; len -= 8, s += 8) {
+        wide = __builtin_ia32_crc32di(wide, load64(s));
+    }
+    narrow = (uint32_t)wide;
+    if (len & 4) {
+        narrow = __builtin_ia32_crc32si(narrow, (uint32_t)load32(s));
+        s += 4;
+    }
+    for (len &= 3; len > 0; len--, s++) {
+        narrow = __builtin_ia32_crc32qi(narrow, *s);
+    }
+    return ~narrow;
+}
+
+apr_uint32_t wa_crc32c(apr_uint32_t crc, const void *bytes, apr_size_t len)
+{
+    return __builtin_cpu_supports("sse4.2") ? crc32c_sse42(crc, bytes, len)
+                                            : wa_crc32c_portable(crc, bytes, len);
+}
+
+#else
+
+apr_uint32_t wa_crc32c(apr_uint32_t crc, const void *bytes, apr_size_t len)
+{
+    return wa_crc32c_portable(crc, bytes, len);
+}
+
+#endif
+
+/* ---- the 64-bit hash: inputs multiplied to 128 bits and folded ---- */
+
+/* The first bits of the square roots' fractions of 2, 3, 5 and 7, made odd: no structure that
+ * keys could share. */
+#define KEY0 0x6a09e667f3bcc909ULL
+#define KEY1 0xbb67ae8584caa73bULL
+#define KEY2 0xa54ff53a5f1d36f1ULL
+#define KEY3 0x510e527fade682d1ULL
+
+/* Multiplies and folds. The factors are added again, so that a zero in one does not swallow the
+ * other. */
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+#if defined(__SIZEOF_INT128__)
+    unsigned __int128 product = (unsigned __int128)a * b;
+
+    return (a ^ (uint64_t)product) ^ (b ^ (uint64_t)(product >> 64));
+#else
+    uint64_t a0 = (uint32_t)a, a1 = a >> 32, b0 = (uint32_t)b, b1 = b >> 32;
+    uint64_t middle = a1 * b0 + (a0 * b0 >> 32);
+    uint64_t carry = (uint32_t)middle + a0 * b1;
+    uint64_t high = a1 * b1 + (middle >> 32) + (carry >> 32);
+
+    return (a ^ (a * b)) ^ (b ^ high);
+#endif
+}
+
+/* Reads up to 16 bytes into two words, each byte at least once. */
+static void load_short(const unsigned char *s, apr_size_t len, uint64_t *a, uint64_t *b)
+{
+    *a = 0;
+    *b = 0;
+    if (len >= 8) {
+        *a = load64(s);
+        *b = load64(s + len - 8);
+    }
+    else if (len >= 4) {
+        *a = load32(s);
+        *b = load32(s + len - 4);
+    }
+    else if (len > 0) {
+        *a = (uint64_t)s[0] << 16 | (uint64_t)s[len / 2] << 8 | s[len - 1];
+    }
+}
+
+apr_uint64_t wa_hash64(apr_uint64_t seed, const void *bytes, apr_size_t len)
+{
+    const unsigned char *s = bytes;
+    apr_size_t rest = len;
+    uint64_t state = fold(seed ^ KEY0, KEY1);
+    uint64_t other = state;
+    uint64_t a, b;
+
+    for (; rest > 32; rest -= 32, s += 32) {
+        state = fold(load64(s) ^ KEY1, load64(s + 8) ^ state);
+        other = fold(load64(s + 16) ^ KEY2, load64(s + 24) ^ other);
+    }
+    if (rest > 16) {
+        state = fold(load64(s) ^ KEY3, load64(s + 8) ^ state);
+        s += rest - 16; /* the last 16 bytes, some of them a second time */
+        rest = 16;
+    }
+    load_short(s, rest, &a, &b);
+    state = fold(a ^ KEY2 ^ len, b ^ state ^ (other << 1 | other >> 63));
+    return fold(state ^ KEY3, KEY1 ^ len);
+}
