@@ -63,7 +63,7 @@ typedef struct wa_twilio_result_t {
     const char *sid;                 /* SM... or MM..., only when ACCEPTED */
     const char *status;              /* Twilio's word ("queued"), only when ACCEPTED; NULL when it gave none */
     int error_code;                  /* Twilio's number; 0 when it gave none */
-    const char *error;               /* a sentence for the user; NULL when ACCEPTED */
+    const char *error;               /* a sentence for the user; NULL when ACCEPTED, unless `status` is a failure */
     apr_interval_time_t retry_after; /* what Twilio asked us to wait; 0 when it did not say */
     apr_interval_time_t duration;    /* of the whole call */
     int tries;                       /* how often it was tried */
