@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module's life in a server: what is made at start, in each child, and at work once a second. */
+#include "httpd/lifecycle.h"
+
+#include <apr_optional.h>
+#include <apr_strings.h>
+#include <httpd.h>
+#include <ap_mpm.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <mod_watchdog.h>
+#include <unixd.h>
+
+#include "api/api.h"
+#include "httpd/check.h"
+#include "httpd/config.h"
+#include "httpd/log.h"
+#include "httpd/status.h"
+#include "store/store.h"
+#include "twilio/client.h"
+
+APLOG_USE_MODULE(whatsapp);
+
+#define WATCHDOG_NAME "_whatsapp_"
+#define MAINTAIN_INTERVAL apr_time_from_sec(1)
+
+/* One store directory, whatever virtual hosts use it. */
+typedef struct opened_store_t {
+    const char *key;
+    wa_store_t *store; /* NULL in a child that could not prepare it */
+} opened_store_t;
+
+/* What one start or restart made; lives in pconf. */
+typedef struct runtime_t {
+    apr_array_header_t *stores; /* of opened_store_t */
+    server_rec *main_server;
+    apr_status_t maintain_rv; /* of the last housekeeping, so that one trouble is one line */
+} runtime_t;
+
+static runtime_t *runtime;
+
+const wa_api_server_t *wa_api_server_get(request_rec *r)
+{
+    return wa_config_get(r->server)->api;
+}
+
+/* ---- start ---- */
+
+/* Makes the default store's folder with the owner that the children have. A configured folder is its driver's to make. */
+static apr_status_t state_dir_make(server_rec *s, apr_pool_t *tmp)
+{
+    const char *dir = wa_config_state_dir(tmp);
+    apr_status_t rv =
+        apr_dir_make_recursive(ap_make_dirstr_parent(tmp, dir),
+                               APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, tmp);
+
+    if (rv == APR_SUCCESS)
+        rv = apr_dir_make(dir, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, tmp);
+    if (APR_STATUS_IS_EEXIST(rv))
+        return APR_SUCCESS;
+    if (rv == APR_SUCCESS && geteuid() == 0
+        && chown(dir, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)
+        rv = APR_FROM_OS_ERROR(errno);
+    if (rv != APR_SUCCESS)
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
+                     "WA0120: the folder %s for messages cannot be made: set WhatsAppStore", dir);
+    return rv;
+}
+
+/* Plain memory that outlives every restart, one piece for each store. */
+static wa_store_keep_t *store_keep(const char *key, apr_pool_t *tmp)
+{
+    const char *name = apr_pstrcat(tmp, "mod_whatsapp store ", key, NULL);
+    wa_store_keep_t *keep = ap_retained_data_get(name);
+
+    return keep ? keep : ap_retained_data_create(name, sizeof(*keep));
+}
+
+static apr_status_t store_open(server_rec *s, wa_store_t **pstore, apr_pool_t *pconf,
+                               apr_pool_t *tmp)
+{
+    const wa_config_t *config = wa_config_get(s);
+    wa_store_options_t options;
+    opened_store_t *opened;
+    const char *reason = NULL;
+    const char *key = NULL;
+    apr_status_t rv;
+    int i;
+
+    *pstore = NULL;
+    memset(&options, 0, sizeof(options));
+    options.uri = wa_config_store_uri(config, pconf);
+    rv = wa_store_check(options.uri, &reason, &key, pconf);
+    if (rv != APR_SUCCESS)
+        goto out;
+    for (i = 0; i < runtime->stores->nelts; i++) {
+        opened = &APR_ARRAY_IDX(runtime->stores, i, opened_store_t);
+        if (strcmp(opened->key, key) == 0) {
+            *pstore = opened->store;
+            goto out;
+        }
+    }
+    if (!config->store_uri) {
+        rv = state_dir_make(s, tmp);
+        if (rv != APR_SUCCESS)
+            return rv;
+    }
+    options.account_sid = config->account_sid;
+    options.sync = wa_config_sync(config);
+    options.sync_interval = config->sync_interval;
+    options.uid = ap_unixd_config.user_id;
+    options.gid = ap_unixd_config.group_id;
+    options.log = wa_log_create(s, pconf);
+    options.keep = store_keep(key, tmp);
+    rv = wa_store_open(pstore, &options, &reason, pconf);
+    if (rv != APR_SUCCESS)
+        goto out;
+    opened = apr_array_push(runtime->stores);
+    opened->key = key;
+    opened->store = *pstore;
+
+out:
+    if (rv != APR_SUCCESS)
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
+                     "WA0121: the store '%s' cannot be opened: %s", options.uri,
+                     reason ? reason : "see the error");
+    return rv;
+}
+
+static apr_status_t server_start(server_rec *s, int threads, apr_pool_t *pconf, apr_pool_t *tmp)
+{
+    wa_config_t *config = wa_config_get(s);
+    wa_messenger_t *messenger;
+    apr_status_t rv;
+
+    messenger = apr_pcalloc(pconf, sizeof(*messenger));
+    rv = store_open(s, &messenger->store, pconf, tmp);
+    if (rv != APR_SUCCESS)
+        return rv;
+    messenger->account_sid = config->account_sid;
+    memcpy(messenger->tokens, config->tokens, sizeof(messenger->tokens));
+    messenger->token_count = config->token_count;
+    messenger->number = config->number;
+    messenger->public_url = config->public_url;
+    messenger->base_path = wa_config_base_path(config);
+    messenger->max_sends = wa_config_max_sends(config, threads);
+    messenger->log = wa_log_create(s, pconf);
+
+    config->api = apr_pcalloc(pconf, sizeof(*config->api));
+    config->api->messenger = messenger;
+    config->api->base_path = wa_config_base_path(config);
+    config->api->max_body = wa_config_max_body(config);
+    return APR_SUCCESS;
+}
+
+/* ---- housekeeping ---- */
+
+/* In a thread of each child, about once a second; the driver sees to it that only one process is at it. */
+static apr_status_t maintain(int state, void *data, apr_pool_t *tmp)
+{
+    runtime_t *rt = data;
+    apr_status_t failure = APR_SUCCESS;
+    int i;
+
+    if (state != AP_WATCHDOG_STATE_RUNNING)
+        return APR_SUCCESS;
+    for (i = 0; i < rt->stores->nelts; i++) {
+        wa_store_t *store = APR_ARRAY_IDX(rt->stores, i, opened_store_t).store;
+        apr_status_t rv = store ? wa_store_maintain(store, tmp) : APR_SUCCESS;
+
+        if (rv != APR_SUCCESS)
+            failure = rv;
+    }
+    if (failure != rt->maintain_rv && failure != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(failure))
+        ap_log_error(APLOG_MARK, APLOG_ERR, failure, rt->main_server,
+                     "WA0122: the store's housekeeping failed; it is tried again every second");
+    rt->maintain_rv = failure;
+    return APR_SUCCESS;
+}
+
+static void maintain_start(server_rec *s, apr_pool_t *pconf)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog = NULL;
+    apr_status_t rv = APR_ENOTIMPL;
+
+    if (get_instance && add) {
+        rv = get_instance(&watchdog, WATCHDOG_NAME, 0, 0, pconf);
+        if (rv == APR_SUCCESS)
+            rv = add(watchdog, MAINTAIN_INTERVAL, runtime, maintain);
+    }
+    if (rv != APR_SUCCESS)
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, rv == APR_ENOTIMPL ? APR_SUCCESS : rv, s,
+                     "WA0123: mod_watchdog is not there: the store is only tidied up at restarts");
+}
+
+static apr_status_t runtime_forget(void *data)
+{
+    if (runtime == data)
+        runtime = NULL;
+    return APR_SUCCESS;
+}
+
+int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                       server_rec *main_server)
+{
+    server_rec *s;
+    int threads = 1;
+
+    (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+        return OK;
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS)
+        threads = 1;
+    runtime = apr_pcalloc(pconf, sizeof(*runtime));
+    runtime->stores = apr_array_make(pconf, 2, sizeof(opened_store_t));
+    runtime->main_server = main_server;
+    apr_pool_cleanup_register(pconf, runtime, runtime_forget, apr_pool_cleanup_null);
+    for (s = main_server; s; s = s->next) {
+        if (wa_config_is_complete(wa_config_get(s))
+            && server_start(s, threads, pconf, ptemp) != APR_SUCCESS)
+            return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (wa_status_create(main_server) != APR_SUCCESS)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    wa_check_warn(main_server);
+    if (runtime->stores->nelts > 0)
+        maintain_start(main_server, pconf);
+    return OK;
+}
+
+/* ---- each child ---- */
+
+/* One client for each Twilio address and pair of time limits. */
+typedef struct made_client_t {
+    const char *url;
+    apr_interval_time_t connect_timeout;
+    apr_interval_time_t total_timeout;
+    wa_twilio_client_t *client;
+} made_client_t;
+
+static apr_status_t client_get(const wa_config_t *config, server_rec *s,
+                               apr_array_header_t *clients, wa_twilio_client_t **pclient,
+                               apr_pool_t *pchild)
+{
+    made_client_t wanted = {wa_config_twilio_url(config), wa_config_connect_timeout(config),
+                            wa_config_total_timeout(config), NULL};
+    wa_twilio_options_t options;
+    apr_status_t rv;
+    int i;
+
+    for (i = 0; i < clients->nelts; i++) {
+        const made_client_t *made = &APR_ARRAY_IDX(clients, i, made_client_t);
+
+        if (strcmp(made->url, wanted.url) == 0 && made->connect_timeout == wanted.connect_timeout
+            && made->total_timeout == wanted.total_timeout) {
+            *pclient = made->client;
+            return APR_SUCCESS;
+        }
+    }
+    memset(&options, 0, sizeof(options));
+    options.base_url = wanted.url;
+    options.connect_timeout = wanted.connect_timeout;
+    options.total_timeout = wanted.total_timeout;
+    options.log = wa_log_create(s, pchild);
+    rv = wa_twilio_client_create(&wanted.client, &options, pchild);
+    *pclient = wanted.client;
+    if (rv == APR_SUCCESS)
+        APR_ARRAY_PUSH(clients, made_client_t) = wanted;
+    return rv;
+}
+
+static void server_child(server_rec *s, apr_array_header_t *clients, apr_pool_t *pchild)
+{
+    const wa_config_t *config = wa_config_get(s);
+    wa_messenger_t *messenger = config->api->messenger;
+    apr_status_t rv = client_get(config, s, clients, &messenger->twilio, pchild);
+
+    if (rv == APR_SUCCESS)
+        rv = wa_api_child_init(config->api, pchild);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     "WA0125: this process cannot serve the messenger: no Twilio client or cache");
+        config->api->messenger = NULL;
+    }
+}
+
+static void store_lose(const wa_store_t *store, server_rec *main_server)
+{
+    server_rec *s;
+
+    for (s = main_server; s; s = s->next) {
+        wa_api_server_t *api = wa_config_get(s)->api;
+
+        if (api && api->messenger && api->messenger->store == store)
+            api->messenger = NULL;
+    }
+}
+
+void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
+{
+    apr_array_header_t *clients;
+    server_rec *s;
+    int i;
+
+    if (!runtime)
+        return;
+    for (i = 0; i < runtime->stores->nelts; i++) {
+        opened_store_t *opened = &APR_ARRAY_IDX(runtime->stores, i, opened_store_t);
+        apr_status_t rv = wa_store_child_init(opened->store, pchild);
+
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main_server,
+                         "WA0124: this process cannot use the store %s", opened->key);
+            store_lose(opened->store, main_server);
+            opened->store = NULL;
+        }
+    }
+    clients = apr_array_make(pchild, 2, sizeof(made_client_t));
+    for (s = main_server; s; s = s->next) {
+        const wa_api_server_t *api = wa_config_get(s)->api;
+
+        if (api && api->messenger)
+            server_child(s, clients, pchild);
+    }
+}

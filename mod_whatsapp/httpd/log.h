@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log of the layers below, written to a virtual host's error log. */
+#ifndef WA_HTTPD_LOG_H
+#define WA_HTTPD_LOG_H
+
+#include <httpd.h>
+
+#include "base/log.h"
+
+/* Makes a wa_log_t that writes to the error log of `s`, at its LogLevel for this module, with the tag before the text. Lives in p, which must not outlive s.
+ * Parent process; the log may then be used by any thread of any child. */
+const wa_log_t *wa_log_create(server_rec *s, apr_pool_t *p);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module record and the hooks. */
+#include <httpd.h>
+#include <http_config.h>
+#include <mod_status.h>
+
+#include "api/api.h"
+#include "httpd/check.h"
+#include "httpd/config.h"
+#include "httpd/lifecycle.h"
+#include "httpd/status.h"
+
+static int handle(request_rec *r)
+{
+    int rc;
+
+    if (!r->handler || strcmp(r->handler, WA_HANDLER_NAME) != 0)
+        return DECLINED;
+    rc = wa_api_handler(r);
+    wa_status_count(r);
+    return rc;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    /* The watchdog's thread may run as soon as its own child_init did: the stores must be ready before. */
+    static const char *const watchdog[] = {"mod_watchdog.c", NULL};
+
+    (void)p;
+    ap_hook_check_config(wa_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(wa_lifecycle_start, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(wa_lifecycle_child, NULL, watchdog, APR_HOOK_MIDDLE);
+    ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ap, status_hook, wa_status_show, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+AP_DECLARE_MODULE(whatsapp) = {
+    STANDARD20_MODULE_STUFF, NULL,           NULL, wa_config_create, wa_config_merge,
+    wa_config_commands,      register_hooks, 0,
+};
