@@ -6,6 +6,7 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 #include <apr_time.h>
+#include <apr_user.h>
 
 #include "base/log.h"
 #include "base/types.h"
