@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The JSON of messages, threads and contacts: made once when stored, copied in slices when read. */
+#include "messaging/message_json.h"
+
+#include <apr_strings.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+static void string_add(wa_buffer_t *b, wa_slice_t s)
+{
+    WA_BUFFER_ADD_LITERAL(b, "\"");
+    wa_buffer_add_json(b, s.ptr, s.len);
+    WA_BUFFER_ADD_LITERAL(b, "\"");
+}
+
+/* For text that holds nothing to escape: ids and what is escaped already. */
+static void quoted_add(wa_buffer_t *b, wa_slice_t s)
+{
+    WA_BUFFER_ADD_LITERAL(b, "\"");
+    wa_buffer_add_slice(b, s);
+    WA_BUFFER_ADD_LITERAL(b, "\"");
+}
+
+static void direction_add(wa_buffer_t *b, wa_direction_e direction)
+{
+    if (direction == WA_DIRECTION_SENT) {
+        WA_BUFFER_ADD_LITERAL(b, "\"sent\"");
+    } else {
+        WA_BUFFER_ADD_LITERAL(b, "\"received\"");
+    }
+}
+
+static void media_add(wa_buffer_t *b, const wa_media_t *media, apr_size_t count)
+{
+    apr_size_t i;
+
+    WA_BUFFER_ADD_LITERAL(b, ",\"media\":[");
+    for (i = 0; i < count; i++) {
+        if (i > 0) {
+            WA_BUFFER_ADD_LITERAL(b, ",");
+        }
+        WA_BUFFER_ADD_LITERAL(b, "{\"url\":");
+        string_add(b, wa_slice_of(media[i].url));
+        WA_BUFFER_ADD_LITERAL(b, ",\"contentType\":");
+        string_add(b, wa_slice_of(media[i].content_type));
+        WA_BUFFER_ADD_LITERAL(b, "}");
+    }
+    WA_BUFFER_ADD_LITERAL(b, "]");
+}
+
+wa_slice_t wa_message_fixed_json(const wa_message_draft_t *draft, apr_pool_t *p)
+{
+    wa_slice_t made = {NULL, 0};
+    wa_buffer_t b;
+
+    wa_buffer_init(&b, draft->body.len + 256);
+    WA_BUFFER_ADD_LITERAL(&b, "\"id\":");
+    string_add(&b, wa_slice_of(draft->id));
+    WA_BUFFER_ADD_LITERAL(&b, ",\"direction\":");
+    direction_add(&b, draft->direction);
+    WA_BUFFER_ADD_LITERAL(&b, ",\"phoneNumber\":");
+    string_add(&b, wa_slice_of(draft->phone_number));
+    WA_BUFFER_ADD_LITERAL(&b, ",\"counterpart\":");
+    string_add(&b, wa_slice_of(draft->counterpart));
+    WA_BUFFER_ADD_LITERAL(&b, ",\"body\":");
+    string_add(&b, draft->body);
+    if (draft->sid) {
+        WA_BUFFER_ADD_LITERAL(&b, ",\"sid\":");
+        string_add(&b, wa_slice_of(draft->sid));
+    }
+    if (draft->media_count > 0) {
+        media_add(&b, draft->media, draft->media_count);
+    }
+    if (!b.failed) {
+        made = wa_slice_make(apr_pstrmemdup(p, b.data, b.len), b.len);
+    }
+    wa_buffer_release(&b);
+    return made;
+}
+
+wa_slice_t wa_message_preview_json(wa_slice_t body, apr_pool_t *p)
+{
+    body.len = wa_text_prefix(body.ptr, body.len, WA_PREVIEW_CHARACTERS);
+    return wa_json_escape(body, p);
+}
+
+void wa_message_render(wa_buffer_t *b, const wa_message_t *message)
+{
+    WA_BUFFER_ADD_LITERAL(b, "{");
+    wa_buffer_add_slice(b, message->fixed_json);
+    if (message->state_json.len > 0) {
+        WA_BUFFER_ADD_LITERAL(b, ",");
+        wa_buffer_add_slice(b, message->state_json);
+    }
+    WA_BUFFER_ADD_LITERAL(b, ",\"timestamp\":");
+    wa_buffer_add_int(b, message->timestamp_ms);
+    if (message->contact_id.len > 0) {
+        WA_BUFFER_ADD_LITERAL(b, ",\"contactId\":");
+        quoted_add(b, message->contact_id);
+    }
+    if (message->unread) {
+        WA_BUFFER_ADD_LITERAL(b, ",\"unread\":true");
+    }
+    WA_BUFFER_ADD_LITERAL(b, "}");
+}
+
+void wa_thread_render(wa_buffer_t *b, const wa_thread_t *thread)
+{
+    WA_BUFFER_ADD_LITERAL(b, "{\"counterpart\":");
+    string_add(b, thread->counterpart);
+    WA_BUFFER_ADD_LITERAL(b, ",\"lastMessagePreview\":");
+    quoted_add(b, thread->preview_json);
+    WA_BUFFER_ADD_LITERAL(b, ",\"lastMessageTimestamp\":");
+    wa_buffer_add_int(b, thread->last_timestamp_ms);
+    WA_BUFFER_ADD_LITERAL(b, ",\"lastDirection\":");
+    direction_add(b, thread->last_direction);
+    WA_BUFFER_ADD_LITERAL(b, ",\"messageCount\":");
+    wa_buffer_add_int(b, (apr_int64_t)thread->message_count);
+    WA_BUFFER_ADD_LITERAL(b, ",\"unreadCount\":");
+    wa_buffer_add_int(b, (apr_int64_t)thread->unread_count);
+    if (thread->contact_id.len > 0) {
+        WA_BUFFER_ADD_LITERAL(b, ",\"contactId\":");
+        quoted_add(b, thread->contact_id);
+        WA_BUFFER_ADD_LITERAL(b, ",\"contactName\":");
+        quoted_add(b, thread->contact_name_json);
+    }
+    WA_BUFFER_ADD_LITERAL(b, "}");
+}
+
+void wa_contact_render(wa_buffer_t *b, const wa_contact_t *contact)
+{
+    WA_BUFFER_ADD_LITERAL(b, "{\"id\":");
+    quoted_add(b, contact->id);
+    WA_BUFFER_ADD_LITERAL(b, ",\"phoneNumber\":");
+    quoted_add(b, contact->phone_number);
+    WA_BUFFER_ADD_LITERAL(b, ",\"displayName\":");
+    quoted_add(b, contact->display_name_json);
+    WA_BUFFER_ADD_LITERAL(b, ",\"createdAt\":");
+    wa_buffer_add_int(b, contact->created_ms);
+    WA_BUFFER_ADD_LITERAL(b, ",\"updatedAt\":");
+    wa_buffer_add_int(b, contact->updated_ms);
+    WA_BUFFER_ADD_LITERAL(b, "}");
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes a stored message of an inbound webhook. */
+#include "messaging/receive.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "base/phone.h"
+#include "base/text.h"
+#include "messaging/inbound_text.h"
+#include "messaging/message_json.h"
+#include "messaging/validate.h"
+
+/* The counterpart of a webhook that names nobody. */
+#define COUNTERPART_UNKNOWN "unknown"
+
+/* The most attachments that are looked for; WhatsApp sends one, Twilio allows ten. */
+#define MEDIA_MAX 32
+
+#define CHANNEL_PREFIX "whatsapp:"
+
+/* The first of these fields that is one of Twilio's message sids. */
+static const char *sid_of(const wa_form_t *form, apr_pool_t *p)
+{
+    static const char *const names[] = {"MessageSid", "SmsMessageSid", "SmsSid"};
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *sid = wa_form_string(form, names[i], p);
+
+        if (wa_id_is_sid(sid, "SM,MM")) {
+            return sid;
+        }
+    }
+    return NULL;
+}
+
+static wa_slice_t prefix_drop(wa_slice_t address)
+{
+    const apr_size_t len = sizeof(CHANNEL_PREFIX) - 1;
+
+    if (address.len >= len && strncasecmp(address.ptr, CHANNEL_PREFIX, len) == 0) {
+        address.ptr += len;
+        address.len -= len;
+    }
+    return wa_text_trim(address);
+}
+
+/* An id that is no phone number, as the store can keep it: cut where it is too long, with a hash that keeps
+ * two of them apart. */
+static const char *id_bounded(wa_slice_t id, apr_pool_t *p)
+{
+    apr_size_t len = 0;
+
+    if (id.len <= WA_COUNTERPART_BYTES_MAX) {
+        return apr_pstrmemdup(p, id.ptr, id.len);
+    }
+    while (len < 100) {
+        apr_size_t used;
+
+        wa_text_char(id.ptr + len, id.len - len, &used);
+        len += used;
+    }
+    return apr_psprintf(p, "%.*s~%016" APR_UINT64_T_HEX_FMT, (int)len, id.ptr,
+                        wa_hash64(0, id.ptr, id.len));
+}
+
+/* Who sent it: a phone number where it is one, else the id that Twilio gave. */
+static const char *counterpart_of(const wa_form_t *form, apr_pool_t *p)
+{
+    static const char *const names[] = {"From", "ExternalUserId", "WaId"};
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        wa_slice_t raw, id;
+        const char *bounded, *number;
+
+        if (!wa_form_get(form, names[i], &raw)) {
+            continue;
+        }
+        id = prefix_drop(wa_inbound_text_clean(raw, p));
+        if (id.len == 0) {
+            continue;
+        }
+        bounded = id_bounded(id, p);
+        number = wa_phone_normalize(bounded, p);
+        return number ? number : bounded;
+    }
+    return COUNTERPART_UNKNOWN;
+}
+
+/* Which of our numbers it was sent to. */
+static const char *our_number_of(const wa_messenger_t *messenger, const wa_form_t *form,
+                                 apr_pool_t *p)
+{
+    const char *to = wa_form_string(form, "To", p);
+    const char *number = wa_phone_normalize(to, p);
+
+    return number ? number : messenger->number;
+}
+
+static int url_is_web(const char *url)
+{
+    return strncasecmp(url, "https://", 8) == 0 || strncasecmp(url, "http://", 7) == 0;
+}
+
+static apr_size_t media_read(wa_media_t *media, const wa_form_t *form, apr_pool_t *p)
+{
+    apr_size_t i, count = 0;
+
+    for (i = 0; i < MEDIA_MAX; i++) {
+        wa_slice_t url, type;
+        const char *text;
+
+        if (!wa_form_get(form, apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, i), &url)
+            || url.len == 0) {
+            break;
+        }
+        url = wa_inbound_text_clean(url, p);
+        text = apr_pstrmemdup(p, url.ptr, url.len);
+        if (!url_is_web(text)) {
+            continue;
+        }
+        wa_form_get(form, apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, i), &type);
+        type = wa_inbound_text_clean(type, p);
+        media[count].url = text;
+        media[count].content_type =
+            type.len > 0 ? apr_pstrmemdup(p, type.ptr, type.len) : "application/octet-stream";
+        count++;
+    }
+    return count;
+}
+
+apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sentence_t *psentence,
+                        apr_pool_t *p)
+{
+    apr_time_t started = apr_time_now();
+    wa_media_t media[MEDIA_MAX];
+    wa_message_draft_t draft = {.direction = WA_DIRECTION_RECEIVED, .media = media};
+    wa_message_new_t message = {.direction = WA_DIRECTION_RECEIVED, .status = WA_STATUS_NONE};
+    wa_message_t stored;
+    apr_status_t rv;
+
+    *psentence = NULL;
+    draft.sid = message.sid = sid_of(form, p);
+    if (!draft.sid) {
+        *psentence = "MessageSid must be the sid of a message";
+        return APR_EINVAL;
+    }
+    draft.id = message.id = wa_id_uuid4(p);
+    if (!draft.id) {
+        return APR_EGENERAL;
+    }
+    draft.counterpart = message.counterpart = counterpart_of(form, p);
+    draft.phone_number = our_number_of(messenger, form, p);
+    draft.media_count = media_read(media, form, p);
+    draft.body = wa_inbound_text_body(form, draft.media_count, p);
+    message.preview_json = draft.body.len == 0 && draft.media_count > 0
+                               ? wa_inbound_text_media_preview(media[0].content_type, p)
+                               : wa_message_preview_json(draft.body, p);
+    message.fixed_json = wa_message_fixed_json(&draft, p);
+    message.state_private = wa_inbound_text_rest(form, p);
+    if (message.fixed_json.len == 0) {
+        return APR_ENOMEM;
+    }
+    rv = wa_store_message_add(messenger->store, &message, &stored, p);
+    WA_LOG(messenger->log, WA_LOG_INFO, "WA0511", rv == APR_EEXIST ? APR_SUCCESS : rv,
+           "inbound: sid=%s from=%s length=%" APR_SIZE_T_FMT " media=%" APR_SIZE_T_FMT
+           " status=%s duration=%" APR_INT64_T_FMT "ms",
+           draft.sid, wa_phone_mask(draft.counterpart, p),
+           wa_text_utf16_length(draft.body.ptr, draft.body.len), draft.media_count,
+           rv == APR_SUCCESS          ? "stored"
+           : APR_STATUS_IS_EEXIST(rv) ? "duplicate"
+                                      : "not stored",
+           apr_time_as_msec(apr_time_now() - started));
+    return APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv;
+}

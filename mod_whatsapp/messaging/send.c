@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sends a message: the intent is stored, Twilio is asked, the outcome is stored. */
+#include "messaging/send.h"
+
+#include <apr_strings.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/phone.h"
+#include "base/text.h"
+#include "messaging/message_json.h"
+#include "messaging/state.h"
+#include "messaging/status.h"
+#include "messaging/validate.h"
+#include "twilio/client.h"
+
+/* When somebody should try again who found all sends taken. */
+#define BUSY_RETRY_S 2
+
+/* One send on its way through the steps below. */
+typedef struct send_t {
+    wa_messenger_t *messenger;
+    const char *id;
+    const char *number; /* the counterpart */
+    wa_slice_t text;
+    wa_twilio_result_t answer;
+    apr_int64_t answered_ms;
+    wa_slice_t parked; /* receipts that came before the sid was known */
+} send_t;
+
+static int gate_enter(wa_messenger_t *messenger)
+{
+    apr_uint32_t now = __atomic_add_fetch(&messenger->sends_in_flight, 1, __ATOMIC_ACQ_REL);
+
+    if (messenger->max_sends != 0 && now > messenger->max_sends) {
+        __atomic_sub_fetch(&messenger->sends_in_flight, 1, __ATOMIC_ACQ_REL);
+        return 0;
+    }
+    return 1;
+}
+
+static void gate_leave(wa_messenger_t *messenger)
+{
+    __atomic_sub_fetch(&messenger->sends_in_flight, 1, __ATOMIC_ACQ_REL);
+}
+
+static apr_status_t contact_check(const send_t *send, const wa_send_request_t *request,
+                                  wa_sentence_t *psentence, apr_pool_t *p)
+{
+    const char *id;
+    wa_contact_t contact;
+    apr_status_t rv;
+
+    if (!request->has_contact_id) {
+        return APR_SUCCESS;
+    }
+    rv = wa_validate_contact_id("contactId", request->contact_id, &id, psentence, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = wa_store_contact_find(send->messenger->store, id, &contact, p);
+    if (APR_STATUS_IS_NOTFOUND(rv)) {
+        *psentence = "contactId is not the id of a contact there is";
+        return APR_EINVAL;
+    }
+    if (rv == APR_SUCCESS && !wa_slice_is_equal(contact.phone_number, wa_slice_of(send->number))) {
+        *psentence = "contactId belongs to a contact with another number than phoneNumber";
+        return APR_EINVAL;
+    }
+    return rv;
+}
+
+static apr_status_t request_check(send_t *send, const wa_send_request_t *request,
+                                  wa_sentence_t *psentence, apr_pool_t *p)
+{
+    apr_status_t rv;
+
+    rv = wa_validate_phone(request->phone_number, &send->number, psentence, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = wa_validate_message(request->message, psentence);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    send->text = request->message;
+    return contact_check(send, request, psentence, p);
+}
+
+/* Stores the intent: from here on the message exists, whatever happens. */
+static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_pool_t *p)
+{
+    wa_message_draft_t draft = {.id = send->id,
+                                .direction = WA_DIRECTION_SENT,
+                                .phone_number = send->messenger->number,
+                                .counterpart = send->number,
+                                .body = send->text};
+    wa_state_t state = {.status = WA_STATUS_PENDING};
+    wa_message_state_t first;
+    wa_message_new_t message = {.id = send->id,
+                                .counterpart = send->number,
+                                .direction = WA_DIRECTION_SENT,
+                                .status = WA_STATUS_PENDING};
+
+    wa_state_write(&state, &first, p);
+    message.preview_json = wa_message_preview_json(send->text, p);
+    message.fixed_json = wa_message_fixed_json(&draft, p);
+    message.state_json = first.state_json;
+    message.state_private = first.state_private;
+    if (message.fixed_json.len == 0 || message.state_json.len == 0) {
+        return APR_ENOMEM;
+    }
+    return wa_store_message_add(send->messenger->store, &message, stored, p);
+}
+
+/* Where Twilio is to send receipts: our webhook, with our id in the query, so that the outcome is
+ * learned even if Twilio's answer is lost. */
+static const char *callback_url(const send_t *send, apr_pool_t *p)
+{
+    const wa_messenger_t *messenger = send->messenger;
+
+    if (!messenger->public_url) {
+        return NULL;
+    }
+    return apr_pstrcat(p, messenger->public_url, messenger->base_path,
+                       "/webhook?message=", send->id, NULL);
+}
+
+/* Asks Twilio. Whatever comes of it is in send->answer. */
+static void twilio_ask(send_t *send, apr_pool_t *p)
+{
+    wa_messenger_t *messenger = send->messenger;
+    wa_twilio_account_t account = {.sid = messenger->account_sid, .secret = messenger->tokens[0]};
+    wa_twilio_message_request_t request = {
+        .to = send->number, .from = messenger->number, .body = send->text};
+    apr_status_t rv;
+
+    request.status_callback = callback_url(send, p);
+    rv = wa_twilio_message_create(messenger->twilio, &account, &request, &send->answer, p);
+    if (rv != APR_SUCCESS) {
+        WA_LOG(messenger->log, WA_LOG_ERR, "WA0503", rv, "message %s cannot be given to Twilio",
+               send->id);
+        memset(&send->answer, 0, sizeof(send->answer));
+        send->answer.outcome = WA_TWILIO_REFUSED;
+        send->answer.error = "This server could not hand the message to Twilio.";
+    }
+}
+
+/* The next state of a message by Twilio's answer, whatever receipts came before it. */
+static apr_status_t outcome_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
+                                  apr_pool_t *p)
+{
+    const send_t *send = baton;
+    const wa_twilio_result_t *answer = &send->answer;
+    wa_state_t state;
+
+    wa_state_read(&state, now, p);
+    if (answer->outcome == WA_TWILIO_ACCEPTED) {
+        wa_state_event_t event = {wa_delivery_parse(answer->status), answer->error_code,
+                                  send->answered_ms};
+
+        if (event.delivery == WA_DELIVERY_UNKNOWN) {
+            event.delivery = WA_DELIVERY_ACCEPTED;
+        }
+        wa_state_apply(&state, &event, p);
+        if (!state.sid) {
+            state.sid = answer->sid;
+        }
+    } else if (state.delivery != WA_DELIVERY_UNKNOWN) {
+        return APR_EEXIST; /* a receipt proves that Twilio has it, and says more */
+    } else {
+        state.status = answer->outcome == WA_TWILIO_UNKNOWN ? WA_STATUS_PENDING : WA_STATUS_FAILED;
+        state.error = answer->error;
+        state.error_code = answer->error_code;
+    }
+    wa_state_write(&state, next, p);
+    return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
+}
+
+/* The next state of a message by the receipts that were parked. */
+static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
+                                 apr_pool_t *p)
+{
+    const send_t *send = baton;
+    wa_state_t state;
+
+    wa_state_read(&state, now, p);
+    if (!wa_status_unpark(send->parked, &state, p)) {
+        return APR_EEXIST;
+    }
+    wa_state_write(&state, next, p);
+    return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
+}
+
+/* Merges what was parked under the new sid; a receipt that comes from now on finds the sid itself. */
+static apr_status_t parked_apply(send_t *send, wa_message_t *message, apr_pool_t *p)
+{
+    wa_store_t *store = send->messenger->store;
+    apr_status_t rv = wa_store_parked_get(store, send->answer.sid, &send->parked, p);
+
+    if (rv == APR_SUCCESS) {
+        rv = wa_store_message_update(store, send->id, parked_merge, send, message, p);
+    }
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+}
+
+static void outcome_store(send_t *send, wa_message_t *message, apr_pool_t *p)
+{
+    wa_message_t updated;
+    apr_status_t rv;
+
+    send->answered_ms = wa_clock_now_ms();
+    rv =
+        wa_store_message_update(send->messenger->store, send->id, outcome_merge, send, &updated, p);
+    if (rv == APR_SUCCESS) {
+        *message = updated;
+        if (send->answer.outcome == WA_TWILIO_ACCEPTED) {
+            rv = parked_apply(send, message, p);
+        }
+    }
+    if (rv != APR_SUCCESS) {
+        WA_LOG(send->messenger->log, WA_LOG_ERR, "WA0502", rv,
+               "the outcome of message %s (sid %s) could not be stored", send->id,
+               send->answer.sid ? send->answer.sid : "none");
+    }
+}
+
+static const char *outcome_name(wa_twilio_outcome_e outcome)
+{
+    switch (outcome) {
+    case WA_TWILIO_ACCEPTED:
+        return "accepted";
+    case WA_TWILIO_REFUSED:
+        return "refused";
+    case WA_TWILIO_NOT_REACHED:
+        return "not reached";
+    case WA_TWILIO_RATE_LIMITED:
+        return "rate limited";
+    case WA_TWILIO_UNKNOWN:
+        break;
+    }
+    return "unknown";
+}
+
+static void send_log(const send_t *send, apr_time_t started, apr_pool_t *p)
+{
+    WA_LOG(send->messenger->log, WA_LOG_INFO, "WA0501", APR_SUCCESS,
+           "send: sid=%s id=%s to=%s length=%" APR_SIZE_T_FMT
+           " status=%s http=%d error=%d duration=%" APR_INT64_T_FMT "ms",
+           send->answer.sid ? send->answer.sid : "-", send->id, wa_phone_mask(send->number, p),
+           wa_text_utf16_length(send->text.ptr, send->text.len), outcome_name(send->answer.outcome),
+           send->answer.http_status, send->answer.error_code,
+           apr_time_as_msec(apr_time_now() - started));
+}
+
+apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request,
+                     wa_send_result_t *result, apr_pool_t *p)
+{
+    send_t send = {.messenger = messenger};
+    apr_time_t started = apr_time_now();
+    apr_status_t rv;
+
+    memset(result, 0, sizeof(*result));
+    rv = request_check(&send, request, &result->sentence, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!gate_enter(messenger)) {
+        result->sentence = "Too many messages are being sent right now; nothing was sent, try"
+                           " again in a moment.";
+        result->retry_after_s = BUSY_RETRY_S;
+        return APR_TIMEUP;
+    }
+    send.id = wa_id_uuid4(p);
+    rv = send.id ? intent_store(&send, &result->message, p) : APR_EGENERAL;
+    if (rv != APR_SUCCESS) {
+        rv = APR_STATUS_IS_EINVAL(rv) ? APR_EGENERAL
+                                      : rv; /* what the store refuses we should have */
+        goto out;
+    }
+    twilio_ask(&send, p);
+    outcome_store(&send, &result->message, p);
+    result->is_accepted = result->message.status == WA_STATUS_SUCCESS
+                          || (result->message.status == WA_STATUS_PENDING
+                              && send.answer.outcome == WA_TWILIO_ACCEPTED);
+    result->sentence = send.answer.error;
+    send_log(&send, started, p);
+out:
+    gate_leave(messenger);
+    return rv;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Applies Twilio's status callbacks to sent messages, in whatever order they come. */
+#include "messaging/status.h"
+
+#include <stdlib.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+
+/* One callback on its way. */
+typedef struct callback_t {
+    const char *sid;
+    const char *word; /* Twilio's, as it may be logged */
+    wa_state_event_t event;
+    int is_other; /* merge: the message is not the one the callback is about */
+    int is_changed; /* merge: the callback said something new */
+} callback_t;
+
+int wa_status_is_callback(const wa_form_t *form)
+{
+    wa_slice_t word;
+
+    if (wa_form_get(form, "MessageStatus", &word) && word.len > 0) {
+        return 1;
+    }
+    return wa_form_get(form, "SmsStatus", &word) && word.len > 0
+           && !wa_slice_is_equal(word, WA_SLICE_LITERAL("received"))
+           && !wa_slice_is_equal(word, WA_SLICE_LITERAL("receiving"));
+}
+
+/* Twilio's word as far as it can stand in a log and in a parked line. */
+static const char *word_clean(const char *word, apr_pool_t *p)
+{
+    char *clean = apr_pstrndup(p, word ? word : "", 32), *c;
+
+    for (c = clean; *c; c++) {
+        if (!apr_isalnum(*c) && *c != '_' && *c != '-') {
+            *c = '?';
+        }
+    }
+    return clean;
+}
+
+static const char *first_of(const wa_form_t *form, const char *a, const char *b, apr_pool_t *p)
+{
+    const char *value = wa_form_string(form, a, p);
+
+    return value && *value ? value : wa_form_string(form, b, p);
+}
+
+static apr_status_t callback_read(callback_t *callback, const wa_form_t *form, apr_pool_t *p)
+{
+    const char *word = first_of(form, "MessageStatus", "SmsStatus", p);
+    const char *code = wa_form_string(form, "ErrorCode", p);
+
+    memset(callback, 0, sizeof(*callback));
+    callback->sid = first_of(form, "MessageSid", "SmsSid", p);
+    callback->word = word_clean(word, p);
+    callback->event.delivery = wa_delivery_parse(word);
+    callback->event.error_code = code ? atoi(code) : 0;
+    if (callback->event.error_code < 0) {
+        callback->event.error_code = 0;
+    }
+    callback->event.at_ms = wa_clock_now_ms();
+    return wa_id_is_sid(callback->sid, "SM,MM") ? APR_SUCCESS : APR_EINVAL;
+}
+
+static apr_status_t callback_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
+                                   apr_pool_t *p)
+{
+    callback_t *callback = baton;
+    wa_state_t state;
+
+    callback->is_changed = 0;
+    callback->is_other =
+        now->direction != WA_DIRECTION_SENT
+        || (now->sid.len > 0 && !wa_slice_is_equal(now->sid, wa_slice_of(callback->sid)));
+    if (callback->is_other) {
+        return APR_EEXIST;
+    }
+    wa_state_read(&state, now, p);
+    if (!wa_state_apply(&state, &callback->event, p) && state.sid) {
+        return APR_EEXIST;
+    }
+    state.sid = callback->sid;
+    wa_state_write(&state, next, p);
+    if (next->state_json.len == 0) {
+        return APR_ENOMEM;
+    }
+    callback->is_changed = 1;
+    return APR_SUCCESS;
+}
+
+/* Applies the callback to the message with that id or sid.
+ * @return APR_SUCCESS | APR_NOTFOUND there is none, or it is another one's | the store's */
+static apr_status_t callback_apply(wa_messenger_t *messenger, const char *key, callback_t *callback,
+                                   apr_pool_t *p)
+{
+    wa_message_t message;
+    apr_status_t rv =
+        wa_store_message_update(messenger->store, key, callback_merge, callback, &message, p);
+
+    return rv == APR_SUCCESS && callback->is_other ? APR_NOTFOUND : rv;
+}
+
+/* Keeps a callback until its message is known: "<delivery> <error code> <unix ms>". */
+static apr_status_t callback_park(wa_messenger_t *messenger, const callback_t *callback,
+                                  apr_pool_t *p)
+{
+    const char *line = apr_psprintf(p, "%d %d %" APR_INT64_T_FMT, (int)callback->event.delivery,
+                                    callback->event.error_code, callback->event.at_ms);
+
+    return wa_store_parked_add(messenger->store, callback->sid, wa_slice_of(line), p);
+}
+
+int wa_status_unpark(wa_slice_t parked, wa_state_t *state, apr_pool_t *p)
+{
+    const char *s = parked.len > 0 ? apr_pstrmemdup(p, parked.ptr, parked.len) : NULL;
+    int is_changed = 0;
+
+    for (; s; s = strchr(s, '\n')) {
+        char *end;
+        wa_state_event_t event;
+        long delivery;
+
+        s += *s == '\n';
+        delivery = strtol(s, &end, 10);
+        event.error_code = (int)strtol(end, &end, 10);
+        event.at_ms = apr_strtoi64(end, NULL, 10);
+        if (delivery <= WA_DELIVERY_UNKNOWN || delivery >= WA_DELIVERY_COUNT) {
+            continue;
+        }
+        event.delivery = (wa_delivery_e)delivery;
+        is_changed |= wa_state_apply(state, &event, p);
+    }
+    return is_changed;
+}
+
+/* Finds the callback's message, by our id first. Parks it when there is none, and looks again: the
+ * send may have stored the sid in between, and then it has not seen what was parked. */
+static apr_status_t callback_settle(wa_messenger_t *messenger, const char *message_id,
+                                    callback_t *callback, const char **presult, apr_pool_t *p)
+{
+    apr_status_t rv = APR_NOTFOUND;
+
+    if (wa_id_is_uuid(message_id)) {
+        rv = callback_apply(messenger, message_id, callback, p);
+    }
+    if (APR_STATUS_IS_NOTFOUND(rv)) {
+        rv = callback_apply(messenger, callback->sid, callback, p);
+    }
+    if (APR_STATUS_IS_NOTFOUND(rv)) {
+        rv = callback_park(messenger, callback, p);
+        if (rv == APR_SUCCESS) {
+            rv = callback_apply(messenger, callback->sid, callback, p);
+        }
+        if (APR_STATUS_IS_NOTFOUND(rv)) {
+            *presult = "parked";
+            return APR_SUCCESS;
+        }
+    }
+    *presult = callback->is_changed ? "applied" : "no change";
+    return rv;
+}
+
+apr_status_t wa_status_receive(wa_messenger_t *messenger, const wa_form_t *form,
+                               const char *message_id, wa_sentence_t *psentence, apr_pool_t *p)
+{
+    callback_t callback;
+    apr_time_t started = apr_time_now();
+    const char *result = "unknown status";
+    apr_status_t rv;
+
+    *psentence = NULL;
+    rv = callback_read(&callback, form, p);
+    if (rv != APR_SUCCESS) {
+        *psentence = "MessageSid must be the sid of a message";
+        return rv;
+    }
+    if (wa_delivery_rank(callback.event.delivery) >= 0) {
+        rv = callback_settle(messenger, message_id, &callback, &result, p);
+    }
+    WA_LOG(messenger->log, WA_LOG_INFO, "WA0521", rv,
+           "receipt: sid=%s status=%s error=%d result=%s duration=%" APR_INT64_T_FMT "ms",
+           callback.sid, callback.word, callback.event.error_code,
+           rv == APR_SUCCESS ? result : "not stored", apr_time_as_msec(apr_time_now() - started));
+    return rv;
+}
