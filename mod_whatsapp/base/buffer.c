@@ -94,8 +94,7 @@ void wa_buffer_add_int(wa_buffer_t *b, apr_int64_t value)
     if (rest >= 10) {
         at -= 2;
         memcpy(at, digit_pairs + 2 * rest, 2);
-    }
-    else {
+    } else {
         *--at = (char)('0' + rest);
     }
     if (value < 0) {

@@ -29,57 +29,46 @@ static uint64_t load32(const unsigned char *s)
 
 /* ---- CRC-32C ---- */
 
-/* The table for one byte and k zero bytes after it is linear: an entry is the XOR of the entries
- * of its bits. ROW(X) makes all 256 entries of the eight that X(0) to X(7) give. */
-#define BIT(X, i, b) ((uint32_t)((i) >> (b) & 1) * X(b))
-#define ENTRY(X, i)                                                                                \
-    (BIT(X, i, 0) ^ BIT(X, i, 1) ^ BIT(X, i, 2) ^ BIT(X, i, 3) ^ BIT(X, i, 4) ^ BIT(X, i, 5) ^     \
-     BIT(X, i, 6) ^ BIT(X, i, 7))
-#define ENTRIES4(X, i) ENTRY(X, (i)), ENTRY(X, (i) + 1), ENTRY(X, (i) + 2), ENTRY(X, (i) + 3)
-#define ENTRIES16(X, i)                                                                            \
-    ENTRIES4(X, (i)), ENTRIES4(X, (i) + 4), ENTRIES4(X, (i) + 8), ENTRIES4(X, (i) + 12)
-#define ENTRIES64(X, i)                                                                            \
-    ENTRIES16(X, (i)), ENTRIES16(X, (i) + 16), ENTRIES16(X, (i) + 32), ENTRIES16(X, (i) + 48)
-#define ROW(X) ENTRIES64(X, 0), ENTRIES64(X, 64), ENTRIES64(X, 128), ENTRIES64(X, 192)
+/* A table is linear: each of its 256 entries is the XOR of the entries of its bits (1, 2, 4 ...).
+ * So ROW makes the entries of all bytes from those of the eight bits. */
+#define BIT(i, b, value) ((uint32_t)((i) >> (b)) % 2 * (value))
+#define ENTRY(i, v0, v1, v2, v3, v4, v5, v6, v7)                                                   \
+    (BIT(i, 0, v0) ^ BIT(i, 1, v1) ^ BIT(i, 2, v2) ^ BIT(i, 3, v3) ^ BIT(i, 4, v4) ^ BIT(i, 5, v5) \
+     ^ BIT(i, 6, v6) ^ BIT(i, 7, v7))
+#define ENTRIES4(i, ...)                                                               \
+    ENTRY((i), __VA_ARGS__), ENTRY((i) + 1, __VA_ARGS__), ENTRY((i) + 2, __VA_ARGS__), \
+        ENTRY((i) + 3, __VA_ARGS__)
+#define ENTRIES16(i, ...)                                                                       \
+    ENTRIES4((i), __VA_ARGS__), ENTRIES4((i) + 4, __VA_ARGS__), ENTRIES4((i) + 8, __VA_ARGS__), \
+        ENTRIES4((i) + 12, __VA_ARGS__)
+#define ENTRIES64(i, ...)                                          \
+    ENTRIES16((i), __VA_ARGS__), ENTRIES16((i) + 16, __VA_ARGS__), \
+        ENTRIES16((i) + 32, __VA_ARGS__), ENTRIES16((i) + 48, __VA_ARGS__)
+#define ROW(...)                                                                            \
+    {                                                                                       \
+        ENTRIES64(0, __VA_ARGS__), ENTRIES64(64, __VA_ARGS__), ENTRIES64(128, __VA_ARGS__), \
+            ENTRIES64(192, __VA_ARGS__)                                                     \
+    }
 
-/* The entries of the bits, for the reflected polynomial 0x82f63b78. */
-#define PICK(b, b0, b1, b2, b3, b4, b5, b6, b7)                                                    \
-    ((b) == 0   ? b0                                                                               \
-     : (b) == 1 ? b1                                                                               \
-     : (b) == 2 ? b2                                                                               \
-     : (b) == 3 ? b3                                                                               \
-     : (b) == 4 ? b4                                                                               \
-     : (b) == 5 ? b5                                                                               \
-     : (b) == 6 ? b6                                                                               \
-                : b7)
-#define ZEROS0(b)                                                                                  \
-    PICK(b, 0xf26b8303u, 0xe13b70f7u, 0xc79a971fu, 0x8ad958cfu, 0x105ec76fu, 0x20bd8edeu,          \
-         0x417b1dbcu, 0x82f63b78u)
-#define ZEROS1(b)                                                                                  \
-    PICK(b, 0x13a29877u, 0x274530eeu, 0x4e8a61dcu, 0x9d14c3b8u, 0x3fc5f181u, 0x7f8be302u,          \
-         0xff17c604u, 0xfbc3faf9u)
-#define ZEROS2(b)                                                                                  \
-    PICK(b, 0xa541927eu, 0x4f6f520du, 0x9edea41au, 0x38513ec5u, 0x70a27d8au, 0xe144fb14u,          \
-         0xc76580d9u, 0x8b277743u)
-#define ZEROS3(b)                                                                                  \
-    PICK(b, 0xdd45aab8u, 0xbf672381u, 0x7b2231f3u, 0xf64463e6u, 0xe964b13du, 0xd725148bu,          \
-         0xaba65fe7u, 0x52a0c93fu)
-#define ZEROS4(b)                                                                                  \
-    PICK(b, 0x38116facu, 0x7022df58u, 0xe045beb0u, 0xc5670b91u, 0x8f2261d3u, 0x1ba8b557u,          \
-         0x37516aaeu, 0x6ea2d55cu)
-#define ZEROS5(b)                                                                                  \
-    PICK(b, 0xef306b19u, 0xdb8ca0c3u, 0xb2f53777u, 0x6006181fu, 0xc00c303eu, 0x85f4168du,          \
-         0x0e045bebu, 0x1c08b7d6u)
-#define ZEROS6(b)                                                                                  \
-    PICK(b, 0x68032cc8u, 0xd0065990u, 0xa5e0c5d1u, 0x4e2dfd53u, 0x9c5bfaa6u, 0x3d5b83bdu,          \
-         0x7ab7077au, 0xf56e0ef4u)
-#define ZEROS7(b)                                                                                  \
-    PICK(b, 0x493c7d27u, 0x9278fa4eu, 0x211d826du, 0x423b04dau, 0x847609b4u, 0x0d006599u,          \
-         0x1a00cb32u, 0x34019664u)
-
+/* Row k: the checksum of one byte and k zero bytes after it, for the reflected polynomial
+ * 0x82f63b78. The last number of row 0 is the polynomial itself. */
 static const uint32_t crc_table[8][256] = {
-    {ROW(ZEROS0)}, {ROW(ZEROS1)}, {ROW(ZEROS2)}, {ROW(ZEROS3)},
-    {ROW(ZEROS4)}, {ROW(ZEROS5)}, {ROW(ZEROS6)}, {ROW(ZEROS7)},
+    ROW(0xf26b8303u, 0xe13b70f7u, 0xc79a971fu, 0x8ad958cfu, 0x105ec76fu, 0x20bd8edeu, 0x417b1dbcu,
+        0x82f63b78u),
+    ROW(0x13a29877u, 0x274530eeu, 0x4e8a61dcu, 0x9d14c3b8u, 0x3fc5f181u, 0x7f8be302u, 0xff17c604u,
+        0xfbc3faf9u),
+    ROW(0xa541927eu, 0x4f6f520du, 0x9edea41au, 0x38513ec5u, 0x70a27d8au, 0xe144fb14u, 0xc76580d9u,
+        0x8b277743u),
+    ROW(0xdd45aab8u, 0xbf672381u, 0x7b2231f3u, 0xf64463e6u, 0xe964b13du, 0xd725148bu, 0xaba65fe7u,
+        0x52a0c93fu),
+    ROW(0x38116facu, 0x7022df58u, 0xe045beb0u, 0xc5670b91u, 0x8f2261d3u, 0x1ba8b557u, 0x37516aaeu,
+        0x6ea2d55cu),
+    ROW(0xef306b19u, 0xdb8ca0c3u, 0xb2f53777u, 0x6006181fu, 0xc00c303eu, 0x85f4168du, 0x0e045bebu,
+        0x1c08b7d6u),
+    ROW(0x68032cc8u, 0xd0065990u, 0xa5e0c5d1u, 0x4e2dfd53u, 0x9c5bfaa6u, 0x3d5b83bdu, 0x7ab7077au,
+        0xf56e0ef4u),
+    ROW(0x493c7d27u, 0x9278fa4eu, 0x211d826du, 0x423b04dau, 0x847609b4u, 0x0d006599u, 0x1a00cb32u,
+        0x34019664u),
 };
 
 apr_uint32_t wa_crc32c_portable(apr_uint32_t crc, const void *bytes, apr_size_t len)
@@ -90,10 +79,10 @@ apr_uint32_t wa_crc32c_portable(apr_uint32_t crc, const void *bytes, apr_size_t 
     for (; len >= 8; len -= 8, s += 8) {
         uint64_t word = load64(s) ^ crc;
 
-        crc = crc_table[7][word & 0xff] ^ crc_table[6][word >> 8 & 0xff] ^
-              crc_table[5][word >> 16 & 0xff] ^ crc_table[4][word >> 24 & 0xff] ^
-              crc_table[3][word >> 32 & 0xff] ^ crc_table[2][word >> 40 & 0xff] ^
-              crc_table[1][word >> 48 & 0xff] ^ crc_table[0][word >> 56];
+        crc = crc_table[7][word & 0xff] ^ crc_table[6][word >> 8 & 0xff]
+              ^ crc_table[5][word >> 16 & 0xff] ^ crc_table[4][word >> 24 & 0xff]
+              ^ crc_table[3][word >> 32 & 0xff] ^ crc_table[2][word >> 40 & 0xff]
+              ^ crc_table[1][word >> 48 & 0xff] ^ crc_table[0][word >> 56];
     }
     for (; len > 0; len--, s++) {
         crc = crc_table[0][(crc ^ *s) & 0xff] ^ crc >> 8;
@@ -103,9 +92,8 @@ apr_uint32_t wa_crc32c_portable(apr_uint32_t crc, const void *bytes, apr_size_t 
 
 #if defined(__x86_64__)
 
-__attribute__((target("sse4.2"))) static apr_uint32_t crc32c_sse42(apr_uint32_t crc,
-                                                                   const unsigned char *s,
-                                                                   apr_size_t len)
+__attribute__((target("sse4.2"))) static apr_uint32_t
+crc32c_sse42(apr_uint32_t crc, const unsigned char *s, apr_size_t len)
 {
     uint64_t wide = ~crc;
     uint32_t narrow;
@@ -174,12 +162,10 @@ static void load_short(const unsigned char *s, apr_size_t len, uint64_t *a, uint
     if (len >= 8) {
         *a = load64(s);
         *b = load64(s + len - 8);
-    }
-    else if (len >= 4) {
+    } else if (len >= 4) {
         *a = load32(s);
         *b = load32(s + len - 4);
-    }
-    else if (len > 0) {
+    } else if (len > 0) {
         *a = (uint64_t)s[0] << 16 | (uint64_t)s[len / 2] << 8 | s[len - 1];
     }
 }

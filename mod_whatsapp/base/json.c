@@ -51,17 +51,14 @@ static void scan_escape(scan_t *scan)
 {
     long unit = unit_at(scan->at, scan->end);
 
-    if (is_between(unit, 0xd800, 0xdbff) &&
-        is_between(unit_at(scan->at + 6, scan->end), 0xdc00, 0xdfff)) {
+    if (is_between(unit, 0xd800, 0xdbff)
+        && is_between(unit_at(scan->at + 6, scan->end), 0xdc00, 0xdfff)) {
         scan->at += 12;
-    }
-    else if (is_between(unit, 0xd800, 0xdfff)) {
+    } else if (is_between(unit, 0xd800, 0xdfff)) {
         scan->problem = "a \\u escape is half of a surrogate pair";
-    }
-    else if (unit == 0) {
+    } else if (unit == 0) {
         scan->problem = "\\u0000 is not allowed";
-    }
-    else {
+    } else {
         scan->at += scan->end - scan->at < 2 ? 1 : 2;
     }
 }
@@ -73,8 +70,7 @@ static void scan_string(scan_t *scan)
     while (scan->at < scan->end && *scan->at != '"' && !scan->problem) {
         if (*scan->at == '\\') {
             scan_escape(scan);
-        }
-        else {
+        } else {
             scan->at++;
         }
     }
@@ -97,12 +93,10 @@ static void scan_body(scan_t *scan)
         if (c == '[' || c == '{') {
             depth++;
             if (depth > WA_JSON_DEPTH_MAX) {
-                scan->problem =
-                    "it nests deeper than " APR_STRINGIFY(WA_JSON_DEPTH_MAX) " levels";
+                scan->problem = "it nests deeper than " APR_STRINGIFY(WA_JSON_DEPTH_MAX) " levels";
                 return;
             }
-        }
-        else if (c == ']' || c == '}') {
+        } else if (c == ']' || c == '}') {
             depth--;
         }
         scan->at++;
@@ -217,9 +211,9 @@ static uint64_t not_plain(const char *s)
     uint64_t word;
 
     memcpy(&word, s, sizeof(word));
-    return (word | (word - 0x20 * ONES) | ((word ^ '"' * ONES) - ONES) |
-            ((word ^ '\\' * ONES) - ONES)) &
-           HIGHS;
+    return (word | (word - 0x20 * ONES) | ((word ^ '"' * ONES) - ONES)
+            | ((word ^ '\\' * ONES) - ONES))
+           & HIGHS;
 }
 
 static int is_escaped(unsigned char c)
@@ -284,8 +278,7 @@ void wa_buffer_add_json(wa_buffer_t *b, const char *s, apr_size_t len)
         if (c < 0x80) {
             add_escape(b, c);
             at++;
-        }
-        else {
+        } else {
             wa_buffer_add(b, replacement, sizeof(replacement) - 1);
             at += used;
         }
@@ -307,8 +300,7 @@ static apr_size_t escaped_bound(wa_slice_t s)
 
         if (c >= 0x80) {
             bound += replaced;
-        }
-        else {
+        } else {
             bound += !is_escaped(c) ? 1 : short_escape(c) ? 2 : 6;
         }
     }

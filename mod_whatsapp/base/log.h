@@ -32,16 +32,15 @@ int wa_log_is_on(const wa_log_t *log, wa_log_level_e level);
 
 /* Formats (at most 1,000 bytes) and writes one line. Use WA_LOG. Any thread. */
 void wa_log_write(const wa_log_t *log, wa_log_level_e level, const char *tag, apr_status_t rv,
-                  const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* One line in the log: WA_LOG(log, WA_LOG_WARNING, "WA0312", rv, "sid=%s", sid). Arguments are
  * evaluated only when the level is on. Never give it a token, a signature, message text or an
  * unmasked number. */
-#define WA_LOG(log, level, tag, rv, ...)                                                           \
-    do {                                                                                           \
-        if (wa_log_is_on((log), (level)))                                                          \
-            wa_log_write((log), (level), (tag), (rv), __VA_ARGS__);                                \
+#define WA_LOG(log, level, tag, rv, ...)                            \
+    do {                                                            \
+        if (wa_log_is_on((log), (level)))                           \
+            wa_log_write((log), (level), (tag), (rv), __VA_ARGS__); \
     } while (0)
 
 #endif

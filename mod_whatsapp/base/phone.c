@@ -84,8 +84,7 @@ const char *wa_phone_mask(const char *number, apr_pool_t *p)
     if (len >= 12) {
         first = 5;
         last = 4;
-    }
-    else if (len >= 8) {
+    } else if (len >= 8) {
         first = 3;
         last = 2;
     }

@@ -56,14 +56,11 @@ int wa_text_char(const char *s, apr_size_t len, apr_size_t *pused)
     need = c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
     if (c[0] == 0xe0) {
         low = 0xa0; /* below: overlong */
-    }
-    else if (c[0] == 0xed) {
+    } else if (c[0] == 0xed) {
         high = 0x9f; /* above: surrogates */
-    }
-    else if (c[0] == 0xf0) {
+    } else if (c[0] == 0xf0) {
         low = 0x90; /* below: overlong */
-    }
-    else if (c[0] == 0xf4) {
+    } else if (c[0] == 0xf4) {
         high = 0x8f; /* above: beyond U+10FFFF */
     }
     for (i = 1; i < need; i++) {

@@ -14,14 +14,13 @@ static size_t decode_by_rule(const char *s, size_t len, char *to)
     size_t at, written = 0;
 
     for (at = 0; at < len; at++) {
-        if (s[at] == '%' && at + 2 < len && strchr("0123456789abcdefABCDEF", s[at + 1]) && s[at + 1] &&
-            strchr("0123456789abcdefABCDEF", s[at + 2]) && s[at + 2]) {
+        if (s[at] == '%' && at + 2 < len && strchr("0123456789abcdefABCDEF", s[at + 1]) && s[at + 1]
+            && strchr("0123456789abcdefABCDEF", s[at + 2]) && s[at + 2]) {
             char digits[3] = {s[at + 1], s[at + 2], '\0'};
 
             to[written++] = (char)strtol(digits, NULL, 16);
             at += 2;
-        }
-        else {
+        } else {
             to[written++] = s[at] == '+' ? ' ' : s[at];
         }
     }
@@ -63,7 +62,8 @@ static size_t assert_parses(const char *text, size_t len, apr_pool_t *p)
         }
         assert_true(found < form->count);
         assert_decodes(form->fields[found].name, text + start, equals - start);
-        assert_decodes(form->fields[found].value, text + equals + 1, equals < end ? end - equals - 1 : 0);
+        assert_decodes(form->fields[found].value, text + equals + 1,
+                       equals < end ? end - equals - 1 : 0);
         found++;
     }
     assert_int_equal(form->count, found);
@@ -111,9 +111,11 @@ static void test_fields(void **state)
     size_t i;
 
     for (i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(assert_parses(cases[i].body, strlen(cases[i].body), *state), cases[i].count);
+        assert_int_equal(assert_parses(cases[i].body, strlen(cases[i].body), *state),
+                         cases[i].count);
     }
-    assert_int_equal(assert_parses("a\0b=c\0&d", 8, *state), 2); /* a NUL is a byte like any other */
+    assert_int_equal(assert_parses("a\0b=c\0&d", 8, *state),
+                     2); /* a NUL is a byte like any other */
 }
 
 static void test_random_bodies(void **state)
@@ -149,7 +151,8 @@ static void test_plain_text_is_not_copied(void **state)
     assert_ptr_equal(form->fields[2].value.ptr, body + 23);
 }
 
-/* Decoded fields share one block, which must be long enough for all: later ones may not run into what follows it. */
+/* Decoded fields share one block, which must be long enough for all: later ones may not run into
+ * what follows it. */
 static void test_decoded_fields_do_not_touch(void **state)
 {
     static const char body[] = "plain=1&a=x+y&b+c=%41%42%43&d=+++++++++++++++++++++++++++++++";

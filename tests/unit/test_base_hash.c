@@ -26,8 +26,8 @@ static uint32_t crc_by_bits(uint32_t crc, const unsigned char *s, size_t len)
 static void test_published_values(void **state)
 {
     /* RFC 3720 appendix B.4 */
-    static const unsigned char pdu[48] = {0x01, 0xc0, [16] = 0x14, [22] = 0x04,
-                                          [27] = 0x14, [31] = 0x18, 0x28, [40] = 0x02};
+    static const unsigned char pdu[48] = {
+        0x01, 0xc0, [16] = 0x14, [22] = 0x04, [27] = 0x14, [31] = 0x18, 0x28, [40] = 0x02};
     unsigned char bytes[4][32];
     static const uint32_t expected[] = {0x8a9136aau, 0x62a8ab43u, 0x46dd794eu, 0x113fdb5cu};
     size_t i;
@@ -111,7 +111,8 @@ static void test_hashes_stay(void **state)
         {0, "0123456789abcdefg", 0xf7dd785614b6bebcULL},
         {0, "0123456789abcdef0123456789abcdef", 0xba6e6849e7d40498ULL},
         {0, "SM0123456789abcdef0123456789abcdef", 0x681752a0942c5861ULL},
-        {0, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef012", 0x69359ce5acd8378bULL},
+        {0, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef012",
+         0x69359ce5acd8378bULL},
     };
     size_t i;
 
@@ -132,7 +133,8 @@ static int compare_hashes(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* No two of them are equal, and they fill the buckets that the low and the high bits name as evenly as chance does. */
+/* No two of them are equal, and they fill the buckets that the low and the high bits name as
+ * evenly as chance does. */
 static void assert_spread(uint64_t *hashes, size_t count)
 {
     static int low[1024], high[1024];
@@ -247,7 +249,8 @@ static void assert_avalanche(size_t len)
 
 static void test_avalanche(void **state)
 {
-    static const size_t lengths[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 48, 49, 64, 65, 79};
+    static const size_t lengths[] = {1,  2,  3,  4,  5,  7,  8,  9,  12, 15, 16,
+                                     17, 24, 31, 32, 33, 48, 49, 64, 65, 79};
     size_t i;
 
     (void)state;

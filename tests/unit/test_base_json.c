@@ -9,7 +9,8 @@
 
 /* ---- parsing ---- */
 
-static apr_status_t parse(const char *text, size_t len, json_t **pj, const char **perror, apr_pool_t *p)
+static apr_status_t parse(const char *text, size_t len, json_t **pj, const char **perror,
+                          apr_pool_t *p)
 {
     char *body = exact_copy(text, len);
     apr_status_t rv = wa_json_parse(pj, body, len, perror, p);
@@ -33,7 +34,8 @@ static void test_valid_bodies(void **state)
         "[\"\\u0001\\u0010\\u0100\\u1000\"]",
         "[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[{{{{\"]",
         "[\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\\\"]",
-        ("[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"
+        ("[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],["
+         "],"
          "[],[],[],[],[],[]]"),
         "[9223372036854775807,-9223372036854775808,1e308]",
         "[\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"]",
@@ -52,7 +54,8 @@ static void test_valid_bodies(void **state)
 
 static void test_values_are_right(void **state)
 {
-    static const char body[] = "{\"phoneNumber\":\"+15551230001\",\"message\":\"a\\ud83d\\ude00\\n\",\"n\":42}";
+    static const char body[] =
+        "{\"phoneNumber\":\"+15551230001\",\"message\":\"a\\ud83d\\ude00\\n\",\"n\":42}";
     json_t *j;
 
     assert_int_equal(parse(body, sizeof(body) - 1, &j, NULL, *state), APR_SUCCESS);
@@ -118,7 +121,8 @@ static void test_refused_bodies(void **state)
         const char *error = NULL;
         json_t *j = (json_t *)&cases;
 
-        assert_int_equal(parse(cases[i].body, strlen(cases[i].body), &j, &error, *state), APR_EINVAL);
+        assert_int_equal(parse(cases[i].body, strlen(cases[i].body), &j, &error, *state),
+                         APR_EINVAL);
         assert_null(j);
         assert_non_null(error);
         if (!strstr(error, cases[i].says)) {
@@ -147,7 +151,8 @@ static void test_a_nul_byte_is_refused_anywhere(void **state)
 
 static void test_every_shorter_body_is_refused(void **state)
 {
-    static const char body[] = "{\"phoneNumber\":\"+1555\",\"message\":\"\\ud83d\\ude00 \xc3\xa4\\n\",\"n\":[1.5e3]}";
+    static const char body[] =
+        "{\"phoneNumber\":\"+1555\",\"message\":\"\\ud83d\\ude00 \xc3\xa4\\n\",\"n\":[1.5e3]}";
     size_t len;
     json_t *j;
 
@@ -187,7 +192,8 @@ static void test_nesting_is_bounded(void **state)
 
 static void test_a_hostile_body_costs_one_pass(void **state)
 {
-    static const char *const patterns[] = {"[", "\\", "\"", "{\"a\":", "[\"\\ud83d\\ude00\"],", "\n", "]"};
+    static const char *const patterns[] = {"[",  "\\", "\"", "{\"a\":", "[\"\\ud83d\\ude00\"],",
+                                           "\n", "]"};
     size_t len = 1 << 20, i, at;
     char *body = malloc(len);
     json_t *j;
@@ -209,8 +215,9 @@ static void test_a_hostile_body_costs_one_pass(void **state)
 
 static void test_a_sentence_quotes_nothing(void **state)
 {
-    static const char *const bodies[] = {"{\"hunter2\"", "{\"hunter2\":1,\"hunter2\":2}", "[hunter2]",
-                                         "[\"hunter2\\ud800\"]", "[1]hunter2", "[\"hunter2\n\"]"};
+    static const char *const bodies[] = {"{\"hunter2\"", "{\"hunter2\":1,\"hunter2\":2}",
+                                         "[hunter2]",    "[\"hunter2\\ud800\"]",
+                                         "[1]hunter2",   "[\"hunter2\n\"]"};
     size_t i;
 
     for (i = 0; i < COUNT(bodies); i++) {
@@ -252,8 +259,7 @@ static size_t repair(const char *s, size_t len, char *to)
         if (wa_text_char(s + at, len - at, &used)) {
             memcpy(to + written, s + at, used);
             written += used;
-        }
-        else {
+        } else {
             memcpy(to + written, "\xef\xbf\xbd", 3);
             written += 3;
         }

@@ -94,7 +94,8 @@ static void test_a_value_makes_no_second_line(void **state)
     wa_log_t log = {sink_is_on, sink_write, &sink};
 
     (void)state;
-    WA_LOG(&log, WA_LOG_ERR, "WA0101", APR_SUCCESS, "from=%s", "a\r\n[error] b\x1b[2J\x7f \xc3\xa4");
+    WA_LOG(&log, WA_LOG_ERR, "WA0101", APR_SUCCESS, "from=%s",
+           "a\r\n[error] b\x1b[2J\x7f \xc3\xa4");
     assert_string_equal(sink.text, "from=a??[error] b?[2J? \xc3\xa4");
 }
 

@@ -38,7 +38,9 @@ static void test_normal_form(void **state)
         {"+1555\t1230001", NULL},
         {"+1555123\n0001", NULL},
         {"+\xd9\xa1\xd9\xa2\xd9\xa3\xd9\xa4", NULL}, /* digits, but not ASCII ones */
-        {"+1\xc2\xa0" "555", NULL},
+        {"+1\xc2\xa0"
+         "555",
+         NULL},
         {"whatsapp:", NULL},
         {"whatsapp:15551230001", NULL},
         {"whatsapp:whatsapp:+15551230001", NULL},
@@ -57,8 +59,7 @@ static void test_normal_form(void **state)
         free(copy);
         if (cases[i].number == NULL) {
             assert_null(number);
-        }
-        else {
+        } else {
             assert_non_null(number);
             assert_string_equal(number, cases[i].number);
         }
@@ -100,7 +101,10 @@ static void test_mask(void **state)
         {"", "***"},
         {NULL, "***"},
         {"US.13491208655302", "US.13***5302"},
-        {"a\nb\x1b" "c secret \xff\x7f" "de", "a?b?c***??de"},
+        {"a\nb\x1b"
+         "c secret \xff\x7f"
+         "de",
+         "a?b?c***??de"},
     };
     size_t i;
 

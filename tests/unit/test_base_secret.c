@@ -39,7 +39,8 @@ static void test_an_empty_secret_equals_nothing(void **state)
     assert_false(wa_secret_is_equal(empty, "x", 1));
 }
 
-/* Looks at the copy after the secret's cleanup (the later registered run first), while the pool's memory is still there. */
+/* Looks at the copy after the secret's cleanup (the later registered run first), while the
+ * pool's memory is still there. */
 typedef struct witness_t {
     const char *bytes;
     size_t len;

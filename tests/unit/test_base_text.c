@@ -4,7 +4,8 @@
 
 #include "base/text.h"
 
-/* The code point that `s` begins with by the plain definition, -1 when there is none; slow on purpose. */
+/* The code point that `s` begins with by the plain definition, -1 when there is none; slow on
+ * purpose. */
 static long decode(const unsigned char *s, size_t len, size_t *pused)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -95,7 +96,8 @@ static void test_every_pair_of_bytes(void **state)
 
 static void test_every_lead_byte_with_edges(void **state)
 {
-    static const unsigned char edges[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff};
+    static const unsigned char edges[] = {0x00, 0x7f, 0x80, 0x8f, 0x90,
+                                          0x9f, 0xa0, 0xbf, 0xc0, 0xff};
     int lead;
     size_t i, j, k;
 
@@ -116,7 +118,8 @@ static void test_every_lead_byte_with_edges(void **state)
     }
 }
 
-/* The fast path looks at 16 bytes at once: a bad byte must be seen at every place of every length. */
+/* The fast path looks at 16 bytes at once: a bad byte must be seen at every place of every
+ * length. */
 static void test_a_bad_byte_anywhere(void **state)
 {
     static const char *const bad[] = {"\x00", "\x80", "\xff", "\xc0"};
@@ -143,8 +146,9 @@ static void test_a_bad_byte_anywhere(void **state)
 
 static void test_random_mixtures(void **state)
 {
-    static const char *const parts[] = {"a", "12345678", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
-                                        "\x7f", "abcdefghijklmnop", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"};
+    static const char *const parts[] = {
+        "a",    "12345678",         "\xc3\xa4",     "\xe2\x82\xac",    "\xf0\x9f\x98\x80",
+        "\x7f", "abcdefghijklmnop", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"};
     uint64_t seed = 7;
     int round;
 
@@ -277,13 +281,13 @@ static void test_trim(void **state)
     assert_trims(" \t\r\n\v\f", "");
     assert_trims("\xc2\xa0\xe3\x80\x80\xe2\x80\xaf \xc2\x85", "");
     assert_trims("  Ann  Bee\xe2\x80\x89", "Ann  Bee");
-    assert_trims("\xc3\xa0", "\xc3\xa0");         /* ends in the second byte of U+00A0 */
+    assert_trims("\xc3\xa0", "\xc3\xa0"); /* ends in the second byte of U+00A0 */
     assert_trims("\xe4\x80\x80", "\xe4\x80\x80"); /* and of U+3000 */
-    assert_trims("\xc2", "\xc2");                 /* cut characters are no space */
+    assert_trims("\xc2", "\xc2"); /* cut characters are no space */
     assert_trims("\xe2\x80", "\xe2\x80");
     assert_trims("\x80\x80", "\x80\x80");
     assert_trims(" \xe2\x80\x8b ", "\xe2\x80\x8b"); /* zero width space is not White_Space */
-    assert_trims("\xef\xbb\xbf", "\xef\xbb\xbf");   /* nor is the byte order mark */
+    assert_trims("\xef\xbb\xbf", "\xef\xbb\xbf"); /* nor is the byte order mark */
 }
 
 static void test_prefix_cuts_between_characters(void **state)
