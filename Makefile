@@ -123,7 +123,7 @@ try:
 	    -Wl,--start-group $(wildcard $(LIB_OBJ)) -Wl,--end-group -lcmocka $(LIBS) $(APR_LIBS)
 	$(TEST_ENV) $(BUILD)/try_$(T)
 
-lint: ## format, static analysis, layers, directive reference
+lint: $(BUILD)/mod_whatsapp.so $(BUILD)/libwa.a ## format, static analysis, layers, directive reference
 	@BUILD='$(BUILD)' tests/lint/run
 
 format: ## rewrites the C files in the project's format
@@ -131,6 +131,39 @@ format: ## rewrites the C files in the project's format
 
 bench: $(BUILD)/mod_whatsapp.so ## the measurements
 	@if [ -x tests/bench/run ]; then $(TEST_ENV) tests/bench/run $(ARGS); else echo 'tests/bench/run is missing' >&2; exit 1; fi
+
+# Debian has a pair of files for a2enmod; elsewhere httpd.conf includes conf/extra/whatsapp.conf.
+IS_DEBIAN  := $(wildcard /usr/sbin/a2enmod)$(filter /etc/apache2,$(SYSCONF))
+CONF_DIR   := $(SYSCONF)/$(if $(IS_DEBIAN),mods-available,extra)
+DOC        ?= $(PREFIX)/share/doc/mod_whatsapp
+INSTALLED   = $(LIBEXEC)/mod_whatsapp.so $(CONF_DIR)/whatsapp.load
+RELOCATE    = sed -e 's|/usr/lib/apache2/modules|$(LIBEXEC)|' -e 's|/usr/share/mod_whatsapp|$(SHARE)|'
+
+install: all ## the module, its configuration and the web client, where apxs and a2enmod expect them
+	install -d '$(DESTDIR)$(LIBEXEC)' '$(DESTDIR)$(CONF_DIR)' '$(DESTDIR)$(SHARE)' '$(DESTDIR)$(DOC)/examples'
+	install -m 644 $(BUILD)/mod_whatsapp.so '$(DESTDIR)$(LIBEXEC)/mod_whatsapp.so'
+	$(RELOCATE) conf/whatsapp.load > '$(DESTDIR)$(CONF_DIR)/whatsapp.load'
+	$(RELOCATE) conf/whatsapp.conf > $(BUILD)/whatsapp.conf
+	@# What an admin changed stays; the new file is laid beside it.
+	@new='$(DESTDIR)$(CONF_DIR)/whatsapp.conf'; \
+	if [ -e "$$new" ] && ! cmp -s $(BUILD)/whatsapp.conf "$$new"; then \
+	    echo "keeping $$new; the new one is $$new.dist"; new=$$new.dist; \
+	fi; \
+	install -m 644 $(BUILD)/whatsapp.conf "$$new"
+	rm -rf '$(DESTDIR)$(SHARE)/frontend'
+	if [ -d frontend ]; then cp -r frontend '$(DESTDIR)$(SHARE)/frontend' && chmod -R u+rwX,go+rX,go-w '$(DESTDIR)$(SHARE)/frontend'; fi
+	install -m 644 conf/whatsapp-reference.conf README.md LICENSE '$(DESTDIR)$(DOC)'
+	install -m 644 conf/examples/*.conf '$(DESTDIR)$(DOC)/examples'
+	@echo 'installed. Next: $(SYSCONF)/whatsapp-account.conf (see $(CONF_DIR)/whatsapp.conf), then \
+	$(if $(IS_DEBIAN),a2enmod whatsapp,include whatsapp.load and whatsapp.conf from httpd.conf), then restart httpd'
+
+uninstall: ## removes what install put there; messages and the account file stay
+	@# An enabled module that is gone would keep httpd from starting.
+	rm -f '$(DESTDIR)$(SYSCONF)/mods-enabled/whatsapp.load' '$(DESTDIR)$(SYSCONF)/mods-enabled/whatsapp.conf'
+	$(RELOCATE) conf/whatsapp.conf | cmp -s - '$(DESTDIR)$(CONF_DIR)/whatsapp.conf' \
+	    && rm -f '$(DESTDIR)$(CONF_DIR)/whatsapp.conf' || true
+	rm -f $(INSTALLED:%='$(DESTDIR)%') '$(DESTDIR)$(CONF_DIR)/whatsapp.conf.dist'
+	rm -rf '$(DESTDIR)$(SHARE)' '$(DESTDIR)$(DOC)'
 
 clean: ## removes what was built
 	rm -rf build build-asan

@@ -158,7 +158,7 @@ void wa_check_warn(server_rec *main_server)
         if (config->open_file
             && (s == main_server || config->open_file != wa_config_get(main_server)->open_file))
             ap_log_error(
-                APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s,
+                APLOG_MARK, APLOG_WARNING, 0, s,
                 "WA0115: everybody on this machine can read the auth token in %s: chmod 600 it",
                 config->open_file);
     }

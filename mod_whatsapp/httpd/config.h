@@ -26,9 +26,9 @@ typedef struct wa_config_t {
     const char *account_sid;
     wa_secret_t tokens[WA_MESSENGER_TOKENS_MAX];
     apr_size_t token_count;
-    const char *number; /* normalized */
+    const char *number;     /* normalized */
     const char *public_url; /* without a slash at the end */
-    const char *store_uri; /* with an absolute path */
+    const char *store_uri;  /* with an absolute path */
     const char *twilio_url;
     const char *base_path; /* without a slash at the end */
     const char *open_file; /* a secret's file that everybody may read, to be warned of */

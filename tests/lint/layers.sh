@@ -1,0 +1,28 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Includes point only downwards: httpd, api -> messaging -> store, twilio -> base; no httpd header below api/.
+set -u
+cd "$(dirname "$0")/../../mod_whatsapp" || exit 1
+status=0
+
+# refuse FOLDERS PATTERN WHY
+refuse() {
+    # shellcheck disable=SC2086 # the folders are words
+    if grep -rnE --include='*.[ch]' "#[[:space:]]*include[[:space:]]*[<\"]($2)" $1; then
+        echo "  ^ $3" >&2
+        status=1
+    fi
+}
+
+count=$(grep -rE --include='*.[ch]' '#[[:space:]]*include' base store twilio messaging api httpd | wc -l)
+if [ "$count" -lt 100 ]; then
+    echo "only $count includes found: the check is broken" >&2
+    exit 1
+fi
+refuse 'base store twilio messaging' 'httpd\.h|http_|ap_|util_|mod_|mpm_|unixd' 'below api/ nothing includes an httpd header'
+refuse 'base' '(store|twilio|messaging|api|httpd)/' 'base/ includes base/ only'
+refuse 'store' '(twilio|messaging|api|httpd)/' 'store/ includes store/ and base/ only'
+refuse 'twilio' '(store|messaging|api|httpd)/' 'twilio/ includes twilio/ and base/ only'
+refuse 'messaging' '(api|httpd)/|store/[a-z]+/' 'messaging/ includes the store seam, twilio/ and base/ only'
+refuse 'api httpd' 'store/[a-z]+/' 'a store driver is known to store/store.c only'
+exit $status
