@@ -55,28 +55,33 @@ static const char *refused_sentence(const wa_twilio_result_t *result, apr_pool_t
         return wa_twilio_error_sentence(result->error_code, p);
     }
     if (result->http_status < 400) {
-        return "Twilio's address answered with a redirect, so the message was not sent. The administrator has to check the Twilio URL.";
+        return "Twilio's address answered with a redirect, so the message was not sent. The "
+               "administrator has to check the Twilio URL.";
     }
     if (result->http_status == 401 || result->http_status == 403) {
         return wa_twilio_error_sentence(CODE_CREDENTIALS, p);
     }
-    return apr_psprintf(p, "Twilio refused the message (HTTP status %d) and did not say why.", result->http_status);
+    return apr_psprintf(p, "Twilio refused the message (HTTP status %d) and did not say why.",
+                        result->http_status);
 }
 
-/* What a status line alone makes certain (TWILIO.md 1.4). 302 and 303 may follow a request that was acted on, 408 comes from something in between,
- * 5xx may come after the message was made: all unknown. */
+/* What a status line alone makes certain (TWILIO.md 1.4). 302 and 303 may follow a request that was
+ * acted on, 408 comes from something in between, 5xx may come after the message was made: all
+ * unknown. */
 static wa_twilio_outcome_e outcome_of_status(int status)
 {
     if (status == 429) {
         return WA_TWILIO_RATE_LIMITED;
     }
-    if (status == 301 || status == 307 || status == 308 || (status >= 400 && status < 500 && status != 408)) {
+    if (status == 301 || status == 307 || status == 308
+        || (status >= 400 && status < 500 && status != 408)) {
         return WA_TWILIO_REFUSED;
     }
     return WA_TWILIO_UNKNOWN;
 }
 
-void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *result, json_t **pjson, apr_pool_t *p)
+void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *result,
+                           json_t **pjson, apr_pool_t *p)
 {
     *pjson = NULL;
     memset(result, 0, sizeof(*result));
@@ -85,10 +90,12 @@ void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *r
     result->retry_after = answer->retry_after;
     if (answer->is_untouched) {
         result->outcome = WA_TWILIO_NOT_REACHED;
-        result->error = "Twilio could not be reached, so the message was not sent. Try again later.";
+        result->error =
+            "Twilio could not be reached, so the message was not sent. Try again later.";
         return;
     }
-    if (answer->is_complete && wa_json_parse(pjson, answer->body.ptr, answer->body.len, NULL, p) != APR_SUCCESS) {
+    if (answer->is_complete
+        && wa_json_parse(pjson, answer->body.ptr, answer->body.len, NULL, p) != APR_SUCCESS) {
         *pjson = NULL;
     }
     result->outcome = outcome_of_status(answer->status);
@@ -102,6 +109,7 @@ void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *r
     } else if (result->outcome == WA_TWILIO_RATE_LIMITED) {
         result->error = wa_twilio_error_sentence(CODE_BUSY, p);
     } else if (result->outcome == WA_TWILIO_UNKNOWN) {
-        result->error = "Twilio did not confirm the message. It may have been sent: check before you send it again.";
+        result->error = "Twilio did not confirm the message. It may have been sent: check before "
+                        "you send it again.";
     }
 }

@@ -18,7 +18,8 @@
 #define DEFAULT_IDLE_HANDLES 64
 #define DEFAULT_TRIES 3
 
-/* Pauses between tries: random between half and all of this, doubled each time, up to the longest. */
+/* Pauses between tries: random between half and all of this, doubled each time, up to the longest.
+ */
 #define FIRST_PAUSE apr_time_from_msec(100)
 #define LONGEST_PAUSE apr_time_from_sec(3)
 
@@ -55,7 +56,8 @@ static const char *base_url_clean(const char *url, apr_pool_t *p)
     return apr_pstrmemdup(p, url, len);
 }
 
-apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient, const wa_twilio_options_t *options, apr_pool_t *p)
+apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,
+                                     const wa_twilio_options_t *options, apr_pool_t *p)
 {
     wa_twilio_client_t *client = apr_pcalloc(p, sizeof(*client));
     int max_idle = options->max_idle_handles > 0 ? options->max_idle_handles : DEFAULT_IDLE_HANDLES;
@@ -66,8 +68,10 @@ apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient, const wa_twil
     if (!client->base_url) {
         return APR_EINVAL;
     }
-    client->connect_timeout = options->connect_timeout > 0 ? options->connect_timeout : DEFAULT_CONNECT_TIMEOUT;
-    client->total_timeout = options->total_timeout > 0 ? options->total_timeout : DEFAULT_TOTAL_TIMEOUT;
+    client->connect_timeout =
+        options->connect_timeout > 0 ? options->connect_timeout : DEFAULT_CONNECT_TIMEOUT;
+    client->total_timeout =
+        options->total_timeout > 0 ? options->total_timeout : DEFAULT_TOTAL_TIMEOUT;
     client->max_tries = options->max_tries > 0 ? options->max_tries : DEFAULT_TRIES;
     client->log = options->log;
     rv = wa_http_create(&client->http, options->ca_file, max_idle, p);
@@ -92,12 +96,13 @@ int wa_twilio_account_is_usable(const wa_twilio_account_t *account)
             return 0;
         }
     }
-    return !memchr(account->secret.bytes, '\r', account->secret.len) &&
-           !memchr(account->secret.bytes, '\n', account->secret.len) &&
-           !memchr(account->secret.bytes, '\0', account->secret.len);
+    return !memchr(account->secret.bytes, '\r', account->secret.len)
+           && !memchr(account->secret.bytes, '\n', account->secret.len)
+           && !memchr(account->secret.bytes, '\0', account->secret.len);
 }
 
-wa_http_request_t wa_twilio_request(const wa_twilio_client_t *client, const wa_twilio_account_t *account, const char *url)
+wa_http_request_t wa_twilio_request(const wa_twilio_client_t *client,
+                                    const wa_twilio_account_t *account, const char *url)
 {
     wa_http_request_t request = {.url = url,
                                  .user = account->user ? account->user : account->sid,
@@ -121,13 +126,15 @@ const char *wa_twilio_address(const char *number, apr_pool_t *p)
             return NULL;
         }
     }
-    return strncmp(number, "whatsapp:", 9) == 0 ? number : apr_pstrcat(p, "whatsapp:", number, NULL);
+    return strncmp(number, "whatsapp:", 9) == 0 ? number
+                                                : apr_pstrcat(p, "whatsapp:", number, NULL);
 }
 
 void wa_twilio_form_add(wa_buffer_t *form, const char *name, wa_slice_t value)
 {
     static const char digits[] = "0123456789ABCDEF";
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     apr_size_t i;
 
     if (form->len > 0) {
@@ -148,7 +155,8 @@ void wa_twilio_form_add(wa_buffer_t *form, const char *name, wa_slice_t value)
     }
 }
 
-void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account, const wa_twilio_result_t *result)
+void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                     const wa_twilio_result_t *result)
 {
     apr_uint32_t now = (apr_uint32_t)apr_time_sec(wa_http_time()) + ALARM_SECONDS;
     apr_uint32_t last = __atomic_load_n(&client->alarm_seconds, __ATOMIC_RELAXED);
@@ -160,10 +168,13 @@ void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *acco
         return;
     }
     /* Whoever changes it writes the line. */
-    if (__atomic_compare_exchange_n(&client->alarm_seconds, &last, now, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    if (__atomic_compare_exchange_n(&client->alarm_seconds, &last, now, 0, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED)) {
         WA_LOG(client->log, WA_LOG_ERR, "WA0302", APR_SUCCESS,
-               "Twilio refuses the credentials of account %s (HTTP %d, error %d): nothing can be sent until WhatsAppAccountSID and "
-               "WhatsAppAuthToken are right", account->sid, result->http_status, result->error_code);
+               "Twilio refuses the credentials of account %s (HTTP %d, error %d): nothing can be "
+               "sent until WhatsAppAccountSID and "
+               "WhatsAppAuthToken are right",
+               account->sid, result->http_status, result->error_code);
     }
 }
 
@@ -173,7 +184,8 @@ static int content_is_usable(const wa_twilio_message_request_t *request)
 {
     int has_free = request->body.len > 0 || request->media_count > 0;
 
-    if (request->media_count < 0 || request->media_count > MAX_MEDIA || (request->media_count > 0 && !request->media_urls)) {
+    if (request->media_count < 0 || request->media_count > MAX_MEDIA
+        || (request->media_count > 0 && !request->media_urls)) {
         return 0;
     }
     if (request->content_sid) {
@@ -183,7 +195,8 @@ static int content_is_usable(const wa_twilio_message_request_t *request)
 }
 
 /* The form of TWILIO.md 1.1. */
-static apr_status_t form_make(wa_buffer_t *form, const wa_twilio_message_request_t *request, apr_pool_t *p)
+static apr_status_t form_make(wa_buffer_t *form, const wa_twilio_message_request_t *request,
+                              apr_pool_t *p)
 {
     const char *to = wa_twilio_address(request->to, p);
     const char *from = wa_twilio_address(request->from, p);
@@ -212,7 +225,8 @@ static apr_status_t form_make(wa_buffer_t *form, const wa_twilio_message_request
     return form->failed ? APR_ENOMEM : APR_SUCCESS;
 }
 
-/* How long to wait after the n-th try: what Twilio asked for, or a random part of a time that doubles, so that many senders spread out. */
+/* How long to wait after the n-th try: what Twilio asked for, or a random part of a time that
+ * doubles, so that many senders spread out. */
 static apr_interval_time_t pause_of(int tries, apr_interval_time_t retry_after)
 {
     apr_interval_time_t pause = FIRST_PAUSE;
@@ -233,11 +247,14 @@ static apr_interval_time_t pause_of(int tries, apr_interval_time_t retry_after)
     return pause / 2 + (apr_interval_time_t)(number % (apr_uint32_t)(pause / 2 + 1));
 }
 
-/* Whether this try may be followed by another one: only what certainly did nothing may, and only while time lasts. */
-static int is_worth_another(const wa_twilio_client_t *client, const wa_twilio_result_t *result, const wa_http_answer_t *answer,
-                            apr_interval_time_t left, apr_interval_time_t *ppause)
+/* Whether this try may be followed by another one: only what certainly did nothing may, and only
+ * while time lasts. */
+static int is_worth_another(const wa_twilio_client_t *client, const wa_twilio_result_t *result,
+                            const wa_http_answer_t *answer, apr_interval_time_t left,
+                            apr_interval_time_t *ppause)
 {
-    if (result->outcome != WA_TWILIO_RATE_LIMITED && (result->outcome != WA_TWILIO_NOT_REACHED || answer->is_hopeless)) {
+    if (result->outcome != WA_TWILIO_RATE_LIMITED
+        && (result->outcome != WA_TWILIO_NOT_REACHED || answer->is_hopeless)) {
         return 0;
     }
     *ppause = pause_of(result->tries, result->retry_after);
@@ -247,20 +264,23 @@ static int is_worth_another(const wa_twilio_client_t *client, const wa_twilio_re
 static void result_log(const wa_twilio_client_t *client, const wa_twilio_message_request_t *request,
                        const wa_twilio_result_t *result, const char *problem, apr_pool_t *p)
 {
-    static const char *const words[] = {"unknown", "accepted", "refused", "not reached", "rate limited"};
+    static const char *const words[] = {"unknown", "accepted", "refused", "not reached",
+                                        "rate limited"};
     int is_fine = result->outcome == WA_TWILIO_ACCEPTED || result->outcome == WA_TWILIO_REFUSED;
 
     WA_LOG(client->log, is_fine ? WA_LOG_INFO : WA_LOG_WARNING, "WA0301", APR_SUCCESS,
-           "send to %s %s: sid=%s len=%" APR_SIZE_T_FMT " http=%d error=%d status=%s tries=%d ms=%" APR_TIME_T_FMT " request=%s%s%s",
-           wa_phone_mask(request->to, p), words[result->outcome], result->sid ? result->sid : "-", request->body.len,
-           result->http_status, result->error_code, result->status ? result->status : "-", result->tries,
-           apr_time_as_msec(result->duration), result->request_id ? result->request_id : "-", problem ? ": " : "",
+           "send to %s %s: sid=%s len=%" APR_SIZE_T_FMT
+           " http=%d error=%d status=%s tries=%d ms=%" APR_TIME_T_FMT " request=%s%s%s",
+           wa_phone_mask(request->to, p), words[result->outcome], result->sid ? result->sid : "-",
+           request->body.len, result->http_status, result->error_code,
+           result->status ? result->status : "-", result->tries, apr_time_as_msec(result->duration),
+           result->request_id ? result->request_id : "-", problem ? ": " : "",
            problem ? problem : "");
 }
 
 /* Tries until something is certain or time is up. */
-static apr_status_t form_send(wa_twilio_client_t *client, wa_http_request_t *http_request, wa_twilio_result_t *result,
-                              const char **pproblem, apr_pool_t *p)
+static apr_status_t form_send(wa_twilio_client_t *client, wa_http_request_t *http_request,
+                              wa_twilio_result_t *result, const char **pproblem, apr_pool_t *p)
 {
     apr_interval_time_t start = wa_http_time();
     apr_interval_time_t pause, left;
@@ -289,8 +309,10 @@ static apr_status_t form_send(wa_twilio_client_t *client, wa_http_request_t *htt
     return APR_SUCCESS;
 }
 
-apr_status_t wa_twilio_message_create(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                      const wa_twilio_message_request_t *request, wa_twilio_result_t *result, apr_pool_t *p)
+apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
+                                      const wa_twilio_account_t *account,
+                                      const wa_twilio_message_request_t *request,
+                                      wa_twilio_result_t *result, apr_pool_t *p)
 {
     wa_http_request_t http_request;
     wa_buffer_t form;
@@ -307,7 +329,8 @@ apr_status_t wa_twilio_message_create(wa_twilio_client_t *client, const wa_twili
         goto out;
     }
     http_request = wa_twilio_request(client, account,
-                                     apr_pstrcat(p, client->base_url, "/2010-04-01/Accounts/", account->sid, "/Messages.json", NULL));
+                                     apr_pstrcat(p, client->base_url, "/2010-04-01/Accounts/",
+                                                 account->sid, "/Messages.json", NULL));
     http_request.is_post = 1;
     http_request.form = wa_slice_make(form.data, form.len);
     rv = form_send(client, &http_request, result, &problem, p);

@@ -19,13 +19,14 @@ typedef struct wa_twilio_client_t wa_twilio_client_t;
 
 /* How a client behaves. Zero or NULL means the default given here. Strings are copied. */
 typedef struct wa_twilio_options_t {
-    const char *base_url;                /* "https://api.twilio.com"; http is for a simulator. A trailing slash is ignored */
+    /* "https://api.twilio.com"; http is for a simulator. A trailing slash is ignored */
+    const char *base_url;
     const char *ca_file;                 /* PEM file of trusted CAs; the system's bundle */
     apr_interval_time_t connect_timeout; /* 10 s: resolve, connect and TLS of one try */
     apr_interval_time_t total_timeout;   /* 30 s: one call with all its tries and pauses */
-    int max_idle_handles;                /* 64: connections kept for re-use; more calls at once are possible */
-    int max_tries;                       /* 3: tries in all where Twilio certainly did not act; 1 never tries again */
-    const wa_log_t *log;                 /* NULL: no log. Must outlive the client */
+    int max_idle_handles; /* 64: connections kept for re-use; more calls at once are possible */
+    int max_tries; /* 3: tries in all where Twilio certainly did not act; 1 never tries again */
+    const wa_log_t *log; /* NULL: no log. Must outlive the client */
 } wa_twilio_options_t;
 
 /* Whose account. Borrowed for the time of the call. */
@@ -35,13 +36,14 @@ typedef struct wa_twilio_account_t {
     wa_secret_t secret; /* the AuthToken, or the API key's secret; not empty */
 } wa_twilio_account_t;
 
-/* A message to send (TWILIO.md 1.1). Borrowed for the time of the call; NULL or 0 leaves a field out. */
+/* A message to send (TWILIO.md 1.1). Borrowed for the time of the call; NULL or 0 leaves a field
+ * out. */
 typedef struct wa_twilio_message_request_t {
     const char *to;   /* "+15551230001"; "whatsapp:" is put before it when missing */
     const char *from; /* our number, likewise */
     wa_slice_t body;  /* UTF-8 */
     const char *const *media_urls;
-    int media_count; /* at most 10 */
+    int media_count;               /* at most 10 */
     const char *content_sid;       /* HX...: excludes body and media */
     const char *content_variables; /* a JSON object as text */
     const char *status_callback;
@@ -49,47 +51,57 @@ typedef struct wa_twilio_message_request_t {
 
 /* What became of a request. The names say what is certain. */
 typedef enum wa_twilio_outcome_e {
-    WA_TWILIO_UNKNOWN = 0,      /* timeout, reset, 5xx, unreadable 2xx: it may have been sent. Never send it again */
-    WA_TWILIO_ACCEPTED = 1,     /* Twilio has it: `sid` and `status` are set */
-    WA_TWILIO_REFUSED = 2,      /* Twilio said no: certainly not sent */
-    WA_TWILIO_NOT_REACHED = 3,  /* resolve, connect or TLS failed before a byte of the request was written: certainly not sent */
-    WA_TWILIO_RATE_LIMITED = 4  /* 429 to the last try: certainly not sent */
+    /* timeout, reset, 5xx, unreadable 2xx: it may have been sent. Never send it again */
+    WA_TWILIO_UNKNOWN = 0,
+    WA_TWILIO_ACCEPTED = 1, /* Twilio has it: `sid` and `status` are set */
+    WA_TWILIO_REFUSED = 2,  /* Twilio said no: certainly not sent */
+    /* resolve, connect or TLS failed before a byte of the request was written: certainly not sent
+     */
+    WA_TWILIO_NOT_REACHED = 3,
+    WA_TWILIO_RATE_LIMITED = 4 /* 429 to the last try: certainly not sent */
 } wa_twilio_outcome_e;
 
 /* The result of one call. Strings are in the call's pool or static. */
 typedef struct wa_twilio_result_t {
     wa_twilio_outcome_e outcome;
-    int http_status;                 /* 0 when there was no answer */
-    const char *sid;                 /* SM... or MM..., only when ACCEPTED */
-    const char *status;              /* Twilio's word ("queued"), only when ACCEPTED; NULL when it gave none */
-    int error_code;                  /* Twilio's number; 0 when it gave none */
-    const char *error;               /* a sentence for the user; NULL when ACCEPTED, unless `status` is a failure */
+    int http_status;    /* 0 when there was no answer */
+    const char *sid;    /* SM... or MM..., only when ACCEPTED */
+    const char *status; /* Twilio's word ("queued"), only when ACCEPTED; NULL when it gave none */
+    int error_code;     /* Twilio's number; 0 when it gave none */
+    /* a sentence for the user; NULL when ACCEPTED, unless `status` is a failure */
+    const char *error;
     apr_interval_time_t retry_after; /* what Twilio asked us to wait; 0 when it did not say */
     apr_interval_time_t duration;    /* of the whole call */
     int tries;                       /* how often it was tried */
     const char *request_id;          /* Twilio-Request-Id, for Twilio's support; NULL when absent */
 } wa_twilio_result_t;
 
-/* Prepares libcurl for this process and makes a client. Call it in child_init: handles must not cross a fork.
- * @param pclient  out: NULL unless APR_SUCCESS; lives in p, its connections are closed when p is cleared.
- * @return APR_SUCCESS | APR_EINVAL base_url is not http(s)://host... | APR_EGENERAL libcurl cannot be initialised | APR_ENOMEM.
- * The thread that owns p; no other thread may be running in libcurl the first time. */
-apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient, const wa_twilio_options_t *options, apr_pool_t *p);
+/* Prepares libcurl for this process and makes a client. Call it in child_init: handles must not
+ * cross a fork.
+ * @param pclient out: NULL unless APR_SUCCESS; lives in p, its connections are closed when p is
+ *     cleared.
+ * @return APR_SUCCESS | APR_EINVAL base_url is not http(s)://host... | APR_EGENERAL libcurl cannot
+ *     be initialised | APR_ENOMEM. The thread that owns p; no other thread may be running in
+ *     libcurl the first time. */
+apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,
+                                     const wa_twilio_options_t *options, apr_pool_t *p);
 
-/* Asks Twilio to send one message, and says what is certain about it. A try that certainly did nothing (not reached, 429) is
- * repeated with growing random pauses, or Twilio's Retry-After, while tries and time last; nothing else is ever repeated.
- * Logs one line at info (WA0301), and one at error (WA0302, at most once a minute) when the credentials are refused.
- * @param result  out: always filled when APR_SUCCESS is returned; strings in p.
- * @return APR_SUCCESS whatever Twilio said or did not say: see result->outcome | APR_EINVAL the request or account has no shape that
- *         could be sent (to, from, content or credentials missing, a line break in a credential): nothing was tried |
- *         APR_ENOMEM likewise. Any thread. */
-apr_status_t wa_twilio_message_create(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                      const wa_twilio_message_request_t *request, wa_twilio_result_t *result,
-                                      apr_pool_t *p);
+/* Asks Twilio to send one message, and says what is certain about it. A try that certainly did
+ * nothing (not reached, 429) is repeated with growing random pauses, or Twilio's Retry-After, while
+ * tries and time last; nothing else is ever repeated. Logs one line at info (WA0301), and one at
+ * error (WA0302, at most once a minute) when the credentials are refused.
+ * @param result out: always filled when APR_SUCCESS is returned; strings in p.
+ * @return APR_SUCCESS whatever Twilio said or did not say: see result->outcome | APR_EINVAL the
+ *     request or account has no shape that could be sent (to, from, content or credentials missing,
+ *     a line break in a credential): nothing was tried | APR_ENOMEM likewise. Any thread. */
+apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
+                                      const wa_twilio_account_t *account,
+                                      const wa_twilio_message_request_t *request,
+                                      wa_twilio_result_t *result, apr_pool_t *p);
 
 /* Which messages to list. NULL or 0 leaves a filter out. */
 typedef struct wa_twilio_query_t {
-    const char *to;            /* "+15551230001", prefixed like in a send */
+    const char *to; /* "+15551230001", prefixed like in a send */
     const char *from;
     apr_time_t date_sent_from; /* only messages sent at or after the second that this is in */
     apr_time_t date_sent_to;   /* only messages sent at or before the second that this is in */
@@ -97,10 +109,11 @@ typedef struct wa_twilio_query_t {
     int max_messages;          /* stop after so many; 0 for no limit */
 } wa_twilio_query_t;
 
-/* One message as Twilio lists it. Valid only in the callback. Strings are NUL-terminated UTF-8, NULL when Twilio gave none. */
+/* One message as Twilio lists it. Valid only in the callback. Strings are NUL-terminated UTF-8,
+ * NULL when Twilio gave none. */
 typedef struct wa_twilio_message_t {
     const char *sid;
-    const char *from;      /* as Twilio gives it: "whatsapp:+1..." */
+    const char *from; /* as Twilio gives it: "whatsapp:+1..." */
     const char *to;
     const char *body;
     const char *direction; /* "inbound", "outbound-api", ... */
@@ -111,48 +124,63 @@ typedef struct wa_twilio_message_t {
     apr_time_t date_sent;    /* 0 when not sent yet or unreadable */
 } wa_twilio_message_t;
 
-/* Called for each message, newest first. @return APR_SUCCESS to go on; anything else ends the listing with that status. */
-typedef apr_status_t wa_twilio_message_cb(void *baton, const wa_twilio_message_t *message, apr_pool_t *tmp);
+/* Called for each message, newest first. @return APR_SUCCESS to go on; anything else ends the
+ * listing with that status. */
+typedef apr_status_t wa_twilio_message_cb(void *baton, const wa_twilio_message_t *message,
+                                          apr_pool_t *tmp);
 
-/* Lists messages (GET Messages.json), following the pages as far as needed; a page link that leads elsewhere is refused.
- * @param result  out: how the last page's request went: ACCEPTED when it was read.
- * @return APR_SUCCESS the list was read to its end or max_messages | APR_EGENERAL Twilio did not give it (see result) |
- *         APR_EINVAL bad account or query | what the callback returned. Any thread. */
-apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                      const wa_twilio_query_t *query, wa_twilio_message_cb *callback, void *baton,
+/* Lists messages (GET Messages.json), following the pages as far as needed; a page link that leads
+ * elsewhere is refused.
+ * @param result out: how the last page's request went: ACCEPTED when it was read.
+ * @return APR_SUCCESS the list was read to its end or max_messages | APR_EGENERAL Twilio did not
+ *     give it (see result) | APR_EINVAL bad account or query | what the callback returned. Any
+ *     thread. */
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
+                                      const wa_twilio_account_t *account,
+                                      const wa_twilio_query_t *query,
+                                      wa_twilio_message_cb *callback, void *baton,
                                       wa_twilio_result_t *result, apr_pool_t *tmp);
 
-/* One media file's URL and content type, as Twilio lists them for a message. Valid only in the callback. */
+/* One media file's URL and content type, as Twilio lists them for a message. Valid only in the
+ * callback. */
 typedef struct wa_twilio_media_t {
-    const char *url;          /* absolute, on the client's base URL */
+    const char *url; /* absolute, on the client's base URL */
     const char *content_type;
 } wa_twilio_media_t;
 
-typedef apr_status_t wa_twilio_media_cb(void *baton, const wa_twilio_media_t *media, apr_pool_t *tmp);
+typedef apr_status_t wa_twilio_media_cb(void *baton, const wa_twilio_media_t *media,
+                                        apr_pool_t *tmp);
 
-/* Lists the media of one message (GET Messages/{sid}/Media.json). For messages that came while the server was down.
- * Statuses as wa_twilio_messages_fetch; APR_EINVAL when message_sid is none. Any thread. */
-apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account, const char *message_sid,
-                                  wa_twilio_media_cb *callback, void *baton, wa_twilio_result_t *result, apr_pool_t *tmp);
+/* Lists the media of one message (GET Messages/{sid}/Media.json). For messages that came while the
+ * server was down. Statuses as wa_twilio_messages_fetch; APR_EINVAL when message_sid is none. Any
+ * thread. */
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                                  const char *message_sid, wa_twilio_media_cb *callback,
+                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp);
 
-/* Where fetched media goes. `begin` is called once, before the first byte, with the type and length that the final answer declared
- * (length -1 when it did not; type "application/octet-stream" when it did not or it is no media type); `data` for each piece.
- * Anything but APR_SUCCESS from either ends the fetch with that status. */
+/* Where fetched media goes. `begin` is called once, before the first byte, with the type and length
+ * that the final answer declared (length -1 when it did not; type "application/octet-stream" when
+ * it did not or it is no media type); `data` for each piece. Anything but APR_SUCCESS from either
+ * ends the fetch with that status. */
 typedef struct wa_twilio_sink_t {
     apr_status_t (*begin)(void *baton, const char *content_type, apr_int64_t length);
     apr_status_t (*data)(void *baton, const char *bytes, apr_size_t len);
     void *baton;
 } wa_twilio_sink_t;
 
-/* Fetches one media file that Twilio announced in MediaUrlN. Only Twilio's hosts (twilio.com, twiliocdn.com and below) over https,
- * or the client's base URL's own scheme, host and port, are asked first; the credentials go only to the base URL's host and
- * api.twilio.com hosts. At most 3 redirects are followed, only over https (or to the base URL's own host), and never to a
- * private, loopback, link-local or otherwise special address unless that is the base URL's host; the address is checked when it is connected to.
- * @param max_bytes  more than that ends the fetch with APR_ENOSPC.
- * @return APR_SUCCESS all of it went to the sink | APR_EINVAL the URL (or a redirect) is not allowed | APR_NOTFOUND Twilio has no such
- *         media (404 or 410) | APR_EACCES Twilio refused the credentials | APR_ENOSPC over max_bytes | APR_TIMEUP | APR_EGENERAL anything
- *         else | what the sink returned. Any thread. */
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account, const char *url,
-                                   apr_int64_t max_bytes, const wa_twilio_sink_t *sink, apr_pool_t *tmp);
+/* Fetches one media file that Twilio announced in MediaUrlN. Only Twilio's hosts (twilio.com,
+ * twiliocdn.com and below) over https, or the client's base URL's own scheme, host and port, are
+ * asked first; the credentials go only to the base URL's host and api.twilio.com hosts. At most 3
+ * redirects are followed, only over https (or to the base URL's own host), and never to a private,
+ * loopback, link-local or otherwise special address unless that is the base URL's host; the address
+ * is checked when it is connected to.
+ * @param max_bytes more than that ends the fetch with APR_ENOSPC.
+ * @return APR_SUCCESS all of it went to the sink | APR_EINVAL the URL (or a redirect) is not
+ *     allowed | APR_NOTFOUND Twilio has no such media (404 or 410) | APR_EACCES Twilio refused the
+ *     credentials | APR_ENOSPC over max_bytes | APR_TIMEUP | APR_EGENERAL anything else | what the
+ *     sink returned. Any thread. */
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                                   const char *url, apr_int64_t max_bytes,
+                                   const wa_twilio_sink_t *sink, apr_pool_t *tmp);
 
 #endif

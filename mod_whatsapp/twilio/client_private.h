@@ -22,18 +22,22 @@ struct wa_twilio_client_t {
 int wa_twilio_account_is_usable(const wa_twilio_account_t *account);
 
 /* A request with the client's limits and the account's credentials. Any thread. */
-wa_http_request_t wa_twilio_request(const wa_twilio_client_t *client, const wa_twilio_account_t *account, const char *url);
+wa_http_request_t wa_twilio_request(const wa_twilio_client_t *client,
+                                    const wa_twilio_account_t *account, const char *url);
 
-/* "whatsapp:+1555..." of a number with or without the prefix; NULL for NULL, an empty one, or one with control characters. */
+/* "whatsapp:+1555..." of a number with or without the prefix; NULL for NULL, an empty one, or one
+ * with control characters. */
 const char *wa_twilio_address(const char *number, apr_pool_t *p);
 
 /* Appends "&name=value" (no '&' at the start), percent-encoded. Any thread. */
 struct wa_buffer_t;
 void wa_twilio_form_add(struct wa_buffer_t *form, const char *name, wa_slice_t value);
 
-/* Says what an HTTP answer to a request means for whether Twilio acted; fills everything in `result` but duration and tries.
- * @param pjson  out: the answer's JSON object, owned by p; NULL when there is none. Any thread. */
-void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *result, json_t **pjson, apr_pool_t *p);
+/* Says what an HTTP answer to a request means for whether Twilio acted; fills everything in
+ * `result` but duration and tries.
+ * @param pjson out: the answer's JSON object, owned by p; NULL when there is none. Any thread. */
+void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *result,
+                           json_t **pjson, apr_pool_t *p);
 
 /* A string member of an object, NULL when absent or no string. Borrowed. Any thread. */
 const char *wa_twilio_json_string(const json_t *object, const char *name);
@@ -42,6 +46,7 @@ const char *wa_twilio_json_string(const json_t *object, const char *name);
 int wa_twilio_json_int(const json_t *object, const char *name);
 
 /* Writes WA0302 when the credentials were refused, at most once a minute. Any thread. */
-void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account, const wa_twilio_result_t *result);
+void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                     const wa_twilio_result_t *result);
 
 #endif

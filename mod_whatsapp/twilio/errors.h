@@ -7,9 +7,10 @@
 
 /* What an error means for what we do next. */
 typedef enum wa_twilio_error_kind_e {
-    WA_TWILIO_ERROR_OTHER = 0,     /* permanent as far as anybody knows */
-    WA_TWILIO_ERROR_CREDENTIALS,   /* our account: no send can work until the operator acts */
-    WA_TWILIO_ERROR_BUSY,          /* too much at once, or Twilio or WhatsApp is having trouble: later may work */
+    WA_TWILIO_ERROR_OTHER = 0,   /* permanent as far as anybody knows */
+    WA_TWILIO_ERROR_CREDENTIALS, /* our account: no send can work until the operator acts */
+    /* too much at once, or Twilio or WhatsApp is having trouble: later may work */
+    WA_TWILIO_ERROR_BUSY,
     WA_TWILIO_ERROR_WINDOW_CLOSED, /* the 24-hour window is closed: only a template can be sent */
     WA_TWILIO_ERROR_OPTED_OUT,     /* the recipient said STOP: never again until START */
     WA_TWILIO_ERROR_RECIPIENT,     /* this recipient cannot get it, others can */
@@ -17,9 +18,10 @@ typedef enum wa_twilio_error_kind_e {
 } wa_twilio_error_kind_e;
 
 /* A sentence for the user about a Twilio error code (TWILIO.md 1.5).
- * @param code  Twilio's number; 0 or less means that none is known.
- * @param p     where the sentence for a code that is not in the table is made; known ones are static.
- * @return never NULL; an unknown code gives a general sentence that names the number. Any thread. */
+ * @param code Twilio's number; 0 or less means that none is known.
+ * @param p where the sentence for a code that is not in the table is made; known ones are static.
+ * @return never NULL; an unknown code gives a general sentence that names the number. Any thread.
+ */
 const char *wa_twilio_error_sentence(int code, apr_pool_t *p);
 
 /* What a code means for us; WA_TWILIO_ERROR_OTHER for an unknown one. Any thread. */

@@ -15,7 +15,8 @@
 
 #include "base/buffer.h"
 
-/* Kept connections are closed by us before the load balancers in front of Twilio (60 s) do it under a request. */
+/* Kept connections are closed by us before the load balancers in front of Twilio (60 s) do it under
+ * a request. */
 #define MAX_IDLE_SECONDS 50L
 
 #define USER_AGENT "mod_whatsapp (libcurl)"
@@ -72,7 +73,8 @@ static CURL *handle_take(wa_http_t *http)
     return handle ? handle : curl_easy_init();
 }
 
-/* Back into the pool, without its options: no credentials and no pointers of this call stay in it, only its connection. */
+/* Back into the pool, without its options: no credentials and no pointers of this call stay in it,
+ * only its connection. */
 static void handle_give(wa_http_t *http, CURL *handle)
 {
     curl_easy_reset(handle);
@@ -87,11 +89,13 @@ static void handle_give(wa_http_t *http, CURL *handle)
     }
 }
 
-/* The system's bundle. It is named outright, because libcurl keeps the parsed bundle only when it is set so and no folder of
- * certificates is: without that, each new connection would parse it anew (20 ms). */
+/* The system's bundle. It is named outright, because libcurl keeps the parsed bundle only when it
+ * is set so and no folder of certificates is: without that, each new connection would parse it anew
+ * (20 ms). */
 static const char *bundle_find(void)
 {
-    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                         "/etc/pki/tls/certs/ca-bundle.crt",
                                          "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
     const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
     unsigned i;
@@ -113,7 +117,8 @@ apr_status_t wa_http_create(wa_http_t **phttp, const char *ca_file, int max_idle
     apr_status_t rv;
 
     *phttp = NULL;
-    /* Counted by libcurl. It is never undone: other threads and modules of this process may still be in libcurl when p goes. */
+    /* Counted by libcurl. It is never undone: other threads and modules of this process may still
+     * be in libcurl when p goes. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return APR_EGENERAL;
     }
@@ -147,10 +152,11 @@ static int ipv4_is_public(const unsigned char *a)
     static const struct {
         unsigned char prefix[4];
         int bits;
-    } special[] = {{{0, 0, 0, 0}, 8},       {{10, 0, 0, 0}, 8},     {{100, 64, 0, 0}, 10},  {{127, 0, 0, 0}, 8},
-                   {{169, 254, 0, 0}, 16},  {{172, 16, 0, 0}, 12},  {{192, 0, 0, 0}, 24},   {{192, 0, 2, 0}, 24},
-                   {{192, 88, 99, 0}, 24},  {{192, 168, 0, 0}, 16}, {{198, 18, 0, 0}, 15},  {{198, 51, 100, 0}, 24},
-                   {{203, 0, 113, 0}, 24},  {{224, 0, 0, 0}, 4},    {{240, 0, 0, 0}, 4}};
+    } special[] = {{{0, 0, 0, 0}, 8},      {{10, 0, 0, 0}, 8},     {{100, 64, 0, 0}, 10},
+                   {{127, 0, 0, 0}, 8},    {{169, 254, 0, 0}, 16}, {{172, 16, 0, 0}, 12},
+                   {{192, 0, 0, 0}, 24},   {{192, 0, 2, 0}, 24},   {{192, 88, 99, 0}, 24},
+                   {{192, 168, 0, 0}, 16}, {{198, 18, 0, 0}, 15},  {{198, 51, 100, 0}, 24},
+                   {{203, 0, 113, 0}, 24}, {{224, 0, 0, 0}, 4},    {{240, 0, 0, 0}, 4}};
     unsigned i;
 
     for (i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
@@ -161,21 +167,22 @@ static int ipv4_is_public(const unsigned char *a)
     return 1;
 }
 
-/* Only global unicast (2000::/3) without the blocks in it that lead to IPv4 or nowhere; mapped IPv4 counts as IPv4. */
+/* Only global unicast (2000::/3) without the blocks in it that lead to IPv4 or nowhere; mapped IPv4
+ * counts as IPv4. */
 static int ipv6_is_public(const unsigned char *a)
 {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     static const unsigned char global[1] = {0x20};
-    static const unsigned char ietf[3] = {0x20, 0x01, 0x00};             /* 2001::/23, Teredo included */
-    static const unsigned char example[4] = {0x20, 0x01, 0x0d, 0xb8};    /* 2001:db8::/32 */
-    static const unsigned char six_to_four[2] = {0x20, 0x02};            /* 2002::/16 */
-    static const unsigned char example_wide[3] = {0x3f, 0xff, 0x00};     /* 3fff::/20 */
+    static const unsigned char ietf[3] = {0x20, 0x01, 0x00}; /* 2001::/23, Teredo included */
+    static const unsigned char example[4] = {0x20, 0x01, 0x0d, 0xb8}; /* 2001:db8::/32 */
+    static const unsigned char six_to_four[2] = {0x20, 0x02};         /* 2002::/16 */
+    static const unsigned char example_wide[3] = {0x3f, 0xff, 0x00};  /* 3fff::/20 */
 
     if (memcmp(a, mapped, sizeof(mapped)) == 0) {
         return ipv4_is_public(a + sizeof(mapped));
     }
-    return prefix_has(a, global, 3) && !prefix_has(a, ietf, 23) && !prefix_has(a, example, 32) &&
-           !prefix_has(a, six_to_four, 16) && !prefix_has(a, example_wide, 20);
+    return prefix_has(a, global, 3) && !prefix_has(a, ietf, 23) && !prefix_has(a, example, 32)
+           && !prefix_has(a, six_to_four, 16) && !prefix_has(a, example_wide, 20);
 }
 
 static int address_is_public(const struct sockaddr *address)
@@ -186,26 +193,30 @@ static int address_is_public(const struct sockaddr *address)
         return ipv4_is_public((const unsigned char *)&v4);
     }
     if (address->sa_family == AF_INET6) {
-        return ipv6_is_public(((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr);
+        return ipv6_is_public(
+            ((const struct sockaddr_in6 *)(const void *)address)->sin6_addr.s6_addr);
     }
     return 0;
 }
 
 /* ---- libcurl's callbacks ---- */
 
-/* Called with the very address that is about to be connected to, so that no second DNS answer can slip in between. */
+/* Called with the very address that is about to be connected to, so that no second DNS answer can
+ * slip in between. */
 static curl_socket_t on_socket(void *baton, curlsocktype purpose, struct curl_sockaddr *address)
 {
     exchange_t *x = baton;
 
-    if (purpose != CURLSOCKTYPE_IPCXN || (x->request->is_public_only && !address_is_public(&address->addr))) {
+    if (purpose != CURLSOCKTYPE_IPCXN
+        || (x->request->is_public_only && !address_is_public(&address->addr))) {
         x->answer->is_forbidden = 1;
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* Called when a connection stands, TLS included, and before the first byte of the request goes out. */
+/* Called when a connection stands, TLS included, and before the first byte of the request goes out.
+ */
 static int on_connected(void *baton, char *remote, char *local, int remote_port, int local_port)
 {
     exchange_t *x = baton;
@@ -233,8 +244,9 @@ static size_t on_send(char *room, size_t size, size_t count, void *baton)
     return len;
 }
 
-/* libcurl rewinds the form to send it again by itself, when a kept connection is closed without an answer. The first one may
- * have been acted on, so it must not: refusing ends the transfer with CURLE_SEND_FAIL_REWIND. */
+/* libcurl rewinds the form to send it again by itself, when a kept connection is closed without an
+ * answer. The first one may have been acted on, so it must not: refusing ends the transfer with
+ * CURLE_SEND_FAIL_REWIND. */
 static int on_rewind(void *baton, curl_off_t offset, int origin)
 {
     (void)baton;
@@ -246,7 +258,8 @@ static int on_rewind(void *baton, curl_off_t offset, int origin)
 /* "type/subtype" of the answer, or the type of anything. */
 static const char *media_type(CURL *handle, char *text, size_t room)
 {
-    static const char token[] = "!#$&-^_.+abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    static const char token[] =
+        "!#$&-^_.+abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     char *given = NULL;
     size_t type, subtype;
 
@@ -273,7 +286,8 @@ static apr_status_t sink_begin(exchange_t *x)
         x->answer->is_too_long = 1;
         return APR_ENOSPC;
     }
-    return x->request->sink->begin(x->request->sink->baton, media_type(x->handle, text, sizeof(text)), length);
+    return x->request->sink->begin(x->request->sink->baton,
+                                   media_type(x->handle, text, sizeof(text)), length);
 }
 
 static size_t on_receive(char *bytes, size_t size, size_t count, void *baton)
@@ -294,7 +308,8 @@ static size_t on_receive(char *bytes, size_t size, size_t count, void *baton)
         return x->body.failed ? 0 : len;
     }
     if (status != 200) {
-        return len; /* a redirect's or an error's page: read past, so that the connection can be kept */
+        /* a redirect's or an error's page: read past, so that the connection can be kept */
+        return len;
     }
     if (!x->has_begun) {
         x->answer->sink_rv = sink_begin(x);
@@ -307,13 +322,14 @@ static size_t on_receive(char *bytes, size_t size, size_t count, void *baton)
 
 /* ---- One request ---- */
 
-/* Options are set before they are needed and cannot fail but for memory: the first failure is kept. */
-#define SET(option, value)                                         \
-    do {                                                           \
+/* Options are set before they are needed and cannot fail but for memory: the first failure is kept.
+ */
+#define SET(option, value)                                          \
+    do {                                                            \
         CURLcode set_code = curl_easy_setopt(h, (option), (value)); \
-        if (code == CURLE_OK) {                                    \
-            code = set_code;                                       \
-        }                                                          \
+        if (code == CURLE_OK) {                                     \
+            code = set_code;                                        \
+        }                                                           \
     } while (0)
 
 /* What holds for every request. */
@@ -353,7 +369,8 @@ static long milliseconds(apr_interval_time_t t)
     return t > apr_time_from_msec(1) ? (long)apr_time_as_msec(t) : 1L;
 }
 
-/* What this request asks. `secret` is NUL-terminated; libcurl keeps a copy until the handle is reset. */
+/* What this request asks. `secret` is NUL-terminated; libcurl keeps a copy until the handle is
+ * reset. */
 static CURLcode request_set(exchange_t *x, struct curl_slist *headers, const char *secret)
 {
     const wa_http_request_t *request = x->request;
@@ -386,7 +403,8 @@ static CURLcode request_set(exchange_t *x, struct curl_slist *headers, const cha
 
 static struct curl_slist *headers_make(int is_post)
 {
-    static const char *const lines[] = {"Accept: application/json", "Accept-Charset: utf-8", "Expect:"};
+    static const char *const lines[] = {"Accept: application/json", "Accept-Charset: utf-8",
+                                        "Expect:"};
     struct curl_slist *list = NULL;
     unsigned i;
 
@@ -432,8 +450,8 @@ static void answer_fill(exchange_t *x, CURLcode code, apr_pool_t *p)
     curl_easy_getinfo(x->handle, CURLINFO_RETRY_AFTER, &seconds);
     answer->is_complete = code == CURLE_OK;
     answer->is_timeout = code == CURLE_OPERATION_TIMEDOUT;
-    answer->is_hopeless = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-                          code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+    answer->is_hopeless = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE
+                          || code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
     answer->status = status >= 200 ? (int)status : 0;
     answer->redirect_url = redirect ? apr_pstrdup(p, redirect) : NULL;
     /* The next four billion seconds are enough for anybody; more would overflow. */
@@ -448,18 +466,21 @@ static void answer_fill(exchange_t *x, CURLcode code, apr_pool_t *p)
     answer->body.ptr = x->body.len > 0 ? apr_pstrmemdup(p, x->body.data, x->body.len) : NULL;
 }
 
-apr_status_t wa_http_perform(wa_http_t *http, const wa_http_request_t *request, wa_http_answer_t *answer, apr_pool_t *p)
+apr_status_t wa_http_perform(wa_http_t *http, const wa_http_request_t *request,
+                             wa_http_answer_t *answer, apr_pool_t *p)
 {
     exchange_t x = {.handle = handle_take(http), .request = request, .answer = answer};
     struct curl_slist *headers = headers_make(request->is_post);
-    char *secret = apr_pstrmemdup(p, request->secret.bytes ? request->secret.bytes : "", request->secret.len);
+    char *secret =
+        apr_pstrmemdup(p, request->secret.bytes ? request->secret.bytes : "", request->secret.len);
     CURLcode code;
     apr_status_t rv = APR_ENOMEM;
 
     memset(answer, 0, sizeof(*answer));
     answer->is_untouched = 1;
     wa_buffer_init(&x.body, 0);
-    if (!x.handle || !headers || options_set(http, &x) != CURLE_OK || request_set(&x, headers, secret) != CURLE_OK) {
+    if (!x.handle || !headers || options_set(http, &x) != CURLE_OK
+        || request_set(&x, headers, secret) != CURLE_OK) {
         goto out;
     }
     code = curl_easy_perform(x.handle);

@@ -16,7 +16,8 @@
 
 #define MAC_LENGTH 20
 
-/* A field with the first bytes of its name as a number, so that most comparisons while sorting are one subtraction. */
+/* A field with the first bytes of its name as a number, so that most comparisons while sorting are
+ * one subtraction. */
 typedef struct sort_field_t {
     apr_uint64_t prefix;
     const wa_form_field_t *field;
@@ -35,7 +36,8 @@ typedef struct url_parts_t {
 static pthread_once_t template_once = PTHREAD_ONCE_INIT;
 static EVP_MAC_CTX *template_ctx;
 
-/* Looking an algorithm up costs more than the HMAC itself, so it is done once; calls copy this context and key the copy. */
+/* Looking an algorithm up costs more than the HMAC itself, so it is done once; calls copy this
+ * context and key the copy. */
 static void template_make(void)
 {
     char digest[] = "SHA1";
@@ -53,18 +55,20 @@ static void template_make(void)
     }
 }
 
-/* The signature's text of `url` and then `fields`, with the key that ctx has or, when token is not NULL, is given now.
- * `text` has room for WA_SIGNATURE_LENGTH and a NUL. 1 when made. */
-static int mac_text(EVP_MAC_CTX *ctx, const wa_secret_t *token, wa_slice_t url, wa_slice_t fields, char *text)
+/* The signature's text of `url` and then `fields`, with the key that ctx has or, when token is not
+ * NULL, is given now. `text` has room for WA_SIGNATURE_LENGTH and a NUL. 1 when made. */
+static int mac_text(EVP_MAC_CTX *ctx, const wa_secret_t *token, wa_slice_t url, wa_slice_t fields,
+                    char *text)
 {
     unsigned char mac[MAC_LENGTH];
     size_t len = 0;
     const unsigned char *key = token ? (const unsigned char *)token->bytes : NULL;
 
-    if (EVP_MAC_init(ctx, key, token ? token->len : 0, NULL) != 1 ||
-        EVP_MAC_update(ctx, (const unsigned char *)url.ptr, url.len) != 1 ||
-        (fields.len > 0 && EVP_MAC_update(ctx, (const unsigned char *)fields.ptr, fields.len) != 1) ||
-        EVP_MAC_final(ctx, mac, &len, sizeof(mac)) != 1 || len != sizeof(mac)) {
+    if (EVP_MAC_init(ctx, key, token ? token->len : 0, NULL) != 1
+        || EVP_MAC_update(ctx, (const unsigned char *)url.ptr, url.len) != 1
+        || (fields.len > 0
+            && EVP_MAC_update(ctx, (const unsigned char *)fields.ptr, fields.len) != 1)
+        || EVP_MAC_final(ctx, mac, &len, sizeof(mac)) != 1 || len != sizeof(mac)) {
         return 0;
     }
     return EVP_EncodeBlock((unsigned char *)text, mac, MAC_LENGTH) == WA_SIGNATURE_LENGTH;
@@ -109,7 +113,8 @@ static int field_compare(const void *left, const void *right)
     return order != 0 ? order : slice_compare(a->field->value, b->field->value);
 }
 
-/* Insertion for what Twilio sends (some 30 fields, where qsort's calls cost more), qsort for what an attacker may. */
+/* Insertion for what Twilio sends (some 30 fields, where qsort's calls cost more), qsort for what
+ * an attacker may. */
 static void fields_sort(sort_field_t *sorted, apr_size_t count)
 {
     apr_size_t i, j;
@@ -204,15 +209,17 @@ static apr_status_t base_split(url_parts_t *parts, const char *base, apr_pool_t 
         return APR_EINVAL;
     }
     parts->front.len = scheme_len + (apr_size_t)(port - at);
-    parts->front.ptr = at == host ? base
-                                  : apr_pstrcat(tmp, apr_pstrmemdup(tmp, base, scheme_len),
-                                                apr_pstrmemdup(tmp, at, (apr_size_t)(port - at)), NULL);
+    parts->front.ptr = at == host
+                           ? base
+                           : apr_pstrcat(tmp, apr_pstrmemdup(tmp, base, scheme_len),
+                                         apr_pstrmemdup(tmp, at, (apr_size_t)(port - at)), NULL);
     parts->port = wa_slice_make(port, (apr_size_t)(end - port));
     parts->path = wa_slice_make(end, (apr_size_t)(path_end - end));
     return APR_SUCCESS;
 }
 
-/* The request target from its path on: a client may have sent it with scheme and host (RFC 9112 section 3.2.2). */
+/* The request target from its path on: a client may have sent it with scheme and host (RFC 9112
+ * section 3.2.2). */
 static const char *target_path(const char *target)
 {
     const char *scheme_end;
@@ -224,7 +231,8 @@ static const char *target_path(const char *target)
     return scheme_end ? strchr(scheme_end + 3, '/') : NULL;
 }
 
-static wa_slice_t url_make(const url_parts_t *parts, wa_slice_t port, wa_slice_t target, apr_pool_t *tmp)
+static wa_slice_t url_make(const url_parts_t *parts, wa_slice_t port, wa_slice_t target,
+                           apr_pool_t *tmp)
 {
     char *text = apr_palloc(tmp, parts->front.len + port.len + parts->path.len + target.len + 1);
     char *end = slice_append(text, parts->front);
@@ -235,8 +243,10 @@ static wa_slice_t url_make(const url_parts_t *parts, wa_slice_t port, wa_slice_t
     return wa_slice_make(text, (apr_size_t)(end - text));
 }
 
-/* The URLs that Twilio may have signed: as configured, and with the port taken out or the scheme's default put in. */
-static apr_status_t urls_make(wa_slice_t urls[2], const wa_signature_request_t *request, apr_pool_t *tmp)
+/* The URLs that Twilio may have signed: as configured, and with the port taken out or the scheme's
+ * default put in. */
+static apr_status_t urls_make(wa_slice_t urls[2], const wa_signature_request_t *request,
+                              apr_pool_t *tmp)
 {
     static const wa_slice_t none = {NULL, 0};
     url_parts_t parts;
@@ -252,7 +262,9 @@ static apr_status_t urls_make(wa_slice_t urls[2], const wa_signature_request_t *
     if (fragment) {
         target.len = (apr_size_t)(fragment - target.ptr);
     }
-    other = parts.port.len > 0 ? none : parts.is_https ? WA_SLICE_LITERAL(":443") : WA_SLICE_LITERAL(":80");
+    other = parts.port.len > 0 ? none
+            : parts.is_https   ? WA_SLICE_LITERAL(":443")
+                               : WA_SLICE_LITERAL(":80");
     urls[0] = url_make(&parts, parts.port, target, tmp);
     urls[1] = url_make(&parts, other, target, tmp);
     return APR_SUCCESS;
@@ -279,8 +291,9 @@ static int hash_is_equal(wa_slice_t hex, wa_slice_t body)
     char text[SHA256_DIGEST_LENGTH * 2];
     size_t i;
 
-    if (hex.len != sizeof(text) ||
-        EVP_Digest(body.len > 0 ? body.ptr : "", body.len, hash, NULL, EVP_sha256(), NULL) != 1) {
+    if (hex.len != sizeof(text)
+        || EVP_Digest(body.len > 0 ? body.ptr : "", body.len, hash, NULL, EVP_sha256(), NULL)
+               != 1) {
         return 0;
     }
     for (i = 0; i < sizeof(hash); i++) {
@@ -290,7 +303,8 @@ static int hash_is_equal(wa_slice_t hex, wa_slice_t body)
     return CRYPTO_memcmp(text, hex.ptr, sizeof(text)) == 0;
 }
 
-/* 1 when the URL's bodySHA256 is the hash of the body. For an empty body Twilio's own middleware hashes "{}". */
+/* 1 when the URL's bodySHA256 is the hash of the body. For an empty body Twilio's own middleware
+ * hashes "{}". */
 static int body_is_hashed(const char *target, wa_slice_t body)
 {
     static const char name[] = "bodySHA256=";
@@ -299,19 +313,24 @@ static int body_is_hashed(const char *target, wa_slice_t body)
     while (p) {
         p++;
         if (strncmp(p, name, sizeof(name) - 1) == 0) {
-            wa_slice_t hex = wa_slice_make(p + sizeof(name) - 1, strcspn(p + sizeof(name) - 1, "&#"));
+            wa_slice_t hex =
+                wa_slice_make(p + sizeof(name) - 1, strcspn(p + sizeof(name) - 1, "&#"));
 
-            return hash_is_equal(hex, body) || (body.len == 0 && hash_is_equal(hex, WA_SLICE_LITERAL("{}")));
+            return hash_is_equal(hex, body)
+                   || (body.len == 0 && hash_is_equal(hex, WA_SLICE_LITERAL("{}")));
         }
         p = strchr(p, '&');
     }
     return 0;
 }
 
-/* What is signed beside the URL. Fails closed: a body that neither the fields nor bodySHA256 cover is APR_EACCES. */
-static apr_status_t fields_make(wa_slice_t *pfields, const wa_signature_request_t *request, apr_pool_t *tmp)
+/* What is signed beside the URL. Fails closed: a body that neither the fields nor bodySHA256 cover
+ * is APR_EACCES. */
+static apr_status_t fields_make(wa_slice_t *pfields, const wa_signature_request_t *request,
+                                apr_pool_t *tmp)
 {
-    int is_read = request->method && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0);
+    int is_read = request->method
+                  && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0);
     const wa_form_t *form = request->form;
     wa_form_t *parsed;
 
@@ -320,10 +339,13 @@ static apr_status_t fields_make(wa_slice_t *pfields, const wa_signature_request_
         if (request->body.len == 0 && (is_read || !strstr(request->target, "bodySHA256="))) {
             return APR_SUCCESS;
         }
-        return !is_read && body_is_hashed(request->target, request->body) ? APR_SUCCESS : APR_EACCES;
+        return !is_read && body_is_hashed(request->target, request->body) ? APR_SUCCESS
+                                                                          : APR_EACCES;
     }
     if (!form) {
-        if (wa_form_parse(&parsed, request->body.ptr, request->body.len, WA_SIGNATURE_MAX_FIELDS, tmp) != APR_SUCCESS) {
+        if (wa_form_parse(&parsed, request->body.ptr, request->body.len, WA_SIGNATURE_MAX_FIELDS,
+                          tmp)
+            != APR_SUCCESS) {
             return APR_EINVAL;
         }
         form = parsed;
@@ -338,8 +360,8 @@ static apr_status_t fields_make(wa_slice_t *pfields, const wa_signature_request_
 /* ---- Public ---- */
 
 /* APR_SUCCESS when one of the tokens made the signature for one of the URLs. */
-static apr_status_t tokens_try(const wa_secret_t *tokens, int token_count, const wa_slice_t urls[2], wa_slice_t fields,
-                               const char *signature)
+static apr_status_t tokens_try(const wa_secret_t *tokens, int token_count, const wa_slice_t urls[2],
+                               wa_slice_t fields, const char *signature)
 {
     EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(template_ctx);
     char text[WA_SIGNATURE_LENGTH + 1];
@@ -359,8 +381,8 @@ static apr_status_t tokens_try(const wa_secret_t *tokens, int token_count, const
     return rv;
 }
 
-apr_status_t wa_signature_check(const wa_secret_t *tokens, int token_count, const wa_signature_request_t *request,
-                                apr_pool_t *tmp)
+apr_status_t wa_signature_check(const wa_secret_t *tokens, int token_count,
+                                const wa_signature_request_t *request, apr_pool_t *tmp)
 {
     wa_slice_t urls[2];
     wa_slice_t fields;
@@ -384,8 +406,8 @@ apr_status_t wa_signature_check(const wa_secret_t *tokens, int token_count, cons
     return tokens_try(tokens, token_count, urls, fields, request->signature);
 }
 
-apr_status_t wa_signature_make(const char **psignature, wa_secret_t token, const wa_signature_request_t *request,
-                               apr_pool_t *p)
+apr_status_t wa_signature_make(const char **psignature, wa_secret_t token,
+                               const wa_signature_request_t *request, apr_pool_t *p)
 {
     wa_slice_t urls[2];
     wa_slice_t fields;
