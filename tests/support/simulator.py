@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Twilio simulator as a process of its own, and what tests ask of it."""
+
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from twilio_simulator import Control  # noqa: E402
+
+
+class Simulator(Control):
+    """A simulator for one account. It makes no callbacks of its own: tests say when one comes."""
+
+    def __init__(self, account):
+        self.account = account
+        self._process = subprocess.Popen(
+            [sys.executable, "-B", str(pathlib.Path(__file__).with_name("twilio_simulator.py")), "--account-sid", account.sid, "--auth-token", account.token,
+             "--number", account.number, "--callbacks", "off"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        line = self._process.stdout.readline()
+        assert line.startswith("listening on "), f"the simulator did not start: {line!r}"
+        super().__init__(line.split()[-1])
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+    def requests_to(self, number):
+        """The forms of the requests for messages to `number`, oldest first; none may hold anything that Twilio does not know."""
+        found = []
+        for entry in self.requests():
+            form = entry["form"]
+            if entry["method"] == "POST" and form and form.get("To") == [f"whatsapp:{number}"]:
+                assert entry["problems"] == [], entry
+                assert all(len(values) == 1 for values in form.values()), form
+                assert entry["user"] == self.account.sid
+                found.append({name: values[0] for name, values in form.items()})
+        return found
+
+    def fail(self, number, mode, **options):
+        """Requests for messages to `number` are answered in this mode (twilio_modes.py) from now on."""
+        self.mode(mode, to=number, add=True, **options)
