@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The directives: each value checked when it is read, refused with the directive's name, the value and what is allowed. */
+#include <arpa/inet.h>
+
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_uri.h>
@@ -123,6 +125,14 @@ static int is_url_text(const char *s)
     return 1;
 }
 
+static int is_port(const char *digits)
+{
+    apr_size_t len = strlen(digits);
+
+    return len > 0 && len <= 5 && strspn(digits, "0123456789") == len && atoi(digits) > 0
+           && atoi(digits) <= 65535;
+}
+
 /* Parses a base URL: http or https, host, perhaps port and path; nothing else. @return the URL without slashes at the end | NULL. */
 static const char *base_url_parse(const char *value, apr_uri_t *uri, apr_pool_t *p)
 {
@@ -134,7 +144,7 @@ static const char *base_url_parse(const char *value, apr_uri_t *uri, apr_pool_t 
         return NULL;
     if (!is_host(uri->hostname) || uri->user || uri->password || uri->query || uri->fragment)
         return NULL;
-    if (uri->port_str && (*uri->port_str == '\0' || uri->port == 0))
+    if (uri->port_str && !is_port(uri->port_str))
         return NULL;
     while (len > 0 && value[len - 1] == '/')
         len--;
@@ -162,8 +172,10 @@ static const char *set_public_url(cmd_parms *cmd, void *dir, const char *value)
 
 static int is_this_machine(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0
-           || strcmp(host, "::1") == 0;
+    struct in_addr v4;
+
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0
+           || (strncmp(host, "127.", 4) == 0 && inet_pton(AF_INET, host, &v4) == 1);
 }
 
 static const char *set_twilio_url(cmd_parms *cmd, void *dir, const char *value)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the configuration tests share: configtest of a piece of configuration, and the shipped files made to work in a test's folder."""
+
+import contextlib
+import shutil
+
+from support.httpd import ROOT, Httpd
+
+SID = "AC00000000000000000000000000000001"
+OTHER_SID = "AC00000000000000000000000000000002"
+TOKEN = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+OTHER_TOKEN = "1a2b3c4d5e6f708192a3b4c5d6e7f809"
+NUMBER = "+14155238886"
+
+ACCOUNT = f"WhatsAppAccountSID {SID}\nWhatsAppAuthToken {TOKEN}\nWhatsAppNumber {NUMBER}\n"
+OTHER_ACCOUNT = f"WhatsAppAccountSID {OTHER_SID}\nWhatsAppAuthToken {OTHER_TOKEN}\nWhatsAppNumber +14155238887\n"
+HANDLER = '<Location "/api/whatsapp-messenger">\nSetHandler whatsapp-messenger\n</Location>\n'
+
+
+@contextlib.contextmanager
+def httpd_with(text, modules=(), environment=None, files=None):
+    """An httpd, not started, whose own part of the configuration is `text` (a string, or a function of the httpd), with `files`
+    (name: text) in its ServerRoot. It is ended and its folder removed at the end."""
+    httpd = Httpd(text if callable(text) else lambda _: text, None, modules=modules, environment=environment)
+    httpd.secrets.update((TOKEN, OTHER_TOKEN))
+    try:
+        for name, content in (files or {}).items():
+            path = httpd.folder / name
+            path.write_text(content, encoding="utf-8")
+            path.chmod(0o600)
+        yield httpd
+        if httpd.process is not None:
+            httpd.close()
+    finally:
+        if httpd.process is not None:
+            httpd.kill_all()
+        shutil.rmtree(httpd.folder, ignore_errors=True)
+
+
+def configtest(text, **more):
+    """The exit status and the output of configtest for this configuration."""
+    with httpd_with(text, **more) as httpd:
+        return httpd.check_config()
+
+
+def refusal(text, **more):
+    """What configtest says of a configuration that it must refuse; no secret may be in it."""
+    status, output = configtest(text, **more)
+    assert status != 0, f"accepted:\n{text}\n{output}"
+    assert TOKEN not in output and OTHER_TOKEN not in output, output
+    return output
+
+
+def accept(text, **more):
+    """Fails unless configtest accepts the configuration without a word. Gives nothing."""
+    status, output = configtest(text, **more)
+    assert status == 0 and output.strip() == "Syntax OK", output
+
+
+def shipped(name, httpd):
+    """A configuration file of conf/ with its paths and addresses those of the test."""
+    text = (ROOT / "conf" / name).read_text(encoding="utf-8")
+    for old, new in (
+        ("/usr/share/mod_whatsapp/frontend", str(httpd.folder / "frontend")),
+        ("dbm:/var/lib/apache2/", f"dbm:{httpd.folder}/"),
+        ("<VirtualHost *:80>", f"<VirtualHost *:{httpd.port}>"),
+    ):
+        text = text.replace(old, new)
+    return text
