@@ -11,10 +11,12 @@ struct wa_cache_t;
 
 /* What the API needs to know of one virtual host. Made by httpd/ before the children are forked, from zeroed memory. */
 typedef struct wa_api_server_t {
-    wa_messenger_t *messenger; /* NULL: not configured here, every request is answered 500 and logged */
-    const char *base_path;     /* where the API is, "/api/whatsapp-messenger", without a slash at the end; "" for the root */
-    apr_off_t max_body;        /* WhatsAppMaxBody in bytes, over 0 */
-    struct wa_cache_t *cache;  /* set by wa_api_child_init */
+    wa_messenger_t
+        *messenger; /* NULL: not configured here, every request is answered 500 and logged */
+    const char *
+        base_path; /* where the API is, "/api/whatsapp-messenger", without a slash at the end; "" for the root */
+    apr_off_t max_body;       /* WhatsAppMaxBody in bytes, over 0 */
+    struct wa_cache_t *cache; /* set by wa_api_child_init */
 } wa_api_server_t;
 
 /* Gives the virtual host's (and location's) API settings. Implemented by httpd/; api/ calls it once for each request.
@@ -27,7 +29,7 @@ apr_status_t wa_api_child_init(wa_api_server_t *server, apr_pool_t *pchild);
 
 /* The content handler. httpd/ calls it only when r->handler is "whatsapp-messenger".
  * Answers every path at or below the base path itself, errors included, as JSON; it never lets httpd make an error page.
- * @return OK (answered), or DONE when the connection broke while reading or writing. Any thread. */
+ * @return OK, always: a connection that broke meanwhile is httpd's to log. Any thread. */
 int wa_api_handler(request_rec *r);
 
 #endif

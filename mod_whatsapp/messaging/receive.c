@@ -22,22 +22,6 @@
 
 #define CHANNEL_PREFIX "whatsapp:"
 
-/* The first of these fields that is one of Twilio's message sids. */
-static const char *sid_of(const wa_form_t *form, apr_pool_t *p)
-{
-    static const char *const names[] = {"MessageSid", "SmsMessageSid", "SmsSid"};
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *sid = wa_form_string(form, names[i], p);
-
-        if (wa_id_is_sid(sid, "SM,MM")) {
-            return sid;
-        }
-    }
-    return NULL;
-}
-
 static wa_slice_t prefix_drop(wa_slice_t address)
 {
     const apr_size_t len = sizeof(CHANNEL_PREFIX) - 1;
@@ -145,8 +129,8 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     apr_status_t rv;
 
     *psentence = NULL;
-    draft.sid = message.sid = sid_of(form, p);
-    if (!draft.sid) {
+    draft.sid = message.sid = wa_form_string(form, "MessageSid", p);
+    if (!wa_id_is_sid(draft.sid, "SM,MM")) {
         *psentence = "MessageSid must be the sid of a message";
         return APR_EINVAL;
     }

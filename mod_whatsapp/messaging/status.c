@@ -10,6 +10,9 @@
 #include "base/clock.h"
 #include "base/id.h"
 
+/* Twilio's codes have five digits. */
+#define ERROR_CODE_MAX 999999
+
 /* One callback on its way. */
 typedef struct callback_t {
     const char *sid;
@@ -51,19 +54,24 @@ static const char *first_of(const wa_form_t *form, const char *a, const char *b,
     return value && *value ? value : wa_form_string(form, b, p);
 }
 
+/* Twilio's error code; 0 for what is none. */
+static int code_of(const char *s)
+{
+    char *end;
+    apr_int64_t code = s && apr_isdigit(*s) ? apr_strtoi64(s, &end, 10) : 0;
+
+    return code > 0 && code <= ERROR_CODE_MAX && *end == '\0' ? (int)code : 0;
+}
+
 static apr_status_t callback_read(callback_t *callback, const wa_form_t *form, apr_pool_t *p)
 {
     const char *word = first_of(form, "MessageStatus", "SmsStatus", p);
-    const char *code = wa_form_string(form, "ErrorCode", p);
 
     memset(callback, 0, sizeof(*callback));
-    callback->sid = first_of(form, "MessageSid", "SmsSid", p);
+    callback->sid = wa_form_string(form, "MessageSid", p);
     callback->word = word_clean(word, p);
     callback->event.delivery = wa_delivery_parse(word);
-    callback->event.error_code = code ? atoi(code) : 0;
-    if (callback->event.error_code < 0) {
-        callback->event.error_code = 0;
-    }
+    callback->event.error_code = code_of(wa_form_string(form, "ErrorCode", p));
     callback->event.at_ms = wa_clock_now_ms();
     return wa_id_is_sid(callback->sid, "SM,MM") ? APR_SUCCESS : APR_EINVAL;
 }

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads a request's body: bounded, of the right type, as JSON where it has to be. */
+#include "api/body.h"
+
+#include <stdlib.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include "api/reply.h"
+#include "base/json.h"
+
+/* What is read at one time, and the room that a body of unknown length gets at first. */
+#define CHUNK 16384
+
+int wa_body_is_type(request_rec *r, const char *type)
+{
+    const apr_size_t len = strlen(type);
+    const char *given = apr_table_get(r->headers_in, "Content-Type");
+
+    if (!given) {
+        return 0;
+    }
+    while (apr_isspace(*given)) {
+        given++;
+    }
+    if (strncasecmp(given, type, len) != 0) {
+        return 0;
+    }
+    given += len;
+    while (apr_isspace(*given)) {
+        given++;
+    }
+    return *given == '\0' || *given == ';';
+}
+
+/* A body on its way in; data has room for cap bytes. */
+typedef struct body_t {
+    char *data;
+    apr_size_t len, cap, max;
+} body_t;
+
+static apr_status_t body_add(body_t *body, const char *bytes, apr_size_t len, apr_pool_t *p)
+{
+    if (len > body->max - body->len) {
+        return APR_ENOSPC;
+    }
+    if (len > body->cap - body->len) {
+        apr_size_t cap = body->cap * 2 > body->len + len ? body->cap * 2 : body->len + len;
+        char *data = apr_palloc(p, cap);
+
+        memcpy(data, body->data, body->len);
+        body->data = data;
+        body->cap = cap;
+    }
+    memcpy(body->data + body->len, bytes, len);
+    body->len += len;
+    return APR_SUCCESS;
+}
+
+/* Adds what a brigade holds and empties it. @param pis_end  out: 1 when that was all */
+static apr_status_t brigade_add(body_t *body, apr_bucket_brigade *bb, int *pis_end, apr_pool_t *p)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (!APR_BRIGADE_EMPTY(bb) && rv == APR_SUCCESS) {
+        apr_bucket *b = APR_BRIGADE_FIRST(bb);
+        const char *bytes;
+        apr_size_t len;
+
+        if (APR_BUCKET_IS_EOS(b)) {
+            *pis_end = 1;
+        } else if (!APR_BUCKET_IS_METADATA(b)) {
+            rv = apr_bucket_read(b, &bytes, &len, APR_BLOCK_READ);
+            if (rv == APR_SUCCESS) {
+                rv = body_add(body, bytes, len, p);
+            }
+        }
+        apr_bucket_delete(b);
+    }
+    apr_brigade_cleanup(bb);
+    return rv;
+}
+
+static apr_status_t body_fill(request_rec *r, body_t *body)
+{
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_status_t rv = APR_SUCCESS;
+    int is_end = 0;
+
+    while (!is_end && rv == APR_SUCCESS) {
+        rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, CHUNK);
+        if (rv == APR_SUCCESS) {
+            rv = brigade_add(body, bb, &is_end, r->pool);
+        }
+    }
+    apr_brigade_destroy(bb);
+    return rv;
+}
+
+/* Answers a body that could not be read. The rest of it is not read: the connection ends here. */
+static int body_refuse(wa_request_t *q, apr_status_t rv)
+{
+    q->r->connection->keepalive = AP_CONN_CLOSE;
+    if (APR_STATUS_IS_ENOSPC(rv)) {
+        const char *sentence = apr_psprintf(q->r->pool,
+                                            "The request body is larger than the %" APR_OFF_T_FMT
+                                            " bytes that are allowed here.",
+                                            q->server->max_body);
+
+        return wa_reply_error(q, WA_ERROR_PAYLOAD_TOO_LARGE, sentence);
+    }
+    if (APR_STATUS_IS_TIMEUP(rv)) {
+        return wa_reply_error(q, WA_ERROR_INVALID_INPUT, "The request body did not come in time.");
+    }
+    return wa_reply_error(q, WA_ERROR_INVALID_INPUT, "The request body could not be read.");
+}
+
+int wa_body_read(wa_request_t *q, wa_slice_t *pbody, int *presult)
+{
+    request_rec *r = q->r;
+    const char *declared = apr_table_get(r->headers_in, "Content-Length");
+    body_t body = {NULL, 0, CHUNK, (apr_size_t)q->server->max_body};
+    apr_status_t rv = APR_SUCCESS;
+
+    *pbody = (wa_slice_t){NULL, 0};
+    if (declared && !apr_table_get(r->headers_in, "Transfer-Encoding")) {
+        apr_off_t length;
+
+        if (!ap_parse_strict_length(&length, declared) || length > q->server->max_body) {
+            rv = APR_ENOSPC;
+        } else {
+            body.cap = (apr_size_t)length;
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        body.data = apr_palloc(r->pool, body.cap + 1);
+        rv = body_fill(r, &body);
+    }
+    if (rv != APR_SUCCESS) {
+        *presult = body_refuse(q, rv);
+        return 0;
+    }
+    *pbody = wa_slice_make(body.data, body.len);
+    return 1;
+}
+
+int wa_body_json(wa_request_t *q, json_t **pj, int *presult)
+{
+    wa_slice_t body;
+    const char *sentence = NULL;
+    apr_status_t rv;
+
+    *pj = NULL;
+    if (!wa_body_is_type(q->r, "application/json")) {
+        *presult = wa_reply_error(q, WA_ERROR_UNSUPPORTED_MEDIA_TYPE,
+                                  "The request body must have the Content-Type application/json.");
+        return 0;
+    }
+    if (!wa_body_read(q, &body, presult)) {
+        return 0;
+    }
+    rv = wa_json_parse(pj, body.ptr, body.len, &sentence, q->r->pool);
+    if (rv == APR_SUCCESS && !json_is_object(*pj)) {
+        rv = APR_EINVAL;
+        sentence = "The request body must be a JSON object";
+    }
+    if (rv != APR_SUCCESS) {
+        *presult = wa_reply_status(q, rv, sentence);
+        return 0;
+    }
+    return 1;
+}
+
+int wa_body_string(wa_request_t *q, const json_t *j, const char *name, wa_slice_t *pvalue,
+                   int *presult)
+{
+    const json_t *value = json_object_get(j, name);
+
+    *pvalue = (wa_slice_t){NULL, 0};
+    if (!json_is_string(value)) {
+        const char *sentence =
+            apr_pstrcat(q->r->pool, name,
+                        value ? " must be a string" : " is missing; it must be a string", NULL);
+
+        *presult = wa_reply_error(q, WA_ERROR_INVALID_INPUT, sentence);
+        return 0;
+    }
+    *pvalue = wa_slice_make(json_string_value(value), json_string_length(value));
+    return 1;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads a request's body: bounded, of the right type, as JSON where it has to be. */
+#ifndef WA_API_BODY_H
+#define WA_API_BODY_H
+
+#include <jansson.h>
+
+#include "api/request.h"
+
+/* The functions here give 1 when all is well. With 0 they have answered the request with the error,
+ * and *presult is what the endpoint returns. The request's own thread. */
+
+/* 1 when the request's Content-Type is `type`, whatever its parameters, else 0. Answers nothing. */
+int wa_body_is_type(request_rec *r, const char *type);
+
+/* Reads the whole body, whatever its coding, at most WhatsAppMaxBody (else PAYLOAD_TOO_LARGE, and the
+ * connection is closed rather than read to the end). @param pbody  out: in r->pool */
+int wa_body_read(wa_request_t *q, wa_slice_t *pbody, int *presult);
+
+/* Reads a body that must be an application/json object. @param pj  out: freed with r->pool */
+int wa_body_json(wa_request_t *q, json_t **pj, int *presult);
+
+/* Gives a string member. @param pvalue  out: UTF-8, as long as the document */
+int wa_body_string(wa_request_t *q, const json_t *j, const char *name, wa_slice_t *pvalue,
+                   int *presult);
+
+#endif

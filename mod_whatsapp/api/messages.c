@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /messages */
+#include "api/cache.h"
+#include "api/query.h"
+#include "api/reply.h"
+#include "messaging/message_json.h"
+
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX 200
+
+/* What a message takes on average; only the first guess of a buffer's size. */
+#define MESSAGE_BYTES 320
+
+/* A page that somebody asked for. */
+typedef struct page_t {
+    const char *counterpart;
+    const char *cursor; /* NULL: the newest page */
+    apr_int64_t limit;
+} page_t;
+
+static int page_read(wa_request_t *q, page_t *page, int *presult)
+{
+    static const wa_query_range_t range = {.min = 1, .max = LIMIT_MAX, .is_capped = 1};
+    wa_form_t *form;
+    wa_slice_t counterpart, cursor;
+    int is_given;
+
+    page->limit = LIMIT_DEFAULT;
+    page->cursor = NULL;
+    if (!wa_query_read(q, &form, presult)
+        || !wa_query_text(q, form, "counterpart", &counterpart, &is_given, presult)
+        || !wa_query_counterpart(q, counterpart, &page->counterpart, presult)
+        || !wa_query_number(q, form, "limit", &range, &page->limit, presult)
+        || !wa_query_text(q, form, "cursor", &cursor, &is_given, presult)) {
+        return 0;
+    }
+    if (is_given) {
+        page->cursor = wa_form_string(form, "cursor", q->r->pool);
+        if (!page->cursor) {
+            page->cursor = ""; /* held a NUL: no cursor of ours, like the empty one */
+        }
+    }
+    return 1;
+}
+
+static apr_status_t message_add(void *baton, const wa_message_t *message, int is_update)
+{
+    wa_buffer_t *b = baton;
+
+    (void)is_update;
+    if (b->data[b->len - 1] == '}') {
+        WA_BUFFER_ADD_LITERAL(b, ",");
+    }
+    wa_message_render(b, message);
+    return b->failed ? APR_ENOMEM : APR_SUCCESS;
+}
+
+static apr_status_t page_render(wa_request_t *q, const page_t *page, wa_buffer_t *b)
+{
+    wa_page_t listed = {NULL, 0};
+    apr_status_t rv;
+
+    wa_buffer_init(b, (apr_size_t)page->limit * MESSAGE_BYTES + 256);
+    WA_BUFFER_ADD_LITERAL(b, "{\"success\":true,\"messages\":[");
+    if (b->failed) {
+        return APR_ENOMEM;
+    }
+    rv = wa_store_messages_list(q->messenger->store, page->counterpart, page->cursor,
+                                (apr_size_t)page->limit, message_add, b, &listed, q->r->pool);
+    if (rv != APR_SUCCESS) {
+        wa_buffer_release(b);
+        return rv;
+    }
+    WA_BUFFER_ADD_LITERAL(b, "],");
+    if (listed.next_cursor) {
+        WA_BUFFER_ADD_LITERAL(b, "\"cursor\":\"");
+        wa_buffer_add_slice(b, wa_slice_of(listed.next_cursor));
+        WA_BUFFER_ADD_LITERAL(b, "\",\"listComplete\":false}");
+    } else {
+        WA_BUFFER_ADD_LITERAL(b, "\"listComplete\":true}");
+    }
+    return APR_SUCCESS;
+}
+
+static int page_refuse(wa_request_t *q, const page_t *page, apr_status_t rv)
+{
+    return wa_reply_status(q, rv,
+                           page->cursor ? "cursor must be the cursor of an earlier answer for the "
+                                          "same counterpart"
+                                        : NULL);
+}
+
+/* The newest page is what everybody asks for: it is rendered once for each change of its thread. */
+static int newest_page_reply(wa_request_t *q, const page_t *page)
+{
+    const wa_cache_key_t key = {WA_CACHE_MESSAGES, wa_slice_of(page->counterpart), page->limit};
+    const apr_uint64_t version = wa_store_thread_version(q->messenger->store, page->counterpart);
+    wa_cache_entry_t *entry = version ? wa_cache_get(q->server->cache, &key, version) : NULL;
+    wa_buffer_t b;
+
+    if (!entry) {
+        apr_status_t rv = page_render(q, page, &b);
+
+        if (rv != APR_SUCCESS) {
+            return page_refuse(q, page, rv);
+        }
+        if (version == 0) {
+            return wa_reply_json(q, &b);
+        }
+        entry = wa_cache_put(q->server->cache, &key, version, 0, &b);
+    }
+    return wa_reply_entry(q, entry);
+}
+
+int wa_endpoint_messages(wa_request_t *q)
+{
+    page_t page;
+    wa_buffer_t b;
+    apr_status_t rv;
+    int result;
+
+    if (!page_read(q, &page, &result)) {
+        return result;
+    }
+    if (!page.cursor) {
+        return newest_page_reply(q, &page);
+    }
+    rv = *page.cursor ? page_render(q, &page, &b) : APR_EINVAL;
+    if (rv != APR_SUCCESS) {
+        return page_refuse(q, &page, rv);
+    }
+    return wa_reply_json(q, &b);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the endpoint that a request is for. */
+#include "api/api.h"
+
+#include <apr_strings.h>
+
+#include "api/cache.h"
+#include "api/reply.h"
+#include "api/request.h"
+
+/* What one process keeps of rendered answers, for each virtual host. */
+#define CACHE_ENTRIES 256
+#define CACHE_BYTES ((apr_size_t)8 * 1024 * 1024)
+
+/* One endpoint. A '*' in the pattern stands for any text that is not empty. HEAD is answered where
+ * GET is; httpd leaves the body out. */
+typedef struct route_t {
+    int method;
+    const char *method_name;
+    const char *pattern;
+    wa_endpoint_fn endpoint;
+} route_t;
+
+static const route_t routes[] = {
+    {M_GET, "GET, HEAD", "/messages", wa_endpoint_messages},
+    {M_GET, "GET, HEAD", "/messages-since", wa_endpoint_messages_since},
+    {M_GET, "GET, HEAD", "/threads", wa_endpoint_threads},
+    {M_GET, "GET, HEAD", "/contacts", wa_endpoint_contacts},
+    {M_POST, "POST", "/webhook", wa_endpoint_webhook},
+    {M_POST, "POST", "/send", wa_endpoint_send},
+    {M_POST, "POST", "/threads/*/read", wa_endpoint_thread_read},
+    {M_POST, "POST", "/contacts", wa_endpoint_contact_create},
+    {M_PATCH, "PATCH", "/contacts/*", wa_endpoint_contact_rename},
+    {M_DELETE, "DELETE", "/contacts/*", wa_endpoint_contact_delete},
+};
+#define ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+/* 1 when the path is the pattern's. @param pargument  out: what the '*' stands for */
+static int pattern_matches(const char *pattern, const char *path, wa_slice_t *pargument)
+{
+    const char *star = strchr(pattern, '*');
+    const apr_size_t len = strlen(path);
+    apr_size_t head, tail;
+
+    if (!star) {
+        return strcmp(pattern, path) == 0;
+    }
+    head = (apr_size_t)(star - pattern);
+    tail = strlen(star + 1);
+    if (len <= head + tail || strncmp(path, pattern, head) != 0
+        || strcmp(path + len - tail, star + 1) != 0) {
+        return 0;
+    }
+    *pargument = wa_slice_make(path + head, len - head - tail);
+    return 1;
+}
+
+/* The part of the path that is below the base path, "" for the base itself; NULL when it is elsewhere. */
+static const char *path_below(const wa_request_t *q)
+{
+    const char *base = q->server->base_path ? q->server->base_path : "";
+    const apr_size_t len = strlen(base);
+    const char *path = q->r->uri ? q->r->uri : "";
+
+    if (strncmp(path, base, len) != 0 || (path[len] != '/' && path[len] != '\0')) {
+        return NULL;
+    }
+    return path + len;
+}
+
+static int route(wa_request_t *q)
+{
+    const char *path = path_below(q);
+    const char *allow = NULL;
+    apr_size_t i;
+
+    for (i = 0; path && i < ROUTES; i++) {
+        if (!pattern_matches(routes[i].pattern, path, &q->argument)) {
+            continue;
+        }
+        if (routes[i].method == q->r->method_number) {
+            q->pattern = routes[i].pattern;
+            return routes[i].endpoint(q);
+        }
+        allow = allow ? apr_pstrcat(q->r->pool, allow, ", ", routes[i].method_name, NULL)
+                      : routes[i].method_name;
+    }
+    if (allow) {
+        apr_table_setn(q->r->headers_out, "Allow", allow);
+        return wa_reply_error(q, WA_ERROR_METHOD_NOT_ALLOWED,
+                              apr_pstrcat(q->r->pool, "This path takes only ", allow, ".", NULL));
+    }
+    return wa_reply_error(q, WA_ERROR_NOT_FOUND, "There is no such path in this API.");
+}
+
+int wa_api_handler(request_rec *r)
+{
+    wa_request_t q = {.r = r, .server = wa_api_server_get(r), .pattern = "a request"};
+    static const wa_api_server_t nowhere = {.base_path = ""};
+
+    if (!q.server || !q.server->messenger || !q.server->cache) {
+        q.server = &nowhere;
+        return wa_reply_error(&q, WA_ERROR_INTERNAL, "No messenger is configured for this host.");
+    }
+    q.messenger = q.server->messenger;
+    q.log = q.messenger->log;
+    return route(&q);
+}
+
+apr_status_t wa_api_child_init(wa_api_server_t *server, apr_pool_t *pchild)
+{
+    return wa_cache_create(&server->cache, CACHE_ENTRIES, CACHE_BYTES, pchild);
+}

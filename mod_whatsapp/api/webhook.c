@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /webhook: what Twilio sends, once it is sure that it is from Twilio */
+
+/*
+ * The form is read by base/form.h and not by httpd's ap_parse_form_data, which cannot do it for the
+ * vectors json-utf8, json-whitespace-changed, json-hash-truncated, json-hash-not-last-param and
+ * sdk-spec-json-only-sha-param of tests/signature-vectors.json: it throws a body of another type
+ * away, and the signature needs its hash. It also consumes the raw body; drops names without '=';
+ * splits a name at an escaped %3D; cuts names at NUL; and makes bytes of '%' without hex digits: in
+ * all of these the fields would not be the ones that Twilio signed (TWILIO.md section 4).
+ */
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include <apr_strings.h>
+
+#include "api/body.h"
+#include "api/reply.h"
+#include "base/form.h"
+#include "messaging/receive.h"
+#include "messaging/status.h"
+#include "twilio/signature.h"
+
+#define FORM_TYPE "application/x-www-form-urlencoded"
+#define TWIML "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>"
+
+/* The request as the client sent it, before anything in this server rewrote it. */
+static const request_rec *initial_request(const request_rec *r)
+{
+    while (r->prev || r->main) {
+        r = r->prev ? r->prev : r->main;
+    }
+    return r;
+}
+
+/* The raw request target from its first slash on: also when a client sent a whole URL. */
+static const char *target_of(const request_rec *r)
+{
+    const char *target = initial_request(r)->unparsed_uri;
+    const char *authority;
+
+    if (!target || *target == '/') {
+        return target;
+    }
+    authority = strstr(target, "://");
+    return authority ? strchr(authority + 3, '/') : target;
+}
+
+/* What Twilio knows this server by: as configured, else as this request says. */
+static const char *base_of(const wa_request_t *q)
+{
+    const char *host = apr_table_get(q->r->headers_in, "Host");
+
+    if (q->messenger->public_url) {
+        return q->messenger->public_url;
+    }
+    return host ? apr_pstrcat(q->r->pool, ap_http_scheme(q->r), "://", host, NULL) : NULL;
+}
+
+static apr_status_t signature_check(const wa_request_t *q, wa_slice_t body, const wa_form_t *form)
+{
+    wa_signature_request_t request = {
+        .base = base_of(q),
+        .target = target_of(q->r),
+        .method = q->r->method,
+        .content_type = apr_table_get(q->r->headers_in, "Content-Type"),
+        .body = body,
+        .form = form,
+        .signature = apr_table_get(q->r->headers_in, "X-Twilio-Signature")};
+
+    if (!request.base || !request.target) {
+        return APR_EINVAL;
+    }
+    return wa_signature_check(q->messenger->tokens, (int)q->messenger->token_count, &request,
+                              q->r->pool);
+}
+
+/* Names and values are signed without delimiters, so the account is looked at by itself; in every
+ * field of that name, so that nobody can put a second one beside it. */
+static int account_is_ours(const wa_request_t *q, const wa_form_t *form)
+{
+    const wa_slice_t name = WA_SLICE_LITERAL("AccountSid");
+    const wa_slice_t ours = wa_slice_of(q->messenger->account_sid);
+    apr_size_t i, count = 0;
+
+    for (i = 0; i < form->count; i++) {
+        if (wa_slice_is_equal(form->fields[i].name, name)) {
+            if (!wa_slice_is_equal(form->fields[i].value, ours)) {
+                return 0;
+            }
+            count++;
+        }
+    }
+    return count > 0;
+}
+
+static int refuse(wa_request_t *q, const char *why, apr_size_t len, apr_time_t started)
+{
+    WA_LOG(q->log, WA_LOG_WARNING, "WA0231", APR_SUCCESS,
+           "webhook: status=refused: %s length=%" APR_SIZE_T_FMT " duration=%" APR_INT64_T_FMT "ms",
+           why, len, apr_time_as_msec(apr_time_now() - started));
+    return wa_reply_error(q, WA_ERROR_UNAUTHORIZED,
+                          "The webhook is not signed by the Twilio account of this server.");
+}
+
+/* Our message's id in the callback's query, NULL for none. */
+static const char *message_id_of(const wa_request_t *q)
+{
+    const char *args = q->r->args ? q->r->args : "";
+    wa_form_t *query;
+
+    if (wa_form_parse(&query, args, strlen(args), WA_SIGNATURE_MAX_FIELDS, q->r->pool)
+        != APR_SUCCESS) {
+        return NULL;
+    }
+    return wa_form_string(query, "message", q->r->pool);
+}
+
+static int form_take(wa_request_t *q, const wa_form_t *form)
+{
+    wa_sentence_t sentence = NULL;
+    apr_status_t rv;
+
+    if (wa_status_is_callback(form)) {
+        rv = wa_status_receive(q->messenger, form, message_id_of(q), &sentence, q->r->pool);
+    } else {
+        rv = wa_receive(q->messenger, form, &sentence, q->r->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return wa_reply_status(q, rv, sentence);
+    }
+    return wa_reply_constant(q, "text/xml", WA_SLICE_LITERAL(TWIML));
+}
+
+int wa_endpoint_webhook(wa_request_t *q)
+{
+    const apr_time_t started = apr_time_now();
+    const int is_form = wa_body_is_type(q->r, FORM_TYPE);
+    wa_form_t *form = NULL;
+    wa_slice_t body;
+    apr_status_t rv = APR_SUCCESS;
+    int result;
+
+    if (!wa_body_read(q, &body, &result)) {
+        return result;
+    }
+    if (is_form) {
+        rv = wa_form_parse(&form, body.ptr, body.len, WA_SIGNATURE_MAX_FIELDS, q->r->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = signature_check(q, body, form);
+    }
+    if (rv == APR_EACCES || APR_STATUS_IS_EINVAL(rv) || APR_STATUS_IS_ENOSPC(rv)) {
+        return refuse(q,
+                      "its signature is missing or wrong; is WhatsAppPublicURL what Twilio calls,"
+                      " and is it this account's token?",
+                      body.len, started);
+    }
+    if (rv != APR_SUCCESS) {
+        return wa_reply_status(q, rv, NULL);
+    }
+    if (!form) {
+        return wa_reply_error(q, WA_ERROR_UNSUPPORTED_MEDIA_TYPE,
+                              "A webhook must have the Content-Type " FORM_TYPE ".");
+    }
+    if (!account_is_ours(q, form)) {
+        return refuse(q, "it is for another account", body.len, started);
+    }
+    return form_take(q, form);
+}
