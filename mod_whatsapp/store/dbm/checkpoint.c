@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes and loads checkpoints through apr_dbm, checking every one after it was written and before it is believed. */
+#include "store/dbm/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_dbm.h>
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "base/hash.h"
+
+#define CURRENT "CURRENT"
+#define PREFIX "state-"
+
+/* The value under "thread:{counterpart}". */
+typedef struct thread_value_t {
+    apr_uint64_t last_row, read_row, message_count, unread_count;
+    apr_int64_t changed_ms, last_inbound_ms;
+    apr_uint32_t flags, reserved;
+} thread_value_t;
+
+/* What is to be written, copied from the replica under its lock. */
+typedef struct snapshot_t {
+    struct {
+        wa_slice_t counterpart;
+        thread_value_t value;
+    } *threads;
+    struct {
+        wa_slice_t id;
+        apr_uint64_t offset;
+    } *contacts, *parked;
+    apr_size_t thread_count, contact_count, parked_count;
+} snapshot_t;
+
+static const char *state_path(const wa_checkpoint_place_t *place, apr_uint64_t number, apr_pool_t *p)
+{
+    return apr_psprintf(p, "%s/" PREFIX "%" APR_UINT64_T_FMT, place->folder, number);
+}
+
+int wa_checkpoint_type_is_available(const char *type, apr_pool_t *tmp)
+{
+    const char *one, *two;
+
+    return apr_dbm_get_usednames_ex(tmp, type, "x", &one, &two) == APR_SUCCESS;
+}
+
+/* ---- CURRENT ---- */
+
+static apr_uint64_t pair_digest(const apr_datum_t *key, const apr_datum_t *value)
+{
+    return wa_hash64(wa_hash64(1, key->dptr, key->dsize), value->dptr, value->dsize);
+}
+
+static char *current_text(const wa_checkpoint_t *c, apr_pool_t *p)
+{
+    return apr_psprintf(p,
+                        "mod_whatsapp checkpoint 1\nnumber %" APR_UINT64_T_FMT "\ntype %s\noffset %" APR_UINT64_T_FMT
+                        "\ntimestamp %" APR_INT64_T_FMT "\nrecords %" APR_UINT64_T_FMT "\nrows %" APR_UINT64_T_FMT
+                        "\nkeys %" APR_UINT64_T_FMT "\ncrc %u\nentries %" APR_UINT64_T_FMT "\ndigest %" APR_UINT64_T_FMT "\n",
+                        c->number, c->type, c->at.offset, c->at.timestamp_ms, c->at.records, c->at.rows, c->at.keys, c->at.crc,
+                        c->entries, c->digest);
+}
+
+static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, apr_pool_t *tmp)
+{
+    const char *path = apr_pstrcat(tmp, place->folder, "/" CURRENT, NULL);
+    const char *temporary = apr_pstrcat(tmp, path, ".new", NULL);
+    char *text = current_text(c, tmp);
+    apr_status_t rv;
+    int fd;
+
+    text = apr_psprintf(tmp, "%scheck %u\n", text, wa_crc32c(0, text, strlen(text)));
+    rv = wa_file_open(&fd, temporary, O_RDWR | O_CREAT | O_TRUNC, place->uid, place->gid);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = wa_file_write(fd, text, strlen(text), 0);
+    if (rv == APR_SUCCESS && fsync(fd)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    close(fd);
+    if (rv == APR_SUCCESS && rename(temporary, path)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_folder_sync(place->folder);
+    } else {
+        unlink(temporary);
+    }
+    return rv;
+}
+
+apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place, apr_pool_t *p)
+{
+    const char *path = apr_pstrcat(p, place->folder, "/" CURRENT, NULL);
+    char text[1024], type[16];
+    apr_size_t len = sizeof(text) - 1;
+    unsigned long long n[9];
+    long long timestamp;
+    unsigned crc, check;
+    apr_file_t *file;
+    apr_status_t rv;
+    char *line;
+
+    memset(c, 0, sizeof(*c));
+    rv = apr_file_open(&file, path, APR_READ, 0, p);
+    if (APR_STATUS_IS_ENOENT(rv)) {
+        return APR_NOTFOUND;
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_file_read(file, text, &len);
+    apr_file_close(file);
+    if (rv != APR_SUCCESS) {
+        return APR_EGENERAL;
+    }
+    text[len] = '\0';
+    line = strstr(text, "check ");
+    if (!line || sscanf(line, "check %u", &check) != 1 || check != wa_crc32c(0, text, (apr_size_t)(line - text))) {
+        return APR_EGENERAL;
+    }
+    if (sscanf(text,
+               "mod_whatsapp checkpoint 1\nnumber %llu\ntype %15s\noffset %llu\ntimestamp %lld\nrecords %llu\nrows %llu\nkeys %llu\ncrc %u\n"
+               "entries %llu\ndigest %llu\n",
+               &n[0], type, &n[1], &timestamp, &n[2], &n[3], &n[4], &crc, &n[5], &n[6]) != 10) {
+        return APR_EGENERAL;
+    }
+    c->number = n[0];
+    c->type = apr_pstrdup(p, type);
+    c->at.offset = n[1];
+    c->at.timestamp_ms = timestamp;
+    c->at.records = n[2];
+    c->at.rows = n[3];
+    c->at.keys = n[4];
+    c->at.crc = crc;
+    c->entries = n[5];
+    c->digest = n[6];
+    return APR_SUCCESS;
+}
+
+void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, apr_pool_t *tmp)
+{
+    const char *stay = apr_psprintf(tmp, PREFIX "%" APR_UINT64_T_FMT, keep);
+    apr_size_t stay_len = strlen(stay);
+    apr_finfo_t info;
+    apr_dir_t *dir;
+
+    if (apr_dir_open(&dir, place->folder, tmp) != APR_SUCCESS) {
+        return;
+    }
+    while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        int is_kept = keep && !strncmp(info.name, stay, stay_len) && (info.name[stay_len] == '\0' || info.name[stay_len] == '.');
+
+        if ((!strncmp(info.name, PREFIX, sizeof(PREFIX) - 1) && !is_kept) || (!keep && !strcmp(info.name, CURRENT))) {
+            apr_file_remove(apr_pstrcat(tmp, place->folder, "/", info.name, NULL), tmp);
+        }
+    }
+    apr_dir_close(dir);
+}
+
+/* ---- reading ---- */
+
+typedef apr_status_t (*pair_fn)(void *baton, const apr_datum_t *key, const apr_datum_t *value);
+
+/* Visits every pair of a checkpoint's dbm, then checks that these were all and unchanged. */
+static apr_status_t state_read(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, pair_fn visit, void *baton, apr_pool_t *tmp)
+{
+    apr_uint64_t entries = 0, digest = 0;
+    apr_datum_t key, value;
+    apr_pool_t *pool;
+    apr_dbm_t *dbm;
+    apr_status_t rv = apr_pool_create(&pool, tmp);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_dbm_open_ex(&dbm, c->type, state_path(place, c->number, pool), APR_DBM_READONLY, 0, pool);
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    rv = apr_dbm_firstkey(dbm, &key);
+    while (rv == APR_SUCCESS && key.dptr) {
+        rv = apr_dbm_fetch(dbm, key, &value);
+        if (rv != APR_SUCCESS || !value.dptr) {
+            rv = APR_EGENERAL;
+            break;
+        }
+        digest += pair_digest(&key, &value);
+        rv = ++entries > c->entries ? APR_EGENERAL : visit(baton, &key, &value);
+        if (rv == APR_SUCCESS) {
+            rv = apr_dbm_nextkey(dbm, &key);
+        }
+    }
+    apr_dbm_close(dbm);
+    apr_pool_destroy(pool);
+    if (APR_STATUS_IS_EOF(rv) || rv == APR_NOTFOUND) {
+        rv = APR_SUCCESS; /* some types end a walk so */
+    }
+    if (rv == APR_SUCCESS && (entries != c->entries || digest != c->digest)) {
+        rv = APR_EGENERAL;
+    }
+    return rv;
+}
+
+typedef struct load_baton_t {
+    wa_replica_t *replica;
+    const wa_checkpoint_t *checkpoint;
+    apr_uint64_t *parked;
+    apr_size_t parked_count;
+} load_baton_t;
+
+static int key_is(const apr_datum_t *key, const char *prefix, wa_slice_t *prest)
+{
+    apr_size_t len = strlen(prefix);
+
+    if (key->dsize <= len || memcmp(key->dptr, prefix, len)) {
+        return 0;
+    }
+    *prest = wa_slice_make(key->dptr + len, key->dsize - len);
+    return 1;
+}
+
+static apr_status_t load_pair(void *baton, const apr_datum_t *key, const apr_datum_t *value)
+{
+    load_baton_t *load = baton;
+    wa_replica_thread_t thread;
+    thread_value_t v;
+    apr_uint64_t offset;
+    wa_slice_t name;
+
+    if (key_is(key, "thread:", &name) && value->dsize == sizeof(v)) {
+        memcpy(&v, value->dptr, sizeof(v));
+        memset(&thread, 0, sizeof(thread));
+        thread.counterpart = name;
+        thread.last_row = v.last_row;
+        thread.read_row = v.read_row;
+        thread.message_count = v.message_count;
+        thread.unread_count = v.unread_count;
+        thread.changed_ms = v.changed_ms;
+        thread.last_inbound_ms = v.last_inbound_ms;
+        thread.flags = v.flags;
+        return wa_replica_thread_load(load->replica, &thread, load->checkpoint->at.offset);
+    }
+    if (value->dsize != sizeof(offset)) {
+        return APR_EGENERAL;
+    }
+    memcpy(&offset, value->dptr, sizeof(offset));
+    if (key_is(key, "contact:", &name)) {
+        return wa_replica_contact_load(load->replica, offset, load->checkpoint->at.offset);
+    }
+    if (key_is(key, "parked:", &name) && load->parked_count < WA_PARKED_MAX) {
+        load->parked[load->parked_count++] = offset;
+        return APR_SUCCESS;
+    }
+    return APR_EGENERAL;
+}
+
+static int offset_compare(const void *a, const void *b)
+{
+    apr_uint64_t x = *(const apr_uint64_t *)a, y = *(const apr_uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, wa_replica_t *replica, apr_pool_t *tmp)
+{
+    load_baton_t load = {replica, c, NULL, 0};
+    apr_status_t rv;
+    apr_size_t i;
+
+    if (!wa_checkpoint_type_is_available(c->type, tmp)) {
+        return APR_ENOTIMPL;
+    }
+    load.parked = malloc(WA_PARKED_MAX * sizeof(*load.parked));
+    if (!load.parked) {
+        return APR_ENOMEM;
+    }
+    rv = state_read(c, place, load_pair, &load, tmp);
+    qsort(load.parked, load.parked_count, sizeof(*load.parked), offset_compare);
+    for (i = 0; rv == APR_SUCCESS && i < load.parked_count; i++) {
+        rv = wa_replica_parked_load(replica, load.parked[i], c->at.offset);
+    }
+    free(load.parked);
+    return rv == APR_SUCCESS ? wa_replica_load_end(replica, &c->at) : rv;
+}
+
+/* ---- writing ---- */
+
+static void snapshot_release(snapshot_t *snapshot)
+{
+    free(snapshot->threads);
+    free(snapshot->contacts);
+    free(snapshot->parked);
+}
+
+/* Copies what the checkpoint holds; the slices are in the journal's mapping and stay. */
+static apr_status_t snapshot_take(snapshot_t *snapshot, wa_replica_t *replica, wa_tail_t *at)
+{
+    const wa_replica_thread_t *t;
+    const wa_replica_parked_t *k;
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    memset(snapshot, 0, sizeof(*snapshot));
+    pthread_rwlock_rdlock(&replica->lock);
+    *at = replica->at;
+    snapshot->threads = malloc((apr_hash_count(replica->threads) + 1) * sizeof(*snapshot->threads));
+    snapshot->contacts = malloc(((apr_size_t)replica->contacts->nelts + 1) * sizeof(*snapshot->contacts));
+    snapshot->parked = malloc((apr_hash_count(replica->parked) + 1) * sizeof(*snapshot->parked));
+    if (!snapshot->threads || !snapshot->contacts || !snapshot->parked) {
+        rv = APR_ENOMEM;
+        goto out;
+    }
+    for (t = replica->newest; t; t = t->older) {
+        thread_value_t v = {t->last_row, t->read_row, t->message_count, t->unread_count, t->changed_ms, t->last_inbound_ms, t->flags, 0};
+
+        snapshot->threads[snapshot->thread_count].counterpart = t->counterpart;
+        snapshot->threads[snapshot->thread_count++].value = v;
+    }
+    for (i = 0; i < replica->contacts->nelts; i++) {
+        const wa_replica_contact_t *contact = APR_ARRAY_IDX(replica->contacts, i, wa_replica_contact_t *);
+
+        snapshot->contacts[snapshot->contact_count].id = contact->id;
+        snapshot->contacts[snapshot->contact_count++].offset = contact->offset;
+    }
+    for (k = replica->parked_first; k; k = k->next) {
+        snapshot->parked[snapshot->parked_count].id = k->key;
+        snapshot->parked[snapshot->parked_count++].offset = k->offset;
+    }
+out:
+    pthread_rwlock_unlock(&replica->lock);
+    return rv;
+}
+
+typedef struct write_baton_t {
+    apr_dbm_t *dbm;
+    wa_checkpoint_t *checkpoint;
+    apr_status_t rv;
+} write_baton_t;
+
+static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, void *bytes, apr_size_t len)
+{
+    char text[512];
+    apr_datum_t key, value;
+
+    if (w->rv != APR_SUCCESS) {
+        return;
+    }
+    key.dptr = text;
+    key.dsize = (apr_size_t)snprintf(text, sizeof(text), "%s%.*s", prefix, (int)name.len, name.ptr);
+    value.dptr = bytes;
+    value.dsize = len;
+    w->rv = key.dsize < sizeof(text) ? apr_dbm_store(w->dbm, key, value) : APR_EGENERAL;
+    w->checkpoint->entries++;
+    w->checkpoint->digest += pair_digest(&key, &value);
+}
+
+static apr_status_t file_sync(const char *path, const wa_checkpoint_place_t *place)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if (fsync(fd) || (geteuid() == 0 && fchown(fd, place->uid, place->gid))) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    close(fd);
+    return rv;
+}
+
+/* apr_dbm_close tells of no failure: so the files are synced by their names, and read back whole. */
+static apr_status_t state_settle(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, pair_fn visit, apr_pool_t *tmp)
+{
+    const char *path = state_path(place, c->number, tmp), *one, *two;
+    apr_status_t rv = apr_dbm_get_usednames_ex(tmp, c->type, path, &one, &two);
+
+    if (rv == APR_SUCCESS) {
+        rv = file_sync(one, place);
+    }
+    if (rv == APR_SUCCESS && two) {
+        rv = file_sync(two, place);
+    }
+    return rv == APR_SUCCESS ? state_read(c, place, visit, NULL, tmp) : rv;
+}
+
+static apr_status_t pair_skip(void *baton, const apr_datum_t *key, const apr_datum_t *value)
+{
+    (void)baton;
+    (void)key;
+    (void)value;
+    return APR_SUCCESS;
+}
+
+static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place, snapshot_t *snapshot, apr_pool_t *tmp)
+{
+    write_baton_t w = {NULL, c, APR_SUCCESS};
+    apr_size_t i;
+    apr_status_t rv = apr_dbm_open_ex(&w.dbm, c->type, state_path(place, c->number, tmp), APR_DBM_RWCREATE,
+                                      APR_FPROT_UREAD | APR_FPROT_UWRITE, tmp);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (i = 0; i < snapshot->thread_count; i++) {
+        pair_write(&w, "thread:", snapshot->threads[i].counterpart, &snapshot->threads[i].value, sizeof(thread_value_t));
+    }
+    for (i = 0; i < snapshot->contact_count; i++) {
+        pair_write(&w, "contact:", snapshot->contacts[i].id, &snapshot->contacts[i].offset, sizeof(apr_uint64_t));
+    }
+    for (i = 0; i < snapshot->parked_count; i++) {
+        pair_write(&w, "parked:", snapshot->parked[i].id, &snapshot->parked[i].offset, sizeof(apr_uint64_t));
+    }
+    apr_dbm_close(w.dbm);
+    return w.rv == APR_SUCCESS ? state_settle(c, place, pair_skip, tmp) : w.rv;
+}
+
+apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place, wa_replica_t *replica, apr_pool_t *tmp)
+{
+    snapshot_t snapshot;
+    apr_status_t rv;
+
+    c->type = place->type;
+    c->entries = c->digest = 0;
+    wa_checkpoint_clean(place, c->number > 1 ? c->number - 1 : (apr_uint64_t)-1, tmp);
+    rv = snapshot_take(&snapshot, replica, &c->at);
+    if (rv == APR_SUCCESS) {
+        rv = wa_index_sync(replica->index);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = state_write(c, place, &snapshot, tmp);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = current_write(c, place, tmp);
+    }
+    snapshot_release(&snapshot);
+    if (rv == APR_SUCCESS) {
+        wa_checkpoint_clean(place, c->number, tmp);
+    } else {
+        WA_LOG(place->log, WA_LOG_ERR, "WA0420", rv, "%s: the checkpoint could not be written; the one before stays and the journal holds everything",
+               place->folder);
+    }
+    return rv;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Appends records under the shared lock, checks them against what came in between, and lets one sync serve all who wait. */
+#include "store/dbm/commit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_time.h>
+
+#include "base/clock.h"
+
+/* The journal's file grows by these steps; the smaller ones are for a disk that is nearly full. */
+static const apr_uint64_t reserve_steps[] = {(apr_uint64_t)16 << 20, (apr_uint64_t)1 << 20, (apr_uint64_t)64 << 10, 0};
+
+static apr_status_t journal_reserve(wa_log_writer_t *w, apr_uint64_t end)
+{
+    wa_shared_t *s = w->shared;
+    apr_status_t rv = APR_SUCCESS;
+    apr_size_t i;
+
+    if (end <= s->reserved_end) {
+        return APR_SUCCESS;
+    }
+    for (i = 0; i < sizeof(reserve_steps) / sizeof(reserve_steps[0]); i++) {
+        apr_uint64_t to = end + reserve_steps[i];
+
+        rv = wa_file_allocate(w->journal->map.fd, s->reserved_end, to);
+        if (rv == APR_SUCCESS) {
+            s->reserved_end = to;
+            return APR_SUCCESS;
+        }
+    }
+    return rv;
+}
+
+/* The end of the first record after `base` that touches what `record` touches, 0 when none does. */
+static apr_uint64_t conflict_find(wa_log_writer_t *w, const wa_record_t *record, apr_uint64_t base, apr_uint64_t end)
+{
+    while (base < end) {
+        const wa_record_t *r = wa_journal_record(w->journal, base, end);
+        int i, k;
+
+        if (!r) {
+            return end;
+        }
+        base += r->length;
+        for (i = 0; i < WA_RECORD_TOUCHES; i++) {
+            for (k = 0; k < WA_RECORD_TOUCHES; k++) {
+                if (record->touch[i] && record->touch[i] == r->touch[k]) {
+                    return base;
+                }
+            }
+        }
+    }
+    return 0;
+}
+
+/* A holder died in here: what it may have written after the published end was never answered for. It is wiped, so that it cannot be taken for a record later. */
+static apr_status_t tail_wipe(wa_log_writer_t *w)
+{
+    static const char zeros[65536];
+    apr_uint64_t offset = wa_shared_tail(w->shared).offset;
+    apr_uint64_t end = offset + WA_RECORD_MAX < w->shared->reserved_end ? offset + WA_RECORD_MAX : w->shared->reserved_end;
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && offset < end) {
+        apr_size_t n = end - offset < sizeof(zeros) ? (apr_size_t)(end - offset) : sizeof(zeros);
+
+        rv = wa_file_write(w->journal->map.fd, zeros, n, offset);
+        offset += n;
+    }
+    WA_LOG(w->log, WA_LOG_NOTICE, "WA0410", rv, "%s: a process died while it wrote; its unfinished record was wiped", w->journal->path);
+    return rv;
+}
+
+static void fail_stop(wa_log_writer_t *w)
+{
+    if (!__atomic_exchange_n(&w->shared->failed, 1, __ATOMIC_SEQ_CST)) {
+        WA_LOG(w->log, WA_LOG_ERR, "WA0411", APR_FROM_OS_ERROR(errno),
+               "%s cannot be synced to the disk; nothing more is written until the server is restarted, reading goes on", w->journal->path);
+    }
+}
+
+static void space_log(wa_log_writer_t *w, apr_status_t rv)
+{
+    static apr_int64_t last_ms;
+    apr_int64_t now = wa_clock_now_ms(), last = __atomic_load_n(&last_ms, __ATOMIC_RELAXED);
+
+    if (now - last >= 1000 && __atomic_compare_exchange_n(&last_ms, &last, now, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+        WA_LOG(w->log, WA_LOG_ERR, "WA0412", rv, "%s cannot grow: no space, or not writable; messages are refused until it can", w->journal->path);
+    }
+}
+
+static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_commit_t *commit)
+{
+    wa_tail_t tail = wa_shared_tail(w->shared);
+    apr_int64_t now = wa_clock_now_ms();
+    apr_uint64_t conflict;
+    apr_status_t rv;
+
+    if (__atomic_load_n(&w->shared->failed, __ATOMIC_SEQ_CST)) {
+        return APR_TIMEUP;
+    }
+    conflict = conflict_find(w, record, commit->base, tail.offset);
+    if (conflict) {
+        commit->end = conflict;
+        return APR_EAGAIN;
+    }
+    if (commit->timestamp_ms && commit->timestamp_ms < tail.timestamp_ms) {
+        return APR_EINVAL;
+    }
+    if (!commit->timestamp_ms) {
+        commit->timestamp_ms = now > tail.timestamp_ms ? now : tail.timestamp_ms + 1;
+    }
+    rv = journal_reserve(w, tail.offset + record->length);
+    if (rv == APR_SUCCESS) {
+        rv = wa_index_reserve(w->index, tail.rows + 1, tail.records + 1, tail.keys + commit->keys);
+    }
+    if (rv != APR_SUCCESS) {
+        space_log(w, rv);
+        return APR_STATUS_IS_ENOSPC(rv) || APR_STATUS_IS_EACCES(rv) || rv == EROFS || rv == EDQUOT ? APR_ENOSPC : APR_EGENERAL;
+    }
+    if (record->type == WA_RECORD_MESSAGE) {
+        record->row = commit->row = ++tail.rows;
+    }
+    record->magic = WA_RECORD_MAGIC;
+    record->prev_crc = tail.crc;
+    record->timestamp_ms = commit->timestamp_ms;
+    record->number = ++tail.records;
+    record->header_crc = wa_record_header_crc(record, tail.offset, w->journal->salt);
+    rv = wa_file_write(w->journal->map.fd, record, record->length, tail.offset);
+    if (rv != APR_SUCCESS) {
+        space_log(w, rv);
+        tail_wipe(w);
+        return APR_ENOSPC;
+    }
+    tail.offset += record->length;
+    tail.timestamp_ms = record->timestamp_ms;
+    tail.crc = record->header_crc;
+    tail.keys += commit->keys;
+    commit->end = tail.offset;
+    wa_shared_tail_set(w->shared, &tail);
+    if (w->sync != WA_SYNC_ALWAYS) {
+        __atomic_store_n(&w->shared->visible, tail.offset, __ATOMIC_RELEASE);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_commit_append(wa_log_writer_t *w, wa_record_t *record, wa_commit_t *commit)
+{
+    int holder_died;
+    apr_status_t rv = wa_shared_lock(&w->shared->append, &holder_died);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (holder_died) {
+        rv = tail_wipe(w);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = append_locked(w, record, commit);
+    }
+    wa_shared_unlock(&w->shared->append);
+    return rv;
+}
+
+/* After a failed sync nobody knows what is on the disk. What nobody was told to be stored is cut, so that it does not come back later. */
+static void unsynced_cut(wa_log_writer_t *w)
+{
+    wa_shared_t *s = w->shared;
+
+    fail_stop(w);
+    if (wa_shared_lock(&s->append, NULL) == APR_SUCCESS) {
+        if (w->sync == WA_SYNC_ALWAYS) {
+            wa_journal_cut(w->journal, s->visible);
+            s->reserved_end = s->visible;
+        }
+        wa_shared_unlock(&s->append);
+    }
+}
+
+/* The caller holds `sync`. */
+static apr_status_t sync_locked(wa_log_writer_t *w)
+{
+    wa_shared_t *s = w->shared;
+    apr_uint64_t end = wa_shared_tail(s).offset;
+
+    if (__atomic_load_n(&s->synced, __ATOMIC_ACQUIRE) >= end) {
+        return APR_SUCCESS;
+    }
+    if (fdatasync(w->journal->map.fd)) {
+        unsynced_cut(w);
+        return APR_TIMEUP;
+    }
+    __atomic_store_n(&s->synced, end, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&s->visible, __ATOMIC_ACQUIRE) < end) {
+        __atomic_store_n(&s->visible, end, __ATOMIC_RELEASE);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_commit_wait(wa_log_writer_t *w, apr_uint64_t end)
+{
+    wa_shared_t *s = w->shared;
+
+    for (;;) {
+        apr_uint32_t turn = __atomic_load_n(&s->synced_turn, __ATOMIC_ACQUIRE);
+        apr_status_t rv;
+
+        if (__atomic_load_n(&s->visible, __ATOMIC_ACQUIRE) >= end) {
+            return APR_SUCCESS;
+        }
+        if (__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)) {
+            return APR_TIMEUP;
+        }
+        rv = wa_shared_trylock(&s->sync);
+        if (rv == APR_SUCCESS) {
+            rv = sync_locked(w);
+            wa_shared_unlock(&s->sync);
+            wa_shared_wake(&s->synced_turn);
+        } else if (APR_STATUS_IS_EBUSY(rv)) {
+            wa_shared_wait(&s->synced_turn, turn);
+        } else {
+            return rv;
+        }
+    }
+}
+
+apr_status_t wa_commit_sync(wa_log_writer_t *w, int now)
+{
+    wa_shared_t *s = w->shared;
+    apr_time_t time = apr_time_now();
+    apr_status_t rv;
+
+    if (!now && (w->sync != WA_SYNC_INTERVAL || time - __atomic_load_n(&s->synced_at_us, __ATOMIC_RELAXED) < w->sync_interval)) {
+        return APR_SUCCESS;
+    }
+    if (__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)) {
+        return APR_TIMEUP;
+    }
+    rv = wa_shared_lock(&s->sync, NULL);
+    if (rv == APR_SUCCESS) {
+        rv = sync_locked(w);
+        __atomic_store_n(&s->synced_at_us, time, __ATOMIC_RELAXED);
+        wa_shared_unlock(&s->sync);
+        wa_shared_wake(&s->synced_turn);
+    }
+    return rv;
+}

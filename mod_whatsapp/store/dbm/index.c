@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows, marks and keys in mapped files: reserving, putting and finding. */
+#include "store/dbm/index.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+
+#define ROWS_STEP ((apr_uint64_t)256 << 10)
+#define MARKS_STEP ((apr_uint64_t)64 << 10)
+#define ROW_MASK (((apr_uint64_t)1 << WA_KEYS_ROW_BITS) - 1)
+#define PATH_SIZE 4096
+
+static apr_uint64_t level_slots(int level)
+{
+    return WA_KEYS_FIRST << level;
+}
+
+/* How many keys the levels before `level` take. */
+static apr_uint64_t level_first_key(int level)
+{
+    return (level_slots(level) - WA_KEYS_FIRST) / 8 * 5;
+}
+
+static int level_of_key(apr_uint64_t ordinal)
+{
+    int level = 0;
+
+    while (level + 1 < WA_KEYS_LEVELS && ordinal >= level_first_key(level + 1)) {
+        level++;
+    }
+    return level;
+}
+
+static void index_path(char *path, const wa_index_t *x, const char *name)
+{
+    snprintf(path, PATH_SIZE, "%s/%s", x->folder, name);
+}
+
+static apr_status_t table_open(wa_mapping_t *m, const wa_index_t *x, const char *name, apr_uint64_t *pend)
+{
+    char path[PATH_SIZE];
+    struct stat info;
+    apr_status_t rv;
+    int fd;
+
+    index_path(path, x, name);
+    rv = wa_file_open(&fd, path, O_RDWR | O_CREAT, x->uid, x->gid);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (fstat(fd, &info)) {
+        rv = APR_FROM_OS_ERROR(errno);
+        close(fd);
+        return rv;
+    }
+    *pend = (apr_uint64_t)info.st_size;
+    rv = wa_mapping_init(m, fd, 1, *pend);
+    if (rv != APR_SUCCESS) {
+        close(fd);
+        m->fd = -1;
+    }
+    return rv;
+}
+
+static apr_status_t level_open(wa_index_t *x, int level)
+{
+    apr_uint64_t size = level_slots(level) * sizeof(apr_uint64_t);
+    apr_uint64_t end;
+    char name[32];
+    apr_status_t rv;
+
+    snprintf(name, sizeof(name), "keys.%d", level);
+    rv = table_open(&x->keys[level], x, name, &end);
+    if (rv == APR_SUCCESS && end < size) {
+        rv = wa_file_allocate(x->keys[level].fd, 0, size);
+        if (rv != APR_SUCCESS) {
+            wa_mapping_release(&x->keys[level]);
+            return rv;
+        }
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_mapping_cover(&x->keys[level], size);
+        __atomic_store_n(&x->levels, level + 1, __ATOMIC_RELEASE);
+    }
+    return rv;
+}
+
+/* Opens the levels up to the one that takes key `ordinal`. */
+static apr_status_t levels_open(wa_index_t *x, apr_uint64_t ordinal)
+{
+    int wanted = level_of_key(ordinal) + 1;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (__atomic_load_n(&x->levels, __ATOMIC_ACQUIRE) >= wanted) {
+        return APR_SUCCESS;
+    }
+    pthread_mutex_lock(&x->grow);
+    while (rv == APR_SUCCESS && x->levels < wanted) {
+        rv = level_open(x, x->levels);
+    }
+    pthread_mutex_unlock(&x->grow);
+    return rv;
+}
+
+apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt, apr_uid_t uid, apr_gid_t gid)
+{
+    apr_status_t rv;
+    int i;
+
+    memset(x, 0, sizeof(*x));
+    x->folder = folder;
+    x->salt = salt;
+    x->uid = uid;
+    x->gid = gid;
+    x->rows.fd = x->marks.fd = -1;
+    for (i = 0; i < WA_KEYS_LEVELS; i++) {
+        x->keys[i].fd = -1;
+    }
+    if (pthread_mutex_init(&x->grow, NULL)) {
+        return APR_EGENERAL;
+    }
+    rv = table_open(&x->rows, x, "rows", &x->rows_end);
+    if (rv == APR_SUCCESS) {
+        rv = table_open(&x->marks, x, "marks", &x->marks_end);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = levels_open(x, 0);
+    }
+    return rv;
+}
+
+void wa_index_release(wa_index_t *x)
+{
+    int i;
+
+    wa_mapping_release(&x->rows);
+    wa_mapping_release(&x->marks);
+    for (i = 0; i < WA_KEYS_LEVELS; i++) {
+        wa_mapping_release(&x->keys[i]);
+    }
+    pthread_mutex_destroy(&x->grow);
+}
+
+static apr_status_t table_reserve(wa_mapping_t *m, apr_uint64_t *pend, apr_uint64_t need, apr_uint64_t step)
+{
+    apr_uint64_t end = (need / step + 1) * step;
+    struct stat info;
+    apr_status_t rv;
+
+    if (need <= *pend) {
+        return APR_SUCCESS;
+    }
+    if (!fstat(m->fd, &info) && (apr_uint64_t)info.st_size >= need) {
+        *pend = (apr_uint64_t)info.st_size; /* another process was first */
+        return APR_SUCCESS;
+    }
+    rv = wa_file_allocate(m->fd, *pend, end);
+    if (rv == APR_SUCCESS) {
+        *pend = end;
+    }
+    return rv;
+}
+
+apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, apr_uint64_t keys)
+{
+    apr_status_t rv = table_reserve(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t), ROWS_STEP);
+
+    if (rv == APR_SUCCESS) {
+        rv = table_reserve(&x->marks, &x->marks_end, (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t), MARKS_STEP);
+    }
+    return rv == APR_SUCCESS ? levels_open(x, keys) : rv;
+}
+
+static apr_status_t table_trim(wa_mapping_t *m, apr_uint64_t *pend, apr_uint64_t keep)
+{
+    if (*pend <= keep) {
+        return APR_SUCCESS;
+    }
+    *pend = keep;
+    return ftruncate(m->fd, (off_t)keep) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+}
+
+apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records)
+{
+    apr_status_t rv = table_trim(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t));
+
+    if (rv == APR_SUCCESS) {
+        rv = table_trim(&x->marks, &x->marks_end, (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t));
+    }
+    return rv;
+}
+
+apr_status_t wa_index_remove(const char *folder, apr_pool_t *tmp)
+{
+    wa_index_t x = {.folder = folder};
+    char path[PATH_SIZE], name[32];
+    int level;
+
+    (void)tmp;
+    for (level = -2; level < WA_KEYS_LEVELS; level++) {
+        if (level < 0) {
+            snprintf(name, sizeof(name), "%s", level == -2 ? "rows" : "marks");
+        } else {
+            snprintf(name, sizeof(name), "keys.%d", level);
+        }
+        index_path(path, &x, name);
+        if (unlink(path) && errno != ENOENT) {
+            return APR_FROM_OS_ERROR(errno);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_index_sync(wa_index_t *x)
+{
+    int levels = __atomic_load_n(&x->levels, __ATOMIC_ACQUIRE), i;
+
+    if (fdatasync(x->rows.fd) || fdatasync(x->marks.fd)) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    for (i = 0; i < levels; i++) {
+        if (fdatasync(x->keys[i].fd)) {
+            return APR_FROM_OS_ERROR(errno);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+wa_row_t *wa_index_row(wa_index_t *x, apr_uint64_t row)
+{
+    return wa_mapping_at(&x->rows, row * sizeof(wa_row_t), sizeof(wa_row_t));
+}
+
+void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number, apr_int64_t timestamp_ms, apr_uint64_t offset)
+{
+    apr_uint64_t m;
+
+    for (m = before / WA_MARK_EVERY + 1; m <= number / WA_MARK_EVERY; m++) {
+        wa_mark_t *mark = wa_mapping_at(&x->marks, m * sizeof(*mark), sizeof(*mark));
+
+        if (mark && (mark->offset != offset || mark->timestamp_ms != timestamp_ms)) {
+            mark->timestamp_ms = timestamp_ms;
+            __atomic_store_n(&mark->offset, offset, __ATOMIC_RELEASE);
+        }
+    }
+}
+
+apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t timestamp_ms)
+{
+    apr_uint64_t low = 0, high = records / WA_MARK_EVERY;
+    const wa_mark_t *marks = wa_mapping_at(&x->marks, 0, (high + 1) * sizeof(*marks));
+
+    while (marks && low < high) {
+        apr_uint64_t middle = low + (high - low + 1) / 2;
+
+        if (marks[middle].timestamp_ms <= timestamp_ms) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    return low && marks ? marks[low].offset : 0;
+}
+
+apr_uint64_t wa_index_hash(const wa_index_t *x, const char *kind, const void *key, apr_size_t len)
+{
+    return wa_hash64(wa_hash64(x->salt, kind, strlen(kind)), key, len);
+}
+
+apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t hash, apr_uint64_t row)
+{
+    int level = level_of_key(ordinal);
+    apr_uint64_t mask = level_slots(level) - 1, at = hash & mask, tried;
+    apr_uint64_t entry = (hash >> WA_KEYS_ROW_BITS << WA_KEYS_ROW_BITS) | (row & ROW_MASK);
+    apr_status_t rv = levels_open(x, ordinal);
+    apr_uint64_t *slots;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    slots = wa_mapping_at(&x->keys[level], 0, (mask + 1) * sizeof(*slots));
+    if (!slots) {
+        return APR_ENOMEM;
+    }
+    for (tried = 0; tried <= mask; tried++, at = (at + 1) & mask) {
+        apr_uint64_t there = __atomic_load_n(&slots[at], __ATOMIC_ACQUIRE);
+
+        if (there == 0 && __atomic_compare_exchange_n(&slots[at], &there, entry, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+            return APR_SUCCESS;
+        }
+        if (there == entry) {
+            return APR_SUCCESS;
+        }
+    }
+    return APR_EGENERAL;
+}
+
+apr_status_t wa_index_key_find(wa_index_t *x, apr_uint64_t keys, apr_uint64_t hash, wa_index_candidate_fn visit, void *baton)
+{
+    int level = keys ? level_of_key(keys - 1) : -1;
+    apr_status_t rv = keys ? levels_open(x, keys - 1) : APR_SUCCESS;
+
+    for (; rv == APR_SUCCESS && level >= 0; level--) {
+        apr_uint64_t mask = level_slots(level) - 1, at = hash & mask, tried;
+        const apr_uint64_t *slots = wa_mapping_at(&x->keys[level], 0, (mask + 1) * sizeof(*slots));
+
+        if (!slots) {
+            return APR_ENOMEM;
+        }
+        for (tried = 0; rv == APR_SUCCESS && tried <= mask; tried++, at = (at + 1) & mask) {
+            apr_uint64_t there = __atomic_load_n(&slots[at], __ATOMIC_ACQUIRE);
+
+            if (there == 0) {
+                break;
+            }
+            if (there >> WA_KEYS_ROW_BITS == hash >> WA_KEYS_ROW_BITS) {
+                rv = visit(baton, there & ROW_MASK);
+            }
+        }
+    }
+    return rv;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opens the journal file, and finds and checks records in it. */
+#include "store/dbm/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "base/hash.h"
+
+static const char journal_magic[16] = "mod_whatsapp\n\x1a\0";
+
+/* The file's first block; the rest of it is zero. */
+typedef struct journal_head_t {
+    char magic[16];
+    apr_uint32_t version;
+    apr_uint32_t byte_order; /* 0x01020304 */
+    apr_uint64_t salt;
+    char account_sid[64];
+    apr_uint32_t crc; /* of all before */
+    apr_uint32_t reserved;
+} journal_head_t;
+
+static apr_uint32_t head_crc(const journal_head_t *head)
+{
+    return wa_crc32c(0, head, offsetof(journal_head_t, crc));
+}
+
+static apr_status_t head_create(int fd, const wa_journal_options_t *options)
+{
+    char block[WA_JOURNAL_START];
+    journal_head_t head;
+    apr_status_t rv;
+
+    memset(&head, 0, sizeof(head));
+    memcpy(head.magic, journal_magic, sizeof(head.magic));
+    head.version = WA_JOURNAL_VERSION;
+    head.byte_order = 0x01020304;
+    apr_cpystrn(head.account_sid, options->account_sid, sizeof(head.account_sid));
+    rv = apr_generate_random_bytes((unsigned char *)&head.salt, sizeof(head.salt));
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    head.crc = head_crc(&head);
+    memset(block, 0, sizeof(block));
+    memcpy(block, &head, sizeof(head));
+    rv = wa_file_write(fd, block, sizeof(block), 0);
+    if (rv == APR_SUCCESS && fsync(fd)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    return rv;
+}
+
+static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options_t *options, const char **perror, apr_pool_t *p)
+{
+    journal_head_t head;
+
+    if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) || memcmp(head.magic, journal_magic, sizeof(head.magic))) {
+        *perror = apr_psprintf(p, "%s is not a journal of mod_whatsapp", options->path);
+        return APR_EINVAL;
+    }
+    if (head.byte_order != 0x01020304) {
+        *perror = apr_psprintf(p, "%s was written on a machine of the other byte order; move it with whatsappctl dump and load", options->path);
+        return APR_EINVAL;
+    }
+    if (head.version != WA_JOURNAL_VERSION) {
+        *perror = apr_psprintf(p, "%s has format version %u, this module reads version %u; use the module that wrote it, or its whatsappctl dump and load",
+                               options->path, head.version, WA_JOURNAL_VERSION);
+        return APR_EINVAL;
+    }
+    if (head.crc != head_crc(&head)) {
+        *perror = apr_psprintf(p, "the first block of %s is damaged; restore it from a backup", options->path);
+        return APR_EINVAL;
+    }
+    head.account_sid[sizeof(head.account_sid) - 1] = '\0';
+    if (options->account_sid && *options->account_sid && strcmp(head.account_sid, options->account_sid)) {
+        *perror = apr_psprintf(p, "%s holds the messages of another Twilio account (%s)", options->path, head.account_sid);
+        return APR_EINVAL;
+    }
+    j->salt = head.salt;
+    j->account_sid = apr_pstrdup(p, head.account_sid);
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options, const char **perror, apr_pool_t *p)
+{
+    struct stat info;
+    apr_status_t rv;
+    int fd;
+
+    memset(j, 0, sizeof(*j));
+    j->map.fd = -1;
+    j->log = options->log;
+    j->path = apr_pstrdup(p, options->path);
+    *perror = NULL;
+    rv = wa_file_open(&fd, options->path, options->is_read_only ? O_RDONLY : O_RDWR | O_CREAT, options->uid, options->gid);
+    if (rv != APR_SUCCESS) {
+        *perror = apr_psprintf(p, "%s cannot be opened", options->path);
+        return rv;
+    }
+    if (fstat(fd, &info)) {
+        rv = APR_FROM_OS_ERROR(errno);
+        goto out;
+    }
+    if (info.st_size == 0 && !options->is_read_only) {
+        rv = head_create(fd, options);
+        if (rv != APR_SUCCESS) {
+            *perror = apr_psprintf(p, "%s cannot be created", options->path);
+            goto out;
+        }
+    }
+    rv = head_check(j, fd, options, perror, p);
+    if (rv != APR_SUCCESS) {
+        goto out;
+    }
+    rv = wa_mapping_init(&j->map, fd, 0, (apr_uint64_t)info.st_size);
+out:
+    if (rv != APR_SUCCESS) {
+        close(fd);
+        j->map.fd = -1;
+    }
+    return rv;
+}
+
+void wa_journal_release(wa_journal_t *j)
+{
+    wa_mapping_release(&j->map);
+}
+
+const wa_record_t *wa_journal_record(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end)
+{
+    const wa_record_t *r;
+
+    if (offset < WA_JOURNAL_START || offset % 8 || offset > end || end - offset < sizeof(*r)) {
+        return NULL;
+    }
+    r = wa_mapping_at(&j->map, offset, sizeof(*r));
+    if (!r || r->length > end - offset) {
+        return NULL;
+    }
+    r = wa_mapping_at(&j->map, offset, r->length);
+    return r && wa_record_header_is_valid(r, end - offset, offset, j->salt) ? r : NULL;
+}
+
+const wa_record_t *wa_journal_record_checked(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end)
+{
+    const wa_record_t *r = wa_journal_record(j, offset, end);
+
+    if (!r || !wa_record_payload_is_valid(r)) {
+        WA_LOG(j->log, WA_LOG_ERR, "WA0403", APR_EGENERAL,
+               "%s is damaged at byte %" APR_UINT64_T_FMT ": what stands there is not served; stop the server and run whatsappctl rebuild, or restore a backup",
+               j->path, offset);
+        return NULL;
+    }
+    return r;
+}
+
+apr_uint64_t wa_journal_resync(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end)
+{
+    for (; offset + sizeof(wa_record_t) <= end; offset += 8) {
+        const apr_uint32_t *magic = wa_mapping_at(&j->map, offset, sizeof(*magic));
+        const wa_record_t *r;
+
+        if (!magic) {
+            break;
+        }
+        if (*magic != WA_RECORD_MAGIC) {
+            continue;
+        }
+        r = wa_journal_record(j, offset, end);
+        if (r && wa_record_payload_is_valid(r)) {
+            return offset;
+        }
+    }
+    return end;
+}
+
+apr_status_t wa_journal_size(wa_journal_t *j, apr_uint64_t *psize)
+{
+    struct stat info;
+
+    *psize = 0;
+    if (fstat(j->map.fd, &info)) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    *psize = (apr_uint64_t)info.st_size;
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_journal_cut(wa_journal_t *j, apr_uint64_t offset)
+{
+    return ftruncate(j->map.fd, (off_t)offset) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal file: its first block, its records in the mapping, and writing, cutting and syncing it. */
+#ifndef WA_STORE_DBM_JOURNAL_H
+#define WA_STORE_DBM_JOURNAL_H
+
+#include "base/log.h"
+#include "store/dbm/mapping.h"
+#include "store/dbm/record.h"
+
+/* Records begin here; the block before says whose journal this is. */
+#define WA_JOURNAL_START ((apr_uint64_t)4096)
+#define WA_JOURNAL_VERSION 1u
+
+typedef struct wa_journal_t {
+    wa_mapping_t map;
+    apr_uint64_t salt;   /* random for each store; in every checksum and cursor */
+    const char *path;
+    const char *account_sid;
+    const wa_log_t *log;
+} wa_journal_t;
+
+/* Who may own the files and for which account they are. */
+typedef struct wa_journal_options_t {
+    const char *path;
+    const char *account_sid;
+    apr_uid_t uid;
+    apr_gid_t gid;
+    const wa_log_t *log;
+    int is_read_only; /* 1: a tool that only looks */
+} wa_journal_options_t;
+
+/* Opens the journal, or creates an empty one.
+ * @param perror  out: NULL or a sentence in p
+ * @return APR_SUCCESS | APR_EINVAL not a journal of this format, byte order or account | the operating system's status. One thread. */
+apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options, const char **perror, apr_pool_t *p);
+
+/* Unmaps and closes it. One thread. */
+void wa_journal_release(wa_journal_t *j);
+
+/* The record at `offset`, which ends at or before `end` and whose header is valid; NULL otherwise. The payload is not checked. Any thread. */
+const wa_record_t *wa_journal_record(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end);
+
+/* The same with its payload checked. What is not valid is logged (WA0403). Any thread. */
+const wa_record_t *wa_journal_record_checked(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end);
+
+/* The offset of the first valid record at or after `offset` and before `end`, payload checked; `end` when there is none. Any thread. */
+apr_uint64_t wa_journal_resync(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end);
+
+/* The size of the file. @return APR_SUCCESS | the operating system's status */
+apr_status_t wa_journal_size(wa_journal_t *j, apr_uint64_t *psize);
+
+/* Cuts everything from `offset` on. @return APR_SUCCESS | the operating system's status. The caller keeps all writers out. */
+apr_status_t wa_journal_cut(wa_journal_t *j, apr_uint64_t offset);
+
+#endif

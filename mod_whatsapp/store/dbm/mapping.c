@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Growing shared mappings and the few file operations that the store needs below APR's. */
+#include "store/dbm/mapping.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAPPING_MIN ((apr_uint64_t)16 << 20)
+
+static apr_status_t mapping_replace(wa_mapping_t *m, apr_uint64_t end)
+{
+    apr_uint64_t length = MAPPING_MIN;
+    int protection = PROT_READ | (m->is_writable ? PROT_WRITE : 0);
+    void *base;
+
+    while (length < end) {
+        length *= 2;
+    }
+    if (m->replaced_count >= (int)(sizeof(m->replaced) / sizeof(m->replaced[0]))) {
+        return APR_ENOMEM;
+    }
+    base = mmap(NULL, length, protection, MAP_SHARED, m->fd, 0);
+    if (base == MAP_FAILED) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if (m->base) {
+        m->replaced[m->replaced_count].base = m->base;
+        m->replaced[m->replaced_count].length = m->length;
+        m->replaced_count++;
+    }
+    __atomic_store_n(&m->base, base, __ATOMIC_RELEASE);
+    __atomic_store_n(&m->length, length, __ATOMIC_RELEASE);
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_mapping_init(wa_mapping_t *m, int fd, int is_writable, apr_uint64_t expected)
+{
+    memset(m, 0, sizeof(*m));
+    m->fd = fd;
+    m->is_writable = is_writable;
+    if (pthread_mutex_init(&m->grow, NULL)) {
+        return APR_EGENERAL;
+    }
+    return mapping_replace(m, expected);
+}
+
+void wa_mapping_release(wa_mapping_t *m)
+{
+    int i;
+
+    for (i = 0; i < m->replaced_count; i++) {
+        munmap(m->replaced[i].base, m->replaced[i].length);
+    }
+    if (m->base) {
+        munmap(m->base, m->length);
+        pthread_mutex_destroy(&m->grow);
+    }
+    if (m->fd >= 0) {
+        close(m->fd);
+    }
+    memset(m, 0, sizeof(*m));
+    m->fd = -1;
+}
+
+apr_status_t wa_mapping_cover(wa_mapping_t *m, apr_uint64_t end)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    pthread_mutex_lock(&m->grow);
+    if (m->length < end) {
+        rv = mapping_replace(m, end);
+    }
+    pthread_mutex_unlock(&m->grow);
+    return rv;
+}
+
+apr_status_t wa_file_allocate(int fd, apr_uint64_t from, apr_uint64_t end)
+{
+    int rc;
+
+    do {
+        rc = posix_fallocate(fd, (off_t)from, (off_t)(end - from));
+    } while (rc == EINTR);
+    if (rc == EDQUOT || rc == EFBIG || rc == EROFS || rc == EBADF) {
+        return APR_ENOSPC;
+    }
+    return APR_FROM_OS_ERROR(rc);
+}
+
+apr_status_t wa_file_open(int *pfd, const char *path, int flags, apr_uid_t uid, apr_gid_t gid)
+{
+    int fd = open(path, flags | O_CLOEXEC, 0600);
+
+    *pfd = -1;
+    if (fd < 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if ((flags & O_CREAT) && geteuid() == 0 && (fchown(fd, uid, gid) || fchmod(fd, 0600))) {
+        apr_status_t rv = APR_FROM_OS_ERROR(errno);
+
+        close(fd);
+        return rv;
+    }
+    *pfd = fd;
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_file_write(int fd, const void *bytes, apr_size_t len, apr_uint64_t offset)
+{
+    const char *at = bytes;
+
+    while (len > 0) {
+        ssize_t n = pwrite(fd, at, len, (off_t)offset);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return n < 0 ? APR_FROM_OS_ERROR(errno) : APR_EGENERAL;
+        }
+        at += n;
+        len -= (apr_size_t)n;
+        offset += (apr_uint64_t)n;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_folder_sync(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (fd < 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if (fsync(fd)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    close(fd);
+    return rv;
+}

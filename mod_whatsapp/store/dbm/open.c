@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, owning, keeping up and closing a dbm store. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_dbm.h>
+#include <apr_file_info.h>
+#include <apr_strings.h>
+
+#include "store/dbm/dbm.h"
+
+/* A checkpoint is due when the journal grew by this much, or by a part of its size, or after a while. */
+#define CHECKPOINT_BYTES ((apr_uint64_t)8 << 20)
+#define CHECKPOINT_PART 32
+#define CHECKPOINT_AFTER apr_time_from_sec(300)
+
+/* The arguments of the uri: "type=db|gdbm|sdbm|default". */
+static apr_status_t type_parse(const wa_store_uri_t *uri, const char **ptype, const char **perror, apr_pool_t *p)
+{
+    const char *type = "default";
+
+    if (*uri->arguments) {
+        if (strncmp(uri->arguments, "type=", 5) || strpbrk(uri->arguments, " \t")) {
+            *perror = apr_psprintf(p, "'%s' after the folder is not known; allowed is type=db, type=gdbm, type=sdbm or type=default", uri->arguments);
+            return APR_EINVAL;
+        }
+        type = uri->arguments + 5;
+    }
+    if (!strcmp(type, "default")) {
+        type = wa_checkpoint_type_is_available("db", p) ? "db" : "sdbm";
+    }
+    if (strcmp(type, "db") && strcmp(type, "gdbm") && strcmp(type, "sdbm")) {
+        *perror = apr_psprintf(p, "type=%s is not known; allowed is type=db, type=gdbm, type=sdbm or type=default", type);
+        return APR_EINVAL;
+    }
+    if (!wa_checkpoint_type_is_available(type, p)) {
+        *perror = apr_psprintf(p, "type=%s is not available in this APR-util; another type, or the package that brings it, is needed", type);
+        return APR_EINVAL;
+    }
+    *ptype = type;
+    return APR_SUCCESS;
+}
+
+static apr_status_t folder_parse(const wa_store_uri_t *uri, const char **pfolder, const char **perror, apr_pool_t *p)
+{
+    char *path;
+
+    if (uri->location[0] != '/'
+        || apr_filepath_merge(&path, NULL, uri->location, APR_FILEPATH_NOTRELATIVE, p) != APR_SUCCESS) {
+        *perror = apr_psprintf(p, "'%s' is not an absolute path to the store's folder", uri->location);
+        return APR_EINVAL;
+    }
+    while (strlen(path) > 1 && path[strlen(path) - 1] == '/') {
+        path[strlen(path) - 1] = '\0';
+    }
+    if (strlen(path) > 3900) {
+        *perror = apr_psprintf(p, "the path of the store's folder is longer than 3900 bytes");
+        return APR_EINVAL;
+    }
+    *pfolder = path;
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey, apr_pool_t *p)
+{
+    const char *type, *folder;
+    apr_status_t rv = folder_parse(uri, &folder, perror, p);
+
+    if (rv == APR_SUCCESS) {
+        rv = type_parse(uri, &type, perror, p);
+    }
+    if (rv == APR_SUCCESS) {
+        *pkey = apr_pstrcat(p, "dbm:", folder, NULL);
+    }
+    return rv;
+}
+
+static apr_status_t folder_make(const wa_checkpoint_place_t *place, const char **perror, apr_pool_t *p)
+{
+    struct stat info;
+
+    if (mkdir(place->folder, 0700) == 0) {
+        if (geteuid() == 0 && chown(place->folder, place->uid, place->gid)) {
+            *perror = apr_psprintf(p, "%s cannot be given to the server's user", place->folder);
+            return APR_FROM_OS_ERROR(errno);
+        }
+    } else if (errno != EEXIST) {
+        *perror = apr_psprintf(p, "%s cannot be created", place->folder);
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if (stat(place->folder, &info) || !S_ISDIR(info.st_mode)) {
+        *perror = apr_psprintf(p, "%s is not a folder", place->folder);
+        return APR_ENOTDIR;
+    }
+    if (geteuid() == 0 && place->uid != 0 && info.st_uid != place->uid) {
+        *perror = apr_psprintf(p, "%s does not belong to the server's user; change its owner, or let the module create it", place->folder);
+        return APR_EACCES;
+    }
+    return APR_SUCCESS;
+}
+
+/* Locks the folder for this server, or finds that it has it already. *pis_live is 1 then: other processes of this server use the store now. */
+static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perror, apr_pool_t *p)
+{
+    const char *path = apr_pstrcat(p, store->place.folder, "/lock", NULL);
+    wa_store_keep_t *keep = store->keep;
+    apr_status_t rv;
+    int fd;
+
+    *pis_live = 0;
+    if (keep->layout == WA_SHARED_LAYOUT) {
+        *pis_live = 1;
+        return APR_SUCCESS;
+    }
+    if (keep->layout) {
+        *perror = apr_psprintf(p, "%s is in use by another version of the module; stop the server and start it again, a restart is not enough",
+                               store->place.folder);
+        return APR_EINVAL;
+    }
+    rv = wa_file_open(&fd, path, O_RDWR | O_CREAT, store->place.uid, store->place.gid);
+    if (rv != APR_SUCCESS) {
+        *perror = apr_psprintf(p, "%s cannot be opened", path);
+        return rv;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        close(fd);
+        *perror = apr_psprintf(p, "%s is in use by another server or a tool; one server owns a store's folder", store->place.folder);
+        return APR_EEXIST;
+    }
+    keep->lock_fd = fd;
+    keep->shared_fd = memfd_create("mod_whatsapp", MFD_CLOEXEC);
+    if (keep->shared_fd < 0 || ftruncate(keep->shared_fd, (off_t)sizeof(wa_shared_t))) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t shared_map(wa_dbm_store_t *store)
+{
+    void *base = mmap(NULL, sizeof(wa_shared_t), PROT_READ | PROT_WRITE, MAP_SHARED, store->keep->shared_fd, 0);
+
+    if (base == MAP_FAILED) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    store->shared = base;
+    store->writer.shared = base;
+    return APR_SUCCESS;
+}
+
+/* The store is new to this server: recovers it and sets up the shared state. */
+static apr_status_t start(wa_dbm_store_t *store, apr_pool_t *tmp)
+{
+    apr_uint64_t number, offset;
+    apr_status_t rv = wa_dbm_recover(store, 0, tmp);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    number = store->shared->checkpoint_number;
+    offset = store->shared->checkpoint_offset;
+    rv = wa_shared_init(store->shared, &store->replica.at);
+    store->shared->checkpoint_number = number;
+    store->shared->checkpoint_offset = offset;
+    if (rv == APR_SUCCESS && store->replica.at.offset > offset) {
+        wa_dbm_checkpoint(store, tmp); /* logged if it fails; nothing depends on it */
+    }
+    return rv;
+}
+
+/* Brings this process's replica up to date, by way of the newest checkpoint where that is the shorter one. */
+static apr_status_t replica_refresh(wa_dbm_store_t *store, apr_pool_t *tmp)
+{
+    wa_checkpoint_t c;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (wa_checkpoint_find(&c, &store->place, tmp) == APR_SUCCESS && c.at.offset <= __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
+        && c.at.offset > store->replica.at.offset) {
+        wa_replica_release(&store->replica);
+        rv = wa_replica_init(&store->replica, &store->journal, &store->index);
+        if (rv == APR_SUCCESS && wa_checkpoint_load(&c, &store->place, &store->replica, tmp) != APR_SUCCESS) {
+            wa_replica_release(&store->replica);
+            rv = wa_replica_init(&store->replica, &store->journal, &store->index);
+        }
+    }
+    return rv == APR_SUCCESS ? wa_replica_catch_up(&store->replica, store->shared) : rv;
+}
+
+/* The store is in use by this server's older children: joins them. */
+static apr_status_t join(wa_dbm_store_t *store, apr_pool_t *tmp)
+{
+    if (__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)) {
+        WA_LOG(store->log, WA_LOG_WARNING, "WA0440", APR_SUCCESS, "%s stays read-only after its failed sync; stop the server and start it again",
+               store->place.folder);
+    }
+    return replica_refresh(store, tmp);
+}
+
+static void release(wa_dbm_store_t *store)
+{
+    wa_replica_release(&store->replica);
+    wa_index_release(&store->index);
+    wa_journal_release(&store->journal);
+    if (store->shared) {
+        munmap(store->shared, sizeof(wa_shared_t));
+        store->shared = NULL;
+    }
+    if (store->keep == &store->own_keep && store->own_keep.layout) {
+        close(store->own_keep.shared_fd);
+        close(store->own_keep.lock_fd);
+        store->own_keep.layout = 0;
+    }
+}
+
+static apr_status_t close_cleanup(void *data)
+{
+    wa_dbm_store_t *store = data;
+    apr_pool_t *tmp;
+
+    if (store->opened_by != getpid()) {
+        return APR_SUCCESS;
+    }
+    if (apr_pool_create(&tmp, NULL) == APR_SUCCESS) {
+        if (!__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)
+            && __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE) > __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE)
+            && replica_refresh(store, tmp) == APR_SUCCESS) {
+            wa_dbm_checkpoint(store, tmp);
+        }
+        apr_pool_destroy(tmp);
+    }
+    release(store);
+    return APR_SUCCESS;
+}
+
+static void store_init(wa_dbm_store_t *store, const wa_store_options_t *options, apr_pool_t *p)
+{
+    store->base.ops = &wa_store_dbm_ops;
+    store->pool = p;
+    store->log = options->log;
+    store->keep = options->keep ? options->keep : &store->own_keep;
+    store->opened_by = getpid();
+    store->place.uid = options->uid;
+    store->place.gid = options->gid;
+    store->place.log = options->log;
+    store->journal.map.fd = -1;
+    store->writer.journal = &store->journal;
+    store->writer.index = &store->index;
+    store->writer.sync = options->sync;
+    store->writer.sync_interval = options->sync_interval;
+    store->writer.log = options->log;
+}
+
+static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *options, const char **perror, apr_pool_t *p)
+{
+    wa_journal_options_t journal = {NULL, options->account_sid, options->uid, options->gid, options->log, 0};
+    apr_status_t rv;
+
+    journal.path = apr_pstrcat(p, store->place.folder, "/journal", NULL);
+    rv = wa_journal_open(&store->journal, &journal, perror, p);
+    if (rv == APR_SUCCESS) {
+        rv = wa_index_open(&store->index, store->place.folder, store->journal.salt, options->uid, options->gid);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_replica_init(&store->replica, &store->journal, &store->index);
+    }
+    return rv;
+}
+
+apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri, const wa_store_options_t *options, const char **perror, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = apr_pcalloc(p, sizeof(*store));
+    apr_pool_t *tmp = NULL;
+    apr_status_t rv;
+    int is_live = 0;
+
+    store_init(store, options, p);
+    rv = folder_parse(uri, &store->place.folder, perror, p);
+    if (rv == APR_SUCCESS) {
+        rv = type_parse(uri, &store->place.type, perror, p);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = folder_make(&store->place, perror, p);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = own(store, &is_live, perror, p);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_pool_create(&tmp, p);
+    if (rv == APR_SUCCESS) {
+        rv = shared_map(store);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = files_open(store, options, perror, p);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = is_live ? join(store, tmp) : start(store, tmp);
+    }
+    if (tmp) {
+        apr_pool_destroy(tmp);
+    }
+    if (rv != APR_SUCCESS) {
+        if (!*perror) {
+            *perror = apr_psprintf(p, "%s cannot be opened", store->place.folder);
+        }
+        if (!is_live) {
+            close(store->keep->shared_fd);
+            close(store->keep->lock_fd);
+        }
+        release(store);
+        return rv;
+    }
+    store->keep->layout = WA_SHARED_LAYOUT;
+    apr_pool_cleanup_register(p, store, close_cleanup, apr_pool_cleanup_null);
+    *pstore = &store->base;
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_dbm_child_init(wa_store_t *self, apr_pool_t *p)
+{
+    (void)p;
+    return wa_replica_catch_up(&WA_DBM_STORE(self)->replica, WA_DBM_STORE(self)->shared);
+}
+
+apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
+{
+    wa_shared_t *s = store->shared;
+    wa_checkpoint_t c;
+    apr_status_t rv = wa_shared_trylock(&s->upkeep);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = wa_commit_sync(&store->writer, 1);
+    if (rv == APR_SUCCESS) {
+        rv = wa_replica_catch_up(&store->replica, s);
+    }
+    if (rv == APR_SUCCESS) {
+        memset(&c, 0, sizeof(c));
+        c.number = s->checkpoint_number + 1;
+        rv = wa_checkpoint_write(&c, &store->place, &store->replica, tmp);
+    }
+    if (rv == APR_SUCCESS) {
+        s->checkpoint_number = c.number;
+        __atomic_store_n(&s->checkpoint_offset, c.at.offset, __ATOMIC_RELEASE);
+    }
+    wa_shared_unlock(&s->upkeep);
+    return rv;
+}
+
+apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    apr_uint64_t visible = __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE);
+    apr_uint64_t grown = visible - __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE);
+    apr_uint64_t due = visible / CHECKPOINT_PART > CHECKPOINT_BYTES ? visible / CHECKPOINT_PART : CHECKPOINT_BYTES;
+    apr_time_t now = apr_time_now();
+    apr_status_t rv = wa_commit_sync(&store->writer, 0);
+
+    if (store->checked_at == 0 || grown == 0) {
+        store->checked_at = now;
+    }
+    if (rv == APR_SUCCESS && (grown >= due || (grown && now - store->checked_at >= CHECKPOINT_AFTER))) {
+        store->checked_at = now;
+        rv = wa_dbm_checkpoint(store, tmp);
+    }
+    return APR_STATUS_IS_EBUSY(rv) ? APR_SUCCESS : rv;
+}

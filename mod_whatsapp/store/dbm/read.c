@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reading operations: versions, messages, changes, threads, from the replica, the index and the mapped journal. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base/hash.h"
+#include "store/dbm/dbm.h"
+
+/* A change walk looks at no more records than this, whatever they are: the rest comes with the next call. */
+#define CHANGES_RECORDS 20000
+#define CHANGES_UPDATES 1024 /* slots for rows that changed, a power of two */
+
+/* What a message's rendering needs of its thread, copied under the replica's lock. */
+typedef struct thread_part_t {
+    apr_uint64_t last_row, read_row;
+    wa_slice_t contact_id;
+} thread_part_t;
+
+static int thread_part_get(wa_dbm_store_t *store, wa_slice_t counterpart, thread_part_t *part)
+{
+    const wa_replica_thread_t *t;
+
+    memset(part, 0, sizeof(*part));
+    pthread_rwlock_rdlock(&store->replica.lock);
+    t = wa_replica_thread_find(&store->replica, counterpart);
+    if (t) {
+        part->last_row = t->last_row;
+        part->read_row = t->read_row;
+        if (t->contact) {
+            part->contact_id = t->contact->id;
+        }
+    }
+    pthread_rwlock_unlock(&store->replica.lock);
+    return t != NULL;
+}
+
+static apr_uint64_t replica_end(wa_dbm_store_t *store)
+{
+    return __atomic_load_n(&store->replica.at.offset, __ATOMIC_ACQUIRE);
+}
+
+/* Reads what is stored of a row, without what its thread adds. */
+static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m, apr_uint64_t *pprevious)
+{
+    apr_uint64_t end = replica_end(store), state;
+    const wa_row_t *entry = wa_index_row(&store->index, row);
+    const wa_record_t *r;
+    wa_record_message_t fixed;
+    wa_record_state_t changed;
+
+    memset(m, 0, sizeof(*m));
+    if (!entry || !__atomic_load_n(&entry->offset, __ATOMIC_ACQUIRE)) {
+        return entry ? APR_NOTFOUND : APR_ENOMEM;
+    }
+    r = wa_journal_record_checked(&store->journal, entry->offset, end);
+    if (!r || r->type != WA_RECORD_MESSAGE || r->row != row || wa_record_message_read(r, &fixed) != APR_SUCCESS) {
+        return APR_EGENERAL;
+    }
+    m->id = fixed.id;
+    m->sid = fixed.sid;
+    m->counterpart = fixed.counterpart;
+    m->direction = fixed.direction;
+    m->status = fixed.status;
+    m->timestamp_ms = m->changed_ms = r->timestamp_ms;
+    m->fixed_json = fixed.fixed_json;
+    m->state_json = fixed.state_json;
+    m->state_private = fixed.state_private;
+    *pprevious = entry->previous;
+    state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
+    if (state) {
+        r = wa_journal_record_checked(&store->journal, state, end > state ? end : state);
+        if (!r || r->type != WA_RECORD_STATE || r->row != row || wa_record_state_read(r, &changed) != APR_SUCCESS) {
+            return APR_EGENERAL;
+        }
+        m->sid = changed.sid.len ? changed.sid : m->sid;
+        m->status = changed.status;
+        m->changed_ms = r->timestamp_ms;
+        m->state_json = changed.state_json;
+        m->state_private = changed.state_private;
+    }
+    return APR_SUCCESS;
+}
+
+static void thread_part_join(wa_message_t *m, apr_uint64_t row, const thread_part_t *part)
+{
+    m->unread = m->direction == WA_DIRECTION_RECEIVED && row > part->read_row;
+    m->contact_id = part->contact_id;
+}
+
+apr_status_t wa_dbm_message_get(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m)
+{
+    apr_uint64_t previous;
+    thread_part_t part;
+    apr_status_t rv = row_read(store, row, m, &previous);
+
+    if (rv == APR_SUCCESS) {
+        thread_part_get(store, m->counterpart, &part);
+        thread_part_join(m, row, &part);
+    }
+    return rv;
+}
+
+/* ---- versions ---- */
+
+apr_uint64_t wa_dbm_version(wa_store_t *self, wa_version_e part)
+{
+    wa_replica_t *replica = &WA_DBM_STORE(self)->replica;
+
+    wa_replica_catch_up(replica, WA_DBM_STORE(self)->shared);
+    switch (part) {
+    case WA_VERSION_THREADS:
+        return __atomic_load_n(&replica->threads_version, __ATOMIC_ACQUIRE);
+    case WA_VERSION_CONTACTS:
+        return __atomic_load_n(&replica->contacts_version, __ATOMIC_ACQUIRE);
+    default:
+        return __atomic_load_n(&replica->at.offset, __ATOMIC_ACQUIRE);
+    }
+}
+
+apr_uint64_t wa_dbm_thread_version(wa_store_t *self, const char *counterpart)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    const wa_replica_thread_t *t;
+    apr_uint64_t version;
+
+    wa_replica_catch_up(&store->replica, store->shared);
+    pthread_rwlock_rdlock(&store->replica.lock);
+    t = wa_replica_thread_find(&store->replica, wa_slice_of(counterpart));
+    version = t ? t->version : 0;
+    pthread_rwlock_unlock(&store->replica.lock);
+    return version;
+}
+
+apr_int64_t wa_dbm_timestamp(wa_store_t *self)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    apr_int64_t timestamp_ms;
+
+    wa_replica_catch_up(&store->replica, store->shared);
+    pthread_rwlock_rdlock(&store->replica.lock);
+    timestamp_ms = store->replica.at.timestamp_ms;
+    pthread_rwlock_unlock(&store->replica.lock);
+    return timestamp_ms;
+}
+
+/* ---- finding by key ---- */
+
+typedef struct key_baton_t {
+    wa_dbm_store_t *store;
+    const char *kind;
+    wa_slice_t key;
+    apr_uint64_t row;
+} key_baton_t;
+
+/* 1 when one of the message's earlier states had this sid (a message sent in parts has several). */
+static int had_sid(wa_dbm_store_t *store, apr_uint64_t state, apr_uint64_t row, wa_slice_t sid)
+{
+    apr_uint64_t end = replica_end(store);
+
+    while (state) {
+        const wa_record_t *r = wa_journal_record(&store->journal, state, end);
+        wa_record_state_t s;
+
+        if (!r || r->type != WA_RECORD_STATE || r->row != row || wa_record_state_read(r, &s) != APR_SUCCESS) {
+            return 0;
+        }
+        if (wa_slice_is_equal(s.sid, sid)) {
+            return 1;
+        }
+        state = s.previous < state ? s.previous : 0;
+    }
+    return 0;
+}
+
+static apr_status_t key_candidate(void *baton, apr_uint64_t row)
+{
+    key_baton_t *k = baton;
+    apr_uint64_t end = replica_end(k->store);
+    const wa_row_t *entry;
+    const wa_record_t *r;
+    wa_record_message_t m;
+    int is_it;
+
+    if (row <= k->row || row > k->store->replica.at.rows) {
+        return APR_SUCCESS;
+    }
+    entry = wa_index_row(&k->store->index, row);
+    if (!entry || !__atomic_load_n(&entry->offset, __ATOMIC_ACQUIRE)) {
+        return entry ? APR_SUCCESS : APR_ENOMEM;
+    }
+    r = wa_journal_record(&k->store->journal, entry->offset, end);
+    if (!r || r->type != WA_RECORD_MESSAGE || wa_record_message_read(r, &m) != APR_SUCCESS) {
+        return APR_EGENERAL;
+    }
+    if (k->kind[0] == 's') {
+        is_it = wa_slice_is_equal(m.sid, k->key)
+                || had_sid(k->store, __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE), row, k->key);
+    } else {
+        is_it = wa_slice_is_equal(k->kind[1] == 'd' && k->kind[2] == '\0' ? m.id : m.idempotency_key, k->key);
+    }
+    if (is_it) {
+        k->row = row;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key, apr_uint64_t *prow)
+{
+    key_baton_t k = {store, kind, wa_slice_of(key), 0};
+    apr_uint64_t keys;
+    apr_status_t rv;
+
+    *prow = 0;
+    pthread_rwlock_rdlock(&store->replica.lock);
+    keys = store->replica.at.keys;
+    pthread_rwlock_unlock(&store->replica.lock);
+    rv = wa_index_key_find(&store->index, keys, wa_index_hash(&store->index, kind, k.key.ptr, k.key.len), key_candidate, &k);
+    *prow = k.row;
+    return rv == APR_SUCCESS && !k.row ? APR_NOTFOUND : rv;
+}
+
+apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t *pm, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    apr_size_t prefix = sizeof(WA_KEY_IDEMPOTENCY) - 1;
+    apr_uint64_t row;
+    apr_status_t rv;
+
+    (void)p;
+    rv = wa_replica_catch_up(&store->replica, store->shared);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!strncmp(key, WA_KEY_IDEMPOTENCY, prefix)) {
+        rv = wa_dbm_key_find(store, "idem", key + prefix, &row);
+    } else {
+        rv = wa_dbm_key_find(store, "id", key, &row);
+        if (APR_STATUS_IS_NOTFOUND(rv)) {
+            rv = wa_dbm_key_find(store, "sid", key, &row);
+        }
+    }
+    return rv == APR_SUCCESS ? wa_dbm_message_get(store, row, pm) : rv;
+}
+
+/* ---- a thread's pages ---- */
+
+static apr_uint32_t cursor_check(wa_dbm_store_t *store, const char *counterpart, apr_uint64_t row)
+{
+    apr_uint64_t h = wa_hash64(store->journal.salt ^ row, counterpart, strlen(counterpart));
+
+    return (apr_uint32_t)(h ^ (h >> 32));
+}
+
+static const char *cursor_make(wa_dbm_store_t *store, const char *counterpart, apr_uint64_t row, apr_pool_t *p)
+{
+    return apr_psprintf(p, "%016" APR_UINT64_T_HEX_FMT "%08x", row, cursor_check(store, counterpart, row));
+}
+
+static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, const char *cursor, apr_uint64_t *prow)
+{
+    apr_uint64_t row = 0;
+    unsigned check = 0;
+    int i;
+
+    for (i = 0; i < 24; i++) {
+        char c = cursor[i];
+        unsigned digit;
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return APR_EINVAL;
+        }
+        digit = (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+        if (i < 16) {
+            row = row << 4 | digit;
+        } else {
+            check = check << 4 | digit;
+        }
+    }
+    *prow = row;
+    return cursor[24] == '\0' && check == cursor_check(store, counterpart, row) ? APR_SUCCESS : APR_EINVAL;
+}
+
+apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor, apr_size_t limit, wa_message_visit_fn visit,
+                                  void *baton, wa_page_t *page, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    apr_uint64_t row, last = 0;
+    thread_part_t part;
+    wa_message_t m;
+    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!thread_part_get(store, wa_slice_of(counterpart), &part)) {
+        return cursor ? APR_EINVAL : APR_SUCCESS;
+    }
+    row = part.last_row;
+    if (cursor) {
+        rv = cursor_read(store, counterpart, cursor, &row);
+        if (rv != APR_SUCCESS || row == 0 || row > part.last_row) {
+            return APR_EINVAL;
+        }
+        row = wa_index_row(&store->index, row)->previous;
+    }
+    while (row && page->count < limit) {
+        apr_uint64_t previous;
+
+        rv = row_read(store, row, &m, &previous);
+        if (rv != APR_SUCCESS) {
+            return APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv;
+        }
+        thread_part_join(&m, row, &part);
+        rv = visit(baton, &m, 0);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        page->count++;
+        last = row;
+        if (previous >= row) {
+            return APR_EGENERAL;
+        }
+        row = previous;
+    }
+    if (row) {
+        page->next_cursor = cursor_make(store, counterpart, last, p);
+    }
+    return APR_SUCCESS;
+}
+
+/* ---- changes ---- */
+
+/* A walk over the journal after a time: the rows of older messages that changed, each once. */
+typedef struct changes_walk_t {
+    apr_uint64_t rows[CHANGES_UPDATES]; /* open addressing, 0 is empty */
+    apr_uint64_t order[CHANGES_UPDATES / 2];
+    apr_size_t count;
+} changes_walk_t;
+
+static int walk_put(changes_walk_t *w, apr_uint64_t row)
+{
+    apr_size_t at = (apr_size_t)(row * 0x9E3779B97F4A7C15u >> 54) & (CHANGES_UPDATES - 1);
+
+    for (; w->rows[at]; at = (at + 1) & (CHANGES_UPDATES - 1)) {
+        if (w->rows[at] == row) {
+            return 0;
+        }
+    }
+    w->rows[at] = row;
+    w->order[w->count++] = row;
+    return 1;
+}
+
+/* Looks at one record: gives a new message in *m (its id is empty otherwise), notes an older one that changed. */
+static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, apr_int64_t since_ms, changes_walk_t *w, wa_message_t *m)
+{
+    const wa_row_t *entry;
+    const wa_record_t *message;
+
+    m->id.len = 0;
+    if (r->type == WA_RECORD_MESSAGE) {
+        return wa_dbm_message_get(store, r->row, m);
+    }
+    if (r->type == WA_RECORD_STATE) {
+        entry = wa_index_row(&store->index, r->row);
+        message = entry ? wa_journal_record(&store->journal, entry->offset, replica_end(store)) : NULL;
+        if (message && message->timestamp_ms <= since_ms && w->count < CHANGES_UPDATES / 2) {
+            walk_put(w, r->row);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w, wa_message_visit_fn visit, void *baton)
+{
+    apr_status_t rv = APR_SUCCESS;
+    wa_message_t m;
+    apr_size_t i;
+
+    for (i = 0; rv == APR_SUCCESS && i < w->count; i++) {
+        rv = wa_dbm_message_get(store, w->order[i], &m);
+        if (rv == APR_SUCCESS) {
+            rv = visit(baton, &m, 1);
+        }
+    }
+    return rv;
+}
+
+/* Where the visible journal ends, and the time of its last record. */
+static void end_get(wa_dbm_store_t *store, wa_tail_t *at)
+{
+    pthread_rwlock_rdlock(&store->replica.lock);
+    *at = store->replica.at;
+    pthread_rwlock_unlock(&store->replica.lock);
+}
+
+apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                 wa_changes_t *changes, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    apr_size_t visits = 0, records = 0;
+    changes_walk_t *w;
+    apr_uint64_t offset;
+    wa_message_t m;
+    wa_tail_t at;
+    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    end_get(store, &at);
+    changes->timestamp_ms = at.timestamp_ms;
+    if (since_ms >= at.timestamp_ms) {
+        return APR_SUCCESS;
+    }
+    w = apr_pcalloc(p, sizeof(*w));
+    max = max < CHANGES_UPDATES / 2 ? max : CHANGES_UPDATES / 2;
+    offset = wa_index_mark_find(&store->index, at.records, since_ms);
+    offset = offset ? offset : WA_JOURNAL_START;
+    changes->timestamp_ms = since_ms;
+    while (offset < at.offset) {
+        const wa_record_t *r = wa_journal_record_checked(&store->journal, offset, at.offset);
+
+        if (!r) {
+            return APR_EGENERAL;
+        }
+        offset += r->length;
+        if (r->type == WA_RECORD_FILLER || r->timestamp_ms <= since_ms) {
+            continue;
+        }
+        if ((visits + w->count >= max || records >= CHANGES_RECORDS) && r->timestamp_ms > changes->timestamp_ms) {
+            changes->has_more = 1;
+            break;
+        }
+        rv = change_take(store, r, since_ms, w, &m);
+        if (rv == APR_SUCCESS && m.id.len) {
+            visits++;
+            rv = visit(baton, &m, 0);
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        records++;
+        changes->timestamp_ms = r->timestamp_ms;
+    }
+    return updates_visit(store, w, visit, baton);
+}
+
+/* ---- threads ---- */
+
+static void thread_fill(wa_thread_t *out, const wa_replica_thread_t *t)
+{
+    out->counterpart = t->counterpart;
+    out->preview_json = t->preview_json;
+    out->last_timestamp_ms = t->last_timestamp_ms;
+    out->changed_ms = t->changed_ms;
+    out->last_inbound_ms = t->last_inbound_ms;
+    out->last_direction = t->last_direction;
+    out->message_count = t->message_count;
+    out->unread_count = t->unread_count;
+    out->flags = t->flags;
+    out->contact_id = t->contact ? t->contact->id : wa_slice_make(NULL, 0);
+    out->contact_name_json = t->contact ? t->contact->display_name_json : wa_slice_make(NULL, 0);
+}
+
+apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit, void *baton)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    const wa_replica_thread_t *t;
+    wa_thread_t out;
+    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    pthread_rwlock_rdlock(&store->replica.lock);
+    t = since_ms && since_ms >= store->replica.threads_changed_ms ? NULL : store->replica.newest;
+    for (; rv == APR_SUCCESS && t; t = t->older) {
+        if (t->changed_ms > since_ms) {
+            thread_fill(&out, t);
+            rv = visit(baton, &out);
+        }
+    }
+    pthread_rwlock_unlock(&store->replica.lock);
+    return rv;
+}
+
+apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart, wa_thread_visit_fn visit, void *baton)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    const wa_replica_thread_t *t;
+    wa_thread_t out;
+    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    pthread_rwlock_rdlock(&store->replica.lock);
+    t = wa_replica_thread_find(&store->replica, wa_slice_of(counterpart));
+    if (t) {
+        thread_fill(&out, t);
+        rv = visit(baton, &out);
+    }
+    pthread_rwlock_unlock(&store->replica.lock);
+    return t ? rv : APR_NOTFOUND;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes and reads the journal's records; the format itself is described in docs/STORE.md. */
+#include "store/dbm/record.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define PAYLOAD(r) ((const char *)(r) + sizeof(wa_record_t))
+#define ALIGN8(n) (((n) + 7u) & ~(apr_size_t)7u)
+
+typedef struct message_lengths_t {
+    apr_uint32_t fixed, state, private;
+    apr_uint16_t id, sid, counterpart, idempotency_key, preview;
+    apr_byte_t direction, status;
+} message_lengths_t;
+
+typedef struct state_lengths_t {
+    apr_uint64_t previous;
+    apr_uint32_t state, private;
+    apr_uint16_t sid;
+    apr_byte_t status, sid_is_new;
+    apr_uint32_t reserved;
+} state_lengths_t;
+
+typedef struct thread_lengths_t {
+    apr_uint32_t flags, counterpart;
+} thread_lengths_t;
+
+typedef struct contact_lengths_t {
+    apr_int64_t created_ms;
+    apr_uint16_t id, phone_number, display_name, reserved;
+} contact_lengths_t;
+
+typedef struct parked_lengths_t {
+    apr_uint32_t key, value;
+} parked_lengths_t;
+
+/* Walks the parts of a payload; `failed` is set once a part does not fit. */
+typedef struct cursor_t {
+    const char *at;
+    apr_size_t left;
+    int failed;
+} cursor_t;
+
+static cursor_t cursor_begin(const wa_record_t *r, void *lengths, apr_size_t size)
+{
+    cursor_t c = {PAYLOAD(r), r->payload_length, 0};
+
+    if (c.left < size) {
+        memset(lengths, 0, size);
+        c.failed = 1;
+        return c;
+    }
+    memcpy(lengths, c.at, size);
+    c.at += size;
+    c.left -= size;
+    return c;
+}
+
+static wa_slice_t cursor_take(cursor_t *c, apr_size_t len)
+{
+    wa_slice_t part = {NULL, 0};
+
+    if (c->failed || len > c->left) {
+        c->failed = 1;
+        return part;
+    }
+    part = wa_slice_make(c->at, len);
+    c->at += len;
+    c->left -= len;
+    return part;
+}
+
+static apr_status_t cursor_end(const cursor_t *c)
+{
+    return c->failed || c->left ? APR_EGENERAL : APR_SUCCESS;
+}
+
+static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, const wa_slice_t *parts, apr_size_t count, apr_pool_t *p)
+{
+    apr_size_t payload = 0, i;
+    wa_record_t *r;
+    char *at;
+
+    *pr = NULL;
+    for (i = 0; i < count; i++) {
+        if (parts[i].len > WA_RECORD_MAX) {
+            return APR_EINVAL;
+        }
+        payload += parts[i].len;
+    }
+    if (sizeof(*r) + payload + 8 > WA_RECORD_MAX) {
+        return APR_EINVAL;
+    }
+    r = apr_palloc(p, ALIGN8(sizeof(*r) + payload));
+    memset(r, 0, sizeof(*r));
+    r->type = (apr_byte_t)type;
+    r->payload_length = (apr_uint32_t)payload;
+    r->length = (apr_uint32_t)ALIGN8(sizeof(*r) + payload);
+    at = (char *)r + sizeof(*r);
+    for (i = 0; i < count; i++) {
+        if (parts[i].len) {
+            memcpy(at, parts[i].ptr, parts[i].len);
+            at += parts[i].len;
+        }
+    }
+    memset(at, 0, (apr_size_t)((char *)r + r->length - at));
+    r->payload_crc = wa_crc32c(0, PAYLOAD(r), payload);
+    *pr = r;
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m, apr_pool_t *p)
+{
+    wa_slice_t id = wa_slice_of(m->id), sid = wa_slice_of(m->sid), counterpart = wa_slice_of(m->counterpart);
+    wa_slice_t idem = wa_slice_of(m->idempotency_key);
+    message_lengths_t l;
+    wa_slice_t parts[9];
+    apr_status_t rv;
+
+    *pr = NULL;
+    if (id.len > 64 || sid.len > 64 || counterpart.len > 255 || idem.len > 255 || m->preview_json.len > 4096) {
+        return APR_EINVAL;
+    }
+    memset(&l, 0, sizeof(l));
+    l.fixed = (apr_uint32_t)m->fixed_json.len;
+    l.state = (apr_uint32_t)m->state_json.len;
+    l.private = (apr_uint32_t)m->state_private.len;
+    l.id = (apr_uint16_t)id.len;
+    l.sid = (apr_uint16_t)sid.len;
+    l.counterpart = (apr_uint16_t)counterpart.len;
+    l.idempotency_key = (apr_uint16_t)idem.len;
+    l.preview = (apr_uint16_t)m->preview_json.len;
+    l.direction = (apr_byte_t)m->direction;
+    l.status = (apr_byte_t)m->status;
+    parts[0] = wa_slice_make(&l, sizeof(l));
+    parts[1] = id;
+    parts[2] = sid;
+    parts[3] = counterpart;
+    parts[4] = idem;
+    parts[5] = m->preview_json;
+    parts[6] = m->fixed_json;
+    parts[7] = m->state_json;
+    parts[8] = m->state_private;
+    rv = record_make(pr, WA_RECORD_MESSAGE, parts, 9, p);
+    if (rv == APR_SUCCESS) {
+        (*pr)->touch[0] = wa_record_touch("id", id.ptr, id.len);
+        (*pr)->touch[1] = sid.len ? wa_record_touch("sid", sid.ptr, sid.len) : 0;
+        (*pr)->touch[2] = idem.len ? wa_record_touch("idem", idem.ptr, idem.len) : 0;
+    }
+    return rv;
+}
+
+apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m)
+{
+    message_lengths_t l;
+    cursor_t c = cursor_begin(r, &l, sizeof(l));
+
+    m->id = cursor_take(&c, l.id);
+    m->sid = cursor_take(&c, l.sid);
+    m->counterpart = cursor_take(&c, l.counterpart);
+    m->idempotency_key = cursor_take(&c, l.idempotency_key);
+    m->preview_json = cursor_take(&c, l.preview);
+    m->fixed_json = cursor_take(&c, l.fixed);
+    m->state_json = cursor_take(&c, l.state);
+    m->state_private = cursor_take(&c, l.private);
+    m->direction = l.direction == WA_DIRECTION_RECEIVED ? WA_DIRECTION_RECEIVED : WA_DIRECTION_SENT;
+    m->status = (wa_status_e)l.status;
+    return cursor_end(&c);
+}
+
+apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, apr_uint64_t row, apr_pool_t *p)
+{
+    state_lengths_t l;
+    wa_slice_t parts[4];
+    apr_status_t rv;
+
+    *pr = NULL;
+    if (s->sid.len > 64) {
+        return APR_EINVAL;
+    }
+    memset(&l, 0, sizeof(l));
+    l.previous = s->previous;
+    l.state = (apr_uint32_t)s->state_json.len;
+    l.private = (apr_uint32_t)s->state_private.len;
+    l.sid = (apr_uint16_t)s->sid.len;
+    l.status = (apr_byte_t)s->status;
+    l.sid_is_new = (apr_byte_t)(s->sid_is_new != 0);
+    parts[0] = wa_slice_make(&l, sizeof(l));
+    parts[1] = s->sid;
+    parts[2] = s->state_json;
+    parts[3] = s->state_private;
+    rv = record_make(pr, WA_RECORD_STATE, parts, 4, p);
+    if (rv == APR_SUCCESS) {
+        (*pr)->row = row;
+        (*pr)->touch[0] = wa_record_touch("state", &row, sizeof(row));
+        (*pr)->touch[1] = s->sid_is_new ? wa_record_touch("sid", s->sid.ptr, s->sid.len) : 0;
+    }
+    return rv;
+}
+
+apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s)
+{
+    state_lengths_t l;
+    cursor_t c = cursor_begin(r, &l, sizeof(l));
+
+    s->sid = cursor_take(&c, l.sid);
+    s->state_json = cursor_take(&c, l.state);
+    s->state_private = cursor_take(&c, l.private);
+    s->status = (wa_status_e)l.status;
+    s->sid_is_new = l.sid_is_new;
+    s->previous = l.previous;
+    return cursor_end(&c);
+}
+
+apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type, const wa_record_thread_t *t, apr_uint64_t row, apr_pool_t *p)
+{
+    thread_lengths_t l = {t->flags, (apr_uint32_t)t->counterpart.len};
+    wa_slice_t parts[2];
+    apr_status_t rv;
+
+    parts[0] = wa_slice_make(&l, sizeof(l));
+    parts[1] = t->counterpart;
+    rv = record_make(pr, type, parts, 2, p);
+    if (rv == APR_SUCCESS) {
+        (*pr)->row = row;
+        (*pr)->touch[0] = wa_record_touch("thread", t->counterpart.ptr, t->counterpart.len);
+    }
+    return rv;
+}
+
+apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t)
+{
+    thread_lengths_t l;
+    cursor_t c = cursor_begin(r, &l, sizeof(l));
+
+    t->counterpart = cursor_take(&c, l.counterpart);
+    t->flags = l.flags;
+    return cursor_end(&c);
+}
+
+apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type, const wa_record_contact_t *contact, apr_pool_t *p)
+{
+    contact_lengths_t l;
+    wa_slice_t parts[4];
+    apr_status_t rv;
+
+    *pr = NULL;
+    if (contact->id.len > 64 || contact->phone_number.len > 255 || contact->display_name_json.len > 4096) {
+        return APR_EINVAL;
+    }
+    memset(&l, 0, sizeof(l));
+    l.created_ms = contact->created_ms;
+    l.id = (apr_uint16_t)contact->id.len;
+    l.phone_number = (apr_uint16_t)contact->phone_number.len;
+    l.display_name = (apr_uint16_t)contact->display_name_json.len;
+    parts[0] = wa_slice_make(&l, sizeof(l));
+    parts[1] = contact->id;
+    parts[2] = contact->phone_number;
+    parts[3] = contact->display_name_json;
+    rv = record_make(pr, type, parts, 4, p);
+    if (rv == APR_SUCCESS) {
+        (*pr)->touch[0] = wa_record_touch("contact", contact->id.ptr, contact->id.len);
+        (*pr)->touch[1] = wa_record_touch("number", contact->phone_number.ptr, contact->phone_number.len);
+    }
+    return rv;
+}
+
+apr_status_t wa_record_contact_read(const wa_record_t *r, wa_record_contact_t *contact)
+{
+    contact_lengths_t l;
+    cursor_t c = cursor_begin(r, &l, sizeof(l));
+
+    contact->id = cursor_take(&c, l.id);
+    contact->phone_number = cursor_take(&c, l.phone_number);
+    contact->display_name_json = cursor_take(&c, l.display_name);
+    contact->created_ms = l.created_ms;
+    return cursor_end(&c);
+}
+
+apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k, apr_pool_t *p)
+{
+    parked_lengths_t l = {(apr_uint32_t)k->key.len, (apr_uint32_t)k->value.len};
+    wa_slice_t parts[3];
+    apr_status_t rv;
+
+    parts[0] = wa_slice_make(&l, sizeof(l));
+    parts[1] = k->key;
+    parts[2] = k->value;
+    rv = record_make(pr, WA_RECORD_PARKED, parts, 3, p);
+    if (rv == APR_SUCCESS) {
+        (*pr)->touch[0] = wa_record_touch("park", k->key.ptr, k->key.len);
+    }
+    return rv;
+}
+
+apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k)
+{
+    parked_lengths_t l;
+    cursor_t c = cursor_begin(r, &l, sizeof(l));
+
+    k->key = cursor_take(&c, l.key);
+    k->value = cursor_take(&c, l.value);
+    return cursor_end(&c);
+}
+
+apr_uint32_t wa_record_header_crc(const wa_record_t *r, apr_uint64_t offset, apr_uint64_t salt)
+{
+    apr_uint64_t place[2] = {salt, offset};
+
+    return wa_crc32c(wa_crc32c(0, place, sizeof(place)), &r->length, sizeof(*r) - offsetof(wa_record_t, length));
+}
+
+int wa_record_header_is_valid(const wa_record_t *r, apr_uint64_t available, apr_uint64_t offset, apr_uint64_t salt)
+{
+    return available >= sizeof(*r) && r->magic == WA_RECORD_MAGIC && r->length <= available && r->length <= WA_RECORD_MAX
+           && r->length % 8 == 0 && r->payload_length <= r->length && r->length - r->payload_length >= sizeof(*r)
+           && r->header_crc == wa_record_header_crc(r, offset, salt);
+}
+
+int wa_record_payload_is_valid(const wa_record_t *r)
+{
+    return r->type == WA_RECORD_FILLER || r->payload_crc == wa_crc32c(0, PAYLOAD(r), r->payload_length);
+}
+
+apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len)
+{
+    apr_uint64_t h = wa_hash64(wa_hash64(0, kind, strlen(kind)), name, len);
+
+    return h ? h : 1;
+}
+
+void wa_record_filler_make(wa_record_t *r, apr_uint32_t length)
+{
+    memset(r, 0, sizeof(*r));
+    r->type = WA_RECORD_FILLER;
+    r->length = length;
+    r->payload_length = length - (apr_uint32_t)sizeof(*r);
+}

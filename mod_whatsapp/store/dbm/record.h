@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal's records: their layout on disk, how one is made, and how one is read without trusting it. */
+#ifndef WA_STORE_DBM_RECORD_H
+#define WA_STORE_DBM_RECORD_H
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+
+#include "base/types.h"
+
+/* "WAR1" on little-endian machines; one of the other byte order reads something else and refuses the store. */
+#define WA_RECORD_MAGIC 0x31524157u
+#define WA_RECORD_MAX (1024u * 1024u)
+#define WA_RECORD_TOUCHES 3
+
+/* Stored on disk: never renumber. */
+typedef enum {
+    WA_RECORD_FILLER = 1,  /* stands where damaged bytes were cut out */
+    WA_RECORD_MESSAGE = 2, /* a new message; header.row is its number */
+    WA_RECORD_STATE = 3,   /* the whole new state of message header.row */
+    WA_RECORD_READ = 4,    /* a thread was read up to message header.row */
+    WA_RECORD_FLAGS = 5,   /* the whole new flags of a thread */
+    WA_RECORD_CONTACT = 6, /* a contact as it is from now on */
+    WA_RECORD_CONTACT_DELETE = 7,
+    WA_RECORD_PARKED = 8   /* the whole value parked under a key */
+} wa_record_type_e;
+
+/* On disk at an offset that is a multiple of 8, followed by the payload and zeros up to `length`.
+ * header_crc covers everything after it in the header and the offset and the store's salt, so that a record is valid only where it was written and
+ * cannot be forged by message text. prev_crc names the header of the record before it. `touch` are the hashes of what the record's validity
+ * depends on (see commit.h). */
+typedef struct wa_record_t {
+    apr_uint32_t magic;
+    apr_uint32_t header_crc;
+    apr_uint32_t length; /* header, payload, padding */
+    apr_uint32_t payload_length;
+    apr_uint32_t payload_crc;
+    apr_uint32_t prev_crc;
+    apr_byte_t type;
+    apr_byte_t reserved[7];
+    apr_int64_t timestamp_ms;
+    apr_uint64_t number; /* 1 for the first record of the store, then counting */
+    apr_uint64_t row;
+    apr_uint64_t touch[WA_RECORD_TOUCHES]; /* 0 for unused */
+} wa_record_t;
+
+/* The parts of the payloads; slices point into the record. */
+typedef struct wa_record_message_t {
+    wa_slice_t id, sid, counterpart, idempotency_key, preview_json, fixed_json, state_json, state_private;
+    wa_direction_e direction;
+    wa_status_e status;
+} wa_record_message_t;
+
+typedef struct wa_record_state_t {
+    wa_slice_t sid, state_json, state_private;
+    wa_status_e status;
+    int sid_is_new;          /* 1: this record makes the sid findable */
+    apr_uint64_t previous;   /* offset of the state before, 0 when that is the message's own */
+} wa_record_state_t;
+
+typedef struct wa_record_thread_t { /* READ and FLAGS */
+    wa_slice_t counterpart;
+    apr_uint32_t flags;
+} wa_record_thread_t;
+
+typedef struct wa_record_contact_t { /* CONTACT and CONTACT_DELETE */
+    wa_slice_t id, phone_number, display_name_json;
+    apr_int64_t created_ms; /* 0: the record's own timestamp */
+} wa_record_contact_t;
+
+typedef struct wa_record_parked_t {
+    wa_slice_t key, value;
+} wa_record_parked_t;
+
+/* Each makes a record in p, complete but for what the commit gives (magic, crc, times, numbers).
+ * @return APR_SUCCESS | APR_EINVAL a part is too long for the format. Any thread. */
+apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m, apr_pool_t *p);
+apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, apr_uint64_t row, apr_pool_t *p);
+apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type, const wa_record_thread_t *t, apr_uint64_t row, apr_pool_t *p);
+apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type, const wa_record_contact_t *c, apr_pool_t *p);
+apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k, apr_pool_t *p);
+
+/* Each reads the payload of a record of its type whose checksums hold. @return APR_SUCCESS | APR_EGENERAL its lengths do not fit. Any thread. */
+apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m);
+apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s);
+apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t);
+apr_status_t wa_record_contact_read(const wa_record_t *r, wa_record_contact_t *c);
+apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k);
+
+/* The header checksum of a record at `offset` of a store with `salt`. Any thread. */
+apr_uint32_t wa_record_header_crc(const wa_record_t *r, apr_uint64_t offset, apr_uint64_t salt);
+
+/* 1 when `available` bytes at `r` hold a whole record whose header is right for `offset`; the payload is not looked at. Any thread. */
+int wa_record_header_is_valid(const wa_record_t *r, apr_uint64_t available, apr_uint64_t offset, apr_uint64_t salt);
+
+/* 1 when the payload is what was written. Call after wa_record_header_is_valid. Any thread. */
+int wa_record_payload_is_valid(const wa_record_t *r);
+
+/* The hash that stands in `touch` for a thing: a kind ("id", "sid", "idem", "number", "state", "thread", "park") and its name. Never 0. Any thread. */
+apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len);
+
+/* A filler record header for `length` bytes of cut-out damage. Any thread. */
+void wa_record_filler_make(wa_record_t *r, apr_uint32_t length);
+
+#endif

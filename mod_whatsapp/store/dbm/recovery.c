@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Brings an exclusively owned store to a sound state after any stop: checkpoint, then the journal's records after it, then a clean end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "store/dbm/dbm.h"
+
+/* Forgets what is derived and begins at the journal's first record. */
+static apr_status_t begin_anew(wa_dbm_store_t *store, apr_pool_t *tmp)
+{
+    apr_status_t rv;
+
+    wa_replica_release(&store->replica);
+    wa_index_release(&store->index);
+    rv = wa_index_remove(store->place.folder, tmp);
+    if (rv == APR_SUCCESS) {
+        rv = wa_index_open(&store->index, store->place.folder, store->journal.salt, store->place.uid, store->place.gid);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_replica_init(&store->replica, &store->journal, &store->index);
+    }
+    return rv;
+}
+
+/* Loads the newest checkpoint. @return APR_SUCCESS | APR_NOTFOUND there is none that can be used */
+static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_t *tmp)
+{
+    wa_checkpoint_t c;
+    apr_status_t rv = wa_checkpoint_find(&c, &store->place, tmp);
+
+    if (APR_STATUS_IS_NOTFOUND(rv)) {
+        return rv;
+    }
+    if (rv == APR_SUCCESS && c.at.offset > size) {
+        rv = APR_EGENERAL;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_index_reserve(&store->index, c.at.rows, c.at.records, c.at.keys);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_checkpoint_load(&c, &store->place, &store->replica, tmp);
+    }
+    if (rv == APR_SUCCESS) {
+        store->shared->checkpoint_number = c.number;
+        store->shared->checkpoint_offset = c.at.offset;
+        return APR_SUCCESS;
+    }
+    WA_LOG(store->log, WA_LOG_WARNING, "WA0430", rv, "%s: the checkpoint cannot be used; everything is read again from the journal", store->place.folder);
+    return APR_NOTFOUND;
+}
+
+/* Keeps a copy of damaged bytes in a file of its own before they are overwritten. */
+static apr_status_t damage_keep(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to, apr_pool_t *tmp)
+{
+    const char *path = apr_psprintf(tmp, "%s/damaged-%" APR_UINT64_T_FMT, store->place.folder, from);
+    const void *bytes = wa_mapping_at(&store->journal.map, from, to - from);
+    apr_status_t rv;
+    int fd;
+
+    rv = wa_file_open(&fd, path, O_WRONLY | O_CREAT | O_TRUNC, store->place.uid, store->place.gid);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = bytes ? wa_file_write(fd, bytes, (apr_size_t)(to - from), 0) : APR_ENOMEM;
+    if (rv == APR_SUCCESS && fsync(fd)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    close(fd);
+    return rv;
+}
+
+/* Puts filler records over [from, to), which is a multiple of 8 and at least a header long. */
+static apr_status_t damage_fill(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && from < to) {
+        apr_uint64_t left = to - from;
+        apr_uint32_t length = (apr_uint32_t)(left > WA_RECORD_MAX ? WA_RECORD_MAX / 2 : left);
+        wa_record_t r;
+
+        wa_record_filler_make(&r, length);
+        r.magic = WA_RECORD_MAGIC;
+        r.header_crc = wa_record_header_crc(&r, from, store->journal.salt);
+        rv = wa_file_write(store->journal.map.fd, &r, sizeof(r), from);
+        from += length;
+    }
+    if (rv == APR_SUCCESS && fdatasync(store->journal.map.fd)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    return rv;
+}
+
+static apr_status_t damage_set_aside(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to, apr_pool_t *tmp)
+{
+    apr_status_t rv = damage_keep(store, from, to, tmp);
+
+    if (rv == APR_SUCCESS) {
+        rv = damage_fill(store, from, to);
+    }
+    WA_LOG(store->log, WA_LOG_ERR, "WA0431", rv,
+           "%s: %" APR_UINT64_T_FMT " bytes at %" APR_UINT64_T_FMT " are damaged; they were set aside in %s/damaged-%" APR_UINT64_T_FMT
+           ", everything else is kept",
+           store->journal.path, to - from, from, store->place.folder, from);
+    return rv;
+}
+
+static int has_content(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to)
+{
+    const char *bytes = wa_mapping_at(&store->journal.map, from, to - from);
+
+    return to > from && bytes && (bytes[0] || memcmp(bytes, bytes + 1, (apr_size_t)(to - from - 1)) != 0);
+}
+
+static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t end, apr_uint64_t size)
+{
+    apr_status_t rv;
+
+    if (size == end) {
+        return APR_SUCCESS;
+    }
+    if (has_content(store, end, size)) {
+        WA_LOG(store->log, WA_LOG_NOTICE, "WA0432", APR_SUCCESS,
+               "%s: an unfinished record at %" APR_UINT64_T_FMT " was cut off; nobody was told that it was stored", store->journal.path, end);
+    }
+    rv = wa_journal_cut(&store->journal, end);
+    if (rv == APR_SUCCESS && fsync(store->journal.map.fd)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    return rv;
+}
+
+/* 1 when the record is the one that was written after what is applied so far. After damage the chain is broken once. */
+static int is_next(const wa_replica_t *replica, const wa_record_t *r, int after_damage)
+{
+    if (r->type == WA_RECORD_FILLER) {
+        return 1;
+    }
+    return after_damage ? r->number > replica->at.records : r->number == replica->at.records + 1 && r->prev_crc == replica->at.crc;
+}
+
+static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_t *tmp)
+{
+    wa_replica_t *replica = &store->replica;
+    int after_damage = 0;
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && replica->at.offset < size) {
+        apr_uint64_t offset = replica->at.offset, next;
+        const wa_record_t *r = wa_journal_record(&store->journal, offset, size);
+
+        if (r && wa_record_payload_is_valid(r) && is_next(replica, r, after_damage)) {
+            after_damage = r->type == WA_RECORD_FILLER;
+            rv = wa_index_reserve(&store->index, r->row > replica->at.rows ? r->row : replica->at.rows,
+                                  r->number > replica->at.records ? r->number : replica->at.records, replica->at.keys + 3);
+            if (rv == APR_SUCCESS) {
+                rv = wa_replica_apply(replica, offset + r->length);
+            }
+            continue;
+        }
+        next = wa_journal_resync(&store->journal, offset + 8, size);
+        if (next == size) {
+            break;
+        }
+        rv = next - offset < sizeof(wa_record_t) ? APR_EGENERAL : damage_set_aside(store, offset, next, tmp);
+    }
+    return rv == APR_SUCCESS ? tail_cut(store, replica->at.offset, size) : rv;
+}
+
+apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *tmp)
+{
+    apr_uint64_t size, from;
+    apr_status_t rv = wa_journal_size(&store->journal, &size);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = is_rebuild ? APR_NOTFOUND : checkpoint_use(store, size, tmp);
+    if (APR_STATUS_IS_NOTFOUND(rv)) {
+        rv = begin_anew(store, tmp);
+        wa_checkpoint_clean(&store->place, 0, tmp);
+        store->shared->checkpoint_number = store->shared->checkpoint_offset = 0;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_index_trim(&store->index, store->replica.at.rows, store->replica.at.records);
+    }
+    from = store->replica.at.offset;
+    if (rv == APR_SUCCESS) {
+        rv = journal_replay(store, size, tmp);
+    }
+    if (rv == APR_SUCCESS && store->replica.at.offset > from && from > WA_JOURNAL_START) {
+        WA_LOG(store->log, WA_LOG_NOTICE, "WA0433", APR_SUCCESS, "%s: %" APR_UINT64_T_FMT " bytes after the checkpoint were applied", store->journal.path,
+               store->replica.at.offset - from);
+    }
+    return rv;
+}

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Applies journal records to the replica and to the mapped index, one function for each type of record. */
+#include "store/dbm/replica.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* apr_pools give no failure but abort; allocation sizes here are small and bounded by what the journal holds. */
+
+apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_index_t *index)
+{
+    pthread_rwlockattr_t attr;
+    apr_allocator_t *allocator;
+    apr_status_t rv;
+    int rc;
+
+    memset(replica, 0, sizeof(*replica));
+    rv = apr_allocator_create(&allocator);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_pool_create_ex(&replica->pool, NULL, NULL, allocator);
+    if (rv != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return rv;
+    }
+    apr_allocator_owner_set(allocator, replica->pool);
+    rc = pthread_rwlockattr_init(&attr);
+    if (!rc) {
+        pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+        rc = pthread_rwlock_init(&replica->lock, &attr);
+        pthread_rwlockattr_destroy(&attr);
+    }
+    if (rc) {
+        apr_pool_destroy(replica->pool);
+        replica->pool = NULL;
+        return APR_ENOMEM;
+    }
+    replica->journal = journal;
+    replica->index = index;
+    replica->at.offset = WA_JOURNAL_START;
+    replica->threads = apr_hash_make(replica->pool);
+    replica->contacts_by_id = apr_hash_make(replica->pool);
+    replica->contacts_by_number = apr_hash_make(replica->pool);
+    replica->contacts = apr_array_make(replica->pool, 64, sizeof(wa_replica_contact_t *));
+    replica->parked = apr_hash_make(replica->pool);
+    return APR_SUCCESS;
+}
+
+void wa_replica_release(wa_replica_t *replica)
+{
+    if (replica->pool) {
+        pthread_rwlock_destroy(&replica->lock);
+        apr_pool_destroy(replica->pool);
+        memset(replica, 0, sizeof(*replica));
+    }
+}
+
+/* ---- threads ---- */
+
+wa_replica_thread_t *wa_replica_thread_find(const wa_replica_t *replica, wa_slice_t counterpart)
+{
+    return apr_hash_get(replica->threads, counterpart.ptr, (apr_ssize_t)counterpart.len);
+}
+
+static void list_remove(wa_replica_t *replica, wa_replica_thread_t *t)
+{
+    if (t->newer) {
+        t->newer->older = t->older;
+    } else if (replica->newest == t) {
+        replica->newest = t->older;
+    }
+    if (t->older) {
+        t->older->newer = t->newer;
+    } else if (replica->oldest == t) {
+        replica->oldest = t->newer;
+    }
+    t->newer = t->older = NULL;
+}
+
+static void list_put_newest(wa_replica_t *replica, wa_replica_thread_t *t)
+{
+    t->older = replica->newest;
+    t->newer = NULL;
+    if (replica->newest) {
+        replica->newest->newer = t;
+    } else {
+        replica->oldest = t;
+    }
+    replica->newest = t;
+}
+
+static wa_replica_thread_t *thread_create(wa_replica_t *replica, wa_slice_t counterpart)
+{
+    wa_replica_thread_t *t = apr_pcalloc(replica->pool, sizeof(*t));
+
+    t->counterpart = counterpart;
+    t->contact = apr_hash_get(replica->contacts_by_number, counterpart.ptr, (apr_ssize_t)counterpart.len);
+    apr_hash_set(replica->threads, t->counterpart.ptr, (apr_ssize_t)t->counterpart.len, t);
+    return t;
+}
+
+static void thread_changed(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r, apr_uint64_t end)
+{
+    t->version = end;
+    t->changed_ms = r->timestamp_ms;
+    replica->threads_changed_ms = r->timestamp_ms;
+    __atomic_store_n(&replica->threads_version, end, __ATOMIC_RELEASE);
+}
+
+/* ---- contacts ---- */
+
+static int contact_compare(const wa_replica_contact_t *a, const wa_replica_contact_t *b)
+{
+    apr_size_t i, n = a->display_name_json.len < b->display_name_json.len ? a->display_name_json.len : b->display_name_json.len;
+
+    for (i = 0; i < n; i++) {
+        int x = (unsigned char)a->display_name_json.ptr[i], y = (unsigned char)b->display_name_json.ptr[i];
+
+        x = x >= 'A' && x <= 'Z' ? x + 32 : x;
+        y = y >= 'A' && y <= 'Z' ? y + 32 : y;
+        if (x != y) {
+            return x - y;
+        }
+    }
+    if (a->display_name_json.len != b->display_name_json.len) {
+        return a->display_name_json.len < b->display_name_json.len ? -1 : 1;
+    }
+    n = a->phone_number.len < b->phone_number.len ? a->phone_number.len : b->phone_number.len;
+    return memcmp(a->phone_number.ptr, b->phone_number.ptr, n);
+}
+
+static void contact_unlist(wa_replica_t *replica, const wa_replica_contact_t *contact)
+{
+    wa_replica_contact_t **all = (wa_replica_contact_t **)replica->contacts->elts;
+    int i;
+
+    for (i = 0; i < replica->contacts->nelts; i++) {
+        if (all[i] == contact) {
+            memmove(all + i, all + i + 1, (apr_size_t)(replica->contacts->nelts - i - 1) * sizeof(*all));
+            replica->contacts->nelts--;
+            return;
+        }
+    }
+}
+
+static void contact_list(wa_replica_t *replica, wa_replica_contact_t *contact)
+{
+    wa_replica_contact_t **all;
+    int low = 0, high;
+
+    apr_array_push(replica->contacts);
+    all = (wa_replica_contact_t **)replica->contacts->elts;
+    high = replica->contacts->nelts - 1;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (contact_compare(all[middle], contact) <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    memmove(all + low + 1, all + low, (apr_size_t)(replica->contacts->nelts - 1 - low) * sizeof(*all));
+    all[low] = contact;
+}
+
+static wa_replica_contact_t *contact_create(wa_replica_t *replica)
+{
+    wa_replica_contact_t *contact = replica->free_contacts;
+
+    if (contact) {
+        replica->free_contacts = contact->next_free;
+        memset(contact, 0, sizeof(*contact));
+        return contact;
+    }
+    return apr_pcalloc(replica->pool, sizeof(*contact));
+}
+
+static void contact_forget(wa_replica_t *replica, wa_replica_contact_t *contact)
+{
+    contact_unlist(replica, contact);
+    apr_hash_set(replica->contacts_by_id, contact->id.ptr, (apr_ssize_t)contact->id.len, NULL);
+    apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr, (apr_ssize_t)contact->phone_number.len, NULL);
+    contact->next_free = replica->free_contacts;
+    replica->free_contacts = contact;
+}
+
+static wa_replica_contact_t *contact_put(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset, const wa_record_contact_t *c)
+{
+    wa_replica_contact_t *contact = apr_hash_get(replica->contacts_by_id, c->id.ptr, (apr_ssize_t)c->id.len);
+
+    if (contact) {
+        contact_unlist(replica, contact);
+    } else {
+        contact = contact_create(replica);
+        contact->id = c->id;
+        contact->phone_number = c->phone_number;
+        apr_hash_set(replica->contacts_by_id, contact->id.ptr, (apr_ssize_t)contact->id.len, contact);
+        apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr, (apr_ssize_t)contact->phone_number.len, contact);
+    }
+    contact->display_name_json = c->display_name_json;
+    contact->created_ms = c->created_ms ? c->created_ms : r->timestamp_ms;
+    contact->updated_ms = r->timestamp_ms;
+    contact->offset = offset;
+    contact_list(replica, contact);
+    return contact;
+}
+
+/* ---- parked ---- */
+
+static void parked_put(wa_replica_t *replica, apr_uint64_t offset, const wa_record_parked_t *k)
+{
+    wa_replica_parked_t *parked = apr_hash_get(replica->parked, k->key.ptr, (apr_ssize_t)k->key.len);
+
+    if (!parked) {
+        if (apr_hash_count(replica->parked) >= WA_PARKED_MAX) {
+            parked = replica->parked_first;
+            replica->parked_first = parked->next;
+            apr_hash_set(replica->parked, parked->key.ptr, (apr_ssize_t)parked->key.len, NULL);
+        } else {
+            parked = apr_pcalloc(replica->pool, sizeof(*parked));
+        }
+        parked->key = k->key;
+        parked->next = NULL;
+        if (replica->parked_first) {
+            replica->parked_last->next = parked;
+        } else {
+            replica->parked_first = parked;
+        }
+        replica->parked_last = parked;
+        apr_hash_set(replica->parked, parked->key.ptr, (apr_ssize_t)parked->key.len, parked);
+    }
+    parked->value = k->value;
+    parked->offset = offset;
+}
+
+/* ---- one function for each type of record ---- */
+
+static apr_status_t key_put(wa_replica_t *replica, const char *kind, wa_slice_t key, apr_uint64_t row)
+{
+    return wa_index_key_put(replica->index, replica->at.keys++, wa_index_hash(replica->index, kind, key.ptr, key.len), row);
+}
+
+static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
+{
+    wa_replica_thread_t *t;
+    wa_record_message_t m;
+    wa_row_t *row;
+    apr_status_t rv = wa_record_message_read(r, &m);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    row = wa_index_row(replica->index, r->row);
+    if (!row) {
+        return APR_ENOMEM;
+    }
+    t = wa_replica_thread_find(replica, m.counterpart);
+    if (!t) {
+        t = thread_create(replica, m.counterpart);
+    }
+    if (row->offset != offset) {
+        row->previous = t->last_row;
+        __atomic_store_n(&row->state, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&row->offset, offset, __ATOMIC_RELEASE);
+    }
+    t->last_row = r->row;
+    t->preview_json = m.preview_json;
+    t->last_timestamp_ms = r->timestamp_ms;
+    t->last_direction = m.direction;
+    t->message_count++;
+    if (m.direction == WA_DIRECTION_RECEIVED) {
+        t->unread_count++;
+        t->last_inbound_ms = r->timestamp_ms;
+    }
+    list_remove(replica, t);
+    list_put_newest(replica, t);
+    thread_changed(replica, t, r, offset + r->length);
+    rv = key_put(replica, "id", m.id, r->row);
+    if (rv == APR_SUCCESS && m.sid.len) {
+        rv = key_put(replica, "sid", m.sid, r->row);
+    }
+    if (rv == APR_SUCCESS && m.idempotency_key.len) {
+        rv = key_put(replica, "idem", m.idempotency_key, r->row);
+    }
+    replica->at.rows = r->row;
+    return rv;
+}
+
+static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
+{
+    const wa_record_t *message;
+    apr_uint64_t now;
+    wa_row_t *row;
+    wa_record_message_t m;
+    wa_record_state_t s;
+    wa_replica_thread_t *t;
+    apr_status_t rv = wa_record_state_read(r, &s);
+
+    if (rv != APR_SUCCESS || r->row == 0 || r->row > replica->at.rows) {
+        return rv; /* a message lost to damage has no state to change */
+    }
+    row = wa_index_row(replica->index, r->row);
+    if (!row) {
+        return APR_ENOMEM;
+    }
+    now = __atomic_load_n(&row->state, __ATOMIC_ACQUIRE);
+    while (now < offset && !__atomic_compare_exchange_n(&row->state, &now, offset, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        continue;
+    }
+    message = wa_journal_record(replica->journal, row->offset, offset);
+    if (message && message->type == WA_RECORD_MESSAGE && wa_record_message_read(message, &m) == APR_SUCCESS) {
+        t = wa_replica_thread_find(replica, m.counterpart);
+        if (t) {
+            t->version = offset + r->length;
+        }
+    }
+    return s.sid_is_new ? key_put(replica, "sid", s.sid, r->row) : APR_SUCCESS;
+}
+
+/* How many received messages of the thread come after `row`. Costs as many steps as there are messages after it. */
+static apr_uint64_t unread_after(wa_replica_t *replica, const wa_replica_thread_t *t, apr_uint64_t row, apr_uint64_t end)
+{
+    apr_uint64_t at = t->last_row, unread = 0;
+
+    while (at > row) {
+        const wa_row_t *entry = wa_index_row(replica->index, at);
+        const wa_record_t *r = entry ? wa_journal_record(replica->journal, entry->offset, end) : NULL;
+        wa_record_message_t m;
+
+        if (!r) {
+            break;
+        }
+        if (r->type == WA_RECORD_MESSAGE && wa_record_message_read(r, &m) == APR_SUCCESS && m.direction == WA_DIRECTION_RECEIVED) {
+            unread++;
+        }
+        if (entry->previous >= at) {
+            break;
+        }
+        at = entry->previous;
+    }
+    return unread;
+}
+
+static apr_status_t apply_thread(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
+{
+    apr_uint64_t end = offset + r->length;
+    wa_replica_thread_t *t;
+    wa_record_thread_t n;
+    apr_status_t rv = wa_record_thread_read(r, &n);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    t = wa_replica_thread_find(replica, n.counterpart);
+    if (!t) {
+        return APR_SUCCESS;
+    }
+    if (r->type == WA_RECORD_FLAGS) {
+        t->flags = n.flags;
+    } else if (r->row > t->read_row) {
+        t->read_row = r->row;
+        t->unread_count = unread_after(replica, t, r->row, end);
+    }
+    thread_changed(replica, t, r, end);
+    return APR_SUCCESS;
+}
+
+static apr_status_t apply_contact(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
+{
+    wa_replica_contact_t *contact;
+    wa_replica_thread_t *t;
+    wa_record_contact_t c;
+    apr_status_t rv = wa_record_contact_read(r, &c);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    contact = apr_hash_get(replica->contacts_by_id, c.id.ptr, (apr_ssize_t)c.id.len);
+    t = wa_replica_thread_find(replica, c.phone_number);
+    if (r->type == WA_RECORD_CONTACT) {
+        contact = contact_put(replica, r, offset, &c);
+        if (t) {
+            t->contact = contact;
+        }
+    } else if (contact) {
+        contact_forget(replica, contact);
+        if (t) {
+            t->contact = NULL;
+        }
+    }
+    if (t) {
+        thread_changed(replica, t, r, offset + r->length);
+    }
+    __atomic_store_n(&replica->contacts_version, offset + r->length, __ATOMIC_RELEASE);
+    return APR_SUCCESS;
+}
+
+static apr_status_t apply_parked(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
+{
+    wa_record_parked_t k;
+    apr_status_t rv = wa_record_parked_read(r, &k);
+
+    if (rv == APR_SUCCESS) {
+        parked_put(replica, offset, &k);
+    }
+    return rv;
+}
+
+static apr_status_t apply_record(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
+{
+    switch (r->type) {
+    case WA_RECORD_MESSAGE:
+        return apply_message(replica, r, offset);
+    case WA_RECORD_STATE:
+        return apply_state(replica, r, offset);
+    case WA_RECORD_READ:
+    case WA_RECORD_FLAGS:
+        return apply_thread(replica, r, offset);
+    case WA_RECORD_CONTACT:
+    case WA_RECORD_CONTACT_DELETE:
+        return apply_contact(replica, r, offset);
+    case WA_RECORD_PARKED:
+        return apply_parked(replica, r, offset);
+    default:
+        return APR_SUCCESS;
+    }
+}
+
+apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end)
+{
+    while (replica->at.offset < end) {
+        apr_uint64_t offset = replica->at.offset;
+        const wa_record_t *r = wa_journal_record(replica->journal, offset, end);
+        apr_status_t rv = r ? apply_record(replica, r, offset) : APR_EGENERAL;
+
+        if (rv != APR_SUCCESS) {
+            WA_LOG(replica->journal->log, WA_LOG_ERR, "WA0404", rv, "%s: the record at byte %" APR_UINT64_T_FMT " cannot be applied",
+                   replica->journal->path, offset);
+            return rv;
+        }
+        if (r->type != WA_RECORD_FILLER) {
+            wa_index_mark_put(replica->index, replica->at.records, r->number, r->timestamp_ms, offset);
+            replica->at.records = r->number;
+            replica->at.timestamp_ms = r->timestamp_ms;
+            replica->at.crc = r->header_crc;
+        }
+        __atomic_store_n(&replica->at.offset, offset + r->length, __ATOMIC_RELEASE);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *shared)
+{
+    apr_uint64_t visible = __atomic_load_n(&shared->visible, __ATOMIC_ACQUIRE);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (__atomic_load_n(&replica->at.offset, __ATOMIC_ACQUIRE) >= visible) {
+        return APR_SUCCESS;
+    }
+    pthread_rwlock_wrlock(&replica->lock);
+    if (replica->at.offset < visible) {
+        rv = wa_replica_apply(replica, visible);
+    }
+    pthread_rwlock_unlock(&replica->lock);
+    return rv;
+}
+
+/* ---- loading a checkpoint ---- */
+
+apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread, apr_uint64_t end)
+{
+    const wa_row_t *row = wa_index_row(replica->index, thread->last_row);
+    const wa_record_t *r = row ? wa_journal_record_checked(replica->journal, row->offset, end) : NULL;
+    wa_replica_thread_t *t;
+    wa_record_message_t m;
+
+    if (!r || r->type != WA_RECORD_MESSAGE || wa_record_message_read(r, &m) != APR_SUCCESS
+        || !wa_slice_is_equal(m.counterpart, thread->counterpart) || wa_replica_thread_find(replica, m.counterpart)) {
+        return APR_EGENERAL;
+    }
+    t = thread_create(replica, m.counterpart);
+    t->preview_json = m.preview_json;
+    t->last_direction = m.direction;
+    t->last_timestamp_ms = r->timestamp_ms;
+    t->version = end;
+    t->last_row = thread->last_row;
+    t->read_row = thread->read_row;
+    t->message_count = thread->message_count;
+    t->unread_count = thread->unread_count;
+    t->changed_ms = thread->changed_ms;
+    t->last_inbound_ms = thread->last_inbound_ms;
+    t->flags = thread->flags;
+    if (t->changed_ms > replica->threads_changed_ms) {
+        replica->threads_changed_ms = t->changed_ms;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_replica_contact_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
+{
+    const wa_record_t *r = wa_journal_record_checked(replica->journal, offset, end);
+    wa_record_contact_t c;
+
+    if (!r || r->type != WA_RECORD_CONTACT || wa_record_contact_read(r, &c) != APR_SUCCESS) {
+        return APR_EGENERAL;
+    }
+    contact_put(replica, r, offset, &c);
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
+{
+    const wa_record_t *r = wa_journal_record_checked(replica->journal, offset, end);
+    wa_record_parked_t k;
+
+    if (!r || r->type != WA_RECORD_PARKED || wa_record_parked_read(r, &k) != APR_SUCCESS) {
+        return APR_EGENERAL;
+    }
+    parked_put(replica, offset, &k);
+    return APR_SUCCESS;
+}
+
+static int newest_last(const void *a, const void *b)
+{
+    const wa_replica_thread_t *x = *(wa_replica_thread_t *const *)a, *y = *(wa_replica_thread_t *const *)b;
+
+    if (x->last_row == y->last_row) {
+        return 0;
+    }
+    return x->last_row < y->last_row ? -1 : 1;
+}
+
+apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at)
+{
+    apr_size_t count = apr_hash_count(replica->threads), n = 0, i;
+    wa_replica_thread_t **all = malloc((count + 1) * sizeof(*all));
+    apr_hash_index_t *hi;
+
+    if (!all) {
+        return APR_ENOMEM;
+    }
+    for (hi = apr_hash_first(NULL, replica->threads); hi; hi = apr_hash_next(hi)) {
+        all[n++] = apr_hash_this_val(hi);
+    }
+    qsort(all, n, sizeof(*all), newest_last);
+    for (i = 0; i < n; i++) {
+        wa_replica_thread_t *t = all[i];
+
+        list_put_newest(replica, t);
+        t->contact = apr_hash_get(replica->contacts_by_number, t->counterpart.ptr, (apr_ssize_t)t->counterpart.len);
+    }
+    free(all);
+    replica->at = *at;
+    replica->threads_version = replica->contacts_version = at->offset;
+    return APR_SUCCESS;
+}

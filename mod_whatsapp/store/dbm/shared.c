@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Robust process-shared locks, the two-slot tail and futex waits over the shared state. */
+#include "store/dbm/shared.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int lock_init(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attr;
+    int rc = pthread_mutexattr_init(&attr);
+
+    if (rc) {
+        return rc;
+    }
+    rc = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    if (!rc) {
+        rc = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    }
+    if (!rc) {
+        rc = pthread_mutex_init(lock, &attr);
+    }
+    pthread_mutexattr_destroy(&attr);
+    return rc;
+}
+
+apr_status_t wa_shared_init(wa_shared_t *s, const wa_tail_t *tail)
+{
+    memset(s, 0, sizeof(*s));
+    if (lock_init(&s->append) || lock_init(&s->sync) || lock_init(&s->upkeep)) {
+        return APR_EGENERAL;
+    }
+    s->tails[0] = *tail;
+    s->reserved_end = tail->offset;
+    s->visible = tail->offset;
+    s->synced = tail->offset;
+    s->layout = WA_SHARED_LAYOUT;
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_shared_lock(pthread_mutex_t *lock, int *pholder_died)
+{
+    int rc = pthread_mutex_lock(lock);
+
+    if (pholder_died) {
+        *pholder_died = rc == EOWNERDEAD;
+    }
+    if (rc == EOWNERDEAD) {
+        rc = pthread_mutex_consistent(lock);
+    }
+    return rc ? APR_EGENERAL : APR_SUCCESS;
+}
+
+apr_status_t wa_shared_trylock(pthread_mutex_t *lock)
+{
+    int rc = pthread_mutex_trylock(lock);
+
+    if (rc == EOWNERDEAD) {
+        rc = pthread_mutex_consistent(lock);
+    }
+    if (rc == EBUSY) {
+        return APR_EBUSY;
+    }
+    return rc ? APR_EGENERAL : APR_SUCCESS;
+}
+
+void wa_shared_unlock(pthread_mutex_t *lock)
+{
+    pthread_mutex_unlock(lock);
+}
+
+wa_tail_t wa_shared_tail(const wa_shared_t *s)
+{
+    wa_tail_t tail;
+    apr_uint32_t before;
+
+    do {
+        before = __atomic_load_n(&s->tail_current, __ATOMIC_ACQUIRE);
+        tail = s->tails[before & 1];
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while (before != __atomic_load_n(&s->tail_current, __ATOMIC_RELAXED));
+    return tail;
+}
+
+void wa_shared_tail_set(wa_shared_t *s, const wa_tail_t *tail)
+{
+    apr_uint32_t next = s->tail_current + 1;
+
+    s->tails[next & 1] = *tail;
+    __atomic_store_n(&s->tail_current, next, __ATOMIC_RELEASE);
+}
+
+void wa_shared_wait(const apr_uint32_t *word, apr_uint32_t value)
+{
+    static const struct timespec limit = {0, 20 * 1000 * 1000};
+
+    syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0);
+}
+
+void wa_shared_wake(apr_uint32_t *word)
+{
+    __atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}

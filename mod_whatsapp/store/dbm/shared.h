@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that the processes of one store share in memory, and its locks that survive the death of their holder. */
+#ifndef WA_STORE_DBM_SHARED_H
+#define WA_STORE_DBM_SHARED_H
+
+#include <pthread.h>
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+
+#define WA_SHARED_LAYOUT 1u
+
+/* Where the journal ends and what its last record was. */
+typedef struct wa_tail_t {
+    apr_uint64_t offset;       /* the end of the last record */
+    apr_int64_t timestamp_ms;  /* of the last record, 0 for none */
+    apr_uint64_t records;      /* how many there are: the last one's number */
+    apr_uint64_t rows;         /* how many messages there are: the last one's row */
+    apr_uint64_t keys;         /* how many keys were given out (index.h) */
+    apr_uint32_t crc;          /* the last record's header_crc */
+    apr_uint32_t reserved;
+} wa_tail_t;
+
+/* Mapped from the file "shared" of the store's folder. Rules:
+ * - `tails` is written only under `append`, always the unused one, then `tail_current` is flipped by one store: a writer killed anywhere leaves the old
+ *   tail or the new one, never a mixture.
+ * - `visible` only grows (but when a failed sync cuts the journal, and then only what nobody saw is cut).
+ * - `failed` once set stays set until the store is opened anew. */
+typedef struct wa_shared_t {
+    apr_uint32_t layout;
+    apr_uint32_t tail_current; /* atomic: counts; its lowest bit says which tail holds */
+    wa_tail_t tails[2];
+    pthread_mutex_t append; /* robust: who may write at the journal's end */
+    pthread_mutex_t sync;   /* robust: who syncs for all */
+    pthread_mutex_t upkeep; /* robust: who makes a checkpoint */
+    apr_uint64_t reserved_end;       /* the journal's file is allocated up to here; under `append` */
+    apr_uint32_t failed;             /* atomic: a sync failed, nothing is written any more */
+    apr_uint64_t checkpoint_offset;  /* atomic: the journal up to here is in the newest checkpoint */
+    apr_uint64_t checkpoint_number;  /* of that checkpoint; under `upkeep` */
+    apr_int64_t synced_at_us;        /* atomic: when the last sync under WA_SYNC_INTERVAL ended */
+    apr_uint64_t synced;             /* atomic: the journal up to here is on the disk */
+    char separate_line[64];          /* what follows is read by every request and written by every commit */
+    apr_uint64_t visible;            /* atomic: readers see the journal up to here */
+    apr_uint32_t synced_turn;        /* atomic futex word: changes when a sync ended */
+} wa_shared_t;
+
+/* Makes *s new: locks free, tails at `tail`. Nobody else may use it meanwhile. @return APR_SUCCESS | APR_EGENERAL */
+apr_status_t wa_shared_init(wa_shared_t *s, const wa_tail_t *tail);
+
+/* Takes a lock.
+ * @param pholder_died  out: 1 when the holder before died with it. What it guards is then checked by the caller; the lock itself is sound again. May be NULL.
+ * @return APR_SUCCESS | APR_EGENERAL. Any thread. */
+apr_status_t wa_shared_lock(pthread_mutex_t *lock, int *pholder_died);
+
+/* Takes a lock if nobody living has it. @return APR_SUCCESS | APR_EBUSY | APR_EGENERAL. Any thread. */
+apr_status_t wa_shared_trylock(pthread_mutex_t *lock);
+
+/* Gives a lock back. Any thread that has it. */
+void wa_shared_unlock(pthread_mutex_t *lock);
+
+/* The journal's end as published last. Any thread. */
+wa_tail_t wa_shared_tail(const wa_shared_t *s);
+
+/* Publishes a new end. The caller holds `append`. */
+void wa_shared_tail_set(wa_shared_t *s, const wa_tail_t *tail);
+
+/* Sleeps while *word is `value`, at most 20 ms. May wake for no reason. Any thread. */
+void wa_shared_wait(const apr_uint32_t *word, apr_uint32_t value);
+
+/* Changes *word and wakes all that sleep on it in any process. Any thread. */
+void wa_shared_wake(apr_uint32_t *word);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writing operations on messages and threads: check against what is visible, append, and try again where something came in between. */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/dbm/dbm.h"
+
+/* An idempotency key is forgotten after this long. */
+#define IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
+
+/* Brings the replica up to date and says up to where the caller's checks then hold. */
+static apr_status_t check_begin(wa_dbm_store_t *store, wa_commit_t *commit)
+{
+    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
+
+    commit->base = __atomic_load_n(&store->replica.at.offset, __ATOMIC_ACQUIRE);
+    return rv;
+}
+
+/* Commits a record whose preconditions hold up to commit->base.
+ * @return APR_SUCCESS durable and visible | APR_EAGAIN check again | what commit.h says */
+static apr_status_t commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_commit_t *commit)
+{
+    apr_status_t rv = wa_commit_append(&store->writer, record, commit);
+    apr_status_t waited;
+
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
+        return rv;
+    }
+    waited = wa_commit_wait(&store->writer, commit->end);
+    if (waited != APR_SUCCESS) {
+        return waited;
+    }
+    return rv;
+}
+
+/* The row of a message that is there already under one of the new one's keys. */
+static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_message_new_t *m, apr_uint64_t *prow)
+{
+    apr_status_t rv = wa_dbm_key_find(store, "id", m->id, prow);
+    wa_message_t old;
+
+    if (APR_STATUS_IS_NOTFOUND(rv) && m->sid) {
+        rv = wa_dbm_key_find(store, "sid", m->sid, prow);
+    }
+    if (APR_STATUS_IS_NOTFOUND(rv) && m->idempotency_key) {
+        rv = wa_dbm_key_find(store, "idem", m->idempotency_key, prow);
+        if (rv == APR_SUCCESS) {
+            rv = wa_dbm_message_get(store, *prow, &old);
+            if (rv == APR_SUCCESS && apr_time_as_msec(apr_time_now()) - old.timestamp_ms > IDEMPOTENCY_MS) {
+                rv = APR_NOTFOUND;
+            }
+        }
+    }
+    return rv;
+}
+
+static wa_slice_t slice_dup(wa_slice_t s, apr_pool_t *p)
+{
+    return wa_slice_make(s.len ? apr_pmemdup(p, s.ptr, s.len) : NULL, s.len);
+}
+
+apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_message_t *pm, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_t *record;
+    wa_commit_t commit;
+    apr_status_t rv = wa_record_message_make(&record, m, p);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    memset(&commit, 0, sizeof(commit));
+    commit.keys = 1u + (m->sid != NULL && *m->sid) + (m->idempotency_key != NULL && *m->idempotency_key);
+    do {
+        apr_uint64_t row;
+
+        rv = check_begin(store, &commit);
+        if (rv == APR_SUCCESS) {
+            rv = duplicate_find(store, m, &row);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = wa_dbm_message_get(store, row, pm);
+            return rv == APR_SUCCESS ? APR_EEXIST : rv;
+        }
+        if (!APR_STATUS_IS_NOTFOUND(rv)) {
+            return rv;
+        }
+        commit.timestamp_ms = m->timestamp_ms;
+        rv = commit_try(store, record, &commit);
+    } while (APR_STATUS_IS_EAGAIN(rv));
+    if (rv == APR_SUCCESS) {
+        rv = wa_replica_catch_up(&store->replica, store->shared);
+    }
+    return rv == APR_SUCCESS ? wa_dbm_message_get(store, commit.row, pm) : rv;
+}
+
+/* Makes the STATE record that follows from what `merge` says. @return APR_SUCCESS | what merge returned | APR_EINVAL | APR_EEXIST the new sid is another's */
+static apr_status_t state_make(wa_dbm_store_t *store, apr_uint64_t row, const wa_message_t *now, const wa_message_state_t *next,
+                               wa_record_t **precord, apr_pool_t *p)
+{
+    const wa_row_t *entry = wa_index_row(&store->index, row);
+    wa_record_state_t state;
+    apr_uint64_t other;
+    apr_status_t rv;
+
+    memset(&state, 0, sizeof(state));
+    state.status = next->status;
+    state.sid = next->sid ? wa_slice_of(next->sid) : now->sid;
+    state.state_json = next->state_json;
+    state.state_private = next->state_private;
+    state.previous = entry ? __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) : 0;
+    if (next->sid && !wa_slice_is_equal(state.sid, now->sid)) {
+        rv = wa_dbm_key_find(store, "sid", next->sid, &other);
+        if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
+            return rv;
+        }
+        state.sid_is_new = rv != APR_SUCCESS || other != row;
+    }
+    return wa_record_state_make(precord, &state, row, p);
+}
+
+apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge, void *baton, wa_message_t *pm, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_commit_t commit;
+    apr_uint64_t row;
+    apr_status_t rv;
+
+    memset(&commit, 0, sizeof(commit));
+    do {
+        wa_message_state_t next;
+        wa_record_t *record;
+
+        memset(&next, 0, sizeof(next));
+        rv = check_begin(store, &commit);
+        if (rv == APR_SUCCESS) {
+            rv = wa_dbm_key_find(store, "id", key, &row);
+        }
+        if (APR_STATUS_IS_NOTFOUND(rv)) {
+            rv = wa_dbm_key_find(store, "sid", key, &row);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = wa_dbm_message_get(store, row, pm);
+        }
+        if (rv == APR_SUCCESS) {
+            next.status = pm->status;
+            rv = merge(baton, pm, &next, p);
+            if (APR_STATUS_IS_EEXIST(rv)) {
+                return APR_SUCCESS;
+            }
+        }
+        if (rv == APR_SUCCESS) {
+            rv = state_make(store, row, pm, &next, &record, p);
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        commit.timestamp_ms = 0;
+        commit.keys = record->touch[1] ? 1 : 0;
+        rv = commit_try(store, record, &commit);
+    } while (APR_STATUS_IS_EAGAIN(rv));
+    if (rv == APR_SUCCESS) {
+        rv = wa_replica_catch_up(&store->replica, store->shared);
+    }
+    return rv == APR_SUCCESS ? wa_dbm_message_get(store, row, pm) : rv;
+}
+
+/* ---- threads ---- */
+
+/* What a change of a thread starts from; its counterpart's bytes stay. */
+static apr_status_t thread_get(wa_dbm_store_t *store, const char *counterpart, wa_replica_thread_t *out)
+{
+    const wa_replica_thread_t *t;
+
+    pthread_rwlock_rdlock(&store->replica.lock);
+    t = wa_replica_thread_find(&store->replica, wa_slice_of(counterpart));
+    if (t) {
+        *out = *t;
+    }
+    pthread_rwlock_unlock(&store->replica.lock);
+    return t ? APR_SUCCESS : APR_NOTFOUND;
+}
+
+static apr_status_t thread_commit(wa_dbm_store_t *store, wa_record_type_e type, const wa_record_thread_t *change, apr_uint64_t row,
+                                  wa_commit_t *commit, apr_pool_t *tmp)
+{
+    wa_record_t *record;
+    apr_status_t rv = wa_record_thread_make(&record, type, change, row, tmp);
+
+    commit->timestamp_ms = 0;
+    return rv == APR_SUCCESS ? commit_try(store, record, commit) : rv;
+}
+
+apr_status_t wa_dbm_thread_mark_read(wa_store_t *self, const char *counterpart, apr_pool_t *tmp)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_thread_t change;
+    wa_replica_thread_t t;
+    wa_commit_t commit;
+    apr_status_t rv;
+
+    memset(&commit, 0, sizeof(commit));
+    do {
+        rv = check_begin(store, &commit);
+        if (rv == APR_SUCCESS) {
+            rv = thread_get(store, counterpart, &t);
+        }
+        if (rv != APR_SUCCESS || t.unread_count == 0) {
+            return rv;
+        }
+        change.counterpart = t.counterpart;
+        change.flags = 0;
+        rv = thread_commit(store, WA_RECORD_READ, &change, t.last_row, &commit, tmp);
+    } while (APR_STATUS_IS_EAGAIN(rv));
+    return rv;
+}
+
+apr_status_t wa_dbm_thread_flags_set(wa_store_t *self, const char *counterpart, apr_uint32_t set, apr_uint32_t clear, apr_pool_t *tmp)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_thread_t change;
+    wa_replica_thread_t t;
+    wa_commit_t commit;
+    apr_status_t rv;
+
+    memset(&commit, 0, sizeof(commit));
+    do {
+        rv = check_begin(store, &commit);
+        if (rv == APR_SUCCESS) {
+            rv = thread_get(store, counterpart, &t);
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        change.counterpart = t.counterpart;
+        change.flags = (t.flags | set) & ~clear;
+        if (change.flags == t.flags) {
+            return APR_SUCCESS;
+        }
+        rv = thread_commit(store, WA_RECORD_FLAGS, &change, 0, &commit, tmp);
+    } while (APR_STATUS_IS_EAGAIN(rv));
+    return rv;
+}
+
+/* ---- parked facts ---- */
+
+static const wa_replica_parked_t *parked_find(wa_dbm_store_t *store, const char *key)
+{
+    return apr_hash_get(store->replica.parked, key, (apr_ssize_t)strlen(key));
+}
+
+apr_status_t wa_dbm_parked_add(wa_store_t *self, const char *key, wa_slice_t value, apr_pool_t *tmp)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_parked_t parked;
+    wa_record_t *record;
+    wa_commit_t commit;
+    apr_status_t rv;
+
+    memset(&commit, 0, sizeof(commit));
+    do {
+        const wa_replica_parked_t *now;
+
+        rv = check_begin(store, &commit);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        parked.key = wa_slice_of(key);
+        parked.value = value;
+        pthread_rwlock_rdlock(&store->replica.lock);
+        now = parked_find(store, key);
+        if (now) {
+            char *joined = apr_palloc(tmp, now->value.len + 1 + value.len);
+
+            memcpy(joined, now->value.ptr, now->value.len);
+            joined[now->value.len] = '\n';
+            memcpy(joined + now->value.len + 1, value.ptr, value.len);
+            parked.value = wa_slice_make(joined, now->value.len + 1 + value.len);
+        }
+        pthread_rwlock_unlock(&store->replica.lock);
+        if (parked.value.len > WA_PARKED_VALUE_MAX || parked.key.len > 255) {
+            return APR_ENOSPC;
+        }
+        rv = wa_record_parked_make(&record, &parked, tmp);
+        if (rv == APR_SUCCESS) {
+            commit.timestamp_ms = 0;
+            rv = commit_try(store, record, &commit);
+        }
+    } while (APR_STATUS_IS_EAGAIN(rv));
+    return rv;
+}
+
+apr_status_t wa_dbm_parked_get(wa_store_t *self, const char *key, wa_slice_t *pvalue, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    const wa_replica_parked_t *parked;
+    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    pthread_rwlock_rdlock(&store->replica.lock);
+    parked = parked_find(store, key);
+    if (parked) {
+        *pvalue = slice_dup(parked->value, p);
+    }
+    pthread_rwlock_unlock(&store->replica.lock);
+    return parked ? APR_SUCCESS : APR_NOTFOUND;
+}
