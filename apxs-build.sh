@@ -156,10 +156,12 @@ END
 }
 
 start_simulator() {
-    local log=$STATE/simulator.log tries
+    local log=$STATE/simulator.log tries options=()
     : > "$log"
-    setsid python3 tests/support/twilio_simulator.py --port 0 --demo \
-        --account "$DEMO_ACCOUNT" --token "$DEMO_TOKEN" --number "$DEMO_NUMBER" \
+    # An empty messenger is no sight: the first time there are a few conversations.
+    [ -d "$STATE/messages-demo" ] || options=(--conversations)
+    setsid python3 -B tests/support/twilio_simulator.py --port 0 --demo "${options[@]}" \
+        --account-sid "$DEMO_ACCOUNT" --auth-token "$DEMO_TOKEN" --number "$DEMO_NUMBER" \
         --webhook "http://127.0.0.1:$PORT/api/whatsapp-messenger/webhook" > "$log" 2>&1 < /dev/null &
     SIMULATOR_PID=$!
     for ((tries = 0; tries < 100; tries++)); do

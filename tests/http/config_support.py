@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the configuration tests share: configtest of a piece of configuration, and the shipped files made to work in a test's folder."""
 
+import collections
 import contextlib
+import http.client
 import shutil
 
 from support.httpd import ROOT, Httpd
@@ -67,3 +69,21 @@ def shipped(name, httpd):
     ):
         text = text.replace(old, new)
     return text
+
+
+Answer = collections.namedtuple("Answer", "status headers text")
+
+
+def ask(httpd, method, path, body=None, **headers):
+    """One request on a connection of its own. JSON unless the headers say otherwise; an underscore in a name stands for a hyphen."""
+    connection = http.client.HTTPConnection("127.0.0.1", httpd.port, timeout=60)
+    try:
+        sent = {"Content-Type": "application/json"} if body is not None else {}
+        sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(method, path, body=body, headers=sent)
+        response = connection.getresponse()
+        data = response.read()
+        kept = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, kept, data.decode("utf-8", errors="replace"))
+    finally:
+        connection.close()

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The auth token from a file, from a command or as it is, and that it is shown nowhere."""
 
-import http.client
-
 import pytest
 
-from config_support import ACCOUNT, HANDLER, NUMBER, OTHER_TOKEN, SID, TOKEN, accept, configtest, httpd_with, refusal
+from config_support import ACCOUNT, HANDLER, NUMBER, OTHER_TOKEN, SID, TOKEN, accept, ask, configtest, httpd_with, refusal
 
 BEGIN = f"WhatsAppAccountSID {SID}\nWhatsAppNumber {NUMBER}\n"
 
@@ -84,10 +82,7 @@ def test_mod_info_does_not_show_it(value):
     text = f"{BEGIN}WhatsAppAuthToken {value}\n{HANDLER}<Location /info>\nSetHandler server-info\n</Location>\n"
     with httpd_with(text, modules=["info"], files={"t": OTHER_TOKEN}) as httpd:
         httpd.start()
-        connection = http.client.HTTPConnection("127.0.0.1", httpd.port, timeout=30)
-        connection.request("GET", "/info?config")
-        page = connection.getresponse().read().decode()
-        connection.close()
+        page = ask(httpd, "GET", "/info?config").text
         assert "WhatsAppAuthToken" in page and SID in page
         assert TOKEN not in page and OTHER_TOKEN not in page
 

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The configuration files that come with the module work as they are."""
+
+import base64
+import json
+import re
+import subprocess
+
+import pytest
+
+from config_support import ACCOUNT, OTHER_TOKEN, TOKEN, ask, httpd_with, shipped
+from support.httpd import ROOT, program
+
+API = "/api/whatsapp-messenger"
+ACCOUNT_FILE = ACCOUNT + "WhatsAppPublicURL https://chat.example.org\n"
+PAGE = "<!doctype html><title>messenger</title>" + "<p>text</p>" * 200
+FILE_MODULES = ["alias", "dir", "mime", "headers", "filter", "deflate"]
+
+
+def file_list():
+    names = sorted(path.name for path in (ROOT / "conf" / "examples").glob("*.conf"))
+    assert len(names) >= 4
+    return ["whatsapp.conf", "whatsapp-reference.conf"] + [f"examples/{name}" for name in names]
+
+
+def with_frontend(name, extra=""):
+    """The shipped file in a server whose web client is one page."""
+    def text(httpd):
+        (httpd.folder / "frontend").mkdir(exist_ok=True)
+        (httpd.folder / "frontend" / "index.html").write_text(PAGE, encoding="utf-8")
+        return extra + "<IfModule mime_module>\nTypesConfig /dev/null\n</IfModule>\n" + shipped(name, httpd)
+    return text
+
+
+def files(**more):
+    return {"whatsapp-account.conf": ACCOUNT_FILE, "whatsapp.token": TOKEN + "\n", "whatsapp-sales.token": TOKEN + "\n",
+            "whatsapp-support.token": OTHER_TOKEN + "\n", "whatsapp.users": "ana:{PLAIN}", **more}
+
+
+@pytest.mark.parametrize("name", file_list())
+def test_is_valid(name):
+    with httpd_with(with_frontend(name), modules=FILE_MODULES + ["auth_basic", "authn_core", "authn_file", "authz_user", "remoteip"], files=files()) as httpd:
+        status, output = httpd.check_config()
+        assert status == 0 and output.strip() == "Syntax OK", output
+
+
+@pytest.mark.parametrize("name", ["whatsapp.conf", "whatsapp-reference.conf", "examples/two-accounts.conf"])
+def test_is_valid_with_no_other_module(name):
+    with httpd_with(lambda httpd: shipped(name, httpd), files=files()) as httpd:
+        status, output = httpd.check_config()
+        assert status == 0 and output.strip() == "Syntax OK", output
+
+
+def test_reference_names_every_directive_that_the_module_has():
+    """By the module's own list, as mod_info would show it; `make lint` compares the source as well."""
+    with httpd_with("") as httpd:
+        httpd.port = 1
+        httpd._write()
+        listing = subprocess.run([program(), "-d", str(httpd.folder), "-f", str(httpd.folder / "httpd.conf"), "-L"], capture_output=True,
+                                 text=True, env=httpd._environment(), timeout=60).stdout
+    code = re.findall(r"^(WhatsApp\w+) \(", listing, re.MULTILINE)
+    reference = re.findall(r"^#?(WhatsApp\w+) ", (ROOT / "conf" / "whatsapp-reference.conf").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(code) >= 10
+    assert sorted(code) == sorted(reference)
+
+
+def test_reference_shows_the_defaults():
+    """Every line that shows a default is accepted as it stands, and those with numbers are what the table of directives says."""
+    text = (ROOT / "conf" / "whatsapp-reference.conf").read_text(encoding="utf-8")
+    uncommented = re.sub(r"^#(WhatsApp)", r"\1", text, flags=re.MULTILINE)
+    with httpd_with(uncommented, files=files()) as httpd:
+        status, output = httpd.check_config()
+        assert status == 0, output
+    source = (ROOT / "mod_whatsapp" / "httpd" / "directives.c").read_text(encoding="utf-8")
+    for directive, default in re.findall(r"^#(WhatsApp\w+) (.+)$", text, re.MULTILINE):
+        if directive in ("WhatsAppTwilioURL", "WhatsAppTwilioTimeout", "WhatsAppMaxBody", "WhatsAppBasePath", "WhatsAppSync"):
+            assert re.search(rf'"{directive}"[^)]*; {re.escape(default)}"', source), directive
+
+
+def test_whatsapp_conf_without_account_serves_the_web_client_only():
+    with httpd_with(with_frontend("whatsapp.conf"), modules=FILE_MODULES) as httpd:
+        httpd.start()
+        assert ask(httpd, "GET", "/whatsapp-messenger/").status == 200
+        assert ask(httpd, "GET", f"{API}/threads").status == 404
+
+
+def test_whatsapp_conf_serves_client_and_api():
+    with httpd_with(with_frontend("whatsapp.conf"), modules=FILE_MODULES, files=files()) as httpd:
+        httpd.start()
+        threads = ask(httpd, "GET", f"{API}/threads")
+        assert threads.status == 200 and json.loads(threads.text) == {"success": True, "threads": []}
+        page = ask(httpd, "GET", "/whatsapp-messenger/")
+        assert page.status == 200 and page.text == PAGE
+        policy = page.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert page.headers["content-type"].startswith("text/html")
+        assert ask(httpd, "GET", "/whatsapp-messenger/", If_None_Match=page.headers["etag"]).status == 304
+        assert ask(httpd, "GET", "/whatsapp-messenger/", Accept_Encoding="gzip").headers["content-encoding"] == "gzip"
+        assert ask(httpd, "GET", "/whatsapp-messenger").status == 301
+        assert ask(httpd, "GET", "/whatsapp-messenger/no-such").status == 404
+
+
+def test_whatsapp_conf_opens_the_api_to_this_machine_and_the_webhook_to_all():
+    # mod_remoteip makes the test a client from elsewhere.
+    extra = "RemoteIPHeader X-Test-Address\nRemoteIPInternalProxy 127.0.0.1\n"
+    with httpd_with(with_frontend("whatsapp.conf", extra), modules=FILE_MODULES + ["remoteip"], files=files()) as httpd:
+        httpd.claim("AH01630", "WA02*", "WA03*", "WA05*", required=False)
+        httpd.start()
+        assert ask(httpd, "GET", f"{API}/threads").status == 200
+        assert ask(httpd, "GET", f"{API}/threads", X_Test_Address="198.51.100.7").status == 403
+        assert ask(httpd, "POST", f"{API}/send", "{}", X_Test_Address="198.51.100.7").status == 403
+        refused = webhook(httpd, X_Test_Address="198.51.100.7")
+        assert refused.status == 403 and json.loads(refused.text)["code"] == "UNAUTHORIZED"
+
+
+def webhook(httpd, **headers):
+    """An unsigned webhook: the module itself answers it."""
+    return ask(httpd, "POST", f"{API}/webhook", "MessageSid=SM00000000000000000000000000000001",
+               Content_Type="application/x-www-form-urlencoded", **headers)
+
+
+def test_behind_tls_proxy_lets_the_network_in_and_no_one_else():
+    with httpd_with(with_frontend("examples/behind-tls-proxy.conf"), modules=["remoteip"], files=files()) as httpd:
+        httpd.claim("AH01630", "WA02*", "WA03*", "WA05*", required=False)
+        httpd.start()
+        assert ask(httpd, "GET", f"{API}/threads", X_Forwarded_For="192.0.2.7").status == 200
+        assert ask(httpd, "GET", f"{API}/threads", X_Forwarded_For="198.51.100.7").status == 403
+        assert ask(httpd, "GET", f"{API}/threads").status == 403
+        assert json.loads(webhook(httpd, X_Forwarded_For="198.51.100.7").text)["code"] == "UNAUTHORIZED"
+
+
+def test_basic_auth_guards_the_api_and_leaves_the_webhook_alone():
+    users = subprocess.run(["openssl", "passwd", "-apr1", "open sesame"], check=True, capture_output=True, text=True).stdout.strip()
+    modules = ["auth_basic", "authn_core", "authn_file", "authz_user"]
+    with httpd_with(with_frontend("examples/basic-auth.conf"), modules=modules, files=files(**{"whatsapp.users": f"ana:{users}\n"})) as httpd:
+        (httpd.folder / "whatsapp.users").chmod(0o644)
+        httpd.claim("AH01617", "AH01618", "WA02*", "WA03*", "WA05*", required=False)
+        httpd.start()
+        login = "Basic " + base64.b64encode(b"ana:open sesame").decode()
+        wrong = "Basic " + base64.b64encode(b"ana:open").decode()
+        assert ask(httpd, "GET", f"{API}/threads").status == 401
+        assert ask(httpd, "GET", f"{API}/threads", Authorization=wrong).status == 401
+        assert ask(httpd, "POST", f"{API}/send", "{}").status == 401
+        assert ask(httpd, "GET", f"{API}/threads", Authorization=login).status == 200
+        refused = webhook(httpd)
+        assert refused.status == 403 and json.loads(refused.text)["code"] == "UNAUTHORIZED"
+
+
+def test_two_accounts_are_two_messengers():
+    with httpd_with(with_frontend("examples/two-accounts.conf"), files=files()) as httpd:
+        httpd.start()
+        contact = '{"phoneNumber":"+15551230001","displayName":"Ana"}'
+        assert ask(httpd, "POST", f"{API}/contacts", contact, Host="sales.example.org").status == 200
+        assert len(json.loads(ask(httpd, "GET", f"{API}/contacts", Host="sales.example.org").text)["contacts"]) == 1
+        assert json.loads(ask(httpd, "GET", f"{API}/contacts", Host="support.example.org").text)["contacts"] == []
+        assert (httpd.folder / "whatsapp-sales").is_dir() and (httpd.folder / "whatsapp-support").is_dir()
+
+
+def test_one_host_serves_the_client_at_its_root():
+    with httpd_with(with_frontend("examples/one-host.conf"), modules=["dir", "headers", "mime"], files=files()) as httpd:
+        httpd.start()
+        page = ask(httpd, "GET", "/", Host="chat.example.org")
+        assert page.status == 200 and page.text == PAGE and "content-security-policy" in page.headers
+        assert ask(httpd, "GET", f"{API}/threads", Host="chat.example.org").status == 200
