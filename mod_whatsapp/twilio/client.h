@@ -17,6 +17,9 @@ typedef struct wa_twilio_client_t wa_twilio_client_t;
 /* The most bytes of a JSON answer that are read. */
 #define WA_TWILIO_MAX_ANSWER (256 * 1024)
 
+/* The same for one page of a list: 100 messages of 1600 characters, each written as \uXXXX. */
+#define WA_TWILIO_MAX_PAGE (2 * 1024 * 1024)
+
 /* How a client behaves. Zero or NULL means the default given here. Strings are copied. */
 typedef struct wa_twilio_options_t {
     /* "https://api.twilio.com"; http is for a simulator. A trailing slash is ignored */
@@ -105,7 +108,7 @@ typedef struct wa_twilio_query_t {
     const char *from;
     apr_time_t date_sent_from; /* only messages sent at or after the second that this is in */
     apr_time_t date_sent_to;   /* only messages sent at or before the second that this is in */
-    int page_size;             /* 1..1000; 50 */
+    int page_size;             /* 1..100; 50 */
     int max_messages;          /* stop after so many; 0 for no limit */
 } wa_twilio_query_t;
 

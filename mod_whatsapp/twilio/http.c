@@ -4,11 +4,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <curl/curl.h>
@@ -47,6 +49,45 @@ apr_interval_time_t wa_http_time(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
+}
+
+/* ---- URLs ---- */
+
+/* One part in p, in lower case; NULL when the URL has none. */
+static const char *url_part(CURLU *url, CURLUPart part, unsigned flags, apr_pool_t *p)
+{
+    char *text = NULL;
+    char *copy = NULL;
+    char *c;
+
+    if (curl_url_get(url, part, &text, flags) == CURLUE_OK && text) {
+        copy = apr_pstrdup(p, text);
+        for (c = copy; *c; c++) {
+            *c = (char)apr_tolower(*c);
+        }
+    }
+    curl_free(text);
+    return copy;
+}
+
+apr_status_t wa_http_url_split(wa_http_url_t *parts, const char *url, apr_pool_t *p)
+{
+    CURLU *parsed = curl_url();
+    apr_status_t rv = APR_EINVAL;
+
+    memset(parts, 0, sizeof(*parts));
+    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK) {
+        const char *port = url_part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT, p);
+
+        parts->scheme = url_part(parsed, CURLUPART_SCHEME, 0, p);
+        parts->host = url_part(parsed, CURLUPART_HOST, 0, p);
+        parts->port = port ? atoi(port) : 0;
+        parts->has_user = url_part(parsed, CURLUPART_USER, 0, p) != NULL
+                          || url_part(parsed, CURLUPART_PASSWORD, 0, p) != NULL;
+        rv = parts->scheme && parts->host && port ? APR_SUCCESS : APR_EINVAL;
+    }
+    curl_url_cleanup(parsed);
+    return rv;
 }
 
 /* ---- The pool of handles ---- */

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists what Twilio has: messages and their media, page by page. */
+#include <string.h>
+
+#include <apr_date.h>
+#include <apr_strings.h>
+
+#include "base/buffer.h"
+#include "base/id.h"
+#include "twilio/client_private.h"
+
+#define DEFAULT_PAGE_SIZE 50
+#define MAX_PAGE_SIZE 100
+
+/* A list that never ends is cut off here. */
+#define MAX_PAGES 1000
+
+/* Called for each element of a page's list; what it returns ends the listing. */
+typedef apr_status_t element_cb(void *baton, const json_t *element, apr_pool_t *tmp);
+
+typedef struct listing_t {
+    wa_twilio_client_t *client;
+    const wa_twilio_account_t *account;
+    const char *member; /* the list's name in the answer */
+    element_cb *element;
+    void *baton;
+    int left; /* elements still wanted; negative: all */
+} listing_t;
+
+/* Where the next page is: only below the account's own address, so that the credentials go nowhere
+ * else. */
+static const char *next_url(const listing_t *listing, const json_t *json, apr_pool_t *p)
+{
+    const char *uri = wa_twilio_json_string(json, "next_page_uri");
+    const char *base = listing->client->base_url;
+    const char *prefix =
+        apr_pstrcat(p, "/2010-04-01/Accounts/", listing->account->sid, "/Messages", NULL);
+    const char *c;
+
+    if (!uri) {
+        return NULL;
+    }
+    if (strncmp(uri, base, strlen(base)) == 0) {
+        uri += strlen(base);
+    }
+    for (c = uri; *c; c++) {
+        if (*c <= ' ' || *c > '~') {
+            return NULL;
+        }
+    }
+    if (strncmp(uri, prefix, strlen(prefix)) != 0 || strstr(uri, "..")) {
+        return NULL;
+    }
+    return apr_pstrcat(p, base, uri, NULL);
+}
+
+/* Asks for one page and gives its elements away. @param pnext out: the next page's URL in p; NULL
+ * when this was the last one. */
+static apr_status_t page_read(listing_t *listing, const char *url, const char **pnext,
+                              wa_twilio_result_t *result, apr_pool_t *p, apr_pool_t *tmp)
+{
+    wa_http_request_t request = wa_twilio_request(listing->client, listing->account, url);
+    wa_http_answer_t answer;
+    const json_t *elements;
+    json_t *json;
+    size_t i;
+    apr_status_t rv;
+
+    *pnext = NULL;
+    request.max_bytes = WA_TWILIO_MAX_PAGE;
+    rv = wa_http_perform(listing->client->http, &request, &answer, tmp);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    wa_twilio_answer_read(&answer, result, &json, p);
+    elements = json_object_get(json, listing->member);
+    if (answer.status != 200 || !json_is_array(elements)) {
+        result->error = "Twilio did not give the list of messages. Try again later.";
+        return APR_EGENERAL;
+    }
+    result->outcome = WA_TWILIO_ACCEPTED;
+    result->error = NULL;
+    *pnext = next_url(listing, json, p);
+    for (i = 0; i < json_array_size(elements) && listing->left != 0; i++) {
+        rv = listing->element(listing->baton, json_array_get(elements, i), tmp);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        listing->left -= listing->left > 0;
+    }
+    return APR_SUCCESS;
+}
+
+/* All pages from `url` on. */
+static apr_status_t pages_read(listing_t *listing, const char *url, wa_twilio_result_t *result,
+                               apr_pool_t *p)
+{
+    apr_interval_time_t start = wa_http_time();
+    const char *next = url;
+    apr_pool_t *page;
+    int pages = 0;
+    apr_status_t rv = apr_pool_create(&page, p);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    while (rv == APR_SUCCESS && next && listing->left != 0 && pages < MAX_PAGES) {
+        const char *following;
+
+        rv = page_read(listing, next, &following, result, p, page);
+        apr_pool_clear(page);
+        next = following;
+        pages++;
+    }
+    apr_pool_destroy(page);
+    result->tries = pages;
+    result->duration = wa_http_time() - start;
+    wa_twilio_alarm(listing->client, listing->account, result);
+    WA_LOG(listing->client->log,
+           result->outcome == WA_TWILIO_ACCEPTED ? WA_LOG_DEBUG : WA_LOG_WARNING, "WA0303", rv,
+           "list of %s: pages=%d http=%d error=%d ms=%" APR_TIME_T_FMT, listing->member, pages,
+           result->http_status, result->error_code, apr_time_as_msec(result->duration));
+    return rv;
+}
+
+/* ---- Messages ---- */
+
+typedef struct messages_baton_t {
+    wa_twilio_message_cb *callback;
+    void *baton;
+} messages_baton_t;
+
+/* Twilio's dates are RFC 2822, in UTC. */
+static apr_time_t date_read(const json_t *element, const char *name)
+{
+    const char *text = wa_twilio_json_string(element, name);
+
+    return text ? apr_date_parse_rfc(text) : 0;
+}
+
+static apr_status_t message_element(void *data, const json_t *element, apr_pool_t *tmp)
+{
+    messages_baton_t *baton = data;
+    wa_twilio_message_t message = {.sid = wa_twilio_json_string(element, "sid"),
+                                   .from = wa_twilio_json_string(element, "from"),
+                                   .to = wa_twilio_json_string(element, "to"),
+                                   .body = wa_twilio_json_string(element, "body"),
+                                   .direction = wa_twilio_json_string(element, "direction"),
+                                   .status = wa_twilio_json_string(element, "status"),
+                                   .error_code = wa_twilio_json_int(element, "error_code"),
+                                   .media_count = wa_twilio_json_int(element, "num_media"),
+                                   .date_created = date_read(element, "date_created"),
+                                   .date_sent = date_read(element, "date_sent")};
+
+    /* What has no sid cannot be told apart from others: nobody could use it. */
+    return wa_id_is_sid(message.sid, "SM,MM") ? baton->callback(baton->baton, &message, tmp)
+                                              : APR_SUCCESS;
+}
+
+static void query_add_date(wa_buffer_t *query, const char *name, apr_time_t when)
+{
+    char text[32];
+    apr_time_exp_t exp;
+    apr_size_t len = 0;
+
+    if (when > 0 && apr_time_exp_gmt(&exp, when) == APR_SUCCESS
+        && apr_strftime(text, &len, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &exp) == APR_SUCCESS) {
+        wa_twilio_form_add(query, name, wa_slice_make(text, len));
+    }
+}
+
+/* The query string of a list; NULL when an address is none. */
+static const char *query_make(const wa_twilio_query_t *query, apr_pool_t *p)
+{
+    int page_size = query->page_size > 0 ? query->page_size : DEFAULT_PAGE_SIZE;
+    const char *to = wa_twilio_address(query->to, p);
+    const char *from = wa_twilio_address(query->from, p);
+    const char *text = NULL;
+    wa_buffer_t buffer;
+
+    if ((query->to && !to) || (query->from && !from) || page_size > MAX_PAGE_SIZE) {
+        return NULL;
+    }
+    wa_buffer_init(&buffer, 0);
+    if (to) {
+        wa_twilio_form_add(&buffer, "To", wa_slice_of(to));
+    }
+    if (from) {
+        wa_twilio_form_add(&buffer, "From", wa_slice_of(from));
+    }
+    /* Twilio writes "at or after" as a parameter whose name ends in '>'. */
+    query_add_date(&buffer, "DateSent%3E", query->date_sent_from);
+    query_add_date(&buffer, "DateSent%3C", query->date_sent_to);
+    wa_twilio_form_add(&buffer, "PageSize", wa_slice_of(apr_itoa(p, page_size)));
+    if (!buffer.failed) {
+        text = apr_pstrmemdup(p, buffer.data, buffer.len);
+    }
+    wa_buffer_release(&buffer);
+    return text;
+}
+
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
+                                      const wa_twilio_account_t *account,
+                                      const wa_twilio_query_t *query,
+                                      wa_twilio_message_cb *callback, void *baton,
+                                      wa_twilio_result_t *result, apr_pool_t *tmp)
+{
+    messages_baton_t messages = {callback, baton};
+    listing_t listing = {.client = client,
+                         .account = account,
+                         .member = "messages",
+                         .element = message_element,
+                         .baton = &messages,
+                         .left = query->max_messages > 0 ? query->max_messages : -1};
+    const char *text = query_make(query, tmp);
+
+    memset(result, 0, sizeof(*result));
+    if (!text || !wa_twilio_account_is_usable(account)) {
+        return APR_EINVAL;
+    }
+    return pages_read(&listing,
+                      apr_pstrcat(tmp, client->base_url, "/2010-04-01/Accounts/", account->sid,
+                                  "/Messages.json?", text, NULL),
+                      result, tmp);
+}
+
+/* ---- Media ---- */
+
+typedef struct media_baton_t {
+    const char *base_url;
+    wa_twilio_media_cb *callback;
+    void *baton;
+} media_baton_t;
+
+/* A media's own address is that of its JSON without the ending. */
+static apr_status_t media_element(void *data, const json_t *element, apr_pool_t *tmp)
+{
+    media_baton_t *baton = data;
+    const char *uri = wa_twilio_json_string(element, "uri");
+    wa_twilio_media_t media = {.content_type = wa_twilio_json_string(element, "content_type")};
+    apr_size_t len = uri ? strlen(uri) : 0;
+
+    if (len <= 5 || uri[0] != '/' || strcmp(uri + len - 5, ".json") != 0) {
+        return APR_SUCCESS;
+    }
+    media.url = apr_pstrcat(tmp, baton->base_url, apr_pstrmemdup(tmp, uri, len - 5), NULL);
+    return baton->callback(baton->baton, &media, tmp);
+}
+
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                                  const char *message_sid, wa_twilio_media_cb *callback,
+                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp)
+{
+    media_baton_t media = {client->base_url, callback, baton};
+    listing_t listing = {.client = client,
+                         .account = account,
+                         .member = "media_list",
+                         .element = media_element,
+                         .baton = &media,
+                         .left = -1};
+
+    memset(result, 0, sizeof(*result));
+    if (!wa_id_is_sid(message_sid, "SM,MM") || !wa_twilio_account_is_usable(account)) {
+        return APR_EINVAL;
+    }
+    return pages_read(&listing,
+                      apr_pstrcat(tmp, client->base_url, "/2010-04-01/Accounts/", account->sid,
+                                  "/Messages/", message_sid, "/Media.json", NULL),
+                      result, tmp);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fetches media from where Twilio keeps it, and from nowhere that it should not. */
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "twilio/client_private.h"
+
+#define MAX_REDIRECTS 3
+
+/* A large file on a slow line may take longer than a call, as long as something comes. */
+#define TOTAL_FACTOR 4
+
+/* 1 when `host` is `domain` or below it. */
+static int host_is_below(const char *host, const char *domain)
+{
+    apr_size_t len = strlen(host);
+    apr_size_t tail = strlen(domain);
+
+    return len >= tail && strcmp(host + len - tail, domain) == 0
+           && (len == tail || host[len - tail - 1] == '.');
+}
+
+/* 1 for the very server that the client is configured to talk to. */
+static int url_is_base(const wa_http_url_t *url, const wa_http_url_t *base)
+{
+    return strcmp(url->scheme, base->scheme) == 0 && strcmp(url->host, base->host) == 0
+           && url->port == base->port;
+}
+
+static int url_is_https(const wa_http_url_t *url)
+{
+    return strcmp(url->scheme, "https") == 0;
+}
+
+/* Where a MediaUrl may lead. */
+static int url_is_twilio(const wa_http_url_t *url)
+{
+    return url_is_https(url) && url->port == 443
+           && (host_is_below(url->host, "twilio.com") || host_is_below(url->host, "twiliocdn.com"));
+}
+
+/* Twilio's API hosts: api.twilio.com and the regional api.{edge}.{region}.twilio.com. */
+static int url_takes_credentials(const wa_http_url_t *url)
+{
+    return url_is_twilio(url) && strncmp(url->host, "api.", 4) == 0
+           && host_is_below(url->host, "twilio.com");
+}
+
+/* What an answer that is no redirect means. */
+static apr_status_t status_of_answer(const wa_http_answer_t *answer)
+{
+    if (answer->sink_rv != APR_SUCCESS) {
+        return answer->sink_rv;
+    }
+    if (answer->is_forbidden) {
+        return APR_EINVAL;
+    }
+    if (answer->is_too_long) {
+        return APR_ENOSPC;
+    }
+    if (answer->is_timeout) {
+        return APR_TIMEUP;
+    }
+    switch (answer->status) {
+    case 200:
+        return answer->is_complete ? APR_SUCCESS : APR_EGENERAL;
+    case 401:
+    case 403:
+        return APR_EACCES;
+    case 404:
+    case 410:
+        return APR_NOTFOUND;
+    default:
+        return APR_EGENERAL;
+    }
+}
+
+static int status_is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* Asks one address. @param phost  out: its host, for the log. */
+static apr_status_t url_fetch(wa_twilio_client_t *client, wa_http_request_t *request,
+                              const wa_twilio_account_t *account, int is_redirected,
+                              wa_http_answer_t *answer, const char **phost, apr_pool_t *tmp)
+{
+    wa_http_url_t url, base;
+    int is_base;
+
+    memset(answer, 0, sizeof(*answer));
+    *phost = "-";
+    if (wa_http_url_split(&url, request->url, tmp) != APR_SUCCESS || url.has_user
+        || wa_http_url_split(&base, client->base_url, tmp) != APR_SUCCESS) {
+        return APR_EINVAL;
+    }
+    *phost = url.host;
+    is_base = url_is_base(&url, &base);
+    if (!is_base && !(is_redirected ? url_is_https(&url) : url_is_twilio(&url))) {
+        return APR_EINVAL;
+    }
+    request->is_public_only = !is_base;
+    request->user = NULL;
+    request->secret.len = 0;
+    if (is_base || url_takes_credentials(&url)) {
+        request->user = account->user ? account->user : account->sid;
+        request->secret = account->secret;
+    }
+    return wa_http_perform(client->http, request, answer, tmp);
+}
+
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                                   const char *url, apr_int64_t max_bytes,
+                                   const wa_twilio_sink_t *sink, apr_pool_t *tmp)
+{
+    wa_http_sink_t http_sink = {sink->begin, sink->data, sink->baton};
+    wa_http_request_t request = wa_twilio_request(client, account, url);
+    apr_interval_time_t start = wa_http_time();
+    wa_http_answer_t answer;
+    const char *host = "-";
+    int redirects;
+    apr_status_t rv = APR_EINVAL;
+
+    if (!wa_twilio_account_is_usable(account)) {
+        return APR_EINVAL;
+    }
+    request.max_bytes = max_bytes;
+    request.sink = &http_sink;
+    request.stall_timeout = client->total_timeout;
+    for (redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+        request.total_timeout = TOTAL_FACTOR * client->total_timeout - (wa_http_time() - start);
+        rv = url_fetch(client, &request, account, redirects > 0, &answer, &host, tmp);
+        if (rv != APR_SUCCESS) {
+            break;
+        }
+        rv = status_of_answer(&answer);
+        if (!status_is_redirect(answer.status) || !answer.redirect_url || !answer.is_complete) {
+            break;
+        }
+        request.url = answer.redirect_url;
+    }
+    WA_LOG(client->log, rv == APR_SUCCESS ? WA_LOG_INFO : WA_LOG_WARNING, "WA0304", rv,
+           "media from %s: http=%d redirects=%d ms=%" APR_TIME_T_FMT "%s%s", host, answer.status,
+           redirects, apr_time_as_msec(wa_http_time() - start), answer.problem ? ": " : "",
+           answer.problem ? answer.problem : "");
+    return rv;
+}
