@@ -41,6 +41,14 @@ static apr_uint64_t replica_end(wa_dbm_store_t *store)
     return __atomic_load_n(&store->replica.at.offset, __ATOMIC_ACQUIRE);
 }
 
+/* Where the visible journal ends, and the time of its last record. */
+static void end_get(wa_dbm_store_t *store, wa_tail_t *at)
+{
+    pthread_rwlock_rdlock(&store->replica.lock);
+    *at = store->replica.at;
+    pthread_rwlock_unlock(&store->replica.lock);
+}
+
 /* Reads what is stored of a row, without what its thread adds. */
 static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m, apr_uint64_t *pprevious)
 {
@@ -151,7 +159,8 @@ typedef struct key_baton_t {
     wa_dbm_store_t *store;
     const char *kind;
     wa_slice_t key;
-    apr_uint64_t row;
+    apr_uint64_t rows; /* how many are visible */
+    apr_uint64_t row;  /* the newest that has the key so far */
 } key_baton_t;
 
 /* 1 when one of the message's earlier states had this sid (a message sent in parts has several). */
@@ -183,7 +192,7 @@ static apr_status_t key_candidate(void *baton, apr_uint64_t row)
     wa_record_message_t m;
     int is_it;
 
-    if (row <= k->row || row > k->store->replica.at.rows) {
+    if (row <= k->row || row > k->rows) {
         return APR_SUCCESS;
     }
     entry = wa_index_row(&k->store->index, row);
@@ -208,15 +217,14 @@ static apr_status_t key_candidate(void *baton, apr_uint64_t row)
 
 apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key, apr_uint64_t *prow)
 {
-    key_baton_t k = {store, kind, wa_slice_of(key), 0};
-    apr_uint64_t keys;
+    key_baton_t k = {store, kind, wa_slice_of(key), 0, 0};
+    wa_tail_t at;
     apr_status_t rv;
 
     *prow = 0;
-    pthread_rwlock_rdlock(&store->replica.lock);
-    keys = store->replica.at.keys;
-    pthread_rwlock_unlock(&store->replica.lock);
-    rv = wa_index_key_find(&store->index, keys, wa_index_hash(&store->index, kind, k.key.ptr, k.key.len), key_candidate, &k);
+    end_get(store, &at);
+    k.rows = at.rows;
+    rv = wa_index_key_find(&store->index, at.keys, wa_index_hash(&store->index, kind, k.key.ptr, k.key.len), key_candidate, &k);
     *prow = k.row;
     return rv == APR_SUCCESS && !k.row ? APR_NOTFOUND : rv;
 }
@@ -386,14 +394,6 @@ static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w
         }
     }
     return rv;
-}
-
-/* Where the visible journal ends, and the time of its last record. */
-static void end_get(wa_dbm_store_t *store, wa_tail_t *at)
-{
-    pthread_rwlock_rdlock(&store->replica.lock);
-    *at = store->replica.at;
-    pthread_rwlock_unlock(&store->replica.lock);
 }
 
 apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max, wa_message_visit_fn visit, void *baton,

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store in a temporary folder for the store's unit tests. */
+#include "store_support.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+static int log_is_on(void *baton, wa_log_level_e level)
+{
+    (void)baton;
+    return level <= WA_LOG_NOTICE && getenv("WA_TEST_LOG") != NULL;
+}
+
+static void log_write(void *baton, wa_log_level_e level, const char *tag, apr_status_t rv, const char *text)
+{
+    (void)baton;
+    fprintf(stderr, "[%d %s %d] %s\n", (int)level, tag, (int)rv, text);
+}
+
+static const wa_log_t test_log = {log_is_on, log_write, NULL};
+
+static wa_store_options_t options_get(fixture_t *f)
+{
+    wa_store_options_t options;
+
+    memset(&options, 0, sizeof(options));
+    options.uri = apr_psprintf(f->p, "dbm:%s/store type=%s", f->folder, f->type);
+    options.account_sid = f->account_sid;
+    options.sync = f->sync;
+    options.sync_interval = apr_time_from_sec(1);
+    options.uid = geteuid();
+    options.gid = getegid();
+    options.log = &test_log;
+    return options;
+}
+
+fixture_t *fixture_create(const char *type)
+{
+    char template[] = "/tmp/wa-store-XXXXXX";
+    apr_pool_t *p;
+    fixture_t *f;
+
+    assert_int_equal(apr_pool_create(&p, NULL), APR_SUCCESS);
+    f = apr_pcalloc(p, sizeof(*f));
+    f->p = p;
+    f->type = type;
+    assert_non_null(mkdtemp(template));
+    f->folder = apr_pstrdup(p, template);
+    f->account_sid = "AC00000000000000000000000000000001";
+    f->sync = WA_SYNC_OFF;
+    fixture_open(f);
+    return f;
+}
+
+apr_status_t fixture_open_status(fixture_t *f)
+{
+    wa_store_options_t options = options_get(f);
+    apr_status_t rv;
+
+    assert_int_equal(apr_pool_create(&f->store_pool, NULL), APR_SUCCESS);
+    rv = wa_store_open(&f->store, &options, &f->error, f->store_pool);
+    f->error = f->error ? apr_pstrdup(f->p, f->error) : NULL;
+    if (rv != APR_SUCCESS) {
+        fixture_close(f);
+    }
+    return rv;
+}
+
+void fixture_open(fixture_t *f)
+{
+    assert_int_equal(fixture_open_status(f), APR_SUCCESS);
+}
+
+apr_status_t fixture_open_second(fixture_t *f, wa_store_t **pstore, const char **perror)
+{
+    wa_store_options_t options = options_get(f);
+
+    return wa_store_open(pstore, &options, perror, f->p);
+}
+
+void fixture_close(fixture_t *f)
+{
+    if (f->store_pool) {
+        apr_pool_destroy(f->store_pool);
+        f->store_pool = NULL;
+        f->store = NULL;
+    }
+}
+
+void fixture_reopen(fixture_t *f)
+{
+    fixture_close(f);
+    fixture_open(f);
+}
+
+static void folder_remove(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)) != NULL) {
+        char name[4096];
+
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) {
+            continue;
+        }
+        snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+        if (unlink(name)) {
+            folder_remove(name);
+        }
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    rmdir(path);
+}
+
+void fixture_destroy(fixture_t *f)
+{
+    fixture_close(f);
+    folder_remove(f->folder);
+    apr_pool_destroy(f->p);
+}
+
+wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart, wa_direction_e direction, const char *idempotency_key)
+{
+    static char fixed[128];
+    wa_message_new_t n;
+
+    memset(&n, 0, sizeof(n));
+    snprintf(fixed, sizeof(fixed), "\"id\":\"%s\"", id);
+    n.id = id;
+    n.sid = sid;
+    n.counterpart = counterpart;
+    n.direction = direction;
+    n.status = direction == WA_DIRECTION_SENT ? WA_STATUS_PENDING : WA_STATUS_NONE;
+    n.idempotency_key = idempotency_key;
+    n.preview_json = WA_SLICE_LITERAL("hello");
+    n.fixed_json = wa_slice_make(fixed, strlen(fixed));
+    if (direction == WA_DIRECTION_SENT) {
+        n.state_json = WA_SLICE_LITERAL("\"status\":\"pending\"");
+    }
+    return n;
+}
+
+wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart, wa_direction_e direction,
+                         const char *idempotency_key)
+{
+    wa_message_new_t n = message_new(id, sid, counterpart, direction, idempotency_key);
+    wa_message_t m;
+
+    assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_SUCCESS);
+    return m;
+}
+
+static apr_status_t thread_keep(void *baton, const wa_thread_t *t)
+{
+    *(wa_thread_t *)baton = *t;
+    return APR_SUCCESS;
+}
+
+wa_thread_t thread_get(fixture_t *f, const char *counterpart)
+{
+    wa_thread_t t;
+
+    memset(&t, 0, sizeof(t));
+    assert_int_equal(wa_store_thread_visit(f->store, counterpart, thread_keep, &t), APR_SUCCESS);
+    return t;
+}
+
+apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const char *name, wa_contact_t *pc)
+{
+    wa_contact_t c;
+
+    memset(&c, 0, sizeof(c));
+    c.id = wa_slice_of(id);
+    c.phone_number = wa_slice_of(number);
+    c.display_name_json = wa_slice_of(name);
+    return wa_store_contact_add(f->store, &c, pc, f->p);
+}
+
+void assert_slice(wa_slice_t slice, const char *text)
+{
+    assert_int_equal(slice.len, strlen(text));
+    assert_memory_equal(slice.ptr, text, slice.len);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store in a temporary folder, and short ways to put things into it, for the store's unit tests. */
+#ifndef WA_TESTS_STORE_SUPPORT_H
+#define WA_TESTS_STORE_SUPPORT_H
+
+#include <apr_pools.h>
+
+#include "base/buffer.h"
+#include "store/store.h"
+
+typedef struct fixture_t {
+    apr_pool_t *p;
+    apr_pool_t *store_pool; /* the open store lives here */
+    wa_store_t *store;
+    const char *type;
+    const char *folder;
+    const char *account_sid;
+    const char *error;
+    wa_sync_e sync;
+} fixture_t;
+
+/* What a visitor was given. */
+typedef struct visited_t {
+    wa_message_t messages[600];
+    int is_update[600];
+    apr_size_t count;
+} visited_t;
+
+fixture_t *fixture_create(const char *type); /* an open, empty store */
+void fixture_destroy(fixture_t *f);          /* closes it and removes the folder */
+void fixture_open(fixture_t *f);
+apr_status_t fixture_open_status(fixture_t *f); /* leaves the sentence in f->error */
+apr_status_t fixture_open_second(fixture_t *f, wa_store_t **pstore, const char **perror);
+void fixture_close(fixture_t *f);
+void fixture_reopen(fixture_t *f);
+
+wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart, wa_direction_e direction, const char *idempotency_key);
+wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart, wa_direction_e direction,
+                         const char *idempotency_key);
+wa_thread_t thread_get(fixture_t *f, const char *counterpart);
+apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const char *name, wa_contact_t *pc);
+
+/* Fails the test unless the slice holds `text`. */
+void assert_slice(wa_slice_t slice, const char *text);
+
+#endif
