@@ -45,9 +45,11 @@ MOD_OBJ  := $(MOD_SRC:%.c=$(BUILD)/obj/%.o)
 HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all help lib tests check check-unit check-http check-store check-browser test-asan test-valgrind try lint format bench \
+.PHONY: all help lib tests check check-unit check-fuzz check-http check-store check-browser test-asan test-valgrind try lint format bench \
         install uninstall clean
 .SECONDARY:
 
@@ -89,6 +91,10 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/libwa.a
 	@mkdir -p $(@D)
 	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/libwa.a -lcmocka $(LIBS) $(APR_LIBS)
 
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/standalone.o $(BUILD)/libwa.a
+	@mkdir -p $(@D)
+	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $^ $(LIBS) $(APR_LIBS)
+
 # What the tests are told: which module to load, and what a sanitizer needs preloaded into httpd.
 TEST_ENV = WA_TEST_BUILD='$(abspath $(BUILD))' WA_TEST_MODULE='$(abspath $(BUILD))/mod_whatsapp.so' \
            WA_TEST_PRELOAD='$(if $(SANITIZE),$(shell $(CC) -print-file-name=libasan.so))' \
@@ -96,10 +102,20 @@ TEST_ENV = WA_TEST_BUILD='$(abspath $(BUILD))' WA_TEST_MODULE='$(abspath $(BUILD
 PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:cacheprovider -q \
            $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && printf -- '-n 2')
 
-check: check-unit check-http check-store check-browser ## every test
+check: check-unit check-fuzz check-http check-store check-browser ## every test
 
 check-unit: $(UNIT_BIN) ## the unit tests
 	@$(TEST_ENV) tests/lint/run-programs.sh '' $(UNIT_BIN)
+
+# Without a sanitizer a fuzz target sees only half: where the build has none, there is a second one.
+ifeq ($(SANITIZE),)
+check-fuzz: ## every parser on its corpus and on mutations of it, under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitized SANITIZE=address,undefined OPT='-O1 -g' check-fuzz
+else
+check-fuzz: $(FUZZ_BIN)
+	@for f in $(FUZZ_BIN); do printf '%s: ' "$${f##*/}"; \
+	    $(TEST_ENV) $$f -n $(or $(MUTATIONS),20000) tests/fuzz/corpus/$${f##*/fuzz_} || exit 1; done
+endif
 
 check-http: $(BUILD)/mod_whatsapp.so ## the module in a real httpd
 	$(PYTEST) tests/http
@@ -168,4 +184,5 @@ uninstall: ## removes what install put there; messages and the account file stay
 clean: ## removes what was built
 	rm -rf build build-asan
 
--include $(LIB_OBJ:.o=.d) $(MOD_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(UNIT_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(MOD_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) \
+         $(FUZZ_SRC:%.c=$(BUILD)/obj/%.d) $(BUILD)/obj/tests/fuzz/standalone.d
