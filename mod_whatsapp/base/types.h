@@ -9,7 +9,8 @@
 
 typedef enum { WA_DIRECTION_SENT = 0, WA_DIRECTION_RECEIVED = 1 } wa_direction_e;
 
-/* The API's `status` of a sent message; a received one has WA_STATUS_NONE. The values are stored on disk: never renumber. */
+/* The API's `status` of a sent message; a received one has WA_STATUS_NONE. The values are stored
+ * on disk: never renumber. */
 typedef enum {
     WA_STATUS_NONE = 0,
     WA_STATUS_PENDING = 1,
@@ -17,37 +18,45 @@ typedef enum {
     WA_STATUS_FAILED = 3
 } wa_status_e;
 
-/* One message as read from the store. All slices are UTF-8 without NUL, owned by the store or by the pool of the call. */
+/* One message as read from the store. All slices are UTF-8 without NUL, owned by the store or by
+ * the pool of the call. */
 typedef struct wa_message_t {
-    wa_slice_t id;              /* our id, [0-9A-Za-z_-]{1,64} */
-    wa_slice_t sid;             /* Twilio's MessageSid, empty while unknown */
-    wa_slice_t counterpart;     /* "+15551230001", or another id that Twilio gave as From */
+    wa_slice_t id;          /* our id, [0-9A-Za-z_-]{1,64} */
+    wa_slice_t sid;         /* Twilio's MessageSid, empty while unknown */
+    wa_slice_t counterpart; /* "+15551230001", or another id that Twilio gave as From */
     wa_direction_e direction;
     wa_status_e status;
-    apr_int64_t timestamp_ms;   /* given by the store's commit, unix milliseconds */
-    apr_int64_t changed_ms;     /* commit time of its newest state; timestamp_ms when it never changed */
-    int unread;                 /* 1 for a received message that was not marked read */
-    wa_slice_t contact_id;      /* joined when read; empty when the counterpart is no contact */
+    apr_int64_t timestamp_ms; /* given by the store's commit, unix milliseconds */
+    apr_int64_t changed_ms;   /* commit time of its newest state, else timestamp_ms */
+    int unread;               /* 1 for a received message that was not marked read */
+    wa_slice_t contact_id;    /* joined when read; empty when the counterpart is no contact */
     /* The JSON members that never change, comma separated and without braces:
      * "id":…,"direction":…,"phoneNumber":…,"counterpart":…,"body":…[,"sid":…][,"media":[…]] */
     wa_slice_t fixed_json;
-    /* The JSON members of the newest state: "status":…[,"sid":…][,"deliveryStatus":…][,"errorMessage":…][,"errorCode":…]; empty for none. */
+    /* The JSON members of the newest state:
+     * "status":…[,"sid":…][,"deliveryStatus":…][,"errorMessage":…][,"errorCode":…]; empty for
+     * none. */
     wa_slice_t state_json;
-    /* What messaging/ keeps beside the state and no client sees; opaque to the store; empty for none. */
+    /* What messaging/ keeps beside the state and no client sees; opaque to the store; empty for
+     * none. */
     wa_slice_t state_private;
 } wa_message_t;
 
-/* A message to be stored. Strings are NUL-terminated UTF-8 owned by the caller for the time of the call. */
+/* A message to be stored. Strings are NUL-terminated UTF-8 owned by the caller for the time of
+ * the call. */
 typedef struct wa_message_new_t {
-    const char *id;              /* unique; the store refuses a second one with APR_EEXIST */
-    const char *sid;             /* NULL while unknown; the dedupe key of inbound messages */
+    const char *id;  /* unique; the store refuses a second one with APR_EEXIST */
+    const char *sid; /* NULL while unknown; the dedupe key of inbound messages */
     const char *counterpart;
     wa_direction_e direction;
     wa_status_e status;
-    apr_int64_t timestamp_ms;    /* 0: given by the commit. Otherwise (load only) kept, and refused with APR_EINVAL when older than the newest */
+    /* 0: given by the commit. Otherwise (load only) kept, and refused with APR_EINVAL when older
+     * than the newest */
+    apr_int64_t timestamp_ms;
     const char *idempotency_key; /* NULL for none; unique for 24 hours among sent messages */
-    wa_slice_t preview_json;     /* first 100 characters of the body, as the inside of a JSON string (escaped, no quotes) */
-    wa_slice_t fixed_json;       /* see wa_message_t */
+    /* first 100 characters of the body, as the inside of a JSON string (escaped, no quotes) */
+    wa_slice_t preview_json;
+    wa_slice_t fixed_json; /* see wa_message_t */
     wa_slice_t state_json;
     wa_slice_t state_private;
 } wa_message_new_t;
@@ -55,7 +64,7 @@ typedef struct wa_message_new_t {
 /* A new state of a stored message. Owned by the caller for the time of the call. */
 typedef struct wa_message_state_t {
     wa_status_e status;
-    const char *sid;           /* NULL keeps what is known; a new sid becomes findable */
+    const char *sid; /* NULL keeps what is known; a new sid becomes findable */
     wa_slice_t state_json;
     wa_slice_t state_private;
 } wa_message_state_t;
@@ -63,19 +72,21 @@ typedef struct wa_message_state_t {
 /* One row of the thread list. */
 typedef struct wa_thread_t {
     wa_slice_t counterpart;
-    wa_slice_t preview_json;        /* inside of a JSON string */
+    wa_slice_t preview_json; /* inside of a JSON string */
     apr_int64_t last_timestamp_ms;
-    apr_int64_t changed_ms;         /* commit time of the newest change of anything in this row, contact name included */
-    apr_int64_t last_inbound_ms;    /* 0 when nothing was ever received */
+    /* commit time of the newest change of anything in this row, contact name included */
+    apr_int64_t changed_ms;
+    apr_int64_t last_inbound_ms; /* 0 when nothing was ever received */
     wa_direction_e last_direction;
     apr_uint64_t message_count;
     apr_uint64_t unread_count;
-    apr_uint32_t flags;             /* WA_THREAD_* */
-    wa_slice_t contact_id;          /* empty when the counterpart is no contact */
-    wa_slice_t contact_name_json;   /* inside of a JSON string */
+    apr_uint32_t flags;           /* WA_THREAD_* */
+    wa_slice_t contact_id;        /* empty when the counterpart is no contact */
+    wa_slice_t contact_name_json; /* inside of a JSON string */
 } wa_thread_t;
 
-/* Flags of a thread, set by messaging/; the store only keeps them. Stored on disk: never renumber. */
+/* Flags of a thread, set by messaging/; the store only keeps them. Stored on disk: never
+ * renumber. */
 enum { WA_THREAD_BLOCKED = 1, WA_THREAD_OPTED_OUT = 2 };
 
 typedef struct wa_contact_t {

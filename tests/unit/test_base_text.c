@@ -281,13 +281,13 @@ static void test_trim(void **state)
     assert_trims(" \t\r\n\v\f", "");
     assert_trims("\xc2\xa0\xe3\x80\x80\xe2\x80\xaf \xc2\x85", "");
     assert_trims("  Ann  Bee\xe2\x80\x89", "Ann  Bee");
-    assert_trims("\xc3\xa0", "\xc3\xa0"); /* ends in the second byte of U+00A0 */
+    assert_trims("\xc3\xa0", "\xc3\xa0");         /* ends in the second byte of U+00A0 */
     assert_trims("\xe4\x80\x80", "\xe4\x80\x80"); /* and of U+3000 */
-    assert_trims("\xc2", "\xc2"); /* cut characters are no space */
+    assert_trims("\xc2", "\xc2");                 /* cut characters are no space */
     assert_trims("\xe2\x80", "\xe2\x80");
     assert_trims("\x80\x80", "\x80\x80");
     assert_trims(" \xe2\x80\x8b ", "\xe2\x80\x8b"); /* zero width space is not White_Space */
-    assert_trims("\xef\xbb\xbf", "\xef\xbb\xbf"); /* nor is the byte order mark */
+    assert_trims("\xef\xbb\xbf", "\xef\xbb\xbf");   /* nor is the byte order mark */
 }
 
 static void test_prefix_cuts_between_characters(void **state)
