@@ -10,6 +10,7 @@
 
 /* A change walk looks at no more records than this, whatever they are: the rest comes with the next call. */
 #define CHANGES_RECORDS 20000
+#define PREFETCH_LINES 8 /* of 64 bytes: a usual record */
 #define CHANGES_UPDATES 1024 /* slots for rows that changed, a power of two */
 
 /* What a message's rendering needs of its thread, copied under the replica's lock. */
@@ -50,7 +51,7 @@ static void end_get(wa_dbm_store_t *store, wa_tail_t *at)
 }
 
 /* Reads what is stored of a row, without what its thread adds. */
-static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m, apr_uint64_t *pprevious)
+static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m)
 {
     apr_uint64_t end = replica_end(store), state;
     const wa_row_t *entry = wa_index_row(&store->index, row);
@@ -75,7 +76,6 @@ static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message
     m->fixed_json = fixed.fixed_json;
     m->state_json = fixed.state_json;
     m->state_private = fixed.state_private;
-    *pprevious = entry->previous;
     state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
     if (state) {
         r = wa_journal_record_checked(&store->journal, state, end > state ? end : state);
@@ -99,9 +99,8 @@ static void thread_part_join(wa_message_t *m, apr_uint64_t row, const thread_par
 
 apr_status_t wa_dbm_message_get(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m)
 {
-    apr_uint64_t previous;
     thread_part_t part;
-    apr_status_t rv = row_read(store, row, m, &previous);
+    apr_status_t rv = row_read(store, row, m);
 
     if (rv == APR_SUCCESS) {
         thread_part_get(store, m->counterpart, &part);
@@ -290,11 +289,48 @@ static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, 
     return cursor[24] == '\0' && check == cursor_check(store, counterpart, row) ? APR_SUCCESS : APR_EINVAL;
 }
 
+/* Asks the CPU for a record's bytes ahead of their use: the records of a page lie far apart, and fetched together they cost little more than one. */
+static void record_prefetch(wa_dbm_store_t *store, apr_uint64_t offset)
+{
+    const char *at = wa_mapping_at(&store->journal.map, offset, sizeof(wa_record_t));
+    int line;
+
+    for (line = 0; at && line < PREFETCH_LINES; line++) {
+        __builtin_prefetch(at + line * 64);
+    }
+}
+
+/* Walks a thread's chain from `row` to older ones. @param rows  out: at most `limit` rows @param pnext  out: the row after them, 0 for none
+ * @return how many */
+static apr_size_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_size_t limit, apr_uint64_t *rows, apr_uint64_t *pnext)
+{
+    apr_size_t count = 0;
+
+    while (row && count < limit) {
+        const wa_row_t *entry = wa_index_row(&store->index, row);
+        apr_uint64_t state;
+
+        if (!entry) {
+            break;
+        }
+        rows[count++] = row;
+        record_prefetch(store, __atomic_load_n(&entry->offset, __ATOMIC_ACQUIRE));
+        state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
+        if (state) {
+            record_prefetch(store, state);
+        }
+        row = entry->previous < row ? entry->previous : 0;
+    }
+    *pnext = row;
+    return count;
+}
+
 apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor, apr_size_t limit, wa_message_visit_fn visit,
                                   void *baton, wa_page_t *page, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    apr_uint64_t row, last = 0;
+    apr_uint64_t row, *rows;
+    apr_size_t count, i;
     thread_part_t part;
     wa_message_t m;
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
@@ -313,27 +349,21 @@ apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, con
         }
         row = wa_index_row(&store->index, row)->previous;
     }
-    while (row && page->count < limit) {
-        apr_uint64_t previous;
-
-        rv = row_read(store, row, &m, &previous);
-        if (rv != APR_SUCCESS) {
-            return APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv;
+    rows = apr_palloc(p, limit * sizeof(*rows));
+    count = chain_collect(store, row, limit, rows, &row);
+    for (i = 0; rv == APR_SUCCESS && i < count; i++) {
+        rv = row_read(store, rows[i], &m);
+        if (rv == APR_SUCCESS) {
+            thread_part_join(&m, rows[i], &part);
+            rv = visit(baton, &m, 0);
         }
-        thread_part_join(&m, row, &part);
-        rv = visit(baton, &m, 0);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        page->count++;
-        last = row;
-        if (previous >= row) {
-            return APR_EGENERAL;
-        }
-        row = previous;
+        page->count += rv == APR_SUCCESS;
     }
-    if (row) {
-        page->next_cursor = cursor_make(store, counterpart, last, p);
+    if (rv != APR_SUCCESS) {
+        return APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv;
+    }
+    if (row && count) {
+        page->next_cursor = cursor_make(store, counterpart, rows[count - 1], p);
     }
     return APR_SUCCESS;
 }
