@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store in memory for unit tests of the layers above it: a driver behind the real seam. */
+#include "fake_store.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/driver.h"
+
+typedef struct fake_contact_t {
+    struct fake_contact_t *next;
+    wa_contact_t c;
+} fake_contact_t;
+
+typedef struct fake_parked_t {
+    struct fake_parked_t *next;
+    const char *key;
+    const char *value;
+} fake_parked_t;
+
+struct fake_store_t {
+    wa_store_t base;
+    apr_pool_t *p;
+    fake_message_t *messages;
+    fake_contact_t *contacts;
+    fake_parked_t *parked;
+    apr_int64_t now_ms;
+    apr_status_t failures[FAKE_OPS];
+    void (*hooks[FAKE_OPS])(void *baton);
+    void *batons[FAKE_OPS];
+};
+
+static apr_status_t failure_take(fake_store_t *fake, fake_op_e op)
+{
+    apr_status_t rv = fake->failures[op];
+
+    fake->failures[op] = APR_SUCCESS;
+    return rv;
+}
+
+static void hook_run(fake_store_t *fake, fake_op_e op)
+{
+    void (*hook)(void *) = fake->hooks[op];
+
+    fake->hooks[op] = NULL;
+    if (hook) {
+        hook(fake->batons[op]);
+    }
+}
+
+static wa_slice_t slice_dup(wa_slice_t s, apr_pool_t *p)
+{
+    return s.len > 0 ? wa_slice_make(apr_pstrmemdup(p, s.ptr, s.len), s.len)
+                     : (wa_slice_t){NULL, 0};
+}
+
+static wa_slice_t string_dup(const char *s, apr_pool_t *p)
+{
+    return slice_dup(wa_slice_of(s), p);
+}
+
+/* What a reader gets: copies, and the contact joined. */
+static void message_give(const fake_store_t *fake, const fake_message_t *stored, wa_message_t *pm,
+                         apr_pool_t *p)
+{
+    const fake_contact_t *contact;
+
+    *pm = stored->m;
+    pm->id = slice_dup(stored->m.id, p);
+    pm->sid = slice_dup(stored->m.sid, p);
+    pm->counterpart = slice_dup(stored->m.counterpart, p);
+    pm->fixed_json = slice_dup(stored->m.fixed_json, p);
+    pm->state_json = slice_dup(stored->m.state_json, p);
+    pm->state_private = slice_dup(stored->m.state_private, p);
+    for (contact = fake->contacts; contact; contact = contact->next) {
+        if (wa_slice_is_equal(contact->c.phone_number, stored->m.counterpart)) {
+            pm->contact_id = slice_dup(contact->c.id, p);
+        }
+    }
+}
+
+static fake_message_t *message_find(const fake_store_t *fake, const char *key)
+{
+    const wa_slice_t wanted = wa_slice_of(key);
+    fake_message_t *m;
+
+    for (m = fake->messages; m; m = m->next) {
+        if (wanted.len > 0
+            && (wa_slice_is_equal(m->m.id, wanted) || wa_slice_is_equal(m->m.sid, wanted))) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+static apr_status_t fake_message_add(wa_store_t *self, const wa_message_new_t *message,
+                                     wa_message_t *pm, apr_pool_t *p)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    fake_message_t *stored = message_find(fake, message->id);
+    apr_status_t rv = failure_take(fake, FAKE_ADD);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!stored) {
+        stored = message_find(fake, message->sid);
+    }
+    if (stored) {
+        message_give(fake, stored, pm, p);
+        return APR_EEXIST;
+    }
+    stored = apr_pcalloc(fake->p, sizeof(*stored));
+    stored->m.id = string_dup(message->id, fake->p);
+    stored->m.sid = string_dup(message->sid, fake->p);
+    stored->m.counterpart = string_dup(message->counterpart, fake->p);
+    stored->m.direction = message->direction;
+    stored->m.status = message->status;
+    stored->m.timestamp_ms = stored->m.changed_ms = ++fake->now_ms;
+    stored->m.unread = message->direction == WA_DIRECTION_RECEIVED;
+    stored->m.fixed_json = slice_dup(message->fixed_json, fake->p);
+    stored->m.state_json = slice_dup(message->state_json, fake->p);
+    stored->m.state_private = slice_dup(message->state_private, fake->p);
+    stored->preview_json =
+        apr_pstrmemdup(fake->p, message->preview_json.ptr, message->preview_json.len);
+    stored->next = fake->messages;
+    fake->messages = stored;
+    message_give(fake, stored, pm, p);
+    return APR_SUCCESS;
+}
+
+static void state_set(fake_store_t *fake, fake_message_t *stored, const wa_message_state_t *next)
+{
+    stored->m.status = next->status;
+    if (next->sid) {
+        stored->m.sid = string_dup(next->sid, fake->p);
+    }
+    stored->m.state_json = slice_dup(next->state_json, fake->p);
+    stored->m.state_private = slice_dup(next->state_private, fake->p);
+    stored->m.changed_ms = ++fake->now_ms;
+    stored->updates++;
+}
+
+static apr_status_t fake_message_update(wa_store_t *self, const char *key,
+                                        wa_message_merge_fn merge, void *baton, wa_message_t *pm,
+                                        apr_pool_t *p)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    fake_message_t *stored = message_find(fake, key);
+    apr_status_t rv = failure_take(fake, FAKE_UPDATE);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!stored) {
+        return APR_NOTFOUND;
+    }
+    for (;;) {
+        wa_message_state_t next = {WA_STATUS_NONE, NULL, {NULL, 0}, {NULL, 0}};
+        const apr_int64_t seen = stored->m.changed_ms;
+        wa_message_t now;
+
+        message_give(fake, stored, &now, p);
+        merge(baton, &now, &next, p);
+        memset(&next, 0, sizeof(next));
+        rv = merge(baton, &now, &next, p);
+        hook_run(fake, FAKE_UPDATE);
+        if (stored->m.changed_ms != seen) {
+            continue; /* another process was faster */
+        }
+        if (rv == APR_SUCCESS) {
+            state_set(fake, stored, &next);
+        } else if (rv != APR_EEXIST) {
+            return rv;
+        }
+        message_give(fake, stored, pm, p);
+        return APR_SUCCESS;
+    }
+}
+
+static apr_uint64_t fake_thread_version(wa_store_t *self, const char *counterpart)
+{
+    const fake_message_t *m;
+
+    for (m = ((fake_store_t *)self)->messages; m; m = m->next) {
+        if (wa_slice_is_equal(m->m.counterpart, wa_slice_of(counterpart))) {
+            return (apr_uint64_t)m->m.changed_ms;
+        }
+    }
+    return 0;
+}
+
+static fake_contact_t *contact_find(const fake_store_t *fake, wa_slice_t key)
+{
+    fake_contact_t *c;
+
+    for (c = fake->contacts; c; c = c->next) {
+        if (wa_slice_is_equal(c->c.id, key) || wa_slice_is_equal(c->c.phone_number, key)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void contact_give(const fake_contact_t *stored, wa_contact_t *pc, apr_pool_t *p)
+{
+    *pc = stored->c;
+    pc->id = slice_dup(stored->c.id, p);
+    pc->phone_number = slice_dup(stored->c.phone_number, p);
+    pc->display_name_json = slice_dup(stored->c.display_name_json, p);
+}
+
+static apr_status_t fake_contact_add(wa_store_t *self, const wa_contact_t *contact,
+                                     wa_contact_t *pc, apr_pool_t *p)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    fake_contact_t *stored = contact_find(fake, contact->phone_number);
+    apr_status_t rv = failure_take(fake, FAKE_CONTACT);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (stored) {
+        contact_give(stored, pc, p);
+        return APR_EEXIST;
+    }
+    stored = apr_pcalloc(fake->p, sizeof(*stored));
+    contact_give(&(fake_contact_t){NULL, *contact}, &stored->c, fake->p);
+    stored->c.created_ms = stored->c.updated_ms = ++fake->now_ms;
+    stored->next = fake->contacts;
+    fake->contacts = stored;
+    contact_give(stored, pc, p);
+    return APR_SUCCESS;
+}
+
+static apr_status_t fake_contact_rename(wa_store_t *self, const char *id,
+                                        wa_slice_t display_name_json, wa_contact_t *pc,
+                                        apr_pool_t *p)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    fake_contact_t *stored = contact_find(fake, wa_slice_of(id));
+
+    if (!stored) {
+        return APR_NOTFOUND;
+    }
+    stored->c.display_name_json = slice_dup(display_name_json, fake->p);
+    stored->c.updated_ms = ++fake->now_ms;
+    contact_give(stored, pc, p);
+    return APR_SUCCESS;
+}
+
+static apr_status_t fake_contact_find(wa_store_t *self, const char *key, wa_contact_t *pc,
+                                      apr_pool_t *p)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    const fake_contact_t *stored = contact_find(fake, wa_slice_of(key));
+    apr_status_t rv = failure_take(fake, FAKE_CONTACT);
+
+    if (rv == APR_SUCCESS && !stored) {
+        rv = APR_NOTFOUND;
+    }
+    if (rv == APR_SUCCESS) {
+        contact_give(stored, pc, p);
+    }
+    return rv;
+}
+
+static fake_parked_t *parked_find(const fake_store_t *fake, const char *key)
+{
+    fake_parked_t *parked;
+
+    for (parked = fake->parked; parked && strcmp(parked->key, key) != 0; parked = parked->next) {
+    }
+    return parked;
+}
+
+static apr_status_t fake_parked_add(wa_store_t *self, const char *key, wa_slice_t value,
+                                    apr_pool_t *tmp)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    const char *text = apr_pstrmemdup(fake->p, value.ptr, value.len);
+    apr_status_t rv = failure_take(fake, FAKE_PARK);
+    fake_parked_t *parked;
+
+    (void)tmp;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    hook_run(fake, FAKE_PARK);
+    parked = parked_find(fake, key);
+    if (parked) {
+        parked->value = apr_pstrcat(fake->p, parked->value, "\n", text, NULL);
+        return APR_SUCCESS;
+    }
+    parked = apr_pcalloc(fake->p, sizeof(*parked));
+    parked->key = apr_pstrdup(fake->p, key);
+    parked->value = text;
+    parked->next = fake->parked;
+    fake->parked = parked;
+    return APR_SUCCESS;
+}
+
+static apr_status_t fake_parked_get(wa_store_t *self, const char *key, wa_slice_t *pvalue,
+                                    apr_pool_t *p)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    const fake_parked_t *parked = parked_find(fake, key);
+    apr_status_t rv = failure_take(fake, FAKE_UNPARK);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (parked) {
+        *pvalue = string_dup(parked->value, p);
+    }
+    hook_run(fake, FAKE_UNPARK);
+    return parked ? APR_SUCCESS : APR_NOTFOUND;
+}
+
+static const wa_store_ops_t fake_ops = {
+    .name = "fake",
+    .thread_version = fake_thread_version,
+    .message_add = fake_message_add,
+    .message_update = fake_message_update,
+    .contact_add = fake_contact_add,
+    .contact_rename = fake_contact_rename,
+    .contact_find = fake_contact_find,
+    .parked_add = fake_parked_add,
+    .parked_get = fake_parked_get,
+};
+
+fake_store_t *fake_store_create(apr_pool_t *p)
+{
+    fake_store_t *fake = apr_pcalloc(p, sizeof(*fake));
+
+    fake->base.ops = &fake_ops;
+    fake->p = p;
+    fake->now_ms = 1700000000000;
+    return fake;
+}
+
+wa_store_t *fake_store_seam(fake_store_t *fake)
+{
+    return &fake->base;
+}
+
+const fake_message_t *fake_store_newest(const fake_store_t *fake)
+{
+    return fake->messages;
+}
+
+apr_size_t fake_store_count(const fake_store_t *fake)
+{
+    const fake_message_t *m;
+    apr_size_t count = 0;
+
+    for (m = fake->messages; m; m = m->next) {
+        count++;
+    }
+    return count;
+}
+
+void fake_store_fail(fake_store_t *fake, fake_op_e op, apr_status_t rv)
+{
+    fake->failures[op] = rv;
+}
+
+void fake_store_meanwhile(fake_store_t *fake, fake_op_e op, void (*hook)(void *baton), void *baton)
+{
+    fake->hooks[op] = hook;
+    fake->batons[op] = baton;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store in memory for unit tests of the layers above it: a driver behind the real seam. */
+#ifndef WA_TEST_FAKE_STORE_H
+#define WA_TEST_FAKE_STORE_H
+
+#include "store/store.h"
+
+/* A message as it lies in the fake; strings NUL-terminated. */
+typedef struct fake_message_t {
+    struct fake_message_t *next; /* the one before it */
+    wa_message_t m;
+    const char *preview_json;
+    apr_uint32_t updates; /* how often its state was replaced */
+} fake_message_t;
+
+/* What a test sees of the fake and may set. The store is the first member. */
+typedef struct fake_store_t fake_store_t;
+
+/* Makes an empty store. Every merge is called twice for one update, so that one that is not pure is
+ * noticed. Supports what messaging/ needs: messages without paging, contacts, parked facts. */
+fake_store_t *fake_store_create(apr_pool_t *p);
+
+wa_store_t *fake_store_seam(fake_store_t *fake);
+
+/* The newest message, NULL for none. */
+const fake_message_t *fake_store_newest(const fake_store_t *fake);
+
+/* How many messages there are. */
+apr_size_t fake_store_count(const fake_store_t *fake);
+
+/* The next call of one of these fails with `rv`, once. */
+typedef enum { FAKE_ADD, FAKE_UPDATE, FAKE_PARK, FAKE_UNPARK, FAKE_CONTACT, FAKE_OPS } fake_op_e;
+void fake_store_fail(fake_store_t *fake, fake_op_e op, apr_status_t rv);
+
+/* Called once, between the next update's merge and its commit (FAKE_UPDATE), or right after the next
+ * parked_get (FAKE_UNPARK) or before the next parked_add (FAKE_PARK): what another process does
+ * meanwhile. */
+void fake_store_meanwhile(fake_store_t *fake, fake_op_e op, void (*hook)(void *baton), void *baton);
+
+#endif
