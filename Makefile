@@ -46,6 +46,7 @@ HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/tests/fuzz/standalone.o
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 .DEFAULT_GOAL := all
@@ -117,6 +118,14 @@ check-fuzz: $(FUZZ_BIN)
 	    $(TEST_ENV) $$f -n $(or $(MUTATIONS),20000) tests/fuzz/corpus/$${f##*/fuzz_} || exit 1; done
 endif
 
+# make fuzz T=form SECONDS=60: with libFuzzer (clang); what it finds goes beside the corpus.
+SECONDS ?= 60
+fuzz:
+	@mkdir -p $(BUILD)/libfuzzer/$(T)
+	clang -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -pthread $(APR_DEF) -Imod_whatsapp $(APR_INC) \
+	    -o $(BUILD)/libfuzzer/fuzz_$(T) tests/fuzz/fuzz_$(T).c $(LIB_SRC) $(LIBS) $(APR_LIBS)
+	$(BUILD)/libfuzzer/fuzz_$(T) -max_total_time=$(SECONDS) -artifact_prefix=$(BUILD)/libfuzzer/$(T)- $(BUILD)/libfuzzer/$(T) tests/fuzz/corpus/$(T)
+
 check-http: $(BUILD)/mod_whatsapp.so ## the module in a real httpd
 	$(PYTEST) tests/http
 
@@ -170,8 +179,8 @@ install: all ## the module, its configuration and the web client, where apxs and
 	if [ -d frontend ]; then cp -r frontend '$(DESTDIR)$(SHARE)/frontend' && chmod -R u+rwX,go+rX,go-w '$(DESTDIR)$(SHARE)/frontend'; fi
 	install -m 644 conf/whatsapp-reference.conf README.md LICENSE '$(DESTDIR)$(DOC)'
 	install -m 644 conf/examples/*.conf '$(DESTDIR)$(DOC)/examples'
-	@echo 'installed. Next: $(SYSCONF)/whatsapp-account.conf (see $(CONF_DIR)/whatsapp.conf), then \
-	$(if $(IS_DEBIAN),a2enmod whatsapp,include whatsapp.load and whatsapp.conf from httpd.conf), then restart httpd'
+	@echo 'installed. Next, the account: $(SYSCONF)/whatsapp-account.conf, as $(CONF_DIR)/whatsapp.conf says.'
+	@echo 'Then $(if $(IS_DEBIAN),a2enmod whatsapp,include whatsapp.load and whatsapp.conf in httpd.conf) and restart httpd.'
 
 uninstall: ## removes what install put there; messages and the account file stay
 	@# An enabled module that is gone would keep httpd from starting.
@@ -184,5 +193,4 @@ uninstall: ## removes what install put there; messages and the account file stay
 clean: ## removes what was built
 	rm -rf build build-asan
 
--include $(LIB_OBJ:.o=.d) $(MOD_OBJ:.o=.d) $(HELP_OBJ:.o=.d) $(UNIT_OBJ:.o=.d) \
-         $(FUZZ_SRC:%.c=$(BUILD)/obj/%.d) $(BUILD)/obj/tests/fuzz/standalone.d
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(MOD_OBJ) $(HELP_OBJ) $(UNIT_OBJ) $(FUZZ_OBJ))
