@@ -53,7 +53,7 @@ static apr_status_t status_of_answer(const wa_http_answer_t *answer)
     if (answer->sink_rv != APR_SUCCESS) {
         return answer->sink_rv;
     }
-    if (answer->is_forbidden) {
+    if (answer->is_forbidden && answer->is_untouched) {
         return APR_EINVAL;
     }
     if (answer->is_too_long) {

@@ -1,0 +1,663 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sending through the simulator: what each way to answer, or not to, makes certain; and that
+ * nothing is ever sent twice. */
+#include "test_twilio.h"
+
+#include "base/id.h"
+#include "twilio/errors.h"
+
+static simulator_t simulator;
+
+static int simulator_setup(void **state)
+{
+    (void)state;
+    apr_initialize();
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    simulator_start(&simulator, NULL, NULL, "--callbacks=off");
+    return 0;
+}
+
+static int simulator_teardown(void **state)
+{
+    (void)state;
+    simulator_stop(&simulator);
+    apr_terminate();
+    return 0;
+}
+
+/* Each test meets a simulator that knows nothing. */
+static int test_setup(void **state)
+{
+    control_do(&simulator, "reset", "{}");
+    return pool_setup(state);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_setup, pool_teardown)
+
+/* The only request that the simulator saw; the caller drops *pall. */
+static json_t *only_request(json_t **pall)
+{
+    json_t *list;
+
+    *pall = control(&simulator, "requests", NULL);
+    list = json_object_get(*pall, "requests");
+    assert_int_equal(json_array_size(list), 1);
+    return json_array_get(list, 0);
+}
+
+static const char *field_of(json_t *request, const char *name, size_t index)
+{
+    return json_string_value(
+        json_array_get(json_object_get(json_object_get(request, "form"), name), index));
+}
+
+/* ---- What goes out ---- */
+
+static void test_text_is_sent_as_it_is(void **state)
+{
+    static const char body[] = "Ünï & co=100%+ \xf0\x9f\x91\x8b\n\"quoted\" ~-._;/?";
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_message_request_t request = {.to = THEIR_NUMBER,
+                                           .from = "whatsapp:" OUR_NUMBER,
+                                           .body = wa_slice_of(body),
+                                           .status_callback =
+                                               "https://chat.example.org/hook?id=a%20b&x=1"};
+    wa_twilio_result_t result;
+    json_t *all, *seen;
+
+    assert_int_equal(wa_twilio_message_create(client, &account, &request, &result, *state),
+                     APR_SUCCESS);
+    assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
+    assert_int_equal(result.http_status, 201);
+    assert_int_equal(result.tries, 1);
+    assert_int_equal(result.error_code, 0);
+    assert_null(result.error);
+    assert_true(wa_id_is_sid(result.sid, "SM"));
+    assert_string_equal(result.status, "queued");
+    assert_true(wa_id_is_sid(result.request_id, "RQ"));
+    assert_true(result.duration > 0);
+    seen = only_request(&all);
+    assert_string_equal(field_of(seen, "To", 0), "whatsapp:" THEIR_NUMBER);
+    assert_string_equal(field_of(seen, "From", 0), "whatsapp:" OUR_NUMBER);
+    assert_string_equal(field_of(seen, "Body", 0), body);
+    assert_string_equal(field_of(seen, "StatusCallback", 0), request.status_callback);
+    assert_int_equal(json_object_size(json_object_get(seen, "form")), 4);
+    assert_int_equal(json_array_size(json_object_get(seen, "problems")), 0);
+    assert_string_equal(json_string_value(json_object_get(seen, "user")), ACCOUNT);
+    assert_null(json_object_get(json_object_get(seen, "headers"), "expect"));
+    json_decref(all);
+}
+
+static void test_media_and_templates(void **state)
+{
+    static const char *const urls[] = {"https://example.org/a.png?x=1&y=2",
+                                       "https://example.org/b.pdf"};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_message_request_t media = {
+        .to = THEIR_NUMBER, .from = OUR_NUMBER, .media_urls = urls, .media_count = 2};
+    wa_twilio_message_request_t template = {.to = THEIR_NUMBER,
+                                            .from = OUR_NUMBER,
+                                            .content_sid = "HX00000000000000000000000000000001",
+                                            .content_variables = "{\"1\":\"Ana\"}"};
+    wa_twilio_result_t result;
+    json_t *all, *seen;
+
+    assert_int_equal(wa_twilio_message_create(client, &account, &media, &result, *state),
+                     APR_SUCCESS);
+    assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
+    assert_true(wa_id_is_sid(result.sid, "MM"));
+    seen = only_request(&all);
+    assert_string_equal(field_of(seen, "MediaUrl", 0), urls[0]);
+    assert_string_equal(field_of(seen, "MediaUrl", 1), urls[1]);
+    assert_null(field_of(seen, "Body", 0));
+    json_decref(all);
+    control_do(&simulator, "reset", "{}");
+    assert_int_equal(wa_twilio_message_create(client, &account, &template, &result, *state),
+                     APR_SUCCESS);
+    assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
+    seen = only_request(&all);
+    assert_string_equal(field_of(seen, "ContentSid", 0), template.content_sid);
+    assert_string_equal(field_of(seen, "ContentVariables", 0), template.content_variables);
+    assert_int_equal(json_array_size(json_object_get(seen, "problems")), 0);
+    json_decref(all);
+}
+
+/* What could only fail is not tried. */
+static void test_impossible_requests(void **state)
+{
+    static const char *const urls[11] = {"https://example.org/a"};
+    static const wa_twilio_message_request_t requests[] = {
+        {.from = OUR_NUMBER, .body = {"x", 1}},
+        {.to = "", .from = OUR_NUMBER, .body = {"x", 1}},
+        {.to = "+1555\r\n", .from = OUR_NUMBER, .body = {"x", 1}},
+        {.to = THEIR_NUMBER, .body = {"x", 1}},
+        {.to = THEIR_NUMBER, .from = OUR_NUMBER},
+        {.to = THEIR_NUMBER, .from = OUR_NUMBER, .media_urls = urls, .media_count = 11},
+        {.to = THEIR_NUMBER, .from = OUR_NUMBER, .media_count = 1},
+        {.to = THEIR_NUMBER, .from = OUR_NUMBER, .content_sid = "HX1"},
+        {.to = THEIR_NUMBER,
+         .from = OUR_NUMBER,
+         .body = {"x", 1},
+         .content_sid = "HX00000000000000000000000000000001"},
+        {.to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}, .content_variables = "{}"},
+    };
+    static const wa_twilio_account_t accounts[] = {
+        {.sid = NULL, .secret = {TOKEN, 32}},
+        {.sid = "AC1", .secret = {TOKEN, 32}},
+        {.sid = "SK00000000000000000000000000000001", .secret = {TOKEN, 32}},
+        {.sid = ACCOUNT, .secret = {"", 0}},
+        {.sid = ACCOUNT, .secret = {"a\r\nX: y", 7}},
+        {.sid = ACCOUNT, .secret = {"a\0b", 3}},
+        {.sid = ACCOUNT, .user = "", .secret = {TOKEN, 32}},
+        {.sid = ACCOUNT, .user = "a:b", .secret = {TOKEN, 32}},
+        {.sid = ACCOUNT, .user = "a\nb", .secret = {TOKEN, 32}},
+    };
+    wa_twilio_message_request_t good = {.to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_result_t result;
+    unsigned i;
+
+    for (i = 0; i < COUNT(requests); i++) {
+        assert_int_equal(wa_twilio_message_create(client, &account, &requests[i], &result, *state),
+                         APR_EINVAL);
+    }
+    for (i = 0; i < COUNT(accounts); i++) {
+        assert_int_equal(wa_twilio_message_create(client, &accounts[i], &good, &result, *state),
+                         APR_EINVAL);
+    }
+    assert_int_equal(stat_of(&simulator, "requests"), 0);
+}
+
+static void test_base_urls(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "api.twilio.com",
+                                      "ftp://api.twilio.com",
+                                      "https://",
+                                      "https:///x",
+                                      "https://user@host",
+                                      "https://:1",
+                                      "https://h?x=1",
+                                      "https://h#f",
+                                      "https://h h",
+                                      "https://h\r\nX: y"};
+    wa_twilio_client_t *client;
+    unsigned i;
+
+    for (i = 0; i < COUNT(bad); i++) {
+        wa_twilio_options_t options = {.base_url = bad[i]};
+
+        assert_int_equal(wa_twilio_client_create(&client, &options, *state), APR_EINVAL);
+        assert_null(client);
+    }
+    client = client_of(apr_pstrcat(*state, simulator.url, "//", NULL), NULL, *state);
+    assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_ACCEPTED);
+}
+
+/* ---- What comes back ---- */
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        int code;
+        int http;
+    } rows[] = {{21211, 400}, {21610, 400}, {63016, 400}, {20404, 404},
+                {20405, 405}, {21608, 422}, {99999, 400}};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    unsigned i;
+
+    for (i = 0; i < COUNT(rows); i++) {
+        wa_twilio_result_t result;
+
+        control_do(&simulator, "mode",
+                   apr_psprintf(*state, "{\"mode\":\"refuse\",\"code\":%d,\"http\":%d}",
+                                rows[i].code, rows[i].http));
+        result = send_text(client, "x", *state);
+        assert_int_equal(result.outcome, WA_TWILIO_REFUSED);
+        assert_int_equal(result.http_status, rows[i].http);
+        assert_int_equal(result.error_code, rows[i].code);
+        assert_int_equal(result.tries, 1);
+        assert_string_equal(result.error, wa_twilio_error_sentence(rows[i].code, *state));
+    }
+    assert_int_equal(stat_of(&simulator, "requests"), COUNT(rows));
+}
+
+/* Wrong credentials are told to the user each time, and to the operator once a minute. */
+static void test_credentials_are_refused(void **state)
+{
+    wa_twilio_account_t wrong = {.sid = ACCOUNT, .secret = {"not-the-token", 13}};
+    wa_twilio_message_request_t request = {
+        .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
+    kept_log_t log;
+    wa_twilio_client_t *client;
+    wa_twilio_result_t result;
+    int i;
+
+    kept_log_init(&log);
+    client = client_of(simulator.url, &log.log, *state);
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(wa_twilio_message_create(client, &wrong, &request, &result, *state),
+                         APR_SUCCESS);
+        assert_int_equal(result.outcome, WA_TWILIO_REFUSED);
+        assert_int_equal(result.http_status, 401);
+        assert_int_equal(result.error_code, 20003);
+        assert_string_equal(result.error, wa_twilio_error_sentence(20003, *state));
+    }
+    assert_int_equal(count_of(log.text, "[3] WA0302"), 1);
+    assert_int_equal(count_of(log.text, "WA0301"), 3);
+    assert_null(strstr(log.text, "not-the-token"));
+}
+
+/* Each of these may have made a message: nobody can know, so it is not sent again. */
+static void test_what_nobody_can_know(void **state)
+{
+    static const char *const modes[] = {
+        "{\"mode\":\"error\",\"http\":500}",
+        "{\"mode\":\"error\",\"http\":500,\"create\":true}",
+        "{\"mode\":\"error\",\"http\":503}",
+        "{\"mode\":\"error\",\"http\":504,\"create\":true}",
+        "{\"mode\":\"error\",\"http\":408}",
+        "{\"mode\":\"html\",\"http\":502}",
+        "{\"mode\":\"html\",\"http\":200,\"create\":true}",
+        "{\"mode\":\"empty\"}",
+        "{\"mode\":\"empty\",\"http\":200}",
+        "{\"mode\":\"truncated\"}",
+        "{\"mode\":\"short\"}",
+        "{\"mode\":\"huge\"}",
+        "{\"mode\":\"huge\",\"bytes\":270000}",
+        "{\"mode\":\"no-sid\"}",
+        "{\"mode\":\"reset-after\"}",
+        "{\"mode\":\"close\"}",
+        "{\"mode\":\"redirect\",\"http\":302}",
+        "{\"mode\":\"redirect\",\"http\":303}",
+    };
+    unsigned i;
+
+    for (i = 0; i < COUNT(modes); i++) {
+        wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+        wa_twilio_result_t result;
+
+        control_do(&simulator, "reset", "{}");
+        control_do(&simulator, "mode", modes[i]);
+        result = send_text(client, "x", *state);
+        if (result.outcome != WA_TWILIO_UNKNOWN || result.tries != 1
+            || stat_of(&simulator, "requests") != 1) {
+            fail_msg("%s: outcome %d after %d tries, %d requests", modes[i], result.outcome,
+                     result.tries, stat_of(&simulator, "requests"));
+        }
+    }
+}
+
+/* The same where no answer comes in time. */
+static void test_no_answer_in_time(void **state)
+{
+    static const char *const modes[] = {"{\"mode\":\"hang\"}", "{\"mode\":\"hang-after\"}",
+                                        "{\"mode\":\"slow-drip\",\"ms\":50}"};
+    wa_twilio_options_t options = {.base_url = simulator.url,
+                                   .total_timeout = apr_time_from_msec(400)};
+    wa_twilio_client_t *client;
+    wa_twilio_result_t result;
+    unsigned i;
+
+    for (i = 0; i < COUNT(modes); i++) {
+        assert_int_equal(wa_twilio_client_create(&client, &options, *state), APR_SUCCESS);
+        control_do(&simulator, "reset", "{}");
+        /* The first request opens the connection, so that even a slow machine has the time to write
+         * the second. */
+        assert_int_equal(send_text(client, "first", *state).outcome, WA_TWILIO_ACCEPTED);
+        control_do(&simulator, "mode", modes[i]);
+        result = send_text(client, "x", *state);
+        assert_int_equal(result.outcome, WA_TWILIO_UNKNOWN);
+        assert_int_equal(result.tries, 1);
+        assert_int_equal(stat_of(&simulator, "requests"), 2);
+    }
+}
+
+/* A reset at the first byte: the server has not read the request, but the client cannot know that.
+ */
+static void test_reset_at_the_first_byte(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+
+    control_do(&simulator, "mode", "{\"mode\":\"reset-before\"}");
+    assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_UNKNOWN);
+    assert_int_equal(stat_of(&simulator, "resets"), 1);
+}
+
+static void test_good_answers_in_odd_clothes(void **state)
+{
+    static const char *const modes[] = {"{\"mode\":\"wrong-type\"}", "{\"mode\":\"close-after\"}",
+                                        "{\"mode\":\"slow-drip\",\"ms\":0}",
+                                        "{\"mode\":\"delay\",\"ms\":30}",
+                                        "{\"mode\":\"huge\",\"bytes\":200000}"};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    unsigned i;
+
+    for (i = 0; i < COUNT(modes); i++) {
+        control_do(&simulator, "mode", modes[i]);
+        assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_ACCEPTED);
+    }
+    assert_int_equal(stat_of(&simulator, "created"), COUNT(modes));
+}
+
+/* A long page of an error is cut, and its status still says that nothing was sent. */
+static void test_long_refusal(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_result_t result;
+
+    control_do(&simulator, "mode", "{\"mode\":\"huge\",\"http\":400}");
+    result = send_text(client, "x", *state);
+    assert_int_equal(result.outcome, WA_TWILIO_REFUSED);
+    assert_int_equal(result.error_code, 0);
+    assert_non_null(strstr(result.error, "400"));
+}
+
+static void test_redirects_are_refused(void **state)
+{
+    static const int statuses[] = {301, 307, 308};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    unsigned i;
+
+    for (i = 0; i < COUNT(statuses); i++) {
+        wa_twilio_result_t result;
+
+        control_do(&simulator, "reset", "{}");
+        control_do(
+            &simulator, "mode",
+            apr_psprintf(*state, "{\"mode\":\"redirect\",\"http\":%d,\"count\":1}", statuses[i]));
+        result = send_text(client, "x", *state);
+        assert_int_equal(result.outcome, WA_TWILIO_REFUSED);
+        assert_non_null(strstr(result.error, "redirect"));
+        assert_int_equal(stat_of(&simulator, "requests"), 1);
+        assert_int_equal(stat_of(&simulator, "created"), 0);
+    }
+}
+
+/* ---- Trying again ---- */
+
+static void test_busy_is_tried_again(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_result_t result;
+
+    control_do(&simulator, "mode", "{\"mode\":\"rate-limit\",\"count\":2}");
+    result = send_text(client, "x", *state);
+    assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
+    assert_int_equal(result.tries, 3);
+    assert_int_equal(stat_of(&simulator, "requests"), 3);
+    assert_int_equal(stat_of(&simulator, "created"), 1);
+    control_do(&simulator, "mode", "{\"mode\":\"rate-limit\"}");
+    result = send_text(client, "x", *state);
+    assert_int_equal(result.outcome, WA_TWILIO_RATE_LIMITED);
+    assert_int_equal(result.tries, 3);
+    assert_int_equal(result.http_status, 429);
+    assert_int_equal(result.error_code, 20429);
+    assert_string_equal(result.error, wa_twilio_error_sentence(20429, *state));
+    assert_int_equal(stat_of(&simulator, "requests"), 6);
+}
+
+static void test_retry_after_is_obeyed(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_result_t result;
+
+    /* Longer than the call may take: told to the caller at once. */
+    control_do(&simulator, "mode", "{\"mode\":\"rate-limit\",\"retry_after\":120}");
+    result = send_text(client, "x", *state);
+    assert_int_equal(result.outcome, WA_TWILIO_RATE_LIMITED);
+    assert_int_equal(result.tries, 1);
+    assert_int_equal(result.retry_after, apr_time_from_sec(120));
+    control_do(&simulator, "mode", "{\"mode\":\"rate-limit\",\"retry_after\":1,\"count\":1}");
+    result = send_text(client, "x", *state);
+    assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
+    assert_int_equal(result.tries, 2);
+    assert_true(result.duration >= apr_time_from_sec(1));
+}
+
+/* After a try that did nothing, one that may have done something ends it. */
+static void test_unknown_after_busy_ends_it(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_result_t result;
+
+    control_do(&simulator, "mode",
+               "[{\"mode\":\"rate-limit\",\"count\":1},{\"mode\":\"error\",\"create\":true}]");
+    result = send_text(client, "x", *state);
+    assert_int_equal(result.outcome, WA_TWILIO_UNKNOWN);
+    assert_int_equal(result.tries, 2);
+    assert_int_equal(stat_of(&simulator, "created"), 1);
+}
+
+static void test_max_tries(void **state)
+{
+    wa_twilio_options_t options = {.base_url = simulator.url, .max_tries = 1};
+    wa_twilio_client_t *client;
+
+    assert_int_equal(wa_twilio_client_create(&client, &options, *state), APR_SUCCESS);
+    control_do(&simulator, "mode", "{\"mode\":\"rate-limit\",\"count\":1}");
+    assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_RATE_LIMITED);
+    assert_int_equal(stat_of(&simulator, "requests"), 1);
+}
+
+/* Nobody listens: certainly not sent, and tried as often as allowed. */
+static void test_nobody_listens(void **state)
+{
+    wa_twilio_client_t *client;
+    wa_twilio_result_t result;
+    kept_log_t log;
+    script_t closed;
+
+    script_start(&closed, NULL, *state);
+    script_stop(&closed);
+    kept_log_init(&log);
+    client = client_of(apr_psprintf(*state, "http://127.0.0.1:%d", closed.port), &log.log, *state);
+    result = send_text(client, "x", *state);
+    assert_int_equal(result.outcome, WA_TWILIO_NOT_REACHED);
+    assert_int_equal(result.http_status, 0);
+    assert_int_equal(result.tries, 3);
+    assert_int_equal(count_of(log.text, "[4] WA0301"), 1);
+    assert_non_null(strstr(log.text, "not reached"));
+}
+
+/* Somebody listens and never speaks TLS: the connection never stood, so nothing was sent. */
+static void test_handshake_that_never_ends(void **state)
+{
+    script_t silent;
+    wa_twilio_options_t options = {.connect_timeout = apr_time_from_msec(100),
+                                   .total_timeout = apr_time_from_sec(20)};
+    wa_twilio_client_t *client;
+    wa_twilio_result_t result;
+
+    script_start(&silent, NULL, *state);
+    options.base_url = apr_psprintf(*state, "https://127.0.0.1:%d", silent.port);
+    assert_int_equal(wa_twilio_client_create(&client, &options, *state), APR_SUCCESS);
+    result = send_text(client, "x", *state);
+    assert_int_equal(result.outcome, WA_TWILIO_NOT_REACHED);
+    assert_int_equal(result.tries, 3);
+    script_stop(&silent);
+}
+
+/* ---- Connections ---- */
+
+static void test_connections_are_kept(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    json_t *all, *list;
+    size_t i;
+
+    for (i = 0; i < 20; i++) {
+        assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_ACCEPTED);
+    }
+    all = control(&simulator, "requests", NULL);
+    list = json_object_get(all, "requests");
+    assert_int_equal(json_array_size(list), 20);
+    for (i = 0; i < 20; i++) {
+        json_t *number = json_object_get(json_array_get(list, i), "number_on_connection");
+
+        assert_int_equal(json_integer_value(number), i + 1);
+    }
+    json_decref(all);
+}
+
+/* A kept connection that is closed instead of an answer: libcurl alone would silently send the
+ * message again. */
+static void test_nothing_is_sent_again_by_itself(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_result_t result;
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        control_do(&simulator, "reset", "{}");
+        assert_int_equal(send_text(client, "first", *state).outcome, WA_TWILIO_ACCEPTED);
+        control_do(&simulator, "mode", "{\"mode\":\"close-reused\"}");
+        result = send_text(client, "once only", *state);
+        assert_int_equal(result.outcome, WA_TWILIO_UNKNOWN);
+        assert_int_equal(result.tries, 1);
+        assert_int_equal(stat_of(&simulator, "requests"), 2);
+        assert_int_equal(stat_of(&simulator, "created"), 2);
+    }
+}
+
+/* A kept connection that was closed while nobody looked is not used. */
+static void test_closed_connection_is_not_used(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        control_do(&simulator, "mode", "{\"mode\":\"close-after\"}");
+        assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_ACCEPTED);
+    }
+    assert_int_equal(stat_of(&simulator, "created"), 5);
+}
+
+static void test_environment_has_no_say(void **state)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "all_proxy", "ALL_PROXY"};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    unsigned i;
+
+    for (i = 0; i < COUNT(names); i++) {
+        setenv(names[i], "http://127.0.0.1:1", 1);
+    }
+    assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_ACCEPTED);
+    for (i = 0; i < COUNT(names); i++) {
+        unsetenv(names[i]);
+    }
+}
+
+/* ---- Log and threads ---- */
+
+static void test_log_tells_no_secrets(void **state)
+{
+    static const char *const modes[] = {"ok", "refuse", "error", "close", "redirect", "rate-limit"};
+    static const char *const secrets[] = {TOKEN, "planted text", THEIR_NUMBER, "5551230001",
+                                          "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"};
+    wa_twilio_client_t *client;
+    wa_twilio_result_t result;
+    kept_log_t log;
+    unsigned i;
+
+    kept_log_init(&log);
+    client = client_of(simulator.url, &log.log, *state);
+    for (i = 0; i < COUNT(modes); i++) {
+        control_do(&simulator, "mode", apr_psprintf(*state, "{\"mode\":\"%s\"}", modes[i]));
+        result = send_text(client, "planted text", *state);
+        if (i == 0) {
+            assert_non_null(strstr(log.text, result.sid));
+        }
+    }
+    assert_int_equal(count_of(log.text, "WA0301"), COUNT(modes));
+    assert_int_equal(count_of(log.text, "[6] WA0301"), 3);
+    assert_int_equal(count_of(log.text, "len=12"), COUNT(modes));
+    assert_non_null(strstr(log.text, "+1555***0001"));
+    assert_non_null(strstr(log.text, "http=201"));
+    for (i = 0; i < COUNT(secrets); i++) {
+        assert_null(strstr(log.text, secrets[i]));
+    }
+}
+
+typedef struct sender_t {
+    wa_twilio_client_t *client;
+    int accepted;
+} sender_t;
+
+static void *APR_THREAD_FUNC sender_run(apr_thread_t *thread, void *data)
+{
+    wa_twilio_message_request_t request = {
+        .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
+    sender_t *sender = data;
+    wa_twilio_result_t result;
+    apr_pool_t *pool;
+    int i;
+
+    (void)thread;
+    apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
+    for (i = 0; i < 25; i++) {
+        if (wa_twilio_message_create(sender->client, &account, &request, &result, pool)
+                == APR_SUCCESS
+            && result.outcome == WA_TWILIO_ACCEPTED) {
+            sender->accepted++;
+        }
+    }
+    apr_pool_destroy(pool);
+    return NULL;
+}
+
+/* More threads than idle handles are kept. */
+static void test_many_threads(void **state)
+{
+    wa_twilio_options_t options = {.base_url = simulator.url, .max_idle_handles = 3};
+    sender_t senders[8];
+    apr_thread_t *threads[COUNT(senders)];
+    wa_twilio_client_t *client;
+    apr_status_t rv;
+    unsigned i;
+
+    assert_int_equal(wa_twilio_client_create(&client, &options, *state), APR_SUCCESS);
+    for (i = 0; i < COUNT(senders); i++) {
+        senders[i].client = client;
+        senders[i].accepted = 0;
+        assert_int_equal(apr_thread_create(&threads[i], NULL, sender_run, &senders[i], *state),
+                         APR_SUCCESS);
+    }
+    for (i = 0; i < COUNT(senders); i++) {
+        apr_thread_join(&rv, threads[i]);
+        assert_int_equal(senders[i].accepted, 25);
+    }
+    assert_int_equal(stat_of(&simulator, "created"), 25 * COUNT(senders));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_text_is_sent_as_it_is),
+        TEST(test_media_and_templates),
+        TEST(test_impossible_requests),
+        TEST(test_base_urls),
+        TEST(test_refusals),
+        TEST(test_credentials_are_refused),
+        TEST(test_what_nobody_can_know),
+        TEST(test_no_answer_in_time),
+        TEST(test_reset_at_the_first_byte),
+        TEST(test_good_answers_in_odd_clothes),
+        TEST(test_long_refusal),
+        TEST(test_redirects_are_refused),
+        TEST(test_busy_is_tried_again),
+        TEST(test_retry_after_is_obeyed),
+        TEST(test_unknown_after_busy_ends_it),
+        TEST(test_max_tries),
+        TEST(test_nobody_listens),
+        TEST(test_handshake_that_never_ends),
+        TEST(test_connections_are_kept),
+        TEST(test_nothing_is_sent_again_by_itself),
+        TEST(test_closed_connection_is_not_used),
+        TEST(test_environment_has_no_say),
+        TEST(test_log_tells_no_secrets),
+        TEST(test_many_threads),
+    };
+
+    return cmocka_run_group_tests(tests, simulator_setup, simulator_teardown);
+}
