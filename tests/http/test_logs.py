@@ -68,6 +68,7 @@ def test_a_refused_webhook_is_one_line_without_the_signature(server, api, fresh)
     number, text = fresh.number(), fresh.text()
     api.plant(number, text)
     wrong = "wrongSignature0123456789abc="
+    server.claim("WA0231")
     server.secrets.add(wrong)
     api.webhook(api.account.inbound(number, text, fresh.sid()), signature=wrong, expect=403)
     wait_until(lambda: server.lines(mark, r"whatsapp:.*signature"), "a line about the signature")

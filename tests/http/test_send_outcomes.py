@@ -47,7 +47,7 @@ def test_refused_credentials_are_failed_and_an_alarm(server, api, fresh, twilio,
 UNKNOWN = [
     ("error", {"http": 500}), ("error", {"http": 500, "create": True}), ("error", {"http": 502}), ("error", {"http": 503}), ("error", {"http": 504}),
     ("html", {"http": 502}), ("html", {"http": 200}), ("empty", {"http": 201}), ("empty", {"http": 500}), ("truncated", {}), ("short", {}), ("huge", {}), ("no-sid", {}),
-    ("reset-after", {}), ("close", {}), ("close-reused", {}),
+    ("reset-after", {}), ("close", {}),
 ]
 
 

@@ -179,7 +179,8 @@ def test_a_body_that_breaks_http_is_refused(api, fresh, framing):
     b"POST /api/whatsapp-messenger/threads/%2F/read HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
     b"DELETE /api/whatsapp-messenger/contacts/%0d%0aX-Injected:%201 HTTP/1.1\r\nHost: x\r\n\r\n",
 ], ids=lambda request: ascii(request[:60]))
-def test_a_request_line_from_hell_is_answered_or_closed(api, request_):
+def test_a_request_line_from_hell_is_answered_or_closed(server, api, request_):
+    server.claim("AH10244", required=False)  # httpd's own word for a path that cannot be decoded
     with RawConnection(api.port) as raw:
         raw.send(request_)
         raw.finish()

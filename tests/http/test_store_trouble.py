@@ -2,7 +2,6 @@
 """A store that cannot be written: 503, one line for the admin, everything stored can still be read, and it heals by itself."""
 
 import os
-import resource
 import shutil
 import subprocess
 import tempfile
@@ -17,16 +16,18 @@ class FullDisk:
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="wa-full-")
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=0755", "none", self.path], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0755", "none", self.path], check=True)
 
-    def fill(self, server):
-        with open(f"{self.path}/filler", "wb") as filler:
-            try:
-                while True:
-                    filler.write(b"x" * 4096)
-                    filler.flush()
-            except OSError:
-                pass
+    def before(self, server):
+        pass
+
+    def fill(self):
+        filler = os.open(f"{self.path}/filler", os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(filler, b"x" * 4096)
+        except OSError:
+            os.close(filler)
 
     def relieve(self, server):
         os.unlink(f"{self.path}/filler")
@@ -37,22 +38,22 @@ class FullDisk:
 
 
 class FileLimit:
-    """No file may grow beyond a few megabytes (RLIMIT_FSIZE on the running children): what any user can do, and httpd ignores SIGXFSZ."""
+    """No file may grow beyond a few megabytes (RLIMIT_FSIZE, whose signal httpd ignores): what any user can do. Relief needs a restart."""
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="wa-full-")
         os.chmod(self.path, 0o755)
 
-    def _set(self, server, soft):
-        for pid in server.children():
-            _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+    def before(self, server):
+        server.file_limit = 4 << 20
 
-    def fill(self, server):
-        self._set(server, 4 << 20)
+    def fill(self):
+        pass
 
     def relieve(self, server):
-        self._set(server, resource.RLIM_INFINITY)
+        server.stop()
+        server.file_limit = None
+        server.start()
 
     def close(self):
         shutil.rmtree(self.path)
@@ -77,13 +78,15 @@ def fill_until_refused(api, fresh, number):
 
 
 def test_what_cannot_be_stored_is_503_and_what_is_stored_is_read(new_server, fresh, trouble, gate):
-    with new_server(store=f"{trouble.path}/store", twilio_url=gate.url) as server:
+    server = new_server(store=f"{trouble.path}/store", twilio_url=gate.url)
+    trouble.before(server)
+    with server:
         api = server.client()
         number, other = fresh.number(), fresh.number()
         api.plant(number, BIG)
         api.receive(number, fresh.text(), fresh.sid())
         contact = api.add_contact(number, "Known before")
-        trouble.fill(server)
+        trouble.fill()
         # one line a second at most, from each process
         server.claim("WA04*")
         count = fill_until_refused(api, fresh, number)
@@ -95,6 +98,7 @@ def test_what_cannot_be_stored_is_503_and_what_is_stored_is_read(new_server, fre
         assert contact in api.contacts()
         assert api.since(0)["success"] is True
         trouble.relieve(server)
+        api = server.client()
         api.receive(number, BIG, fresh.sid())
         api.send(other, fresh.text())
         assert api.thread(number)["messageCount"] == count + 2

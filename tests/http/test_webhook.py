@@ -175,7 +175,7 @@ def test_a_strange_sender_never_breaks_anything(api, fresh, sender):
     stored = [message for message in api.since(before)["messages"] if message["body"] == text]
     assert (response.status, len(stored)) in ((200, 1), (400, 0)), response
     if stored:
-        assert [message["body"] for message in api.messages(stored[0]["counterpart"])["messages"]] == [text]
+        assert text in [message["body"] for message in api.messages(stored[0]["counterpart"])["messages"]]
 
 
 @pytest.mark.every_mpm

@@ -179,7 +179,7 @@ class Client:
         raw = encode_form(fields) if body is None else body
         path = target or f"{self.base}/webhook"
         if signature is None:
-            signature = sign(token or self.account.token, url or self.account.public_url + path, raw)
+            signature = sign(self.account.token if token is None else token, url or self.account.public_url + path, raw)
         send = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "TwilioProxy/1.1", "Accept": "*/*"}
         if signature:
             send["X-Twilio-Signature"] = signature
@@ -228,6 +228,8 @@ class RawConnection:
         status_line = self._file.readline()
         if not status_line:
             return None
+        if not status_line.startswith(b"HTTP/"):
+            return Response(200, http.client.HTTPMessage(), status_line + self._file.read())  # HTTP/0.9: nothing but the body
         status = int(status_line.split()[1])
         headers = http.client.parse_headers(self._file)
         if method == "HEAD" or status in (204, 304):

@@ -15,6 +15,7 @@ class Simulator(Control):
 
     def __init__(self, account):
         self.account = account
+        self._rules = []
         self._process = subprocess.Popen(
             [sys.executable, "-B", str(pathlib.Path(__file__).with_name("twilio_simulator.py")), "--account-sid", account.sid, "--auth-token", account.token,
              "--number", account.number, "--callbacks", "off"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
@@ -39,6 +40,11 @@ class Simulator(Control):
                 found.append({name: values[0] for name, values in form.items()})
         return found
 
+    def reset(self):
+        self._rules = []
+        super().reset()
+
     def fail(self, number, mode, **options):
         """Requests for messages to `number` are answered in this mode (twilio_modes.py) from now on."""
-        self.mode(mode, to=number, add=True, **options)
+        self._rules.append({"mode": mode, "to": number, **options})
+        self.call("POST", "mode", self._rules)
