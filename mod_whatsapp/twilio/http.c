@@ -21,6 +21,9 @@
  * a request. */
 #define MAX_IDLE_SECONDS 50L
 
+/* The most of a page without interest that is read. */
+#define MAX_SKIPPED (64 * 1024)
+
 #define USER_AGENT "mod_whatsapp (libcurl)"
 
 struct wa_http_t {
@@ -338,19 +341,19 @@ static size_t on_receive(char *bytes, size_t size, size_t count, void *baton)
     size_t len = size * count;
     long status = 0;
 
-    if ((apr_int64_t)len > x->request->max_bytes - x->received) {
+    curl_easy_getinfo(x->handle, CURLINFO_RESPONSE_CODE, &status);
+    x->received += (apr_int64_t)len;
+    if (sink && status != 200) {
+        /* A redirect's or an error's page: read past when short, so that the connection is kept. */
+        return x->received <= MAX_SKIPPED ? len : 0;
+    }
+    if (x->received > x->request->max_bytes) {
         x->answer->is_too_long = 1;
         return 0;
     }
-    x->received += (apr_int64_t)len;
-    curl_easy_getinfo(x->handle, CURLINFO_RESPONSE_CODE, &status);
     if (!sink) {
         wa_buffer_add(&x->body, bytes, len);
         return x->body.failed ? 0 : len;
-    }
-    if (status != 200) {
-        /* a redirect's or an error's page: read past, so that the connection can be kept */
-        return len;
     }
     if (!x->has_begun) {
         x->answer->sink_rv = sink_begin(x);
@@ -477,24 +480,43 @@ static const char *text_clean(const char *s, apr_size_t max, apr_pool_t *p)
     return copy;
 }
 
+/* The absolute URL that the Location header means; NULL when there is none. libcurl's own
+ * CURLINFO_REDIRECT_URL would put our credentials into it. */
+static const char *redirect_read(exchange_t *x, apr_pool_t *p)
+{
+    struct curl_header *location = NULL;
+    CURLU *parsed = curl_url();
+    char *text = NULL;
+    const char *url = NULL;
+
+    if (parsed
+        && curl_easy_header(x->handle, "Location", 0, CURLH_HEADER, -1, &location) == CURLHE_OK
+        && curl_url_set(parsed, CURLUPART_URL, x->request->url, 0) == CURLUE_OK
+        && curl_url_set(parsed, CURLUPART_URL, location->value, 0) == CURLUE_OK
+        && curl_url_get(parsed, CURLUPART_URL, &text, 0) == CURLUE_OK) {
+        url = apr_pstrdup(p, text);
+    }
+    curl_free(text);
+    curl_url_cleanup(parsed);
+    return url;
+}
+
 /* What libcurl found out, in our words. */
 static void answer_fill(exchange_t *x, CURLcode code, apr_pool_t *p)
 {
     wa_http_answer_t *answer = x->answer;
     struct curl_header *id = NULL;
-    char *redirect = NULL;
     long status = 0;
     curl_off_t seconds = 0;
 
     curl_easy_getinfo(x->handle, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(x->handle, CURLINFO_REDIRECT_URL, &redirect);
     curl_easy_getinfo(x->handle, CURLINFO_RETRY_AFTER, &seconds);
     answer->is_complete = code == CURLE_OK;
     answer->is_timeout = code == CURLE_OPERATION_TIMEDOUT;
     answer->is_hopeless = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE
                           || code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
     answer->status = status >= 200 ? (int)status : 0;
-    answer->redirect_url = redirect ? apr_pstrdup(p, redirect) : NULL;
+    answer->redirect_url = status >= 300 && status < 400 ? redirect_read(x, p) : NULL;
     /* The next four billion seconds are enough for anybody; more would overflow. */
     answer->retry_after = seconds > 0 && seconds < 0x7fffffff ? apr_time_from_sec(seconds) : 0;
     if (curl_easy_header(x->handle, "Twilio-Request-Id", 0, CURLH_HEADER, -1, &id) == CURLHE_OK) {

@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading what Twilio has: lists page by page, media from allowed places only, and the same over
+ * TLS. */
+#include "test_twilio.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "twilio/http.h"
+
+static simulator_t simulator;
+
+static int simulator_setup(void **state)
+{
+    (void)state;
+    apr_initialize();
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    simulator_start(&simulator, NULL, NULL, "--media-auth");
+    return 0;
+}
+
+static int simulator_teardown(void **state)
+{
+    (void)state;
+    simulator_stop(&simulator);
+    apr_terminate();
+    return 0;
+}
+
+static int test_setup(void **state)
+{
+    control_do(&simulator, "reset", "{}");
+    return pool_setup(state);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_setup, pool_teardown)
+
+/* ---- Lists ---- */
+
+typedef struct seen_t {
+    int count;
+    int stop_at;
+    char bodies[512];
+    char sids[16][40];
+    apr_time_t created;
+    int media_count;
+} seen_t;
+
+static apr_status_t on_message(void *baton, const wa_twilio_message_t *message, apr_pool_t *tmp)
+{
+    seen_t *seen = baton;
+
+    (void)tmp;
+    assert_string_equal(message->to, "whatsapp:" OUR_NUMBER);
+    assert_string_equal(message->direction, "inbound");
+    assert_string_equal(message->status, "received");
+    if (seen->count < 16) {
+        apr_cpystrn(seen->sids[seen->count], message->sid, sizeof(seen->sids[0]));
+    }
+    apr_cpystrn(seen->bodies + strlen(seen->bodies), message->body,
+                sizeof(seen->bodies) - strlen(seen->bodies));
+    seen->created = message->date_created;
+    seen->media_count = message->media_count;
+    seen->count++;
+    return seen->stop_at == seen->count ? APR_EOF : APR_SUCCESS;
+}
+
+/* Puts `count` messages into the account, their bodies "a", "b", ... */
+static void inbound(int count)
+{
+    int i;
+
+    for (i = 0; i < count; i++) {
+        char body[128];
+
+        snprintf(body, sizeof(body),
+                 "{\"From\":\"+1555123000%d\",\"Body\":\"%c\",\"deliver\":false}", i % 2, 'a' + i);
+        control_do(&simulator, "inbound", body);
+    }
+}
+
+static apr_status_t list(wa_twilio_client_t *client, const wa_twilio_query_t *query, seen_t *seen,
+                         wa_twilio_result_t *result, apr_pool_t *p)
+{
+    return wa_twilio_messages_fetch(client, &account, query, on_message, seen, result, p);
+}
+
+static void test_list_over_pages(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_query_t query = {.page_size = 3};
+    wa_twilio_result_t result;
+    seen_t seen = {0};
+
+    inbound(8);
+    assert_int_equal(list(client, &query, &seen, &result, *state), APR_SUCCESS);
+    assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
+    assert_int_equal(result.tries, 3);
+    assert_string_equal(seen.bodies, "hgfedcba");
+    /* RFC 2822 dates have seconds. */
+    assert_true(seen.created > 0 && seen.created <= apr_time_now());
+    assert_true(seen.created > apr_time_now() - apr_time_from_sec(3600));
+}
+
+static void test_list_filters(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_query_t from = {.from = "+15551230001"};
+    wa_twilio_query_t to = {.to = "whatsapp:" OUR_NUMBER, .max_messages = 2};
+    wa_twilio_query_t none = {.to = "+15559999999"};
+    wa_twilio_query_t past = {.date_sent_to = apr_time_now() - apr_time_from_sec(86400)};
+    wa_twilio_query_t recent = {.date_sent_from = apr_time_now() - apr_time_from_sec(3600),
+                                .date_sent_to = apr_time_now() + apr_time_from_sec(3600)};
+    wa_twilio_query_t future = {.date_sent_from = apr_time_now() + apr_time_from_sec(3600)};
+    const wa_twilio_query_t *queries[] = {&from, &to, &none, &past, &recent, &future};
+    static const char *const bodies[] = {"db", "dc", "", "", "dcba", ""};
+    wa_twilio_result_t result;
+    unsigned i;
+
+    inbound(4);
+    for (i = 0; i < COUNT(queries); i++) {
+        seen_t seen = {0};
+
+        assert_int_equal(list(client, queries[i], &seen, &result, *state), APR_SUCCESS);
+        assert_string_equal(seen.bodies, bodies[i]);
+    }
+}
+
+static void test_list_is_ended_by_its_reader(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_query_t query = {.page_size = 2};
+    wa_twilio_result_t result;
+    seen_t seen = {.stop_at = 3};
+
+    inbound(8);
+    assert_int_equal(list(client, &query, &seen, &result, *state), APR_EOF);
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(stat_of(&simulator, "requests"), 2);
+}
+
+static void test_list_that_fails(void **state)
+{
+    static const char *const modes[] = {"{\"mode\":\"error\"}",
+                                        "{\"mode\":\"html\",\"http\":200}",
+                                        "{\"mode\":\"truncated\"}",
+                                        "{\"mode\":\"close\"}",
+                                        "{\"mode\":\"empty\",\"http\":200}",
+                                        "{\"mode\":\"huge\",\"http\":200}",
+                                        "{\"mode\":\"no-sid\"}",
+                                        "{\"mode\":\"redirect\"}"};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_query_t query = {0};
+    wa_twilio_query_t bad = {.from = "+1\n"};
+    wa_twilio_query_t large = {.page_size = 101};
+    wa_twilio_result_t result;
+    seen_t seen = {0};
+    unsigned i;
+
+    inbound(1);
+    for (i = 0; i < COUNT(modes); i++) {
+        control_do(&simulator, "mode", modes[i]);
+        assert_int_equal(list(client, &query, &seen, &result, *state), APR_EGENERAL);
+        assert_int_not_equal(result.outcome, WA_TWILIO_ACCEPTED);
+        assert_non_null(result.error);
+    }
+    assert_int_equal(list(client, &bad, &seen, &result, *state), APR_EINVAL);
+    assert_int_equal(list(client, &large, &seen, &result, *state), APR_EINVAL);
+    assert_int_equal(seen.count, 0);
+}
+
+/* A page link must not lead the credentials elsewhere. */
+static void test_list_whose_link_leads_elsewhere(void **state)
+{
+    static const char *const links[] = {
+        "http://127.0.0.1:1/2010-04-01/Accounts/" ACCOUNT "/Messages.json?Page=1",
+        "@127.0.0.1:1/x",
+        ".example.org/x",
+        "/2010-04-01/Accounts/AC00000000000000000000000000000002/Messages.json",
+        "/2010-04-01/Accounts/" ACCOUNT "/Messages/../../x",
+        "/2010-04-01/Accounts/" ACCOUNT "/Messages.json?a b"};
+    wa_twilio_query_t query = {0};
+    wa_twilio_result_t result;
+    seen_t seen = {0};
+    unsigned i;
+
+    for (i = 0; i < COUNT(links); i++) {
+        const char *answers[] = {
+            apr_pstrcat(*state,
+                        "HTTP/1.1 200 OK\r\nContent-Type: "
+                        "application/json\r\n\r\n{\"messages\":[],\"next_page_uri\":\"",
+                        links[i], "\"}", NULL),
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", NULL};
+        script_t script;
+
+        script_start(&script, answers, *state);
+        assert_int_equal(list(client_of_port(script.port, *state), &query, &seen, &result, *state),
+                         APR_SUCCESS);
+        script_stop(&script);
+        assert_int_equal(script.requests, 1);
+        assert_int_equal(result.tries, 1);
+    }
+}
+
+static apr_status_t on_media(void *baton, const wa_twilio_media_t *media, apr_pool_t *tmp)
+{
+    char *url = baton;
+
+    (void)tmp;
+    assert_string_equal(media->content_type, "image/webp");
+    apr_cpystrn(url, media->url, 512);
+    return APR_SUCCESS;
+}
+
+/* ---- Media ---- */
+
+typedef struct file_t {
+    apr_status_t begin_rv, data_rv;
+    int begun;
+    char type[64];
+    apr_int64_t length;
+    wa_buffer_t bytes;
+} file_t;
+
+static apr_status_t file_begin(void *baton, const char *content_type, apr_int64_t length)
+{
+    file_t *file = baton;
+
+    file->begun++;
+    apr_cpystrn(file->type, content_type, sizeof(file->type));
+    file->length = length;
+    return file->begin_rv;
+}
+
+static apr_status_t file_data(void *baton, const char *bytes, apr_size_t len)
+{
+    file_t *file = baton;
+
+    wa_buffer_add(&file->bytes, bytes, len);
+    return file->data_rv;
+}
+
+static apr_status_t fetch(wa_twilio_client_t *client, const char *url, apr_int64_t max,
+                          file_t *file, apr_pool_t *p)
+{
+    wa_twilio_sink_t sink = {file_begin, file_data, file};
+
+    wa_buffer_release(&file->bytes);
+    file->begun = 0;
+    return wa_twilio_media_fetch(client, &account, url, max, &sink, p);
+}
+
+/* A message with the picture "pretended" in it; its media URL goes to `url`, which has room for
+ * 512. */
+static void picture_make(wa_twilio_client_t *client, char *url, apr_pool_t *p)
+{
+    json_t *made = control(&simulator, "inbound",
+                           "{\"deliver\":false,\"media\":[{\"content_type\":\"image/"
+                           "webp\",\"base64\":\"cHJldGVuZGVk\"}]}");
+    wa_twilio_result_t result;
+
+    url[0] = '\0';
+    assert_int_equal(wa_twilio_media_list(client, &account,
+                                          json_string_value(json_object_get(made, "sid")), on_media,
+                                          url, &result, p),
+                     APR_SUCCESS);
+    assert_memory_equal(url, simulator.url, strlen(simulator.url));
+    json_decref(made);
+}
+
+static void test_media_with_and_without_redirect(void **state)
+{
+    static const char *const ways[] = {"{\"media_redirect\":true}", "{\"media_redirect\":false}"};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    file_t file = {0};
+    char url[512];
+    unsigned i;
+
+    picture_make(client, url, *state);
+    for (i = 0; i < COUNT(ways); i++) {
+        control_do(&simulator, "config", ways[i]);
+        assert_int_equal(fetch(client, url, 9, &file, *state), APR_SUCCESS);
+        assert_int_equal(file.begun, 1);
+        assert_string_equal(file.type, "image/webp");
+        assert_int_equal(file.length, 9);
+        assert_int_equal(file.bytes.len, 9);
+        assert_memory_equal(file.bytes.data, "pretended", 9);
+    }
+    wa_buffer_release(&file.bytes);
+}
+
+static void test_media_that_is_refused(void **state)
+{
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    wa_twilio_account_t wrong = {.sid = ACCOUNT, .secret = {"wrong", 5}};
+    file_t file = {0};
+    wa_twilio_sink_t sink = {file_begin, file_data, &file};
+    char url[512];
+
+    picture_make(client, url, *state);
+    assert_int_equal(fetch(client, url, 8, &file, *state), APR_ENOSPC);
+    assert_int_equal(file.bytes.len, 0);
+    assert_int_equal(fetch(client, apr_pstrcat(*state, url, "0", NULL), 100, &file, *state),
+                     APR_NOTFOUND);
+    assert_int_equal(wa_twilio_media_fetch(client, &wrong, url, 100, &sink, *state), APR_EACCES);
+    file.begin_rv = APR_EEXIST;
+    assert_int_equal(fetch(client, url, 100, &file, *state), APR_EEXIST);
+    file.begin_rv = APR_SUCCESS;
+    file.data_rv = APR_EBADF;
+    assert_int_equal(fetch(client, url, 100, &file, *state), APR_EBADF);
+    wa_buffer_release(&file.bytes);
+}
+
+/* Not Twilio's and not the configured server's: not even asked. */
+static void test_media_elsewhere(void **state)
+{
+    static const char *const urls[] = {"",
+                                       "/x",
+                                       "https://",
+                                       "file:///etc/hostname",
+                                       "ftp://api.twilio.com/x",
+                                       "http://api.twilio.com/x",
+                                       "https://api.twilio.com:8443/x",
+                                       "https://example.org/x",
+                                       "https://twilio.com.example.org/x",
+                                       "https://eviltwilio.com/x",
+                                       "https://user:pass@api.twilio.com/x",
+                                       "https://api.twilio.com@example.org/x",
+                                       "http://127.0.0.1:1/x",
+                                       "https://[::1]/x"};
+    wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
+    file_t file = {0};
+    unsigned i;
+
+    for (i = 0; i < COUNT(urls); i++) {
+        if (fetch(client, urls[i], 100, &file, *state) != APR_EINVAL) {
+            fail_msg("%s", urls[i]);
+        }
+    }
+    assert_int_equal(file.begun, 0);
+}
+
+/* The configured server redirects: other private addresses are not even connected to, whatever the
+ * name for them. */
+static void test_redirect_to_a_private_address(void **state)
+{
+    static const char *const hosts[] = {"http://127.0.0.1",
+                                        "https://127.0.0.1",
+                                        "https://localhost",
+                                        "https://[::1]",
+                                        "https://127.1",
+                                        "https://0.0.0.0",
+                                        "https://[::ffff:127.0.0.1]",
+                                        "https://2130706433"};
+    script_t inner;
+    file_t file = {0};
+    unsigned i;
+
+    script_start(&inner, NULL, *state);
+    for (i = 0; i < COUNT(hosts); i++) {
+        const char *answers[] = {
+            apr_psprintf(*state, "HTTP/1.1 307 x\r\nLocation: %s:%d/x\r\nContent-Length: 0\r\n\r\n",
+                         hosts[i], inner.port),
+            NULL};
+        script_t outer;
+        const char *url;
+
+        script_start(&outer, answers, *state);
+        url = apr_psprintf(*state, "http://127.0.0.1:%d/x", outer.port);
+        if (fetch(client_of_port(outer.port, *state), url, 100, &file, *state) != APR_EINVAL) {
+            fail_msg("%s", hosts[i]);
+        }
+        script_stop(&outer);
+        assert_int_equal(outer.requests, 1);
+    }
+    assert_int_equal(file.begun, 0);
+    script_stop(&inner);
+}
+
+static void test_too_many_redirects(void **state)
+{
+    static const char redirect[] = "HTTP/1.1 302 x\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n";
+    static const char file_answer[] =
+        "HTTP/1.1 200 x\r\nContent-Type: Text/Plain; x=y\r\nContent-Length: 2\r\n\r\nhi";
+    const char *four[] = {redirect, redirect, redirect, redirect, file_answer, NULL};
+    script_t script;
+    file_t file = {0};
+
+    script_start(&script, four, *state);
+    assert_int_equal(fetch(client_of_port(script.port, *state),
+                           apr_psprintf(*state, "http://127.0.0.1:%d/", script.port), 100, &file,
+                           *state),
+                     APR_EGENERAL);
+    script_stop(&script);
+    assert_int_equal(script.requests, 4);
+    assert_int_equal(file.begun, 0);
+    script_start(&script, four + 1, *state);
+    assert_int_equal(fetch(client_of_port(script.port, *state),
+                           apr_psprintf(*state, "http://127.0.0.1:%d/", script.port), 100, &file,
+                           *state),
+                     APR_SUCCESS);
+    script_stop(&script);
+    assert_string_equal(file.type, "Text/Plain");
+    assert_int_equal(file.bytes.len, 2);
+    wa_buffer_release(&file.bytes);
+}
+
+/* Types that are none, lengths that are not said, files that end early. */
+static void test_odd_media_answers(void **state)
+{
+    static const struct {
+        const char *answer;
+        apr_status_t rv;
+        apr_int64_t length;
+        apr_size_t got;
+    } rows[] = {
+        {"HTTP/1.1 200 x\r\nContent-Type: a\"b/c\r\n\r\nhello", APR_SUCCESS, -1, 5},
+        {"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n", APR_SUCCESS, 0, 0},
+        {"HTTP/1.1 200 x\r\n\r\n01234567890123456789", APR_ENOSPC, -1, 0},
+        {"HTTP/1.1 200 x\r\nContent-Length: 9\r\n\r\nhell", APR_EGENERAL, 9, 4},
+        {"HTTP/1.1 206 x\r\nContent-Length: 2\r\n\r\nhi", APR_EGENERAL, 0, 0},
+        {"HTTP/1.1 302 x\r\nContent-Length: 0\r\n\r\n", APR_EGENERAL, 0, 0},
+        {"HTTP/1.1 403 x\r\nContent-Length: 2\r\n\r\nno", APR_EACCES, 0, 0},
+        {"HTTP/1.1 410 x\r\nContent-Length: 2\r\n\r\nno", APR_NOTFOUND, 0, 0},
+        {"nonsense\r\n\r\n", APR_EGENERAL, 0, 0},
+        {"", APR_EGENERAL, 0, 0},
+    };
+    unsigned i;
+
+    for (i = 0; i < COUNT(rows); i++) {
+        const char *answers[] = {rows[i].answer, NULL};
+        script_t script;
+        file_t file = {0};
+        apr_status_t rv;
+
+        script_start(&script, answers, *state);
+        rv = fetch(client_of_port(script.port, *state),
+                   apr_psprintf(*state, "http://127.0.0.1:%d/", script.port), 16, &file, *state);
+        script_stop(&script);
+        if (rv != rows[i].rv || file.bytes.len != rows[i].got
+            || (file.begun && file.length != rows[i].length)
+            || (file.begun && strcmp(file.type, "application/octet-stream") != 0)) {
+            fail_msg("%s: %d, %d bytes", rows[i].answer, rv, (int)file.bytes.len);
+        }
+        wa_buffer_release(&file.bytes);
+    }
+}
+
+static void test_urls_are_taken_apart(void **state)
+{
+    wa_http_url_t url;
+
+    assert_int_equal(wa_http_url_split(&url, "HTTPS://API.Twilio.COM/Path", *state), APR_SUCCESS);
+    assert_string_equal(url.scheme, "https");
+    assert_string_equal(url.host, "api.twilio.com");
+    assert_int_equal(url.port, 443);
+    assert_false(url.has_user);
+    assert_int_equal(wa_http_url_split(&url, "http://u@h.example:81", *state), APR_SUCCESS);
+    assert_int_equal(url.port, 81);
+    assert_true(url.has_user);
+    assert_int_equal(wa_http_url_split(&url, "//h.example/", *state), APR_EINVAL);
+    assert_int_equal(wa_http_url_split(&url, "relative", *state), APR_EINVAL);
+}
+
+/* ---- Odd answers to a send ---- */
+
+static void test_odd_answers_to_a_send(void **state)
+{
+    static const struct {
+        const char *answer;
+        wa_twilio_outcome_e outcome;
+        int code;
+    } rows[] = {
+        /* A status line is enough to know, also when the page after it breaks off. */
+        {"HTTP/1.1 400 x\r\nContent-Length: 99\r\n\r\n{\"code\":21211", WA_TWILIO_REFUSED, 0},
+        {"HTTP/1.1 404 x\r\n\r\n<html>", WA_TWILIO_REFUSED, 0},
+        {"HTTP/1.1 400 x\r\nContent-Type: text/html\r\n\r\n{\"code\":\"21610\"}", WA_TWILIO_REFUSED,
+         21610},
+        {"HTTP/1.1 400 x\r\n\r\n{\"type\":\"t\",\"title\":\"x\",\"status\":400,\"code\":63024}",
+         WA_TWILIO_REFUSED, 63024},
+        {"HTTP/1.1 400 x\r\n\r\n{\"code\":-1}", WA_TWILIO_REFUSED, 0},
+        {"HTTP/1.1 400 x\r\n\r\n[1]", WA_TWILIO_REFUSED, 0},
+        {"HTTP/1.1 201 x\r\n\r\n{\"sid\":\"XX00000000000000000000000000000001\"}",
+         WA_TWILIO_UNKNOWN, 0},
+        {"HTTP/1.1 201 x\r\n\r\n{\"sid\":7}", WA_TWILIO_UNKNOWN, 0},
+        {"HTTP/1.1 201 x\r\n\r\n[\"SM00000000000000000000000000000001\"]", WA_TWILIO_UNKNOWN, 0},
+        {"HTTP/1.1 204 x\r\n\r\n", WA_TWILIO_UNKNOWN, 0},
+        {"HTTP/1.1 304 x\r\n\r\n", WA_TWILIO_UNKNOWN, 0},
+        {"HTTP/1.1 999 x\r\nContent-Length: 0\r\n\r\n", WA_TWILIO_UNKNOWN, 0},
+        {"HTTP/1.1 103 Early\r\n\r\n", WA_TWILIO_UNKNOWN, 0},
+        {"{\"sid\":\"SM00000000000000000000000000000001\"}", WA_TWILIO_UNKNOWN, 0},
+        {"", WA_TWILIO_UNKNOWN, 0},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 "
+         "x\r\n\r\n{\"sid\":\"MM0000000000000000000000000000000a\"}",
+         WA_TWILIO_ACCEPTED, 0},
+    };
+    unsigned i;
+
+    for (i = 0; i < COUNT(rows); i++) {
+        const char *answers[] = {rows[i].answer, NULL};
+        wa_twilio_result_t result;
+        script_t script;
+
+        script_start(&script, answers, *state);
+        result = send_text(client_of_port(script.port, *state), "x", *state);
+        script_stop(&script);
+        if (result.outcome != rows[i].outcome || result.error_code != rows[i].code
+            || script.requests != 1) {
+            fail_msg("%s: outcome %d, code %d, %d requests", rows[i].answer, result.outcome,
+                     result.error_code, script.requests);
+        }
+    }
+}
+
+/* Taken, and failed at once: the word and the reason are told. */
+static void test_taken_and_failed(void **state)
+{
+    const char *answers[] = {
+        "HTTP/1.1 201 "
+        "x\r\n\r\n{\"sid\":\"SM00000000000000000000000000000001\",\"status\":\"failed\","
+        "\"error_code\":63024}",
+        NULL};
+    wa_twilio_message_request_t request = {
+        .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
+    wa_twilio_result_t result;
+    script_t script;
+
+    script_start(&script, answers, *state);
+    assert_int_equal(wa_twilio_message_create(client_of_port(script.port, *state), &account,
+                                              &request, &result, *state),
+                     APR_SUCCESS);
+    script_stop(&script);
+    assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
+    assert_string_equal(result.status, "failed");
+    assert_int_equal(result.error_code, 63024);
+    assert_non_null(result.error);
+}
+
+/* ---- TLS ---- */
+
+/* Writes a key and a certificate that is its own authority, for one IP address. */
+static void certificate_write(const char *cert_path, const char *key_path, const char *address)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *cert = X509_new();
+    X509_NAME *name = X509_get_subject_name(cert);
+    X509_EXTENSION *extension;
+    char value[64];
+    FILE *file;
+
+    assert_non_null(key);
+    X509_set_version(cert, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
+    X509_set_pubkey(cert, key);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"simulator", -1, -1,
+                               0);
+    X509_set_issuer_name(cert, name);
+    snprintf(value, sizeof(value), "IP:%s", address);
+    extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, value);
+    assert_non_null(extension);
+    X509_add_ext(cert, extension, -1);
+    X509_EXTENSION_free(extension);
+    extension = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+    X509_add_ext(cert, extension, -1);
+    X509_EXTENSION_free(extension);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    file = fopen(cert_path, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_X509(file, cert), 1);
+    fclose(file);
+    file = fopen(key_path, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(file);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+}
+
+static void test_tls(void **state)
+{
+    static const char *const names[] = {"good.pem", "good.key", "other.pem", "other.key"};
+    char folder[] = "/tmp/wa-test-XXXXXX";
+    const char *paths[COUNT(names)];
+    simulator_t tls;
+    unsigned i;
+
+    assert_non_null(mkdtemp(folder));
+    for (i = 0; i < COUNT(names); i++) {
+        paths[i] = apr_pstrcat(*state, folder, "/", names[i], NULL);
+    }
+    certificate_write(paths[0], paths[1], "127.0.0.1");
+    certificate_write(paths[2], paths[3], "127.0.0.1");
+    simulator_start(&tls, paths[0], paths[1], NULL);
+    for (i = 0; i < 4; i++) {
+        /* The right authority; another one; the system's; the right one and another name of the
+         * server. */
+        const char *ca_files[] = {paths[0], paths[2], NULL, paths[0]};
+        wa_twilio_options_t options = {.base_url = tls.url, .ca_file = ca_files[i]};
+        wa_twilio_client_t *client;
+        wa_twilio_result_t result;
+
+        if (i == 3) {
+            options.base_url =
+                apr_pstrcat(*state, "https://localhost", strrchr(tls.url, ':'), NULL);
+        }
+        assert_int_equal(wa_twilio_client_create(&client, &options, *state), APR_SUCCESS);
+        result = send_text(client, "x", *state);
+        assert_int_equal(result.outcome, i == 0 ? WA_TWILIO_ACCEPTED : WA_TWILIO_NOT_REACHED);
+        assert_int_equal(result.tries, 1);
+        assert_int_equal(stat_of(&tls, "requests"), 1);
+        if (i == 0) {
+            assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_ACCEPTED);
+            control_do(&tls, "reset", "{}");
+            /* The second one on the kept connection is closed without an answer, also under TLS. */
+            control_do(&tls, "mode", "{\"mode\":\"close-reused\"}");
+            assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_UNKNOWN);
+        }
+    }
+    simulator_stop(&tls);
+    for (i = 0; i < COUNT(names); i++) {
+        unlink(paths[i]);
+    }
+    rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_list_over_pages),
+        TEST(test_list_filters),
+        TEST(test_list_is_ended_by_its_reader),
+        TEST(test_list_that_fails),
+        TEST(test_list_whose_link_leads_elsewhere),
+        TEST(test_media_with_and_without_redirect),
+        TEST(test_media_that_is_refused),
+        TEST(test_media_elsewhere),
+        TEST(test_redirect_to_a_private_address),
+        TEST(test_too_many_redirects),
+        TEST(test_odd_media_answers),
+        TEST(test_urls_are_taken_apart),
+        TEST(test_odd_answers_to_a_send),
+        TEST(test_taken_and_failed),
+        TEST(test_tls),
+    };
+
+    return cmocka_run_group_tests(tests, simulator_setup, simulator_teardown);
+}
