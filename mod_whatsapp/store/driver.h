@@ -15,33 +15,46 @@ typedef struct wa_store_uri_t {
 /* Each operation fulfils the contract of the function of the same name in store.h; `self` is the driver's own struct, whose first member is the wa_store_t. */
 typedef struct wa_store_ops_t {
     const char *name;
-    apr_status_t (*check)(const wa_store_uri_t *uri, const char **perror, const char **pkey, apr_pool_t *p);
-    apr_status_t (*open)(wa_store_t **pstore, const wa_store_uri_t *uri, const wa_store_options_t *options, const char **perror,
-                         apr_pool_t *p);
+    apr_status_t (*check)(const wa_store_uri_t *uri, const char **perror, const char **pkey,
+                          apr_pool_t *p);
+    apr_status_t (*open)(wa_store_t **pstore, const wa_store_uri_t *uri,
+                         const wa_store_options_t *options, const char **perror, apr_pool_t *p);
     apr_status_t (*child_init)(wa_store_t *self, apr_pool_t *p);
     apr_status_t (*maintain)(wa_store_t *self, apr_pool_t *tmp);
     apr_uint64_t (*version)(wa_store_t *self, wa_version_e part);
     apr_uint64_t (*thread_version)(wa_store_t *self, const char *counterpart);
     apr_int64_t (*timestamp)(wa_store_t *self);
-    apr_status_t (*message_add)(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm, apr_pool_t *p);
-    apr_status_t (*message_update)(wa_store_t *self, const char *key, wa_message_merge_fn merge, void *baton, wa_message_t *pm,
-                                   apr_pool_t *p);
-    apr_status_t (*message_find)(wa_store_t *self, const char *key, wa_message_t *pm, apr_pool_t *p);
-    apr_status_t (*messages_list)(wa_store_t *self, const char *counterpart, const char *cursor, apr_size_t limit,
-                                  wa_message_visit_fn visit, void *baton, wa_page_t *page, apr_pool_t *p);
-    apr_status_t (*changes_list)(wa_store_t *self, apr_int64_t since_ms, apr_size_t max, wa_message_visit_fn visit, void *baton,
-                                 wa_changes_t *changes, apr_pool_t *p);
-    apr_status_t (*threads_list)(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit, void *baton);
-    apr_status_t (*thread_visit)(wa_store_t *self, const char *counterpart, wa_thread_visit_fn visit, void *baton);
+    apr_status_t (*message_add)(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm,
+                                apr_pool_t *p);
+    apr_status_t (*message_update)(wa_store_t *self, const char *key, wa_message_merge_fn merge,
+                                   void *baton, wa_message_t *pm, apr_pool_t *p);
+    apr_status_t (*message_find)(wa_store_t *self, const char *key, wa_message_t *pm,
+                                 apr_pool_t *p);
+    apr_status_t (*messages_list)(wa_store_t *self, const char *counterpart, const char *cursor,
+                                  apr_size_t limit, wa_message_visit_fn visit, void *baton,
+                                  wa_page_t *page, apr_pool_t *p);
+    apr_status_t (*changes_list)(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
+                                 wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
+                                 apr_pool_t *p);
+    apr_status_t (*threads_list)(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit,
+                                 void *baton);
+    apr_status_t (*thread_visit)(wa_store_t *self, const char *counterpart,
+                                 wa_thread_visit_fn visit, void *baton);
     apr_status_t (*thread_mark_read)(wa_store_t *self, const char *counterpart, apr_pool_t *tmp);
-    apr_status_t (*thread_flags_set)(wa_store_t *self, const char *counterpart, apr_uint32_t set, apr_uint32_t clear, apr_pool_t *tmp);
+    apr_status_t (*thread_flags_set)(wa_store_t *self, const char *counterpart, apr_uint32_t set,
+                                     apr_uint32_t clear, apr_pool_t *tmp);
     apr_status_t (*contacts_list)(wa_store_t *self, wa_contact_visit_fn visit, void *baton);
-    apr_status_t (*contact_add)(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc, apr_pool_t *p);
-    apr_status_t (*contact_rename)(wa_store_t *self, const char *id, wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p);
+    apr_status_t (*contact_add)(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc,
+                                apr_pool_t *p);
+    apr_status_t (*contact_rename)(wa_store_t *self, const char *id, wa_slice_t display_name_json,
+                                   wa_contact_t *pc, apr_pool_t *p);
     apr_status_t (*contact_delete)(wa_store_t *self, const char *id, apr_pool_t *tmp);
-    apr_status_t (*contact_find)(wa_store_t *self, const char *key, wa_contact_t *pc, apr_pool_t *p);
-    apr_status_t (*parked_add)(wa_store_t *self, const char *key, wa_slice_t value, apr_pool_t *tmp);
-    apr_status_t (*parked_get)(wa_store_t *self, const char *key, wa_slice_t *pvalue, apr_pool_t *p);
+    apr_status_t (*contact_find)(wa_store_t *self, const char *key, wa_contact_t *pc,
+                                 apr_pool_t *p);
+    apr_status_t (*parked_add)(wa_store_t *self, const char *key, wa_slice_t value,
+                               apr_pool_t *tmp);
+    apr_status_t (*parked_get)(wa_store_t *self, const char *key, wa_slice_t *pvalue,
+                               apr_pool_t *p);
 } wa_store_ops_t;
 
 /* The first member of every driver's struct. */

@@ -35,14 +35,17 @@ static const char *driver_names(apr_pool_t *p)
     return names;
 }
 
-static apr_status_t uri_parse(wa_store_uri_t *uri, const wa_store_ops_t **pops, const char *text, const char **perror, apr_pool_t *p)
+static apr_status_t uri_parse(wa_store_uri_t *uri, const wa_store_ops_t **pops, const char *text,
+                              const char **perror, apr_pool_t *p)
 {
     const char *colon = strchr(text, ':');
     const char *end;
 
     *pops = NULL;
     if (!colon) {
-        *perror = apr_psprintf(p, "'%s' is no store; it must be DRIVER:LOCATION, with one of the drivers %s", text, driver_names(p));
+        *perror = apr_psprintf(
+            p, "'%s' is no store; it must be DRIVER:LOCATION, with one of the drivers %s", text,
+            driver_names(p));
         return APR_EINVAL;
     }
     uri->driver = apr_pstrmemdup(p, text, (apr_size_t)(colon - text));
@@ -51,7 +54,8 @@ static apr_status_t uri_parse(wa_store_uri_t *uri, const wa_store_ops_t **pops, 
     uri->arguments = apr_pstrdup(p, end + strspn(end, " \t"));
     *pops = driver_find(uri->driver);
     if (!*pops) {
-        *perror = apr_psprintf(p, "there is no store driver '%s'; there is %s", uri->driver, driver_names(p));
+        *perror = apr_psprintf(p, "there is no store driver '%s'; there is %s", uri->driver,
+                               driver_names(p));
         return APR_EINVAL;
     }
     return APR_SUCCESS;
@@ -72,7 +76,8 @@ apr_status_t wa_store_check(const char *uri, const char **perror, const char **p
     return ops->check(&parsed, perror, pkey, p);
 }
 
-apr_status_t wa_store_open(wa_store_t **pstore, const wa_store_options_t *options, const char **perror, apr_pool_t *p)
+apr_status_t wa_store_open(wa_store_t **pstore, const wa_store_options_t *options,
+                           const char **perror, apr_pool_t *p)
 {
     const wa_store_ops_t *ops;
     wa_store_uri_t parsed;
@@ -112,7 +117,8 @@ apr_int64_t wa_store_timestamp(wa_store_t *store)
     return store->ops->timestamp(store);
 }
 
-apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message, wa_message_t *pm, apr_pool_t *p)
+apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
+                                  wa_message_t *pm, apr_pool_t *p)
 {
     memset(pm, 0, sizeof(*pm));
     if (!message->id || !*message->id || !message->counterpart || !*message->counterpart) {
@@ -121,39 +127,44 @@ apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *mes
     return store->ops->message_add(store, message, pm, p);
 }
 
-apr_status_t wa_store_message_update(wa_store_t *store, const char *key, wa_message_merge_fn merge, void *baton, wa_message_t *pm,
-                                     apr_pool_t *p)
+apr_status_t wa_store_message_update(wa_store_t *store, const char *key, wa_message_merge_fn merge,
+                                     void *baton, wa_message_t *pm, apr_pool_t *p)
 {
     memset(pm, 0, sizeof(*pm));
     return store->ops->message_update(store, key, merge, baton, pm, p);
 }
 
-apr_status_t wa_store_message_find(wa_store_t *store, const char *key, wa_message_t *pm, apr_pool_t *p)
+apr_status_t wa_store_message_find(wa_store_t *store, const char *key, wa_message_t *pm,
+                                   apr_pool_t *p)
 {
     memset(pm, 0, sizeof(*pm));
     return store->ops->message_find(store, key, pm, p);
 }
 
-apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, const char *cursor, apr_size_t limit,
-                                    wa_message_visit_fn visit, void *baton, wa_page_t *page, apr_pool_t *p)
+apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, const char *cursor,
+                                    apr_size_t limit, wa_message_visit_fn visit, void *baton,
+                                    wa_page_t *page, apr_pool_t *p)
 {
     memset(page, 0, sizeof(*page));
     return store->ops->messages_list(store, counterpart, cursor, limit, visit, baton, page, p);
 }
 
-apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_size_t max, wa_message_visit_fn visit, void *baton,
-                                   wa_changes_t *changes, apr_pool_t *p)
+apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_size_t max,
+                                   wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
+                                   apr_pool_t *p)
 {
     memset(changes, 0, sizeof(*changes));
     return store->ops->changes_list(store, since_ms, max, visit, baton, changes, p);
 }
 
-apr_status_t wa_store_threads_list(wa_store_t *store, apr_int64_t since_ms, wa_thread_visit_fn visit, void *baton)
+apr_status_t wa_store_threads_list(wa_store_t *store, apr_int64_t since_ms,
+                                   wa_thread_visit_fn visit, void *baton)
 {
     return store->ops->threads_list(store, since_ms, visit, baton);
 }
 
-apr_status_t wa_store_thread_visit(wa_store_t *store, const char *counterpart, wa_thread_visit_fn visit, void *baton)
+apr_status_t wa_store_thread_visit(wa_store_t *store, const char *counterpart,
+                                   wa_thread_visit_fn visit, void *baton)
 {
     return store->ops->thread_visit(store, counterpart, visit, baton);
 }
@@ -163,7 +174,8 @@ apr_status_t wa_store_thread_mark_read(wa_store_t *store, const char *counterpar
     return store->ops->thread_mark_read(store, counterpart, tmp);
 }
 
-apr_status_t wa_store_thread_flags_set(wa_store_t *store, const char *counterpart, apr_uint32_t set, apr_uint32_t clear, apr_pool_t *tmp)
+apr_status_t wa_store_thread_flags_set(wa_store_t *store, const char *counterpart, apr_uint32_t set,
+                                       apr_uint32_t clear, apr_pool_t *tmp)
 {
     return store->ops->thread_flags_set(store, counterpart, set, clear, tmp);
 }
@@ -173,13 +185,15 @@ apr_status_t wa_store_contacts_list(wa_store_t *store, wa_contact_visit_fn visit
     return store->ops->contacts_list(store, visit, baton);
 }
 
-apr_status_t wa_store_contact_add(wa_store_t *store, const wa_contact_t *contact, wa_contact_t *pc, apr_pool_t *p)
+apr_status_t wa_store_contact_add(wa_store_t *store, const wa_contact_t *contact, wa_contact_t *pc,
+                                  apr_pool_t *p)
 {
     memset(pc, 0, sizeof(*pc));
     return store->ops->contact_add(store, contact, pc, p);
 }
 
-apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id, wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p)
+apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id,
+                                     wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p)
 {
     memset(pc, 0, sizeof(*pc));
     return store->ops->contact_rename(store, id, display_name_json, pc, p);
@@ -190,18 +204,21 @@ apr_status_t wa_store_contact_delete(wa_store_t *store, const char *id, apr_pool
     return store->ops->contact_delete(store, id, tmp);
 }
 
-apr_status_t wa_store_contact_find(wa_store_t *store, const char *key, wa_contact_t *pc, apr_pool_t *p)
+apr_status_t wa_store_contact_find(wa_store_t *store, const char *key, wa_contact_t *pc,
+                                   apr_pool_t *p)
 {
     memset(pc, 0, sizeof(*pc));
     return store->ops->contact_find(store, key, pc, p);
 }
 
-apr_status_t wa_store_parked_add(wa_store_t *store, const char *key, wa_slice_t value, apr_pool_t *tmp)
+apr_status_t wa_store_parked_add(wa_store_t *store, const char *key, wa_slice_t value,
+                                 apr_pool_t *tmp)
 {
     return store->ops->parked_add(store, key, value, tmp);
 }
 
-apr_status_t wa_store_parked_get(wa_store_t *store, const char *key, wa_slice_t *pvalue, apr_pool_t *p)
+apr_status_t wa_store_parked_get(wa_store_t *store, const char *key, wa_slice_t *pvalue,
+                                 apr_pool_t *p)
 {
     memset(pvalue, 0, sizeof(*pvalue));
     return store->ops->parked_get(store, key, pvalue, p);

@@ -35,16 +35,17 @@ typedef struct wa_store_t wa_store_t;
 /* When an acknowledged write is on the disk. */
 typedef enum {
     WA_SYNC_ALWAYS = 0, /* before it is acknowledged (default) */
-    WA_SYNC_INTERVAL,   /* every sync_interval; a loss of power loses that much, a killed process nothing */
-    WA_SYNC_OFF         /* when the operating system likes */
+    WA_SYNC_INTERVAL, /* every sync_interval; a loss of power loses that much, a killed process nothing */
+    WA_SYNC_OFF       /* when the operating system likes */
 } wa_sync_e;
 
 typedef struct wa_store_options_t {
-    const char *uri;                  /* WhatsAppStore as configured, e.g. "dbm:/var/lib/apache2/whatsapp type=db" */
-    const char *account_sid;          /* whose messages these are; kept in the store, another one is refused */
+    const char *uri; /* WhatsAppStore as configured, e.g. "dbm:/var/lib/apache2/whatsapp type=db" */
+    const char
+        *account_sid; /* whose messages these are; kept in the store, another one is refused */
     wa_sync_e sync;
     apr_interval_time_t sync_interval;
-    apr_uid_t uid;                    /* owner of the files when the caller is root, else ignored */
+    apr_uid_t uid; /* owner of the files when the caller is root, else ignored */
     apr_gid_t gid;
     const wa_log_t *log;
     /* Plain memory of the server that outlives every restart of it, NULL for none: the driver keeps there what must not be opened twice
@@ -69,7 +70,8 @@ apr_status_t wa_store_check(const char *uri, const char **perror, const char **p
  * @param pstore  out: NULL unless APR_SUCCESS; lives in p, whose cleanup closes it (a checkpoint makes the next start quick)
  * @param perror  out: NULL or a sentence for the admin, in p
  * @return APR_SUCCESS | APR_EEXIST another server owns it | APR_EINVAL not ours: other account, newer version | other driver status. Parent process only. */
-apr_status_t wa_store_open(wa_store_t **pstore, const wa_store_options_t *options, const char **perror, apr_pool_t *p);
+apr_status_t wa_store_open(wa_store_t **pstore, const wa_store_options_t *options,
+                           const char **perror, apr_pool_t *p);
 
 /* Prepares the inherited store in a child process, before any other call there. @return APR_SUCCESS | APR_EGENERAL */
 apr_status_t wa_store_child_init(wa_store_t *store, apr_pool_t *p);
@@ -97,26 +99,30 @@ apr_int64_t wa_store_timestamp(wa_store_t *store);
 /* Commits one message with its thread summary, indices and dedupe keys.
  * @param pm  out: the message as stored; with APR_EEXIST the one that was there before (same id, sid or idempotency key). Slices live in p.
  * @return APR_SUCCESS | APR_EEXIST nothing stored | APR_EINVAL a field is over its limit */
-apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message, wa_message_t *pm, apr_pool_t *p);
+apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
+                                  wa_message_t *pm, apr_pool_t *p);
 
 /* Computes a message's next state from its current one. Must be pure: it may be called more than once for one update. Called without locks.
  * @param next  out: the next state; strings in p
  * @return APR_SUCCESS commit it | APR_EEXIST nothing to change (the update then succeeds without a commit) | other: the update fails with it */
-typedef apr_status_t (*wa_message_merge_fn)(void *baton, const wa_message_t *now, wa_message_state_t *next, apr_pool_t *p);
+typedef apr_status_t (*wa_message_merge_fn)(void *baton, const wa_message_t *now,
+                                            wa_message_state_t *next, apr_pool_t *p);
 
 /* Replaces a message's state by what `merge` makes of it, atomically against all other updates of it.
  * @param key  its id or its sid
  * @param pm   out: the message after the update
  * @return APR_SUCCESS | APR_NOTFOUND | what merge returned | APR_EEXIST never */
-apr_status_t wa_store_message_update(wa_store_t *store, const char *key, wa_message_merge_fn merge, void *baton, wa_message_t *pm,
-                                     apr_pool_t *p);
+apr_status_t wa_store_message_update(wa_store_t *store, const char *key, wa_message_merge_fn merge,
+                                     void *baton, wa_message_t *pm, apr_pool_t *p);
 
 /* Finds a message by its id, its sid or, with the prefix WA_KEY_IDEMPOTENCY, its idempotency key.
  * @return APR_SUCCESS | APR_NOTFOUND */
-apr_status_t wa_store_message_find(wa_store_t *store, const char *key, wa_message_t *pm, apr_pool_t *p);
+apr_status_t wa_store_message_find(wa_store_t *store, const char *key, wa_message_t *pm,
+                                   apr_pool_t *p);
 #define WA_KEY_IDEMPOTENCY "idem:"
 
-typedef apr_status_t (*wa_message_visit_fn)(void *baton, const wa_message_t *message, int is_update);
+typedef apr_status_t (*wa_message_visit_fn)(void *baton, const wa_message_t *message,
+                                            int is_update);
 
 typedef struct wa_page_t {
     const char *next_cursor; /* in p; NULL when the list is complete */
@@ -126,35 +132,41 @@ typedef struct wa_page_t {
 /* Visits a thread's messages, newest first, at most `limit`. A counterpart without messages gives an empty, complete page.
  * @param cursor  NULL, or the next_cursor of an earlier page: goes on right after it, whatever arrived since
  * @return APR_SUCCESS | APR_EINVAL the cursor is not one of this thread's | what the visitor returned */
-apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, const char *cursor, apr_size_t limit,
-                                    wa_message_visit_fn visit, void *baton, wa_page_t *page, apr_pool_t *p);
+apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, const char *cursor,
+                                    apr_size_t limit, wa_message_visit_fn visit, void *baton,
+                                    wa_page_t *page, apr_pool_t *p);
 
 typedef struct wa_changes_t {
-    apr_int64_t timestamp_ms; /* T: everything visited is <= T, nothing committed later is; go on from here */
+    apr_int64_t
+        timestamp_ms; /* T: everything visited is <= T, nothing committed later is; go on from here */
     int has_more;
 } wa_changes_t;
 
 /* Visits what was committed after `since_ms`: new messages in commit order with is_update 0, and, with is_update 1, messages with timestamp_ms <= since_ms whose
  * state changed (each once, in no order of its own, all after the new ones). At most `max` visits, more only where equal timestamps (imported) force it.
  * @return APR_SUCCESS | what the visitor returned */
-apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_size_t max, wa_message_visit_fn visit, void *baton,
-                                   wa_changes_t *changes, apr_pool_t *p);
+apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_size_t max,
+                                   wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
+                                   apr_pool_t *p);
 
 /* ---- threads ---- */
 
 typedef apr_status_t (*wa_thread_visit_fn)(void *baton, const wa_thread_t *thread);
 
 /* Visits the threads whose row changed after `since_ms` (0: all), the latest message first. @return APR_SUCCESS | the visitor's */
-apr_status_t wa_store_threads_list(wa_store_t *store, apr_int64_t since_ms, wa_thread_visit_fn visit, void *baton);
+apr_status_t wa_store_threads_list(wa_store_t *store, apr_int64_t since_ms,
+                                   wa_thread_visit_fn visit, void *baton);
 
 /* Visits one thread. @return APR_SUCCESS | APR_NOTFOUND | the visitor's */
-apr_status_t wa_store_thread_visit(wa_store_t *store, const char *counterpart, wa_thread_visit_fn visit, void *baton);
+apr_status_t wa_store_thread_visit(wa_store_t *store, const char *counterpart,
+                                   wa_thread_visit_fn visit, void *baton);
 
 /* Marks every message that is visible now in the thread as read. Commits nothing when none is unread. @return APR_SUCCESS | APR_NOTFOUND */
 apr_status_t wa_store_thread_mark_read(wa_store_t *store, const char *counterpart, apr_pool_t *tmp);
 
 /* Sets and clears flags (WA_THREAD_*) of a thread. @return APR_SUCCESS | APR_NOTFOUND */
-apr_status_t wa_store_thread_flags_set(wa_store_t *store, const char *counterpart, apr_uint32_t set, apr_uint32_t clear, apr_pool_t *tmp);
+apr_status_t wa_store_thread_flags_set(wa_store_t *store, const char *counterpart, apr_uint32_t set,
+                                       apr_uint32_t clear, apr_pool_t *tmp);
 
 /* ---- contacts ---- */
 
@@ -166,24 +178,29 @@ apr_status_t wa_store_contacts_list(wa_store_t *store, wa_contact_visit_fn visit
 /* Adds a contact. `contact` gives id, phone_number and display_name_json; the commit gives the times.
  * @param pc  out: the contact as stored, slices in p
  * @return APR_SUCCESS | APR_EEXIST there is one with this number (or id); *pc is that one */
-apr_status_t wa_store_contact_add(wa_store_t *store, const wa_contact_t *contact, wa_contact_t *pc, apr_pool_t *p);
+apr_status_t wa_store_contact_add(wa_store_t *store, const wa_contact_t *contact, wa_contact_t *pc,
+                                  apr_pool_t *p);
 
 /* Renames a contact. @return APR_SUCCESS, *pc as stored | APR_NOTFOUND */
-apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id, wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p);
+apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id,
+                                     wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p);
 
 /* Deletes a contact; its messages and thread stay. @return APR_SUCCESS | APR_NOTFOUND */
 apr_status_t wa_store_contact_delete(wa_store_t *store, const char *id, apr_pool_t *tmp);
 
 /* Finds a contact by its id or, where the key begins with '+', by its number. @return APR_SUCCESS, slices in p | APR_NOTFOUND */
-apr_status_t wa_store_contact_find(wa_store_t *store, const char *key, wa_contact_t *pc, apr_pool_t *p);
+apr_status_t wa_store_contact_find(wa_store_t *store, const char *key, wa_contact_t *pc,
+                                   apr_pool_t *p);
 
 /* ---- parked facts: status callbacks that came before their message was known (or never will be) ---- */
 
 /* Keeps `value` under `key` (a sid) until taken; a later put under the same key joins the values in order, separated by a newline.
  * @return APR_SUCCESS | APR_ENOSPC over the cap on parked facts (65,536; the oldest are dropped first, so this means the value is too long: 4,096 bytes) */
-apr_status_t wa_store_parked_add(wa_store_t *store, const char *key, wa_slice_t value, apr_pool_t *tmp);
+apr_status_t wa_store_parked_add(wa_store_t *store, const char *key, wa_slice_t value,
+                                 apr_pool_t *tmp);
 
 /* Reads what is parked under `key`. @return APR_SUCCESS, *pvalue in p | APR_NOTFOUND */
-apr_status_t wa_store_parked_get(wa_store_t *store, const char *key, wa_slice_t *pvalue, apr_pool_t *p);
+apr_status_t wa_store_parked_get(wa_store_t *store, const char *key, wa_slice_t *pvalue,
+                                 apr_pool_t *p);
 
 #endif

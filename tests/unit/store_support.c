@@ -23,7 +23,8 @@ static int log_is_on(void *baton, wa_log_level_e level)
     return level <= WA_LOG_NOTICE && getenv("WA_TEST_LOG") != NULL;
 }
 
-static void log_write(void *baton, wa_log_level_e level, const char *tag, apr_status_t rv, const char *text)
+static void log_write(void *baton, wa_log_level_e level, const char *tag, apr_status_t rv,
+                      const char *text)
 {
     (void)baton;
     fprintf(stderr, "[%d %s %d] %s\n", (int)level, tag, (int)rv, text);
@@ -134,7 +135,8 @@ void fixture_destroy(fixture_t *f)
     apr_pool_destroy(f->p);
 }
 
-wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart, wa_direction_e direction, const char *idempotency_key)
+wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart,
+                             wa_direction_e direction, const char *idempotency_key)
 {
     static char fixed[128];
     wa_message_new_t n;
@@ -155,8 +157,8 @@ wa_message_new_t message_new(const char *id, const char *sid, const char *counte
     return n;
 }
 
-wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart, wa_direction_e direction,
-                         const char *idempotency_key)
+wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart,
+                         wa_direction_e direction, const char *idempotency_key)
 {
     wa_message_new_t n = message_new(id, sid, counterpart, direction, idempotency_key);
     wa_message_t m;
@@ -180,7 +182,8 @@ wa_thread_t thread_get(fixture_t *f, const char *counterpart)
     return t;
 }
 
-apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const char *name, wa_contact_t *pc)
+apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const char *name,
+                         wa_contact_t *pc)
 {
     wa_contact_t c;
 

@@ -34,11 +34,13 @@ apr_status_t fixture_open_second(fixture_t *f, wa_store_t **pstore, const char *
 void fixture_close(fixture_t *f);
 void fixture_reopen(fixture_t *f);
 
-wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart, wa_direction_e direction, const char *idempotency_key);
-wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart, wa_direction_e direction,
-                         const char *idempotency_key);
+wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart,
+                             wa_direction_e direction, const char *idempotency_key);
+wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart,
+                         wa_direction_e direction, const char *idempotency_key);
 wa_thread_t thread_get(fixture_t *f, const char *counterpart);
-apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const char *name, wa_contact_t *pc);
+apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const char *name,
+                         wa_contact_t *pc);
 
 /* Fails the test unless the slice holds `text`. */
 void assert_slice(wa_slice_t slice, const char *text);

@@ -37,7 +37,9 @@ static void a_message_is_listed_as_it_was_added(void **state)
     wa_page_t page;
 
     assert_true(m.timestamp_ms > 1700000000000);
-    assert_int_equal(wa_store_messages_list(f->store, "+15551230001", NULL, 50, page_visit, &v, &page, f->p), APR_SUCCESS);
+    assert_int_equal(
+        wa_store_messages_list(f->store, "+15551230001", NULL, 50, page_visit, &v, &page, f->p),
+        APR_SUCCESS);
     assert_int_equal(v.count, 1);
     assert_slice(v.messages[0].id, "id-1");
     assert_slice(v.messages[0].sid, "SM1");
@@ -49,7 +51,8 @@ static void a_message_is_listed_as_it_was_added(void **state)
 static void the_same_sid_or_id_is_stored_once(void **state)
 {
     fixture_t *f = *state;
-    wa_message_t first = message_add(f, "id-1", "SM1", "+15551230001", WA_DIRECTION_RECEIVED, NULL), again;
+    wa_message_t first = message_add(f, "id-1", "SM1", "+15551230001", WA_DIRECTION_RECEIVED, NULL),
+                 again;
     wa_message_new_t n = message_new("id-2", "SM1", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
 
     assert_int_equal(wa_store_message_add(f->store, &n, &again, f->p), APR_EEXIST);
@@ -67,20 +70,24 @@ static void pages_go_on_where_they_ended_while_messages_arrive(void **state)
     int seen = 0, round = 0, i;
 
     for (i = 0; i < 125; i++) {
-        message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, i % 3 ? "+1555" : "+1666", WA_DIRECTION_SENT, NULL);
+        message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, i % 3 ? "+1555" : "+1666",
+                    WA_DIRECTION_SENT, NULL);
     }
     do {
         visited_t v = {0};
         wa_page_t page;
         apr_size_t k;
 
-        assert_int_equal(wa_store_messages_list(f->store, "+1555", cursor, 10, page_visit, &v, &page, f->p), APR_SUCCESS);
+        assert_int_equal(
+            wa_store_messages_list(f->store, "+1555", cursor, 10, page_visit, &v, &page, f->p),
+            APR_SUCCESS);
         for (k = 1; k < v.count; k++) {
             assert_true(v.messages[k].timestamp_ms < v.messages[k - 1].timestamp_ms);
         }
         seen += (int)v.count;
         cursor = page.next_cursor;
-        message_add(f, apr_psprintf(f->p, "new-%d", round++), NULL, "+1555", WA_DIRECTION_SENT, NULL);
+        message_add(f, apr_psprintf(f->p, "new-%d", round++), NULL, "+1555", WA_DIRECTION_SENT,
+                    NULL);
     } while (cursor);
     assert_int_equal(seen, 83);
 }
@@ -93,19 +100,30 @@ static void a_cursor_that_is_not_of_the_thread_is_refused(void **state)
     int i;
 
     for (i = 0; i < 4; i++) {
-        message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, i % 2 ? "+1555" : "+1666", WA_DIRECTION_SENT, NULL);
+        message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, i % 2 ? "+1555" : "+1666",
+                    WA_DIRECTION_SENT, NULL);
     }
-    assert_int_equal(wa_store_messages_list(f->store, "+1555", NULL, 1, page_visit, &v, &page, f->p), APR_SUCCESS);
+    assert_int_equal(
+        wa_store_messages_list(f->store, "+1555", NULL, 1, page_visit, &v, &page, f->p),
+        APR_SUCCESS);
     assert_non_null(page.next_cursor);
-    assert_int_equal(wa_store_messages_list(f->store, "+1666", page.next_cursor, 1, page_visit, &v, &other, f->p), APR_EINVAL);
-    assert_int_equal(wa_store_messages_list(f->store, "+1555", "zz", 1, page_visit, &v, &other, f->p), APR_EINVAL);
-    assert_int_equal(wa_store_messages_list(f->store, "+1555", "", 1, page_visit, &v, &other, f->p), APR_EINVAL);
-    assert_int_equal(wa_store_messages_list(f->store, "+1777", page.next_cursor, 1, page_visit, &v, &other, f->p), APR_EINVAL);
+    assert_int_equal(wa_store_messages_list(f->store, "+1666", page.next_cursor, 1, page_visit, &v,
+                                            &other, f->p),
+                     APR_EINVAL);
+    assert_int_equal(
+        wa_store_messages_list(f->store, "+1555", "zz", 1, page_visit, &v, &other, f->p),
+        APR_EINVAL);
+    assert_int_equal(wa_store_messages_list(f->store, "+1555", "", 1, page_visit, &v, &other, f->p),
+                     APR_EINVAL);
+    assert_int_equal(wa_store_messages_list(f->store, "+1777", page.next_cursor, 1, page_visit, &v,
+                                            &other, f->p),
+                     APR_EINVAL);
 }
 
 /* ---- states ---- */
 
-static apr_status_t merge_success(void *baton, const wa_message_t *now, wa_message_state_t *next, apr_pool_t *p)
+static apr_status_t merge_success(void *baton, const wa_message_t *now, wa_message_state_t *next,
+                                  apr_pool_t *p)
 {
     (void)p;
     if (now->status == WA_STATUS_SUCCESS) {
@@ -128,18 +146,25 @@ static void a_new_state_is_read_and_its_sid_found(void **state)
     message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_SENT, NULL);
     t = wa_store_timestamp(f->store);
     assert_int_equal(wa_store_message_find(f->store, "SM7", &m, f->p), APR_NOTFOUND);
-    assert_int_equal(wa_store_message_update(f->store, "id-1", merge_success, (void *)"SM7", &m, f->p), APR_SUCCESS);
+    assert_int_equal(
+        wa_store_message_update(f->store, "id-1", merge_success, (void *)"SM7", &m, f->p),
+        APR_SUCCESS);
     assert_int_equal(m.status, WA_STATUS_SUCCESS);
     assert_int_equal(wa_store_message_find(f->store, "SM7", &m, f->p), APR_SUCCESS);
     assert_slice(m.id, "id-1");
     assert_slice(m.state_json, "\"status\":\"success\"");
-    assert_int_equal(wa_store_changes_list(f->store, t, 500, page_visit, &v, &changes, f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_changes_list(f->store, t, 500, page_visit, &v, &changes, f->p),
+                     APR_SUCCESS);
     assert_int_equal(v.count, 1);
     assert_int_equal(v.is_update[0], 1);
     assert_true(changes.timestamp_ms > t);
-    assert_int_equal(wa_store_message_update(f->store, "SM7", merge_success, (void *)"SM7", &m, f->p), APR_SUCCESS);
+    assert_int_equal(
+        wa_store_message_update(f->store, "SM7", merge_success, (void *)"SM7", &m, f->p),
+        APR_SUCCESS);
     assert_int_equal(wa_store_timestamp(f->store), changes.timestamp_ms);
-    assert_int_equal(wa_store_message_update(f->store, "none", merge_success, (void *)"SM8", &m, f->p), APR_NOTFOUND);
+    assert_int_equal(
+        wa_store_message_update(f->store, "none", merge_success, (void *)"SM8", &m, f->p),
+        APR_NOTFOUND);
 }
 
 /* ---- changes ---- */
@@ -152,13 +177,15 @@ static void chained_changes_give_every_message_once(void **state)
     int i, seen = 0, calls = 0;
 
     for (i = 0; i < 1300; i++) {
-        message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, apr_psprintf(f->p, "+1%d", i % 7), WA_DIRECTION_RECEIVED, NULL);
+        message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, apr_psprintf(f->p, "+1%d", i % 7),
+                    WA_DIRECTION_RECEIVED, NULL);
     }
     do {
         visited_t *v = apr_pcalloc(f->p, sizeof(*v));
         apr_size_t k;
 
-        assert_int_equal(wa_store_changes_list(f->store, since, 500, page_visit, v, &changes, f->p), APR_SUCCESS);
+        assert_int_equal(wa_store_changes_list(f->store, since, 500, page_visit, v, &changes, f->p),
+                         APR_SUCCESS);
         for (k = 0; k < v->count; k++) {
             assert_slice(v->messages[k].id, apr_psprintf(f->p, "id-%d", seen++));
             assert_true(v->messages[k].timestamp_ms > since);
@@ -181,12 +208,14 @@ static void imported_messages_of_one_time_are_not_split(void **state)
     int i;
 
     for (i = 0; i < 20; i++) {
-        wa_message_new_t n = message_new(apr_psprintf(f->p, "id-%d", i), NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+        wa_message_new_t n =
+            message_new(apr_psprintf(f->p, "id-%d", i), NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
 
         n.timestamp_ms = 1000 + i / 8;
         assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_SUCCESS);
     }
-    assert_int_equal(wa_store_changes_list(f->store, 0, 3, page_visit, v, &changes, f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_changes_list(f->store, 0, 3, page_visit, v, &changes, f->p),
+                     APR_SUCCESS);
     assert_int_equal(v->count, 8);
     assert_int_equal(changes.timestamp_ms, 1000);
     assert_int_equal(changes.has_more, 1);
@@ -270,7 +299,8 @@ static void contacts_are_unique_by_number_and_listed_by_name(void **state)
     assert_int_equal(contact_add(f, "c-2", "+1333", "Ana", &c), APR_SUCCESS);
     assert_int_equal(contact_add(f, "c-3", "+1222", "Zoe", &c), APR_EEXIST);
     assert_slice(c.id, "c-1");
-    assert_int_equal(wa_store_contact_rename(f->store, "c-2", WA_SLICE_LITERAL("Cyd"), &c, f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_contact_rename(f->store, "c-2", WA_SLICE_LITERAL("Cyd"), &c, f->p),
+                     APR_SUCCESS);
     assert_true(c.updated_ms > c.created_ms);
     assert_int_equal(wa_store_contacts_list(f->store, names, &b), APR_SUCCESS);
     assert_memory_equal(b.data, "bea,Cyd,", b.len);
@@ -288,8 +318,10 @@ static void parked_facts_join_and_are_found(void **state)
     wa_slice_t value;
 
     assert_int_equal(wa_store_parked_get(f->store, "SM1", &value, f->p), APR_NOTFOUND);
-    assert_int_equal(wa_store_parked_add(f->store, "SM1", WA_SLICE_LITERAL("sent"), f->p), APR_SUCCESS);
-    assert_int_equal(wa_store_parked_add(f->store, "SM1", WA_SLICE_LITERAL("read"), f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_parked_add(f->store, "SM1", WA_SLICE_LITERAL("sent"), f->p),
+                     APR_SUCCESS);
+    assert_int_equal(wa_store_parked_add(f->store, "SM1", WA_SLICE_LITERAL("read"), f->p),
+                     APR_SUCCESS);
     assert_int_equal(wa_store_parked_get(f->store, "SM1", &value, f->p), APR_SUCCESS);
     assert_slice(value, "sent\nread");
 }
@@ -303,8 +335,10 @@ static void an_idempotency_key_is_taken_once(void **state)
     message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_SENT, "key-1");
     assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_EEXIST);
     assert_slice(m.id, "id-1");
-    assert_int_equal(wa_store_message_find(f->store, WA_KEY_IDEMPOTENCY "key-1", &m, f->p), APR_SUCCESS);
-    assert_int_equal(wa_store_message_find(f->store, WA_KEY_IDEMPOTENCY "key-2", &m, f->p), APR_NOTFOUND);
+    assert_int_equal(wa_store_message_find(f->store, WA_KEY_IDEMPOTENCY "key-1", &m, f->p),
+                     APR_SUCCESS);
+    assert_int_equal(wa_store_message_find(f->store, WA_KEY_IDEMPOTENCY "key-2", &m, f->p),
+                     APR_NOTFOUND);
 }
 
 /* ---- what stays ---- */
@@ -319,14 +353,18 @@ static void everything_is_there_after_a_restart(void **state)
     int i;
 
     for (i = 0; i < 200; i++) {
-        message_add(f, apr_psprintf(f->p, "id-%d", i), apr_psprintf(f->p, "SM%d", i), apr_psprintf(f->p, "+1%d", i % 5),
-                    WA_DIRECTION_RECEIVED, NULL);
+        message_add(f, apr_psprintf(f->p, "id-%d", i), apr_psprintf(f->p, "SM%d", i),
+                    apr_psprintf(f->p, "+1%d", i % 5), WA_DIRECTION_RECEIVED, NULL);
     }
     contact_add(f, "c-1", "+11", "Ana", &c);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+12", f->p), APR_SUCCESS);
-    assert_int_equal(wa_store_thread_flags_set(f->store, "+13", WA_THREAD_BLOCKED, 0, f->p), APR_SUCCESS);
-    assert_int_equal(wa_store_parked_add(f->store, "SMx", WA_SLICE_LITERAL("read"), f->p), APR_SUCCESS);
-    assert_int_equal(wa_store_message_update(f->store, "id-7", merge_success, (void *)"SM7", &m, f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_thread_flags_set(f->store, "+13", WA_THREAD_BLOCKED, 0, f->p),
+                     APR_SUCCESS);
+    assert_int_equal(wa_store_parked_add(f->store, "SMx", WA_SLICE_LITERAL("read"), f->p),
+                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_message_update(f->store, "id-7", merge_success, (void *)"SM7", &m, f->p),
+        APR_SUCCESS);
     t = wa_store_timestamp(f->store);
     fixture_reopen(f);
     assert_int_equal(wa_store_timestamp(f->store), t);
@@ -381,8 +419,9 @@ static int teardown(void **state)
     return 0;
 }
 
-#define ALL_TYPES(f) \
-    cmocka_unit_test_setup_teardown(f, setup, teardown), cmocka_unit_test_setup_teardown(f, setup, teardown), \
+#define ALL_TYPES(f)                                         \
+    cmocka_unit_test_setup_teardown(f, setup, teardown),     \
+        cmocka_unit_test_setup_teardown(f, setup, teardown), \
         cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)

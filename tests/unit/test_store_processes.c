@@ -25,8 +25,8 @@ enum { PROCESSES = 3, THREADS = 4, MESSAGES = 150, COUNTERPARTS = 5, SLOTS = 409
 
 /* What the writers tell the test, in memory that outlives them. */
 typedef struct report_t {
-    unsigned stored;           /* APR_SUCCESS answers */
-    unsigned failed;           /* any other answer than success or duplicate */
+    unsigned stored;              /* APR_SUCCESS answers */
+    unsigned failed;              /* any other answer than success or duplicate */
     unsigned acknowledged[SLOTS]; /* by message number */
     unsigned is_over;
 } report_t;
@@ -42,7 +42,7 @@ static report_t *report_create(void)
 typedef struct writer_t {
     wa_store_t *store;
     report_t *report;
-    unsigned first;  /* message numbers first, first + step, ... */
+    unsigned first; /* message numbers first, first + step, ... */
     unsigned step;
     unsigned count;
 } writer_t;
@@ -82,7 +82,8 @@ static void *writer_main(void *data)
 }
 
 /* A child process with THREADS writers; with `is_shared` all write the same messages, otherwise each its own. */
-static pid_t writers_start(fixture_t *f, report_t *report, unsigned process, int is_shared, unsigned count)
+static pid_t writers_start(fixture_t *f, report_t *report, unsigned process, int is_shared,
+                           unsigned count)
 {
     pthread_t threads[THREADS];
     writer_t writers[THREADS];
@@ -137,7 +138,8 @@ static void poll_once(fixture_t *f, poll_t *poll, apr_int64_t *psince)
     apr_pool_t *p;
 
     assert_int_equal(apr_pool_create(&p, f->p), APR_SUCCESS);
-    assert_int_equal(wa_store_changes_list(f->store, *psince, 50, poll_visit, poll, &changes, p), APR_SUCCESS);
+    assert_int_equal(wa_store_changes_list(f->store, *psince, 50, poll_visit, poll, &changes, p),
+                     APR_SUCCESS);
     assert_true(changes.timestamp_ms >= *psince);
     *psince = changes.timestamp_ms;
     apr_pool_destroy(p);
@@ -209,7 +211,8 @@ static void killed_writers_lose_and_double_nothing(void **state)
         }
         /* The moment: after so many more messages were stored; at random among rounds. */
         target = __atomic_load_n(&report->stored, __ATOMIC_SEQ_CST) + (unsigned)(rand() % 100);
-        while (__atomic_load_n(&report->stored, __ATOMIC_SEQ_CST) < target && waitpid(pids[0], NULL, WNOHANG) == 0) {
+        while (__atomic_load_n(&report->stored, __ATOMIC_SEQ_CST) < target
+               && waitpid(pids[0], NULL, WNOHANG) == 0) {
             poll_once(f, poll, &since);
         }
         kill(pids[round % PROCESSES], SIGKILL);
@@ -252,7 +255,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_same_messages_from_all_sides_are_stored_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_messages_from_all_sides_are_stored_once, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(killed_writers_lose_and_double_nothing, setup, teardown),
     };
     int failed;

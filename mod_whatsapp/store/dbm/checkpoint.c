@@ -30,15 +30,16 @@ typedef struct snapshot_t {
     struct {
         wa_slice_t counterpart;
         thread_value_t value;
-    } *threads;
+    } * threads;
     struct {
         wa_slice_t id;
         apr_uint64_t offset;
-    } *contacts, *parked;
+    } * contacts, *parked;
     apr_size_t thread_count, contact_count, parked_count;
 } snapshot_t;
 
-static const char *state_path(const wa_checkpoint_place_t *place, apr_uint64_t number, apr_pool_t *p)
+static const char *state_path(const wa_checkpoint_place_t *place, apr_uint64_t number,
+                              apr_pool_t *p)
 {
     return apr_psprintf(p, "%s/" PREFIX "%" APR_UINT64_T_FMT, place->folder, number);
 }
@@ -60,14 +61,17 @@ static apr_uint64_t pair_digest(const apr_datum_t *key, const apr_datum_t *value
 static char *current_text(const wa_checkpoint_t *c, apr_pool_t *p)
 {
     return apr_psprintf(p,
-                        "mod_whatsapp checkpoint 1\nnumber %" APR_UINT64_T_FMT "\ntype %s\noffset %" APR_UINT64_T_FMT
-                        "\ntimestamp %" APR_INT64_T_FMT "\nrecords %" APR_UINT64_T_FMT "\nrows %" APR_UINT64_T_FMT
-                        "\nkeys %" APR_UINT64_T_FMT "\ncrc %u\nentries %" APR_UINT64_T_FMT "\ndigest %" APR_UINT64_T_FMT "\n",
-                        c->number, c->type, c->at.offset, c->at.timestamp_ms, c->at.records, c->at.rows, c->at.keys, c->at.crc,
-                        c->entries, c->digest);
+                        "mod_whatsapp checkpoint 1\nnumber %" APR_UINT64_T_FMT
+                        "\ntype %s\noffset %" APR_UINT64_T_FMT "\ntimestamp %" APR_INT64_T_FMT
+                        "\nrecords %" APR_UINT64_T_FMT "\nrows %" APR_UINT64_T_FMT
+                        "\nkeys %" APR_UINT64_T_FMT "\ncrc %u\nentries %" APR_UINT64_T_FMT
+                        "\ndigest %" APR_UINT64_T_FMT "\n",
+                        c->number, c->type, c->at.offset, c->at.timestamp_ms, c->at.records,
+                        c->at.rows, c->at.keys, c->at.crc, c->entries, c->digest);
 }
 
-static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, apr_pool_t *tmp)
+static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                  apr_pool_t *tmp)
 {
     const char *path = apr_pstrcat(tmp, place->folder, "/" CURRENT, NULL);
     const char *temporary = apr_pstrcat(tmp, path, ".new", NULL);
@@ -96,7 +100,8 @@ static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_
     return rv;
 }
 
-apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place, apr_pool_t *p)
+apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                apr_pool_t *p)
 {
     const char *path = apr_pstrcat(p, place->folder, "/" CURRENT, NULL);
     char text[1024], type[16];
@@ -123,13 +128,16 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
     }
     text[len] = '\0';
     line = strstr(text, "check ");
-    if (!line || sscanf(line, "check %u", &check) != 1 || check != wa_crc32c(0, text, (apr_size_t)(line - text))) {
+    if (!line || sscanf(line, "check %u", &check) != 1
+        || check != wa_crc32c(0, text, (apr_size_t)(line - text))) {
         return APR_EGENERAL;
     }
     if (sscanf(text,
-               "mod_whatsapp checkpoint 1\nnumber %llu\ntype %15s\noffset %llu\ntimestamp %lld\nrecords %llu\nrows %llu\nkeys %llu\ncrc %u\n"
+               "mod_whatsapp checkpoint 1\nnumber %llu\ntype %15s\noffset %llu\ntimestamp "
+               "%lld\nrecords %llu\nrows %llu\nkeys %llu\ncrc %u\n"
                "entries %llu\ndigest %llu\n",
-               &n[0], type, &n[1], &timestamp, &n[2], &n[3], &n[4], &crc, &n[5], &n[6]) != 10) {
+               &n[0], type, &n[1], &timestamp, &n[2], &n[3], &n[4], &crc, &n[5], &n[6])
+        != 10) {
         return APR_EGENERAL;
     }
     c->number = n[0];
@@ -156,9 +164,11 @@ void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, 
         return;
     }
     while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        int is_kept = keep && !strncmp(info.name, stay, stay_len) && (info.name[stay_len] == '\0' || info.name[stay_len] == '.');
+        int is_kept = keep && !strncmp(info.name, stay, stay_len)
+                      && (info.name[stay_len] == '\0' || info.name[stay_len] == '.');
 
-        if ((!strncmp(info.name, PREFIX, sizeof(PREFIX) - 1) && !is_kept) || (!keep && !strcmp(info.name, CURRENT))) {
+        if ((!strncmp(info.name, PREFIX, sizeof(PREFIX) - 1) && !is_kept)
+            || (!keep && !strcmp(info.name, CURRENT))) {
             apr_file_remove(apr_pstrcat(tmp, place->folder, "/", info.name, NULL), tmp);
         }
     }
@@ -170,7 +180,8 @@ void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, 
 typedef apr_status_t (*pair_fn)(void *baton, const apr_datum_t *key, const apr_datum_t *value);
 
 /* Visits every pair of a checkpoint's dbm, then checks that these were all and unchanged. */
-static apr_status_t state_read(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, pair_fn visit, void *baton, apr_pool_t *tmp)
+static apr_status_t state_read(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                               pair_fn visit, void *baton, apr_pool_t *tmp)
 {
     apr_uint64_t entries = 0, digest = 0;
     apr_datum_t key, value;
@@ -181,7 +192,8 @@ static apr_status_t state_read(const wa_checkpoint_t *c, const wa_checkpoint_pla
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = apr_dbm_open_ex(&dbm, c->type, state_path(place, c->number, pool), APR_DBM_READONLY, 0, pool);
+    rv = apr_dbm_open_ex(&dbm, c->type, state_path(place, c->number, pool), APR_DBM_READONLY, 0,
+                         pool);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return rv;
@@ -270,7 +282,8 @@ static int offset_compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, wa_replica_t *replica, apr_pool_t *tmp)
+apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                wa_replica_t *replica, apr_pool_t *tmp)
 {
     load_baton_t load = {replica, c, NULL, 0};
     apr_status_t rv;
@@ -313,20 +326,23 @@ static apr_status_t snapshot_take(snapshot_t *snapshot, wa_replica_t *replica, w
     pthread_rwlock_rdlock(&replica->lock);
     *at = replica->at;
     snapshot->threads = malloc((apr_hash_count(replica->threads) + 1) * sizeof(*snapshot->threads));
-    snapshot->contacts = malloc(((apr_size_t)replica->contacts->nelts + 1) * sizeof(*snapshot->contacts));
+    snapshot->contacts =
+        malloc(((apr_size_t)replica->contacts->nelts + 1) * sizeof(*snapshot->contacts));
     snapshot->parked = malloc((apr_hash_count(replica->parked) + 1) * sizeof(*snapshot->parked));
     if (!snapshot->threads || !snapshot->contacts || !snapshot->parked) {
         rv = APR_ENOMEM;
         goto out;
     }
     for (t = replica->newest; t; t = t->older) {
-        thread_value_t v = {t->last_row, t->read_row, t->message_count, t->unread_count, t->changed_ms, t->last_inbound_ms, t->flags, 0};
+        thread_value_t v = {t->last_row,   t->read_row,        t->message_count, t->unread_count,
+                            t->changed_ms, t->last_inbound_ms, t->flags,         0};
 
         snapshot->threads[snapshot->thread_count].counterpart = t->counterpart;
         snapshot->threads[snapshot->thread_count++].value = v;
     }
     for (i = 0; i < replica->contacts->nelts; i++) {
-        const wa_replica_contact_t *contact = APR_ARRAY_IDX(replica->contacts, i, wa_replica_contact_t *);
+        const wa_replica_contact_t *contact =
+            APR_ARRAY_IDX(replica->contacts, i, wa_replica_contact_t *);
 
         snapshot->contacts[snapshot->contact_count].id = contact->id;
         snapshot->contacts[snapshot->contact_count++].offset = contact->offset;
@@ -346,7 +362,8 @@ typedef struct write_baton_t {
     apr_status_t rv;
 } write_baton_t;
 
-static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, void *bytes, apr_size_t len)
+static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, void *bytes,
+                       apr_size_t len)
 {
     char text[512];
     apr_datum_t key, value;
@@ -379,7 +396,8 @@ static apr_status_t file_sync(const char *path, const wa_checkpoint_place_t *pla
 }
 
 /* apr_dbm_close tells of no failure: so the files are synced by their names, and read back whole. */
-static apr_status_t state_settle(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, pair_fn visit, apr_pool_t *tmp)
+static apr_status_t state_settle(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                 pair_fn visit, apr_pool_t *tmp)
 {
     const char *path = state_path(place, c->number, tmp), *one, *two;
     apr_status_t rv = apr_dbm_get_usednames_ex(tmp, c->type, path, &one, &two);
@@ -401,30 +419,35 @@ static apr_status_t pair_skip(void *baton, const apr_datum_t *key, const apr_dat
     return APR_SUCCESS;
 }
 
-static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place, snapshot_t *snapshot, apr_pool_t *tmp)
+static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                snapshot_t *snapshot, apr_pool_t *tmp)
 {
     write_baton_t w = {NULL, c, APR_SUCCESS};
     apr_size_t i;
-    apr_status_t rv = apr_dbm_open_ex(&w.dbm, c->type, state_path(place, c->number, tmp), APR_DBM_RWCREATE,
-                                      APR_FPROT_UREAD | APR_FPROT_UWRITE, tmp);
+    apr_status_t rv = apr_dbm_open_ex(&w.dbm, c->type, state_path(place, c->number, tmp),
+                                      APR_DBM_RWCREATE, APR_FPROT_UREAD | APR_FPROT_UWRITE, tmp);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     for (i = 0; i < snapshot->thread_count; i++) {
-        pair_write(&w, "thread:", snapshot->threads[i].counterpart, &snapshot->threads[i].value, sizeof(thread_value_t));
+        pair_write(&w, "thread:", snapshot->threads[i].counterpart, &snapshot->threads[i].value,
+                   sizeof(thread_value_t));
     }
     for (i = 0; i < snapshot->contact_count; i++) {
-        pair_write(&w, "contact:", snapshot->contacts[i].id, &snapshot->contacts[i].offset, sizeof(apr_uint64_t));
+        pair_write(&w, "contact:", snapshot->contacts[i].id, &snapshot->contacts[i].offset,
+                   sizeof(apr_uint64_t));
     }
     for (i = 0; i < snapshot->parked_count; i++) {
-        pair_write(&w, "parked:", snapshot->parked[i].id, &snapshot->parked[i].offset, sizeof(apr_uint64_t));
+        pair_write(&w, "parked:", snapshot->parked[i].id, &snapshot->parked[i].offset,
+                   sizeof(apr_uint64_t));
     }
     apr_dbm_close(w.dbm);
     return w.rv == APR_SUCCESS ? state_settle(c, place, pair_skip, tmp) : w.rv;
 }
 
-apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place, wa_replica_t *replica, apr_pool_t *tmp)
+apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                 wa_replica_t *replica, apr_pool_t *tmp)
 {
     snapshot_t snapshot;
     apr_status_t rv;
@@ -446,7 +469,9 @@ apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t
     if (rv == APR_SUCCESS) {
         wa_checkpoint_clean(place, c->number, tmp);
     } else {
-        WA_LOG(place->log, WA_LOG_ERR, "WA0420", rv, "%s: the checkpoint could not be written; the one before stays and the journal holds everything",
+        WA_LOG(place->log, WA_LOG_ERR, "WA0420", rv,
+               "%s: the checkpoint could not be written; the one before stays and the journal "
+               "holds everything",
                place->folder);
     }
     return rv;

@@ -7,9 +7,9 @@
 
 /* The named checkpoint: what CURRENT says. */
 typedef struct wa_checkpoint_t {
-    apr_uint64_t number; /* of the checkpoint, in its files' names */
-    const char *type;    /* apr_dbm type of its files */
-    wa_tail_t at;        /* the journal up to here is in it */
+    apr_uint64_t number;  /* of the checkpoint, in its files' names */
+    const char *type;     /* apr_dbm type of its files */
+    wa_tail_t at;         /* the journal up to here is in it */
     apr_uint64_t entries; /* pairs in the dbm */
     apr_uint64_t digest;  /* of all pairs, in any order */
 } wa_checkpoint_t;
@@ -23,16 +23,19 @@ typedef struct wa_checkpoint_place_t {
 } wa_checkpoint_place_t;
 
 /* Reads CURRENT. @return APR_SUCCESS | APR_NOTFOUND there is none | APR_EGENERAL it is damaged | the operating system's status */
-apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place, apr_pool_t *p);
+apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                apr_pool_t *p);
 
 /* Loads a checkpoint into an empty replica. @return APR_SUCCESS | anything else: the replica is to be thrown away and the journal read from its beginning */
-apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place, wa_replica_t *replica, apr_pool_t *tmp);
+apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                wa_replica_t *replica, apr_pool_t *tmp);
 
 /* Writes a checkpoint of the replica as it is now, after making the index durable, and names it in CURRENT; older files are removed. Readers of the replica
  * wait only while its rows are copied.
  * @param c  in: number; out: what was written
  * @return APR_SUCCESS | APR_ENOSPC or another status (logged): the checkpoint before stays. One caller at a time in all processes. */
-apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place, wa_replica_t *replica, apr_pool_t *tmp);
+apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
+                                 wa_replica_t *replica, apr_pool_t *tmp);
 
 /* Removes every checkpoint file but those of `keep` (0: all, CURRENT too). */
 void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, apr_pool_t *tmp);

@@ -11,7 +11,8 @@
 #include "base/clock.h"
 
 /* The journal's file grows by these steps; the smaller ones are for a disk that is nearly full. */
-static const apr_uint64_t reserve_steps[] = {(apr_uint64_t)16 << 20, (apr_uint64_t)1 << 20, (apr_uint64_t)64 << 10, 0};
+static const apr_uint64_t reserve_steps[] = {(apr_uint64_t)16 << 20, (apr_uint64_t)1 << 20,
+                                             (apr_uint64_t)64 << 10, 0};
 
 static apr_status_t journal_reserve(wa_log_writer_t *w, apr_uint64_t end)
 {
@@ -35,7 +36,8 @@ static apr_status_t journal_reserve(wa_log_writer_t *w, apr_uint64_t end)
 }
 
 /* The end of the first record after `base` that touches what `record` touches, 0 when none does. */
-static apr_uint64_t conflict_find(wa_log_writer_t *w, const wa_record_t *record, apr_uint64_t base, apr_uint64_t end)
+static apr_uint64_t conflict_find(wa_log_writer_t *w, const wa_record_t *record, apr_uint64_t base,
+                                  apr_uint64_t end)
 {
     while (base < end) {
         const wa_record_t *r = wa_journal_record(w->journal, base, end);
@@ -61,7 +63,8 @@ static apr_status_t tail_wipe(wa_log_writer_t *w)
 {
     static const char zeros[65536];
     apr_uint64_t offset = wa_shared_tail(w->shared).offset;
-    apr_uint64_t end = offset + WA_RECORD_MAX < w->shared->reserved_end ? offset + WA_RECORD_MAX : w->shared->reserved_end;
+    apr_uint64_t end = offset + WA_RECORD_MAX < w->shared->reserved_end ? offset + WA_RECORD_MAX
+                                                                        : w->shared->reserved_end;
     apr_status_t rv = APR_SUCCESS;
 
     while (rv == APR_SUCCESS && offset < end) {
@@ -70,7 +73,8 @@ static apr_status_t tail_wipe(wa_log_writer_t *w)
         rv = wa_file_write(w->journal->map.fd, zeros, n, offset);
         offset += n;
     }
-    WA_LOG(w->log, WA_LOG_NOTICE, "WA0410", rv, "%s: a process died while it wrote; its unfinished record was wiped", w->journal->path);
+    WA_LOG(w->log, WA_LOG_NOTICE, "WA0410", rv,
+           "%s: a process died while it wrote; its unfinished record was wiped", w->journal->path);
     return rv;
 }
 
@@ -78,7 +82,9 @@ static void fail_stop(wa_log_writer_t *w)
 {
     if (!__atomic_exchange_n(&w->shared->failed, 1, __ATOMIC_SEQ_CST)) {
         WA_LOG(w->log, WA_LOG_ERR, "WA0411", APR_FROM_OS_ERROR(errno),
-               "%s cannot be synced to the disk; nothing more is written until the server is restarted, reading goes on", w->journal->path);
+               "%s cannot be synced to the disk; nothing more is written until the server is "
+               "restarted, reading goes on",
+               w->journal->path);
     }
 }
 
@@ -87,8 +93,22 @@ static void space_log(wa_log_writer_t *w, apr_status_t rv)
     static apr_int64_t last_ms;
     apr_int64_t now = wa_clock_now_ms(), last = __atomic_load_n(&last_ms, __ATOMIC_RELAXED);
 
-    if (now - last >= 1000 && __atomic_compare_exchange_n(&last_ms, &last, now, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-        WA_LOG(w->log, WA_LOG_ERR, "WA0412", rv, "%s cannot grow: no space, or not writable; messages are refused until it can", w->journal->path);
+    if (now - last >= 1000
+        && __atomic_compare_exchange_n(&last_ms, &last, now, 0, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED)) {
+        WA_LOG(w->log, WA_LOG_ERR, "WA0412", rv,
+               "%s cannot grow: no space, or not writable; messages are refused until it can",
+               w->journal->path);
+    }
+}
+
+/* Raises `visible`, which never goes back: under WA_SYNC_INTERVAL and WA_SYNC_OFF writers raise it while another process syncs. */
+static void visible_raise(wa_shared_t *s, apr_uint64_t end)
+{
+    apr_uint64_t now = __atomic_load_n(&s->visible, __ATOMIC_ACQUIRE);
+
+    while (now < end && !__atomic_compare_exchange_n(&s->visible, &now, end, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        continue;
     }
 }
 
@@ -119,7 +139,9 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
     }
     if (rv != APR_SUCCESS) {
         space_log(w, rv);
-        return APR_STATUS_IS_ENOSPC(rv) || APR_STATUS_IS_EACCES(rv) || rv == EROFS || rv == EDQUOT ? APR_ENOSPC : APR_EGENERAL;
+        return APR_STATUS_IS_ENOSPC(rv) || APR_STATUS_IS_EACCES(rv) || rv == EROFS || rv == EDQUOT
+                   ? APR_ENOSPC
+                   : APR_EGENERAL;
     }
     if (record->type == WA_RECORD_MESSAGE) {
         record->row = commit->row = ++tail.rows;
@@ -142,7 +164,7 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
     commit->end = tail.offset;
     wa_shared_tail_set(w->shared, &tail);
     if (w->sync != WA_SYNC_ALWAYS) {
-        __atomic_store_n(&w->shared->visible, tail.offset, __ATOMIC_RELEASE);
+        visible_raise(w->shared, tail.offset);
     }
     return APR_SUCCESS;
 }
@@ -186,17 +208,19 @@ static apr_status_t sync_locked(wa_log_writer_t *w)
     wa_shared_t *s = w->shared;
     apr_uint64_t end = wa_shared_tail(s).offset;
 
-    if (__atomic_load_n(&s->synced, __ATOMIC_ACQUIRE) >= end) {
-        return APR_SUCCESS;
-    }
-    if (fdatasync(w->journal->map.fd)) {
-        unsynced_cut(w);
+    /* After a failed sync the kernel calls the lost pages clean: another one would succeed and say nothing. */
+    if (__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)) {
         return APR_TIMEUP;
     }
-    __atomic_store_n(&s->synced, end, __ATOMIC_RELEASE);
-    if (__atomic_load_n(&s->visible, __ATOMIC_ACQUIRE) < end) {
-        __atomic_store_n(&s->visible, end, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&s->synced, __ATOMIC_ACQUIRE) < end) {
+        if (fdatasync(w->journal->map.fd)) {
+            unsynced_cut(w);
+            return APR_TIMEUP;
+        }
+        __atomic_store_n(&s->synced, end, __ATOMIC_RELEASE);
     }
+    /* Also where a process died between these two steps: nobody else would show what it synced. */
+    visible_raise(s, end);
     return APR_SUCCESS;
 }
 
@@ -233,7 +257,9 @@ apr_status_t wa_commit_sync(wa_log_writer_t *w, int now)
     apr_time_t time = apr_time_now();
     apr_status_t rv;
 
-    if (!now && (w->sync != WA_SYNC_INTERVAL || time - __atomic_load_n(&s->synced_at_us, __ATOMIC_RELAXED) < w->sync_interval)) {
+    if (!now
+        && (w->sync != WA_SYNC_INTERVAL
+            || time - __atomic_load_n(&s->synced_at_us, __ATOMIC_RELAXED) < w->sync_interval)) {
         return APR_SUCCESS;
     }
     if (__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)) {

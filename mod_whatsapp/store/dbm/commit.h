@@ -19,11 +19,13 @@ typedef struct wa_log_writer_t {
 } wa_log_writer_t;
 
 typedef struct wa_commit_t {
-    apr_uint64_t base;         /* in: the caller has checked its preconditions against the journal up to here */
-    apr_int64_t timestamp_ms;  /* in: 0 or the time to keep; out: the record's time */
-    unsigned keys;             /* in: how many keys the record makes findable */
-    apr_uint64_t end;          /* out: the record's end, or with APR_EAGAIN the end of the record that is in the way */
-    apr_uint64_t row;          /* out: of a message */
+    apr_uint64_t
+        base; /* in: the caller has checked its preconditions against the journal up to here */
+    apr_int64_t timestamp_ms; /* in: 0 or the time to keep; out: the record's time */
+    unsigned keys;            /* in: how many keys the record makes findable */
+    apr_uint64_t
+        end; /* out: the record's end, or with APR_EAGAIN the end of the record that is in the way */
+    apr_uint64_t row; /* out: of a message */
 } wa_commit_t;
 
 /* Appends a record at the journal's end, unless one after `base` touches the same things (record.touch): then the caller waits for that one by

@@ -46,7 +46,9 @@ apr_status_t wa_dbm_contact_find(wa_store_t *self, const char *key, wa_contact_t
         return rv;
     }
     pthread_rwlock_rdlock(&store->replica.lock);
-    c = apr_hash_get(*key == '+' ? store->replica.contacts_by_number : store->replica.contacts_by_id, key, (apr_ssize_t)strlen(key));
+    c = apr_hash_get(*key == '+' ? store->replica.contacts_by_number
+                                 : store->replica.contacts_by_id,
+                     key, (apr_ssize_t)strlen(key));
     if (c) {
         contact_fill(pc, c);
     }
@@ -55,7 +57,8 @@ apr_status_t wa_dbm_contact_find(wa_store_t *self, const char *key, wa_contact_t
 }
 
 /* Commits a contact record whose preconditions hold up to commit->base. @return APR_SUCCESS | APR_EAGAIN check again | other */
-static apr_status_t contact_commit(wa_dbm_store_t *store, wa_record_type_e type, const wa_record_contact_t *contact, wa_commit_t *commit,
+static apr_status_t contact_commit(wa_dbm_store_t *store, wa_record_type_e type,
+                                   const wa_record_contact_t *contact, wa_commit_t *commit,
                                    apr_pool_t *tmp)
 {
     wa_record_t *record;
@@ -78,12 +81,14 @@ static apr_uint64_t visible_get(wa_dbm_store_t *store)
     return __atomic_load_n(&store->replica.at.offset, __ATOMIC_ACQUIRE);
 }
 
-apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc, apr_pool_t *p)
+apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc,
+                                apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     const char *id = apr_pstrmemdup(p, contact->id.ptr, contact->id.len);
     const char *number = apr_pstrmemdup(p, contact->phone_number.ptr, contact->phone_number.len);
-    wa_record_contact_t record = {contact->id, contact->phone_number, contact->display_name_json, contact->created_ms};
+    wa_record_contact_t record = {contact->id, contact->phone_number, contact->display_name_json,
+                                  contact->created_ms};
     wa_commit_t commit;
     apr_status_t rv;
 
@@ -94,7 +99,8 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
             return rv;
         }
         commit.base = visible_get(store);
-        if (wa_dbm_contact_find(self, number, pc, p) == APR_SUCCESS || wa_dbm_contact_find(self, id, pc, p) == APR_SUCCESS) {
+        if (wa_dbm_contact_find(self, number, pc, p) == APR_SUCCESS
+            || wa_dbm_contact_find(self, id, pc, p) == APR_SUCCESS) {
             return APR_EEXIST;
         }
         rv = contact_commit(store, WA_RECORD_CONTACT, &record, &commit, p);
@@ -102,7 +108,8 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
     return rv == APR_SUCCESS ? wa_dbm_contact_find(self, id, pc, p) : rv;
 }
 
-apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p)
+apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name_json,
+                                   wa_contact_t *pc, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     wa_commit_t commit;

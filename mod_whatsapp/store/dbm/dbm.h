@@ -20,10 +20,10 @@ typedef struct wa_dbm_store_t {
     wa_shared_t *shared;
     wa_log_writer_t writer;
     wa_checkpoint_place_t place;
-    wa_store_keep_t own_keep;  /* used when the options give none */
+    wa_store_keep_t own_keep; /* used when the options give none */
     wa_store_keep_t *keep;
-    pid_t opened_by;           /* only this process closes the store */
-    apr_time_t checked_at;     /* when this process last looked whether a checkpoint is due */
+    pid_t opened_by;       /* only this process closes the store */
+    apr_time_t checked_at; /* when this process last looked whether a checkpoint is due */
 } wa_dbm_store_t;
 
 #define WA_DBM_STORE(s) ((wa_dbm_store_t *)(void *)(s))
@@ -42,33 +42,49 @@ apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp);
 apr_status_t wa_dbm_message_get(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m);
 
 /* Finds the row of a key of one kind ("id", "sid", "idem"), the newest where there are several. @return APR_SUCCESS | APR_NOTFOUND | APR_EGENERAL */
-apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key, apr_uint64_t *prow);
+apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key,
+                             apr_uint64_t *prow);
 
 /* The operations, one file for each group. */
-apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey, apr_pool_t *p);
-apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri, const wa_store_options_t *options, const char **perror, apr_pool_t *p);
+apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey,
+                          apr_pool_t *p);
+apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
+                         const wa_store_options_t *options, const char **perror, apr_pool_t *p);
 apr_status_t wa_dbm_child_init(wa_store_t *self, apr_pool_t *p);
 apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp);
 apr_uint64_t wa_dbm_version(wa_store_t *self, wa_version_e part);
 apr_uint64_t wa_dbm_thread_version(wa_store_t *self, const char *counterpart);
 apr_int64_t wa_dbm_timestamp(wa_store_t *self);
-apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm, apr_pool_t *p);
-apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge, void *baton, wa_message_t *pm, apr_pool_t *p);
-apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t *pm, apr_pool_t *p);
-apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor, apr_size_t limit, wa_message_visit_fn visit,
-                                  void *baton, wa_page_t *page, apr_pool_t *p);
-apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max, wa_message_visit_fn visit, void *baton,
-                                 wa_changes_t *changes, apr_pool_t *p);
-apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit, void *baton);
-apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart, wa_thread_visit_fn visit, void *baton);
+apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm,
+                                apr_pool_t *p);
+apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge,
+                                   void *baton, wa_message_t *pm, apr_pool_t *p);
+apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t *pm,
+                                 apr_pool_t *p);
+apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor,
+                                  apr_size_t limit, wa_message_visit_fn visit, void *baton,
+                                  wa_page_t *page, apr_pool_t *p);
+apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
+                                 wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
+                                 apr_pool_t *p);
+apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit,
+                                 void *baton);
+apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart,
+                                 wa_thread_visit_fn visit, void *baton);
 apr_status_t wa_dbm_thread_mark_read(wa_store_t *self, const char *counterpart, apr_pool_t *tmp);
-apr_status_t wa_dbm_thread_flags_set(wa_store_t *self, const char *counterpart, apr_uint32_t set, apr_uint32_t clear, apr_pool_t *tmp);
+apr_status_t wa_dbm_thread_flags_set(wa_store_t *self, const char *counterpart, apr_uint32_t set,
+                                     apr_uint32_t clear, apr_pool_t *tmp);
 apr_status_t wa_dbm_contacts_list(wa_store_t *self, wa_contact_visit_fn visit, void *baton);
-apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc, apr_pool_t *p);
-apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p);
+apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc,
+                                apr_pool_t *p);
+apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name_json,
+                                   wa_contact_t *pc, apr_pool_t *p);
 apr_status_t wa_dbm_contact_delete(wa_store_t *self, const char *id, apr_pool_t *tmp);
-apr_status_t wa_dbm_contact_find(wa_store_t *self, const char *key, wa_contact_t *pc, apr_pool_t *p);
-apr_status_t wa_dbm_parked_add(wa_store_t *self, const char *key, wa_slice_t value, apr_pool_t *tmp);
-apr_status_t wa_dbm_parked_get(wa_store_t *self, const char *key, wa_slice_t *pvalue, apr_pool_t *p);
+apr_status_t wa_dbm_contact_find(wa_store_t *self, const char *key, wa_contact_t *pc,
+                                 apr_pool_t *p);
+apr_status_t wa_dbm_parked_add(wa_store_t *self, const char *key, wa_slice_t value,
+                               apr_pool_t *tmp);
+apr_status_t wa_dbm_parked_get(wa_store_t *self, const char *key, wa_slice_t *pvalue,
+                               apr_pool_t *p);
 
 #endif

@@ -42,7 +42,8 @@ static void index_path(char *path, const wa_index_t *x, const char *name)
     snprintf(path, PATH_SIZE, "%s/%s", x->folder, name);
 }
 
-static apr_status_t table_open(wa_mapping_t *m, const wa_index_t *x, const char *name, apr_uint64_t *pend)
+static apr_status_t table_open(wa_mapping_t *m, const wa_index_t *x, const char *name,
+                               apr_uint64_t *pend)
 {
     char path[PATH_SIZE];
     struct stat info;
@@ -108,7 +109,8 @@ static apr_status_t levels_open(wa_index_t *x, apr_uint64_t ordinal)
     return rv;
 }
 
-apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt, apr_uid_t uid, apr_gid_t gid)
+apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt, apr_uid_t uid,
+                           apr_gid_t gid)
 {
     apr_status_t rv;
     int i;
@@ -147,7 +149,8 @@ void wa_index_release(wa_index_t *x)
     pthread_mutex_destroy(&x->grow);
 }
 
-static apr_status_t table_reserve(wa_mapping_t *m, apr_uint64_t *pend, apr_uint64_t need, apr_uint64_t step)
+static apr_status_t table_reserve(wa_mapping_t *m, apr_uint64_t *pend, apr_uint64_t need,
+                                  apr_uint64_t step)
 {
     apr_uint64_t end = (need / step + 1) * step;
     struct stat info;
@@ -167,12 +170,15 @@ static apr_status_t table_reserve(wa_mapping_t *m, apr_uint64_t *pend, apr_uint6
     return rv;
 }
 
-apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, apr_uint64_t keys)
+apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records,
+                              apr_uint64_t keys)
 {
-    apr_status_t rv = table_reserve(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t), ROWS_STEP);
+    apr_status_t rv =
+        table_reserve(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t), ROWS_STEP);
 
     if (rv == APR_SUCCESS) {
-        rv = table_reserve(&x->marks, &x->marks_end, (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t), MARKS_STEP);
+        rv = table_reserve(&x->marks, &x->marks_end,
+                           (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t), MARKS_STEP);
     }
     return rv == APR_SUCCESS ? levels_open(x, keys) : rv;
 }
@@ -191,7 +197,8 @@ apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t record
     apr_status_t rv = table_trim(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t));
 
     if (rv == APR_SUCCESS) {
-        rv = table_trim(&x->marks, &x->marks_end, (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t));
+        rv =
+            table_trim(&x->marks, &x->marks_end, (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t));
     }
     return rv;
 }
@@ -237,7 +244,8 @@ wa_row_t *wa_index_row(wa_index_t *x, apr_uint64_t row)
     return wa_mapping_at(&x->rows, row * sizeof(wa_row_t), sizeof(wa_row_t));
 }
 
-void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number, apr_int64_t timestamp_ms, apr_uint64_t offset)
+void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
+                       apr_int64_t timestamp_ms, apr_uint64_t offset)
 {
     apr_uint64_t m;
 
@@ -273,7 +281,8 @@ apr_uint64_t wa_index_hash(const wa_index_t *x, const char *kind, const void *ke
     return wa_hash64(wa_hash64(x->salt, kind, strlen(kind)), key, len);
 }
 
-apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t hash, apr_uint64_t row)
+apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t hash,
+                              apr_uint64_t row)
 {
     int level = level_of_key(ordinal);
     apr_uint64_t mask = level_slots(level) - 1, at = hash & mask, tried;
@@ -291,7 +300,9 @@ apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t 
     for (tried = 0; tried <= mask; tried++, at = (at + 1) & mask) {
         apr_uint64_t there = __atomic_load_n(&slots[at], __ATOMIC_ACQUIRE);
 
-        if (there == 0 && __atomic_compare_exchange_n(&slots[at], &there, entry, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        if (there == 0
+            && __atomic_compare_exchange_n(&slots[at], &there, entry, 0, __ATOMIC_ACQ_REL,
+                                           __ATOMIC_ACQUIRE)) {
             return APR_SUCCESS;
         }
         if (there == entry) {
@@ -301,7 +312,8 @@ apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t 
     return APR_EGENERAL;
 }
 
-apr_status_t wa_index_key_find(wa_index_t *x, apr_uint64_t keys, apr_uint64_t hash, wa_index_candidate_fn visit, void *baton)
+apr_status_t wa_index_key_find(wa_index_t *x, apr_uint64_t keys, apr_uint64_t hash,
+                               wa_index_candidate_fn visit, void *baton)
 {
     int level = keys ? level_of_key(keys - 1) : -1;
     apr_status_t rv = keys ? levels_open(x, keys - 1) : APR_SUCCESS;

@@ -40,21 +40,23 @@ typedef struct wa_index_t {
     wa_mapping_t rows;
     wa_mapping_t marks;
     wa_mapping_t keys[WA_KEYS_LEVELS];
-    int levels;                 /* atomic: how many levels are open in this process */
-    apr_uint64_t rows_end;      /* bytes allocated as far as this process knows */
+    int levels;            /* atomic: how many levels are open in this process */
+    apr_uint64_t rows_end; /* bytes allocated as far as this process knows */
     apr_uint64_t marks_end;
     pthread_mutex_t grow;
 } wa_index_t;
 
 /* Opens the index files of a folder, creates those that are missing. @return APR_SUCCESS | the operating system's status. One thread. */
-apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt, apr_uid_t uid, apr_gid_t gid);
+apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt, apr_uid_t uid,
+                           apr_gid_t gid);
 
 /* Unmaps and closes the files. One thread. */
 void wa_index_release(wa_index_t *x);
 
 /* Allocates room so that applying records up to these counts cannot fail. Called before a commit, by the one who may commit, and by recovery.
  * @return APR_SUCCESS | APR_ENOSPC | the operating system's status */
-apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, apr_uint64_t keys);
+apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records,
+                              apr_uint64_t keys);
 
 /* Forgets all rows after `rows` and marks of records after `records`, before their records are applied again. Recovery only. */
 apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records);
@@ -70,7 +72,8 @@ wa_row_t *wa_index_row(wa_index_t *x, apr_uint64_t row);
 
 /* Notes where record `number` stands, in every mark that is due since record `before` (more than one only where damage took records away).
  * Any thread that applies. */
-void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number, apr_int64_t timestamp_ms, apr_uint64_t offset);
+void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
+                       apr_int64_t timestamp_ms, apr_uint64_t offset);
 
 /* The offset of a marked record that is not after the first record later than `timestamp_ms`, 0 when the beginning is.
  * @param records  how many records are visible. Any thread. */
@@ -80,7 +83,8 @@ apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t
 apr_uint64_t wa_index_hash(const wa_index_t *x, const char *kind, const void *key, apr_size_t len);
 
 /* Puts key number `ordinal` (0 is the store's first) -> row. @return APR_SUCCESS | APR_ENOMEM | the operating system's status. Any thread that applies. */
-apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t hash, apr_uint64_t row);
+apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t hash,
+                              apr_uint64_t row);
 
 /* Called with each row that may have the key; says with APR_SUCCESS "go on", with anything else "stop". */
 typedef apr_status_t (*wa_index_candidate_fn)(void *baton, apr_uint64_t row);
@@ -88,6 +92,7 @@ typedef apr_status_t (*wa_index_candidate_fn)(void *baton, apr_uint64_t row);
 /* Visits the rows that may have a key, in no order of use.
  * @param keys  how many keys are visible
  * @return APR_SUCCESS after all | what the visitor stopped with. Any thread. */
-apr_status_t wa_index_key_find(wa_index_t *x, apr_uint64_t keys, apr_uint64_t hash, wa_index_candidate_fn visit, void *baton);
+apr_status_t wa_index_key_find(wa_index_t *x, apr_uint64_t keys, apr_uint64_t hash,
+                               wa_index_candidate_fn visit, void *baton);
 
 #endif

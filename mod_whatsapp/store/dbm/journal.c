@@ -57,30 +57,40 @@ static apr_status_t head_create(int fd, const wa_journal_options_t *options)
     return rv;
 }
 
-static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options_t *options, const char **perror, apr_pool_t *p)
+static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options_t *options,
+                               const char **perror, apr_pool_t *p)
 {
     journal_head_t head;
 
-    if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) || memcmp(head.magic, journal_magic, sizeof(head.magic))) {
+    if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head)
+        || memcmp(head.magic, journal_magic, sizeof(head.magic))) {
         *perror = apr_psprintf(p, "%s is not a journal of mod_whatsapp", options->path);
         return APR_EINVAL;
     }
     if (head.byte_order != 0x01020304) {
-        *perror = apr_psprintf(p, "%s was written on a machine of the other byte order; move it with whatsappctl dump and load", options->path);
+        *perror = apr_psprintf(p,
+                               "%s was written on a machine of the other byte order; move it with "
+                               "whatsappctl dump and load",
+                               options->path);
         return APR_EINVAL;
     }
     if (head.version != WA_JOURNAL_VERSION) {
-        *perror = apr_psprintf(p, "%s has format version %u, this module reads version %u; use the module that wrote it, or its whatsappctl dump and load",
+        *perror = apr_psprintf(p,
+                               "%s has format version %u, this module reads version %u; use the "
+                               "module that wrote it, or its whatsappctl dump and load",
                                options->path, head.version, WA_JOURNAL_VERSION);
         return APR_EINVAL;
     }
     if (head.crc != head_crc(&head)) {
-        *perror = apr_psprintf(p, "the first block of %s is damaged; restore it from a backup", options->path);
+        *perror = apr_psprintf(p, "the first block of %s is damaged; restore it from a backup",
+                               options->path);
         return APR_EINVAL;
     }
     head.account_sid[sizeof(head.account_sid) - 1] = '\0';
-    if (options->account_sid && *options->account_sid && strcmp(head.account_sid, options->account_sid)) {
-        *perror = apr_psprintf(p, "%s holds the messages of another Twilio account (%s)", options->path, head.account_sid);
+    if (options->account_sid && *options->account_sid
+        && strcmp(head.account_sid, options->account_sid)) {
+        *perror = apr_psprintf(p, "%s holds the messages of another Twilio account (%s)",
+                               options->path, head.account_sid);
         return APR_EINVAL;
     }
     j->salt = head.salt;
@@ -88,7 +98,8 @@ static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options
     return APR_SUCCESS;
 }
 
-apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options, const char **perror, apr_pool_t *p)
+apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options,
+                             const char **perror, apr_pool_t *p)
 {
     struct stat info;
     apr_status_t rv;
@@ -99,7 +110,8 @@ apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *option
     j->log = options->log;
     j->path = apr_pstrdup(p, options->path);
     *perror = NULL;
-    rv = wa_file_open(&fd, options->path, options->is_read_only ? O_RDONLY : O_RDWR | O_CREAT, options->uid, options->gid);
+    rv = wa_file_open(&fd, options->path, options->is_read_only ? O_RDONLY : O_RDWR | O_CREAT,
+                      options->uid, options->gid);
     if (rv != APR_SUCCESS) {
         *perror = apr_psprintf(p, "%s cannot be opened", options->path);
         return rv;
@@ -154,7 +166,9 @@ const wa_record_t *wa_journal_record_checked(wa_journal_t *j, apr_uint64_t offse
 
     if (!r || !wa_record_payload_is_valid(r)) {
         WA_LOG(j->log, WA_LOG_ERR, "WA0403", APR_EGENERAL,
-               "%s is damaged at byte %" APR_UINT64_T_FMT ": what stands there is not served; stop the server and run whatsappctl rebuild, or restore a backup",
+               "%s is damaged at byte %" APR_UINT64_T_FMT
+               ": what stands there is not served; stop the server and run whatsappctl rebuild, or "
+               "restore a backup",
                j->path, offset);
         return NULL;
     }

@@ -13,7 +13,7 @@
 
 typedef struct wa_journal_t {
     wa_mapping_t map;
-    apr_uint64_t salt;   /* random for each store; in every checksum and cursor */
+    apr_uint64_t salt; /* random for each store; in every checksum and cursor */
     const char *path;
     const char *account_sid;
     const wa_log_t *log;
@@ -32,7 +32,8 @@ typedef struct wa_journal_options_t {
 /* Opens the journal, or creates an empty one.
  * @param perror  out: NULL or a sentence in p
  * @return APR_SUCCESS | APR_EINVAL not a journal of this format, byte order or account | the operating system's status. One thread. */
-apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options, const char **perror, apr_pool_t *p);
+apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options,
+                             const char **perror, apr_pool_t *p);
 
 /* Unmaps and closes it. One thread. */
 void wa_journal_release(wa_journal_t *j);
@@ -41,7 +42,8 @@ void wa_journal_release(wa_journal_t *j);
 const wa_record_t *wa_journal_record(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end);
 
 /* The same with its payload checked. What is not valid is logged (WA0403). Any thread. */
-const wa_record_t *wa_journal_record_checked(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end);
+const wa_record_t *wa_journal_record_checked(wa_journal_t *j, apr_uint64_t offset,
+                                             apr_uint64_t end);
 
 /* The offset of the first valid record at or after `offset` and before `end`, payload checked; `end` when there is none. Any thread. */
 apr_uint64_t wa_journal_resync(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end);

@@ -13,8 +13,9 @@
 typedef struct wa_mapping_t {
     int fd;
     int is_writable;
-    char *base;           /* atomic: the newest mapping */
-    apr_uint64_t length;  /* atomic: how much of the file it covers, at times beyond the file's end */
+    char *base; /* atomic: the newest mapping */
+    apr_uint64_t
+        length; /* atomic: how much of the file it covers, at times beyond the file's end */
     pthread_mutex_t grow;
     struct {
         void *base;
@@ -37,7 +38,8 @@ apr_status_t wa_mapping_cover(wa_mapping_t *m, apr_uint64_t end);
  * Any thread. */
 static inline void *wa_mapping_at(wa_mapping_t *m, apr_uint64_t offset, apr_uint64_t length)
 {
-    if (__atomic_load_n(&m->length, __ATOMIC_ACQUIRE) < offset + length && wa_mapping_cover(m, offset + length) != APR_SUCCESS) {
+    if (__atomic_load_n(&m->length, __ATOMIC_ACQUIRE) < offset + length
+        && wa_mapping_cover(m, offset + length) != APR_SUCCESS) {
         return NULL;
     }
     return __atomic_load_n(&m->base, __ATOMIC_ACQUIRE) + offset;

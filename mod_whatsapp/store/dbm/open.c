@@ -20,13 +20,17 @@
 #define CHECKPOINT_AFTER apr_time_from_sec(300)
 
 /* The arguments of the uri: "type=db|gdbm|sdbm|default". */
-static apr_status_t type_parse(const wa_store_uri_t *uri, const char **ptype, const char **perror, apr_pool_t *p)
+static apr_status_t type_parse(const wa_store_uri_t *uri, const char **ptype, const char **perror,
+                               apr_pool_t *p)
 {
     const char *type = "default";
 
     if (*uri->arguments) {
         if (strncmp(uri->arguments, "type=", 5) || strpbrk(uri->arguments, " \t")) {
-            *perror = apr_psprintf(p, "'%s' after the folder is not known; allowed is type=db, type=gdbm, type=sdbm or type=default", uri->arguments);
+            *perror = apr_psprintf(p,
+                                   "'%s' after the folder is not known; allowed is type=db, "
+                                   "type=gdbm, type=sdbm or type=default",
+                                   uri->arguments);
             return APR_EINVAL;
         }
         type = uri->arguments + 5;
@@ -35,24 +39,32 @@ static apr_status_t type_parse(const wa_store_uri_t *uri, const char **ptype, co
         type = wa_checkpoint_type_is_available("db", p) ? "db" : "sdbm";
     }
     if (strcmp(type, "db") && strcmp(type, "gdbm") && strcmp(type, "sdbm")) {
-        *perror = apr_psprintf(p, "type=%s is not known; allowed is type=db, type=gdbm, type=sdbm or type=default", type);
+        *perror = apr_psprintf(
+            p, "type=%s is not known; allowed is type=db, type=gdbm, type=sdbm or type=default",
+            type);
         return APR_EINVAL;
     }
     if (!wa_checkpoint_type_is_available(type, p)) {
-        *perror = apr_psprintf(p, "type=%s is not available in this APR-util; another type, or the package that brings it, is needed", type);
+        *perror = apr_psprintf(p,
+                               "type=%s is not available in this APR-util; another type, or the "
+                               "package that brings it, is needed",
+                               type);
         return APR_EINVAL;
     }
     *ptype = type;
     return APR_SUCCESS;
 }
 
-static apr_status_t folder_parse(const wa_store_uri_t *uri, const char **pfolder, const char **perror, apr_pool_t *p)
+static apr_status_t folder_parse(const wa_store_uri_t *uri, const char **pfolder,
+                                 const char **perror, apr_pool_t *p)
 {
     char *path;
 
     if (uri->location[0] != '/'
-        || apr_filepath_merge(&path, NULL, uri->location, APR_FILEPATH_NOTRELATIVE, p) != APR_SUCCESS) {
-        *perror = apr_psprintf(p, "'%s' is not an absolute path to the store's folder", uri->location);
+        || apr_filepath_merge(&path, NULL, uri->location, APR_FILEPATH_NOTRELATIVE, p)
+               != APR_SUCCESS) {
+        *perror =
+            apr_psprintf(p, "'%s' is not an absolute path to the store's folder", uri->location);
         return APR_EINVAL;
     }
     while (strlen(path) > 1 && path[strlen(path) - 1] == '/') {
@@ -66,7 +78,8 @@ static apr_status_t folder_parse(const wa_store_uri_t *uri, const char **pfolder
     return APR_SUCCESS;
 }
 
-apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey, apr_pool_t *p)
+apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey,
+                          apr_pool_t *p)
 {
     const char *type, *folder;
     apr_status_t rv = folder_parse(uri, &folder, perror, p);
@@ -80,7 +93,8 @@ apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const 
     return rv;
 }
 
-static apr_status_t folder_make(const wa_checkpoint_place_t *place, const char **perror, apr_pool_t *p)
+static apr_status_t folder_make(const wa_checkpoint_place_t *place, const char **perror,
+                                apr_pool_t *p)
 {
     struct stat info;
 
@@ -98,7 +112,10 @@ static apr_status_t folder_make(const wa_checkpoint_place_t *place, const char *
         return APR_ENOTDIR;
     }
     if (geteuid() == 0 && place->uid != 0 && info.st_uid != place->uid) {
-        *perror = apr_psprintf(p, "%s does not belong to the server's user; change its owner, or let the module create it", place->folder);
+        *perror = apr_psprintf(p,
+                               "%s does not belong to the server's user; change its owner, or let "
+                               "the module create it",
+                               place->folder);
         return APR_EACCES;
     }
     return APR_SUCCESS;
@@ -118,7 +135,9 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
         return APR_SUCCESS;
     }
     if (keep->layout) {
-        *perror = apr_psprintf(p, "%s is in use by another version of the module; stop the server and start it again, a restart is not enough",
+        *perror = apr_psprintf(p,
+                               "%s is in use by another version of the module; stop the server and "
+                               "start it again, a restart is not enough",
                                store->place.folder);
         return APR_EINVAL;
     }
@@ -129,7 +148,9 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
     }
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         close(fd);
-        *perror = apr_psprintf(p, "%s is in use by another server or a tool; one server owns a store's folder", store->place.folder);
+        *perror = apr_psprintf(
+            p, "%s is in use by another server or a tool; one server owns a store's folder",
+            store->place.folder);
         return APR_EEXIST;
     }
     keep->lock_fd = fd;
@@ -142,7 +163,8 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
 
 static apr_status_t shared_map(wa_dbm_store_t *store)
 {
-    void *base = mmap(NULL, sizeof(wa_shared_t), PROT_READ | PROT_WRITE, MAP_SHARED, store->keep->shared_fd, 0);
+    void *base = mmap(NULL, sizeof(wa_shared_t), PROT_READ | PROT_WRITE, MAP_SHARED,
+                      store->keep->shared_fd, 0);
 
     if (base == MAP_FAILED) {
         return APR_FROM_OS_ERROR(errno);
@@ -178,11 +200,13 @@ static apr_status_t replica_refresh(wa_dbm_store_t *store, apr_pool_t *tmp)
     wa_checkpoint_t c;
     apr_status_t rv = APR_SUCCESS;
 
-    if (wa_checkpoint_find(&c, &store->place, tmp) == APR_SUCCESS && c.at.offset <= __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
+    if (wa_checkpoint_find(&c, &store->place, tmp) == APR_SUCCESS
+        && c.at.offset <= __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
         && c.at.offset > store->replica.at.offset) {
         wa_replica_release(&store->replica);
         rv = wa_replica_init(&store->replica, &store->journal, &store->index);
-        if (rv == APR_SUCCESS && wa_checkpoint_load(&c, &store->place, &store->replica, tmp) != APR_SUCCESS) {
+        if (rv == APR_SUCCESS
+            && wa_checkpoint_load(&c, &store->place, &store->replica, tmp) != APR_SUCCESS) {
             wa_replica_release(&store->replica);
             rv = wa_replica_init(&store->replica, &store->journal, &store->index);
         }
@@ -194,7 +218,8 @@ static apr_status_t replica_refresh(wa_dbm_store_t *store, apr_pool_t *tmp)
 static apr_status_t join(wa_dbm_store_t *store, apr_pool_t *tmp)
 {
     if (__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)) {
-        WA_LOG(store->log, WA_LOG_WARNING, "WA0440", APR_SUCCESS, "%s stays read-only after its failed sync; stop the server and start it again",
+        WA_LOG(store->log, WA_LOG_WARNING, "WA0440", APR_SUCCESS,
+               "%s stays read-only after its failed sync; stop the server and start it again",
                store->place.folder);
     }
     return replica_refresh(store, tmp);
@@ -226,7 +251,8 @@ static apr_status_t close_cleanup(void *data)
     }
     if (apr_pool_create(&tmp, NULL) == APR_SUCCESS) {
         if (!__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)
-            && __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE) > __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE)
+            && __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
+                   > __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE)
             && replica_refresh(store, tmp) == APR_SUCCESS) {
             wa_dbm_checkpoint(store, tmp);
         }
@@ -254,15 +280,18 @@ static void store_init(wa_dbm_store_t *store, const wa_store_options_t *options,
     store->writer.log = options->log;
 }
 
-static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *options, const char **perror, apr_pool_t *p)
+static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *options,
+                               const char **perror, apr_pool_t *p)
 {
-    wa_journal_options_t journal = {NULL, options->account_sid, options->uid, options->gid, options->log, 0};
+    wa_journal_options_t journal = {NULL,         options->account_sid, options->uid,
+                                    options->gid, options->log,         0};
     apr_status_t rv;
 
     journal.path = apr_pstrcat(p, store->place.folder, "/journal", NULL);
     rv = wa_journal_open(&store->journal, &journal, perror, p);
     if (rv == APR_SUCCESS) {
-        rv = wa_index_open(&store->index, store->place.folder, store->journal.salt, options->uid, options->gid);
+        rv = wa_index_open(&store->index, store->place.folder, store->journal.salt, options->uid,
+                           options->gid);
     }
     if (rv == APR_SUCCESS) {
         rv = wa_replica_init(&store->replica, &store->journal, &store->index);
@@ -270,7 +299,8 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
     return rv;
 }
 
-apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri, const wa_store_options_t *options, const char **perror, apr_pool_t *p)
+apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
+                         const wa_store_options_t *options, const char **perror, apr_pool_t *p)
 {
     wa_dbm_store_t *store = apr_pcalloc(p, sizeof(*store));
     apr_pool_t *tmp = NULL;
@@ -357,15 +387,18 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     apr_uint64_t visible = __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE);
-    apr_uint64_t grown = visible - __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE);
-    apr_uint64_t due = visible / CHECKPOINT_PART > CHECKPOINT_BYTES ? visible / CHECKPOINT_PART : CHECKPOINT_BYTES;
+    apr_uint64_t grown =
+        visible - __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE);
+    apr_uint64_t due =
+        visible / CHECKPOINT_PART > CHECKPOINT_BYTES ? visible / CHECKPOINT_PART : CHECKPOINT_BYTES;
     apr_time_t now = apr_time_now();
     apr_status_t rv = wa_commit_sync(&store->writer, 0);
 
     if (store->checked_at == 0 || grown == 0) {
         store->checked_at = now;
     }
-    if (rv == APR_SUCCESS && (grown >= due || (grown && now - store->checked_at >= CHECKPOINT_AFTER))) {
+    if (rv == APR_SUCCESS
+        && (grown >= due || (grown && now - store->checked_at >= CHECKPOINT_AFTER))) {
         store->checked_at = now;
         rv = wa_dbm_checkpoint(store, tmp);
     }

@@ -10,7 +10,7 @@
 
 /* A change walk looks at no more records than this, whatever they are: the rest comes with the next call. */
 #define CHANGES_RECORDS 20000
-#define PREFETCH_LINES 8 /* of 64 bytes: a usual record */
+#define PREFETCH_LINES 8     /* of 64 bytes: a usual record */
 #define CHANGES_UPDATES 1024 /* slots for rows that changed, a power of two */
 
 /* What a message's rendering needs of its thread, copied under the replica's lock. */
@@ -64,7 +64,8 @@ static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message
         return entry ? APR_NOTFOUND : APR_ENOMEM;
     }
     r = wa_journal_record_checked(&store->journal, entry->offset, end);
-    if (!r || r->type != WA_RECORD_MESSAGE || r->row != row || wa_record_message_read(r, &fixed) != APR_SUCCESS) {
+    if (!r || r->type != WA_RECORD_MESSAGE || r->row != row
+        || wa_record_message_read(r, &fixed) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
     m->id = fixed.id;
@@ -79,7 +80,8 @@ static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message
     state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
     if (state) {
         r = wa_journal_record_checked(&store->journal, state, end > state ? end : state);
-        if (!r || r->type != WA_RECORD_STATE || r->row != row || wa_record_state_read(r, &changed) != APR_SUCCESS) {
+        if (!r || r->type != WA_RECORD_STATE || r->row != row
+            || wa_record_state_read(r, &changed) != APR_SUCCESS) {
             return APR_EGENERAL;
         }
         m->sid = changed.sid.len ? changed.sid : m->sid;
@@ -171,7 +173,8 @@ static int had_sid(wa_dbm_store_t *store, apr_uint64_t state, apr_uint64_t row, 
         const wa_record_t *r = wa_journal_record(&store->journal, state, end);
         wa_record_state_t s;
 
-        if (!r || r->type != WA_RECORD_STATE || r->row != row || wa_record_state_read(r, &s) != APR_SUCCESS) {
+        if (!r || r->type != WA_RECORD_STATE || r->row != row
+            || wa_record_state_read(r, &s) != APR_SUCCESS) {
             return 0;
         }
         if (wa_slice_is_equal(s.sid, sid)) {
@@ -206,7 +209,8 @@ static apr_status_t key_candidate(void *baton, apr_uint64_t row)
         is_it = wa_slice_is_equal(m.sid, k->key)
                 || had_sid(k->store, __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE), row, k->key);
     } else {
-        is_it = wa_slice_is_equal(k->kind[1] == 'd' && k->kind[2] == '\0' ? m.id : m.idempotency_key, k->key);
+        is_it = wa_slice_is_equal(
+            k->kind[1] == 'd' && k->kind[2] == '\0' ? m.id : m.idempotency_key, k->key);
     }
     if (is_it) {
         k->row = row;
@@ -214,7 +218,8 @@ static apr_status_t key_candidate(void *baton, apr_uint64_t row)
     return APR_SUCCESS;
 }
 
-apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key, apr_uint64_t *prow)
+apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key,
+                             apr_uint64_t *prow)
 {
     key_baton_t k = {store, kind, wa_slice_of(key), 0, 0};
     wa_tail_t at;
@@ -223,7 +228,9 @@ apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char
     *prow = 0;
     end_get(store, &at);
     k.rows = at.rows;
-    rv = wa_index_key_find(&store->index, at.keys, wa_index_hash(&store->index, kind, k.key.ptr, k.key.len), key_candidate, &k);
+    rv = wa_index_key_find(&store->index, at.keys,
+                           wa_index_hash(&store->index, kind, k.key.ptr, k.key.len), key_candidate,
+                           &k);
     *prow = k.row;
     return rv == APR_SUCCESS && !k.row ? APR_NOTFOUND : rv;
 }
@@ -260,12 +267,15 @@ static apr_uint32_t cursor_check(wa_dbm_store_t *store, const char *counterpart,
     return (apr_uint32_t)(h ^ (h >> 32));
 }
 
-static const char *cursor_make(wa_dbm_store_t *store, const char *counterpart, apr_uint64_t row, apr_pool_t *p)
+static const char *cursor_make(wa_dbm_store_t *store, const char *counterpart, apr_uint64_t row,
+                               apr_pool_t *p)
 {
-    return apr_psprintf(p, "%016" APR_UINT64_T_HEX_FMT "%08x", row, cursor_check(store, counterpart, row));
+    return apr_psprintf(p, "%016" APR_UINT64_T_HEX_FMT "%08x", row,
+                        cursor_check(store, counterpart, row));
 }
 
-static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, const char *cursor, apr_uint64_t *prow)
+static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, const char *cursor,
+                                apr_uint64_t *prow)
 {
     apr_uint64_t row = 0;
     unsigned check = 0;
@@ -286,7 +296,8 @@ static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, 
         }
     }
     *prow = row;
-    return cursor[24] == '\0' && check == cursor_check(store, counterpart, row) ? APR_SUCCESS : APR_EINVAL;
+    return cursor[24] == '\0' && check == cursor_check(store, counterpart, row) ? APR_SUCCESS
+                                                                                : APR_EINVAL;
 }
 
 /* Asks the CPU for a record's bytes ahead of their use: the records of a page lie far apart, and fetched together they cost little more than one. */
@@ -302,7 +313,8 @@ static void record_prefetch(wa_dbm_store_t *store, apr_uint64_t offset)
 
 /* Walks a thread's chain from `row` to older ones. @param rows  out: at most `limit` rows @param pnext  out: the row after them, 0 for none
  * @return how many */
-static apr_size_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_size_t limit, apr_uint64_t *rows, apr_uint64_t *pnext)
+static apr_size_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_size_t limit,
+                                apr_uint64_t *rows, apr_uint64_t *pnext)
 {
     apr_size_t count = 0;
 
@@ -325,8 +337,9 @@ static apr_size_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_siz
     return count;
 }
 
-apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor, apr_size_t limit, wa_message_visit_fn visit,
-                                  void *baton, wa_page_t *page, apr_pool_t *p)
+apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor,
+                                  apr_size_t limit, wa_message_visit_fn visit, void *baton,
+                                  wa_page_t *page, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     apr_uint64_t row, *rows;
@@ -392,7 +405,8 @@ static int walk_put(changes_walk_t *w, apr_uint64_t row)
 }
 
 /* Looks at one record: gives a new message in *m (its id is empty otherwise), notes an older one that changed. */
-static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, apr_int64_t since_ms, changes_walk_t *w, wa_message_t *m)
+static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, apr_int64_t since_ms,
+                                changes_walk_t *w, wa_message_t *m)
 {
     const wa_row_t *entry;
     const wa_record_t *message;
@@ -403,7 +417,8 @@ static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, apr
     }
     if (r->type == WA_RECORD_STATE) {
         entry = wa_index_row(&store->index, r->row);
-        message = entry ? wa_journal_record(&store->journal, entry->offset, replica_end(store)) : NULL;
+        message =
+            entry ? wa_journal_record(&store->journal, entry->offset, replica_end(store)) : NULL;
         if (message && message->timestamp_ms <= since_ms && w->count < CHANGES_UPDATES / 2) {
             walk_put(w, r->row);
         }
@@ -411,7 +426,8 @@ static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, apr
     return APR_SUCCESS;
 }
 
-static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w, wa_message_visit_fn visit, void *baton)
+static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w,
+                                  wa_message_visit_fn visit, void *baton)
 {
     apr_status_t rv = APR_SUCCESS;
     wa_message_t m;
@@ -426,8 +442,9 @@ static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w
     return rv;
 }
 
-apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max, wa_message_visit_fn visit, void *baton,
-                                 wa_changes_t *changes, apr_pool_t *p)
+apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
+                                 wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
+                                 apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     apr_size_t visits = 0, records = 0;
@@ -460,7 +477,8 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
         if (r->type == WA_RECORD_FILLER || r->timestamp_ms <= since_ms) {
             continue;
         }
-        if ((visits + w->count >= max || records >= CHANGES_RECORDS) && r->timestamp_ms > changes->timestamp_ms) {
+        if ((visits + w->count >= max || records >= CHANGES_RECORDS)
+            && r->timestamp_ms > changes->timestamp_ms) {
             changes->has_more = 1;
             break;
         }
@@ -495,7 +513,8 @@ static void thread_fill(wa_thread_t *out, const wa_replica_thread_t *t)
     out->contact_name_json = t->contact ? t->contact->display_name_json : wa_slice_make(NULL, 0);
 }
 
-apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit, void *baton)
+apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit,
+                                 void *baton)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     const wa_replica_thread_t *t;
@@ -517,7 +536,8 @@ apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thre
     return rv;
 }
 
-apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart, wa_thread_visit_fn visit, void *baton)
+apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart,
+                                 wa_thread_visit_fn visit, void *baton)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     const wa_replica_thread_t *t;

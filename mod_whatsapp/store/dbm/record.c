@@ -78,7 +78,8 @@ static apr_status_t cursor_end(const cursor_t *c)
     return c->failed || c->left ? APR_EGENERAL : APR_SUCCESS;
 }
 
-static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, const wa_slice_t *parts, apr_size_t count, apr_pool_t *p)
+static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, const wa_slice_t *parts,
+                                apr_size_t count, apr_pool_t *p)
 {
     apr_size_t payload = 0, i;
     wa_record_t *r;
@@ -114,14 +115,16 @@ static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, const w
 
 apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m, apr_pool_t *p)
 {
-    wa_slice_t id = wa_slice_of(m->id), sid = wa_slice_of(m->sid), counterpart = wa_slice_of(m->counterpart);
+    wa_slice_t id = wa_slice_of(m->id), sid = wa_slice_of(m->sid),
+               counterpart = wa_slice_of(m->counterpart);
     wa_slice_t idem = wa_slice_of(m->idempotency_key);
     message_lengths_t l;
     wa_slice_t parts[9];
     apr_status_t rv;
 
     *pr = NULL;
-    if (id.len > 64 || sid.len > 64 || counterpart.len > 255 || idem.len > 255 || m->preview_json.len > 4096) {
+    if (id.len > 64 || sid.len > 64 || counterpart.len > 255 || idem.len > 255
+        || m->preview_json.len > 4096) {
         return APR_EINVAL;
     }
     memset(&l, 0, sizeof(l));
@@ -171,7 +174,8 @@ apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m
     return cursor_end(&c);
 }
 
-apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, apr_uint64_t row, apr_pool_t *p)
+apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, apr_uint64_t row,
+                                  apr_pool_t *p)
 {
     state_lengths_t l;
     wa_slice_t parts[4];
@@ -215,7 +219,8 @@ apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s)
     return cursor_end(&c);
 }
 
-apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type, const wa_record_thread_t *t, apr_uint64_t row, apr_pool_t *p)
+apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type,
+                                   const wa_record_thread_t *t, apr_uint64_t row, apr_pool_t *p)
 {
     thread_lengths_t l = {t->flags, (apr_uint32_t)t->counterpart.len};
     wa_slice_t parts[2];
@@ -241,14 +246,16 @@ apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t)
     return cursor_end(&c);
 }
 
-apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type, const wa_record_contact_t *contact, apr_pool_t *p)
+apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
+                                    const wa_record_contact_t *contact, apr_pool_t *p)
 {
     contact_lengths_t l;
     wa_slice_t parts[4];
     apr_status_t rv;
 
     *pr = NULL;
-    if (contact->id.len > 64 || contact->phone_number.len > 255 || contact->display_name_json.len > 4096) {
+    if (contact->id.len > 64 || contact->phone_number.len > 255
+        || contact->display_name_json.len > 4096) {
         return APR_EINVAL;
     }
     memset(&l, 0, sizeof(l));
@@ -263,7 +270,8 @@ apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type, con
     rv = record_make(pr, type, parts, 4, p);
     if (rv == APR_SUCCESS) {
         (*pr)->touch[0] = wa_record_touch("contact", contact->id.ptr, contact->id.len);
-        (*pr)->touch[1] = wa_record_touch("number", contact->phone_number.ptr, contact->phone_number.len);
+        (*pr)->touch[1] =
+            wa_record_touch("number", contact->phone_number.ptr, contact->phone_number.len);
     }
     return rv;
 }
@@ -310,19 +318,23 @@ apr_uint32_t wa_record_header_crc(const wa_record_t *r, apr_uint64_t offset, apr
 {
     apr_uint64_t place[2] = {salt, offset};
 
-    return wa_crc32c(wa_crc32c(0, place, sizeof(place)), &r->length, sizeof(*r) - offsetof(wa_record_t, length));
+    return wa_crc32c(wa_crc32c(0, place, sizeof(place)), &r->length,
+                     sizeof(*r) - offsetof(wa_record_t, length));
 }
 
-int wa_record_header_is_valid(const wa_record_t *r, apr_uint64_t available, apr_uint64_t offset, apr_uint64_t salt)
+int wa_record_header_is_valid(const wa_record_t *r, apr_uint64_t available, apr_uint64_t offset,
+                              apr_uint64_t salt)
 {
-    return available >= sizeof(*r) && r->magic == WA_RECORD_MAGIC && r->length <= available && r->length <= WA_RECORD_MAX
-           && r->length % 8 == 0 && r->payload_length <= r->length && r->length - r->payload_length >= sizeof(*r)
+    return available >= sizeof(*r) && r->magic == WA_RECORD_MAGIC && r->length <= available
+           && r->length <= WA_RECORD_MAX && r->length % 8 == 0 && r->payload_length <= r->length
+           && r->length - r->payload_length >= sizeof(*r)
            && r->header_crc == wa_record_header_crc(r, offset, salt);
 }
 
 int wa_record_payload_is_valid(const wa_record_t *r)
 {
-    return r->type == WA_RECORD_FILLER || r->payload_crc == wa_crc32c(0, PAYLOAD(r), r->payload_length);
+    return r->type == WA_RECORD_FILLER
+           || r->payload_crc == wa_crc32c(0, PAYLOAD(r), r->payload_length);
 }
 
 apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len)

@@ -22,7 +22,7 @@ typedef enum {
     WA_RECORD_FLAGS = 5,   /* the whole new flags of a thread */
     WA_RECORD_CONTACT = 6, /* a contact as it is from now on */
     WA_RECORD_CONTACT_DELETE = 7,
-    WA_RECORD_PARKED = 8   /* the whole value parked under a key */
+    WA_RECORD_PARKED = 8 /* the whole value parked under a key */
 } wa_record_type_e;
 
 /* On disk at an offset that is a multiple of 8, followed by the payload and zeros up to `length`.
@@ -46,7 +46,8 @@ typedef struct wa_record_t {
 
 /* The parts of the payloads; slices point into the record. */
 typedef struct wa_record_message_t {
-    wa_slice_t id, sid, counterpart, idempotency_key, preview_json, fixed_json, state_json, state_private;
+    wa_slice_t id, sid, counterpart, idempotency_key, preview_json, fixed_json, state_json,
+        state_private;
     wa_direction_e direction;
     wa_status_e status;
 } wa_record_message_t;
@@ -54,8 +55,8 @@ typedef struct wa_record_message_t {
 typedef struct wa_record_state_t {
     wa_slice_t sid, state_json, state_private;
     wa_status_e status;
-    int sid_is_new;          /* 1: this record makes the sid findable */
-    apr_uint64_t previous;   /* offset of the state before, 0 when that is the message's own */
+    int sid_is_new;        /* 1: this record makes the sid findable */
+    apr_uint64_t previous; /* offset of the state before, 0 when that is the message's own */
 } wa_record_state_t;
 
 typedef struct wa_record_thread_t { /* READ and FLAGS */
@@ -75,9 +76,12 @@ typedef struct wa_record_parked_t {
 /* Each makes a record in p, complete but for what the commit gives (magic, crc, times, numbers).
  * @return APR_SUCCESS | APR_EINVAL a part is too long for the format. Any thread. */
 apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m, apr_pool_t *p);
-apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, apr_uint64_t row, apr_pool_t *p);
-apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type, const wa_record_thread_t *t, apr_uint64_t row, apr_pool_t *p);
-apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type, const wa_record_contact_t *c, apr_pool_t *p);
+apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, apr_uint64_t row,
+                                  apr_pool_t *p);
+apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type,
+                                   const wa_record_thread_t *t, apr_uint64_t row, apr_pool_t *p);
+apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
+                                    const wa_record_contact_t *c, apr_pool_t *p);
 apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k, apr_pool_t *p);
 
 /* Each reads the payload of a record of its type whose checksums hold. @return APR_SUCCESS | APR_EGENERAL its lengths do not fit. Any thread. */
@@ -91,7 +95,8 @@ apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k);
 apr_uint32_t wa_record_header_crc(const wa_record_t *r, apr_uint64_t offset, apr_uint64_t salt);
 
 /* 1 when `available` bytes at `r` hold a whole record whose header is right for `offset`; the payload is not looked at. Any thread. */
-int wa_record_header_is_valid(const wa_record_t *r, apr_uint64_t available, apr_uint64_t offset, apr_uint64_t salt);
+int wa_record_header_is_valid(const wa_record_t *r, apr_uint64_t available, apr_uint64_t offset,
+                              apr_uint64_t salt);
 
 /* 1 when the payload is what was written. Call after wa_record_header_is_valid. Any thread. */
 int wa_record_payload_is_valid(const wa_record_t *r);

@@ -19,7 +19,8 @@ static apr_status_t begin_anew(wa_dbm_store_t *store, apr_pool_t *tmp)
     wa_index_release(&store->index);
     rv = wa_index_remove(store->place.folder, tmp);
     if (rv == APR_SUCCESS) {
-        rv = wa_index_open(&store->index, store->place.folder, store->journal.salt, store->place.uid, store->place.gid);
+        rv = wa_index_open(&store->index, store->place.folder, store->journal.salt,
+                           store->place.uid, store->place.gid);
     }
     if (rv == APR_SUCCESS) {
         rv = wa_replica_init(&store->replica, &store->journal, &store->index);
@@ -50,14 +51,18 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
         store->shared->checkpoint_offset = c.at.offset;
         return APR_SUCCESS;
     }
-    WA_LOG(store->log, WA_LOG_WARNING, "WA0430", rv, "%s: the checkpoint cannot be used; everything is read again from the journal", store->place.folder);
+    WA_LOG(store->log, WA_LOG_WARNING, "WA0430", rv,
+           "%s: the checkpoint cannot be used; everything is read again from the journal",
+           store->place.folder);
     return APR_NOTFOUND;
 }
 
 /* Keeps a copy of damaged bytes in a file of its own before they are overwritten. */
-static apr_status_t damage_keep(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to, apr_pool_t *tmp)
+static apr_status_t damage_keep(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to,
+                                apr_pool_t *tmp)
 {
-    const char *path = apr_psprintf(tmp, "%s/damaged-%" APR_UINT64_T_FMT, store->place.folder, from);
+    const char *path =
+        apr_psprintf(tmp, "%s/damaged-%" APR_UINT64_T_FMT, store->place.folder, from);
     const void *bytes = wa_mapping_at(&store->journal.map, from, to - from);
     apr_status_t rv;
     int fd;
@@ -96,7 +101,8 @@ static apr_status_t damage_fill(wa_dbm_store_t *store, apr_uint64_t from, apr_ui
     return rv;
 }
 
-static apr_status_t damage_set_aside(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to, apr_pool_t *tmp)
+static apr_status_t damage_set_aside(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to,
+                                     apr_pool_t *tmp)
 {
     apr_status_t rv = damage_keep(store, from, to, tmp);
 
@@ -104,7 +110,8 @@ static apr_status_t damage_set_aside(wa_dbm_store_t *store, apr_uint64_t from, a
         rv = damage_fill(store, from, to);
     }
     WA_LOG(store->log, WA_LOG_ERR, "WA0431", rv,
-           "%s: %" APR_UINT64_T_FMT " bytes at %" APR_UINT64_T_FMT " are damaged; they were set aside in %s/damaged-%" APR_UINT64_T_FMT
+           "%s: %" APR_UINT64_T_FMT " bytes at %" APR_UINT64_T_FMT
+           " are damaged; they were set aside in %s/damaged-%" APR_UINT64_T_FMT
            ", everything else is kept",
            store->journal.path, to - from, from, store->place.folder, from);
     return rv;
@@ -114,7 +121,8 @@ static int has_content(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to
 {
     const char *bytes = wa_mapping_at(&store->journal.map, from, to - from);
 
-    return to > from && bytes && (bytes[0] || memcmp(bytes, bytes + 1, (apr_size_t)(to - from - 1)) != 0);
+    return to > from && bytes
+           && (bytes[0] || memcmp(bytes, bytes + 1, (apr_size_t)(to - from - 1)) != 0);
 }
 
 static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t end, apr_uint64_t size)
@@ -126,7 +134,9 @@ static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t end, apr_uint64
     }
     if (has_content(store, end, size)) {
         WA_LOG(store->log, WA_LOG_NOTICE, "WA0432", APR_SUCCESS,
-               "%s: an unfinished record at %" APR_UINT64_T_FMT " was cut off; nobody was told that it was stored", store->journal.path, end);
+               "%s: an unfinished record at %" APR_UINT64_T_FMT
+               " was cut off; nobody was told that it was stored",
+               store->journal.path, end);
     }
     rv = wa_journal_cut(&store->journal, end);
     if (rv == APR_SUCCESS && fsync(store->journal.map.fd)) {
@@ -141,7 +151,8 @@ static int is_next(const wa_replica_t *replica, const wa_record_t *r, int after_
     if (r->type == WA_RECORD_FILLER) {
         return 1;
     }
-    return after_damage ? r->number > replica->at.records : r->number == replica->at.records + 1 && r->prev_crc == replica->at.crc;
+    return after_damage ? r->number > replica->at.records
+                        : r->number == replica->at.records + 1 && r->prev_crc == replica->at.crc;
 }
 
 static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_t *tmp)
@@ -156,8 +167,10 @@ static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr
 
         if (r && wa_record_payload_is_valid(r) && is_next(replica, r, after_damage)) {
             after_damage = r->type == WA_RECORD_FILLER;
-            rv = wa_index_reserve(&store->index, r->row > replica->at.rows ? r->row : replica->at.rows,
-                                  r->number > replica->at.records ? r->number : replica->at.records, replica->at.keys + 3);
+            rv = wa_index_reserve(&store->index,
+                                  r->row > replica->at.rows ? r->row : replica->at.rows,
+                                  r->number > replica->at.records ? r->number : replica->at.records,
+                                  replica->at.keys + 3);
             if (rv == APR_SUCCESS) {
                 rv = wa_replica_apply(replica, offset + r->length);
             }
@@ -167,7 +180,8 @@ static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr
         if (next == size) {
             break;
         }
-        rv = next - offset < sizeof(wa_record_t) ? APR_EGENERAL : damage_set_aside(store, offset, next, tmp);
+        rv = next - offset < sizeof(wa_record_t) ? APR_EGENERAL
+                                                 : damage_set_aside(store, offset, next, tmp);
     }
     return rv == APR_SUCCESS ? tail_cut(store, replica->at.offset, size) : rv;
 }
@@ -194,8 +208,9 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
         rv = journal_replay(store, size, tmp);
     }
     if (rv == APR_SUCCESS && store->replica.at.offset > from && from > WA_JOURNAL_START) {
-        WA_LOG(store->log, WA_LOG_NOTICE, "WA0433", APR_SUCCESS, "%s: %" APR_UINT64_T_FMT " bytes after the checkpoint were applied", store->journal.path,
-               store->replica.at.offset - from);
+        WA_LOG(store->log, WA_LOG_NOTICE, "WA0433", APR_SUCCESS,
+               "%s: %" APR_UINT64_T_FMT " bytes after the checkpoint were applied",
+               store->journal.path, store->replica.at.offset - from);
     }
     return rv;
 }

@@ -97,12 +97,14 @@ static wa_replica_thread_t *thread_create(wa_replica_t *replica, wa_slice_t coun
     wa_replica_thread_t *t = apr_pcalloc(replica->pool, sizeof(*t));
 
     t->counterpart = counterpart;
-    t->contact = apr_hash_get(replica->contacts_by_number, counterpart.ptr, (apr_ssize_t)counterpart.len);
+    t->contact =
+        apr_hash_get(replica->contacts_by_number, counterpart.ptr, (apr_ssize_t)counterpart.len);
     apr_hash_set(replica->threads, t->counterpart.ptr, (apr_ssize_t)t->counterpart.len, t);
     return t;
 }
 
-static void thread_changed(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r, apr_uint64_t end)
+static void thread_changed(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r,
+                           apr_uint64_t end)
 {
     t->version = end;
     t->changed_ms = r->timestamp_ms;
@@ -114,10 +116,13 @@ static void thread_changed(wa_replica_t *replica, wa_replica_thread_t *t, const 
 
 static int contact_compare(const wa_replica_contact_t *a, const wa_replica_contact_t *b)
 {
-    apr_size_t i, n = a->display_name_json.len < b->display_name_json.len ? a->display_name_json.len : b->display_name_json.len;
+    apr_size_t i, n = a->display_name_json.len < b->display_name_json.len
+                          ? a->display_name_json.len
+                          : b->display_name_json.len;
 
     for (i = 0; i < n; i++) {
-        int x = (unsigned char)a->display_name_json.ptr[i], y = (unsigned char)b->display_name_json.ptr[i];
+        int x = (unsigned char)a->display_name_json.ptr[i],
+            y = (unsigned char)b->display_name_json.ptr[i];
 
         x = x >= 'A' && x <= 'Z' ? x + 32 : x;
         y = y >= 'A' && y <= 'Z' ? y + 32 : y;
@@ -139,7 +144,8 @@ static void contact_unlist(wa_replica_t *replica, const wa_replica_contact_t *co
 
     for (i = 0; i < replica->contacts->nelts; i++) {
         if (all[i] == contact) {
-            memmove(all + i, all + i + 1, (apr_size_t)(replica->contacts->nelts - i - 1) * sizeof(*all));
+            memmove(all + i, all + i + 1,
+                    (apr_size_t)(replica->contacts->nelts - i - 1) * sizeof(*all));
             replica->contacts->nelts--;
             return;
         }
@@ -163,7 +169,8 @@ static void contact_list(wa_replica_t *replica, wa_replica_contact_t *contact)
             high = middle;
         }
     }
-    memmove(all + low + 1, all + low, (apr_size_t)(replica->contacts->nelts - 1 - low) * sizeof(*all));
+    memmove(all + low + 1, all + low,
+            (apr_size_t)(replica->contacts->nelts - 1 - low) * sizeof(*all));
     all[low] = contact;
 }
 
@@ -183,14 +190,17 @@ static void contact_forget(wa_replica_t *replica, wa_replica_contact_t *contact)
 {
     contact_unlist(replica, contact);
     apr_hash_set(replica->contacts_by_id, contact->id.ptr, (apr_ssize_t)contact->id.len, NULL);
-    apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr, (apr_ssize_t)contact->phone_number.len, NULL);
+    apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr,
+                 (apr_ssize_t)contact->phone_number.len, NULL);
     contact->next_free = replica->free_contacts;
     replica->free_contacts = contact;
 }
 
-static wa_replica_contact_t *contact_put(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset, const wa_record_contact_t *c)
+static wa_replica_contact_t *contact_put(wa_replica_t *replica, const wa_record_t *r,
+                                         apr_uint64_t offset, const wa_record_contact_t *c)
 {
-    wa_replica_contact_t *contact = apr_hash_get(replica->contacts_by_id, c->id.ptr, (apr_ssize_t)c->id.len);
+    wa_replica_contact_t *contact =
+        apr_hash_get(replica->contacts_by_id, c->id.ptr, (apr_ssize_t)c->id.len);
 
     if (contact) {
         contact_unlist(replica, contact);
@@ -198,8 +208,10 @@ static wa_replica_contact_t *contact_put(wa_replica_t *replica, const wa_record_
         contact = contact_create(replica);
         contact->id = c->id;
         contact->phone_number = c->phone_number;
-        apr_hash_set(replica->contacts_by_id, contact->id.ptr, (apr_ssize_t)contact->id.len, contact);
-        apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr, (apr_ssize_t)contact->phone_number.len, contact);
+        apr_hash_set(replica->contacts_by_id, contact->id.ptr, (apr_ssize_t)contact->id.len,
+                     contact);
+        apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr,
+                     (apr_ssize_t)contact->phone_number.len, contact);
     }
     contact->display_name_json = c->display_name_json;
     contact->created_ms = c->created_ms ? c->created_ms : r->timestamp_ms;
@@ -213,7 +225,8 @@ static wa_replica_contact_t *contact_put(wa_replica_t *replica, const wa_record_
 
 static void parked_put(wa_replica_t *replica, apr_uint64_t offset, const wa_record_parked_t *k)
 {
-    wa_replica_parked_t *parked = apr_hash_get(replica->parked, k->key.ptr, (apr_ssize_t)k->key.len);
+    wa_replica_parked_t *parked =
+        apr_hash_get(replica->parked, k->key.ptr, (apr_ssize_t)k->key.len);
 
     if (!parked) {
         if (apr_hash_count(replica->parked) >= WA_PARKED_MAX) {
@@ -239,9 +252,11 @@ static void parked_put(wa_replica_t *replica, apr_uint64_t offset, const wa_reco
 
 /* ---- one function for each type of record ---- */
 
-static apr_status_t key_put(wa_replica_t *replica, const char *kind, wa_slice_t key, apr_uint64_t row)
+static apr_status_t key_put(wa_replica_t *replica, const char *kind, wa_slice_t key,
+                            apr_uint64_t row)
 {
-    return wa_index_key_put(replica->index, replica->at.keys++, wa_index_hash(replica->index, kind, key.ptr, key.len), row);
+    return wa_index_key_put(replica->index, replica->at.keys++,
+                            wa_index_hash(replica->index, kind, key.ptr, key.len), row);
 }
 
 static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
@@ -308,11 +323,14 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
         return APR_ENOMEM;
     }
     now = __atomic_load_n(&row->state, __ATOMIC_ACQUIRE);
-    while (now < offset && !__atomic_compare_exchange_n(&row->state, &now, offset, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    while (now < offset
+           && !__atomic_compare_exchange_n(&row->state, &now, offset, 0, __ATOMIC_ACQ_REL,
+                                           __ATOMIC_ACQUIRE)) {
         continue;
     }
     message = wa_journal_record(replica->journal, row->offset, offset);
-    if (message && message->type == WA_RECORD_MESSAGE && wa_record_message_read(message, &m) == APR_SUCCESS) {
+    if (message && message->type == WA_RECORD_MESSAGE
+        && wa_record_message_read(message, &m) == APR_SUCCESS) {
         t = wa_replica_thread_find(replica, m.counterpart);
         if (t) {
             t->version = offset + r->length;
@@ -322,19 +340,22 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
 }
 
 /* How many received messages of the thread come after `row`. Costs as many steps as there are messages after it. */
-static apr_uint64_t unread_after(wa_replica_t *replica, const wa_replica_thread_t *t, apr_uint64_t row, apr_uint64_t end)
+static apr_uint64_t unread_after(wa_replica_t *replica, const wa_replica_thread_t *t,
+                                 apr_uint64_t row, apr_uint64_t end)
 {
     apr_uint64_t at = t->last_row, unread = 0;
 
     while (at > row) {
         const wa_row_t *entry = wa_index_row(replica->index, at);
-        const wa_record_t *r = entry ? wa_journal_record(replica->journal, entry->offset, end) : NULL;
+        const wa_record_t *r =
+            entry ? wa_journal_record(replica->journal, entry->offset, end) : NULL;
         wa_record_message_t m;
 
         if (!r) {
             break;
         }
-        if (r->type == WA_RECORD_MESSAGE && wa_record_message_read(r, &m) == APR_SUCCESS && m.direction == WA_DIRECTION_RECEIVED) {
+        if (r->type == WA_RECORD_MESSAGE && wa_record_message_read(r, &m) == APR_SUCCESS
+            && m.direction == WA_DIRECTION_RECEIVED) {
             unread++;
         }
         if (entry->previous >= at) {
@@ -438,12 +459,14 @@ apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end)
         apr_status_t rv = r ? apply_record(replica, r, offset) : APR_EGENERAL;
 
         if (rv != APR_SUCCESS) {
-            WA_LOG(replica->journal->log, WA_LOG_ERR, "WA0404", rv, "%s: the record at byte %" APR_UINT64_T_FMT " cannot be applied",
+            WA_LOG(replica->journal->log, WA_LOG_ERR, "WA0404", rv,
+                   "%s: the record at byte %" APR_UINT64_T_FMT " cannot be applied",
                    replica->journal->path, offset);
             return rv;
         }
         if (r->type != WA_RECORD_FILLER) {
-            wa_index_mark_put(replica->index, replica->at.records, r->number, r->timestamp_ms, offset);
+            wa_index_mark_put(replica->index, replica->at.records, r->number, r->timestamp_ms,
+                              offset);
             replica->at.records = r->number;
             replica->at.timestamp_ms = r->timestamp_ms;
             replica->at.crc = r->header_crc;
@@ -471,15 +494,18 @@ apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *share
 
 /* ---- loading a checkpoint ---- */
 
-apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread, apr_uint64_t end)
+apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
+                                    apr_uint64_t end)
 {
     const wa_row_t *row = wa_index_row(replica->index, thread->last_row);
-    const wa_record_t *r = row ? wa_journal_record_checked(replica->journal, row->offset, end) : NULL;
+    const wa_record_t *r =
+        row ? wa_journal_record_checked(replica->journal, row->offset, end) : NULL;
     wa_replica_thread_t *t;
     wa_record_message_t m;
 
     if (!r || r->type != WA_RECORD_MESSAGE || wa_record_message_read(r, &m) != APR_SUCCESS
-        || !wa_slice_is_equal(m.counterpart, thread->counterpart) || wa_replica_thread_find(replica, m.counterpart)) {
+        || !wa_slice_is_equal(m.counterpart, thread->counterpart)
+        || wa_replica_thread_find(replica, m.counterpart)) {
         return APR_EGENERAL;
     }
     t = thread_create(replica, m.counterpart);
@@ -526,7 +552,8 @@ apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, 
 
 static int newest_last(const void *a, const void *b)
 {
-    const wa_replica_thread_t *x = *(wa_replica_thread_t *const *)a, *y = *(wa_replica_thread_t *const *)b;
+    const wa_replica_thread_t *x = *(wa_replica_thread_t *const *)a,
+                              *y = *(wa_replica_thread_t *const *)b;
 
     if (x->last_row == y->last_row) {
         return 0;
@@ -551,7 +578,8 @@ apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at)
         wa_replica_thread_t *t = all[i];
 
         list_put_newest(replica, t);
-        t->contact = apr_hash_get(replica->contacts_by_number, t->counterpart.ptr, (apr_ssize_t)t->counterpart.len);
+        t->contact = apr_hash_get(replica->contacts_by_number, t->counterpart.ptr,
+                                  (apr_ssize_t)t->counterpart.len);
     }
     free(all);
     replica->at = *at;

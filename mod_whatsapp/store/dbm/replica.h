@@ -18,33 +18,33 @@
 typedef struct wa_replica_contact_t {
     wa_slice_t id, phone_number, display_name_json; /* in the journal's mapping */
     apr_int64_t created_ms, updated_ms;
-    apr_uint64_t offset;                            /* of its newest CONTACT record */
+    apr_uint64_t offset; /* of its newest CONTACT record */
     struct wa_replica_contact_t *next_free;
 } wa_replica_contact_t;
 
 typedef struct wa_replica_thread_t {
-    wa_slice_t counterpart, preview_json;           /* in the journal's mapping */
-    apr_uint64_t version;                           /* offset of the last record that touched it or one of its messages */
+    wa_slice_t counterpart, preview_json; /* in the journal's mapping */
+    apr_uint64_t version; /* offset of the last record that touched it or one of its messages */
     apr_uint64_t last_row;
-    apr_uint64_t read_row;                          /* received messages after this row are unread */
+    apr_uint64_t read_row; /* received messages after this row are unread */
     apr_uint64_t message_count, unread_count;
     apr_int64_t last_timestamp_ms, changed_ms, last_inbound_ms;
     wa_direction_e last_direction;
     apr_uint32_t flags;
     wa_replica_contact_t *contact;
-    struct wa_replica_thread_t *newer, *older;      /* by last message */
+    struct wa_replica_thread_t *newer, *older; /* by last message */
 } wa_replica_thread_t;
 
 typedef struct wa_replica_parked_t {
     wa_slice_t key, value;
     apr_uint64_t offset;
-    struct wa_replica_parked_t *next;               /* by age, the oldest first */
+    struct wa_replica_parked_t *next; /* by age, the oldest first */
 } wa_replica_parked_t;
 
 /* Guarded by `lock`: readers of threads, contacts and parked facts take it shared, applying takes it alone. What is marked atomic may be read without. */
 typedef struct wa_replica_t {
     pthread_rwlock_t lock;
-    apr_pool_t *pool;               /* its own root pool: threads and contacts live here */
+    apr_pool_t *pool; /* its own root pool: threads and contacts live here */
     wa_journal_t *journal;
     wa_index_t *index;
     wa_tail_t at;                   /* how far it is; `offset` is atomic */
@@ -55,7 +55,7 @@ typedef struct wa_replica_t {
     wa_replica_thread_t *newest, *oldest;
     apr_hash_t *contacts_by_id;
     apr_hash_t *contacts_by_number;
-    apr_array_header_t *contacts;   /* of wa_replica_contact_t *, by name */
+    apr_array_header_t *contacts; /* of wa_replica_contact_t *, by name */
     wa_replica_contact_t *free_contacts;
     apr_hash_t *parked;
     wa_replica_parked_t *parked_first, *parked_last;
@@ -80,7 +80,8 @@ wa_replica_thread_t *wa_replica_thread_find(const wa_replica_t *replica, wa_slic
 
 /* For loading a checkpoint: puts a thread (by counterpart, last_row and its numbers), a contact or a parked fact (by their records' offsets before `end`).
  * The caller is the only thread. @return APR_SUCCESS | APR_EGENERAL the journal does not hold them */
-apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread, apr_uint64_t end);
+apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
+                                    apr_uint64_t end);
 apr_status_t wa_replica_contact_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end);
 apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end);
 

@@ -12,12 +12,12 @@
 
 /* Where the journal ends and what its last record was. */
 typedef struct wa_tail_t {
-    apr_uint64_t offset;       /* the end of the last record */
-    apr_int64_t timestamp_ms;  /* of the last record, 0 for none */
-    apr_uint64_t records;      /* how many there are: the last one's number */
-    apr_uint64_t rows;         /* how many messages there are: the last one's row */
-    apr_uint64_t keys;         /* how many keys were given out (index.h) */
-    apr_uint32_t crc;          /* the last record's header_crc */
+    apr_uint64_t offset;      /* the end of the last record */
+    apr_int64_t timestamp_ms; /* of the last record, 0 for none */
+    apr_uint64_t records;     /* how many there are: the last one's number */
+    apr_uint64_t rows;        /* how many messages there are: the last one's row */
+    apr_uint64_t keys;        /* how many keys were given out (index.h) */
+    apr_uint32_t crc;         /* the last record's header_crc */
     apr_uint32_t reserved;
 } wa_tail_t;
 
@@ -30,18 +30,18 @@ typedef struct wa_shared_t {
     apr_uint32_t layout;
     apr_uint32_t tail_current; /* atomic: counts; its lowest bit says which tail holds */
     wa_tail_t tails[2];
-    pthread_mutex_t append; /* robust: who may write at the journal's end */
-    pthread_mutex_t sync;   /* robust: who syncs for all */
-    pthread_mutex_t upkeep; /* robust: who makes a checkpoint */
-    apr_uint64_t reserved_end;       /* the journal's file is allocated up to here; under `append` */
-    apr_uint32_t failed;             /* atomic: a sync failed, nothing is written any more */
-    apr_uint64_t checkpoint_offset;  /* atomic: the journal up to here is in the newest checkpoint */
-    apr_uint64_t checkpoint_number;  /* of that checkpoint; under `upkeep` */
-    apr_int64_t synced_at_us;        /* atomic: when the last sync under WA_SYNC_INTERVAL ended */
-    apr_uint64_t synced;             /* atomic: the journal up to here is on the disk */
-    char separate_line[64];          /* what follows is read by every request and written by every commit */
-    apr_uint64_t visible;            /* atomic: readers see the journal up to here */
-    apr_uint32_t synced_turn;        /* atomic futex word: changes when a sync ended */
+    pthread_mutex_t append;         /* robust: who may write at the journal's end */
+    pthread_mutex_t sync;           /* robust: who syncs for all */
+    pthread_mutex_t upkeep;         /* robust: who makes a checkpoint */
+    apr_uint64_t reserved_end;      /* the journal's file is allocated up to here; under `append` */
+    apr_uint32_t failed;            /* atomic: a sync failed, nothing is written any more */
+    apr_uint64_t checkpoint_offset; /* atomic: the journal up to here is in the newest checkpoint */
+    apr_uint64_t checkpoint_number; /* of that checkpoint; under `upkeep` */
+    apr_int64_t synced_at_us;       /* atomic: when the last sync under WA_SYNC_INTERVAL ended */
+    apr_uint64_t synced;            /* atomic: the journal up to here is on the disk */
+    char separate_line[64]; /* what follows is read by every request and written by every commit */
+    apr_uint64_t visible;   /* atomic: readers see the journal up to here */
+    apr_uint32_t synced_turn; /* atomic futex word: changes when a sync ended */
 } wa_shared_t;
 
 /* Makes *s new: locks free, tails at `tail`. Nobody else may use it meanwhile. @return APR_SUCCESS | APR_EGENERAL */

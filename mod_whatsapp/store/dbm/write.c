@@ -36,7 +36,8 @@ static apr_status_t commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_co
 }
 
 /* The row of a message that is there already under one of the new one's keys. */
-static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_message_new_t *m, apr_uint64_t *prow)
+static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_message_new_t *m,
+                                   apr_uint64_t *prow)
 {
     apr_status_t rv = wa_dbm_key_find(store, "id", m->id, prow);
     wa_message_t old;
@@ -48,7 +49,8 @@ static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_message_new_t
         rv = wa_dbm_key_find(store, "idem", m->idempotency_key, prow);
         if (rv == APR_SUCCESS) {
             rv = wa_dbm_message_get(store, *prow, &old);
-            if (rv == APR_SUCCESS && apr_time_as_msec(apr_time_now()) - old.timestamp_ms > IDEMPOTENCY_MS) {
+            if (rv == APR_SUCCESS
+                && apr_time_as_msec(apr_time_now()) - old.timestamp_ms > IDEMPOTENCY_MS) {
                 rv = APR_NOTFOUND;
             }
         }
@@ -61,7 +63,8 @@ static wa_slice_t slice_dup(wa_slice_t s, apr_pool_t *p)
     return wa_slice_make(s.len ? apr_pmemdup(p, s.ptr, s.len) : NULL, s.len);
 }
 
-apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_message_t *pm, apr_pool_t *p)
+apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_message_t *pm,
+                                apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     wa_record_t *record;
@@ -72,7 +75,8 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
         return rv;
     }
     memset(&commit, 0, sizeof(commit));
-    commit.keys = 1u + (m->sid != NULL && *m->sid) + (m->idempotency_key != NULL && *m->idempotency_key);
+    commit.keys =
+        1u + (m->sid != NULL && *m->sid) + (m->idempotency_key != NULL && *m->idempotency_key);
     do {
         apr_uint64_t row;
 
@@ -97,8 +101,8 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
 }
 
 /* Makes the STATE record that follows from what `merge` says. @return APR_SUCCESS | what merge returned | APR_EINVAL | APR_EEXIST the new sid is another's */
-static apr_status_t state_make(wa_dbm_store_t *store, apr_uint64_t row, const wa_message_t *now, const wa_message_state_t *next,
-                               wa_record_t **precord, apr_pool_t *p)
+static apr_status_t state_make(wa_dbm_store_t *store, apr_uint64_t row, const wa_message_t *now,
+                               const wa_message_state_t *next, wa_record_t **precord, apr_pool_t *p)
 {
     const wa_row_t *entry = wa_index_row(&store->index, row);
     wa_record_state_t state;
@@ -121,7 +125,8 @@ static apr_status_t state_make(wa_dbm_store_t *store, apr_uint64_t row, const wa
     return wa_record_state_make(precord, &state, row, p);
 }
 
-apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge, void *baton, wa_message_t *pm, apr_pool_t *p)
+apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge,
+                                   void *baton, wa_message_t *pm, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     wa_commit_t commit;
@@ -170,7 +175,8 @@ apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message
 /* ---- threads ---- */
 
 /* What a change of a thread starts from; its counterpart's bytes stay. */
-static apr_status_t thread_get(wa_dbm_store_t *store, const char *counterpart, wa_replica_thread_t *out)
+static apr_status_t thread_get(wa_dbm_store_t *store, const char *counterpart,
+                               wa_replica_thread_t *out)
 {
     const wa_replica_thread_t *t;
 
@@ -183,7 +189,8 @@ static apr_status_t thread_get(wa_dbm_store_t *store, const char *counterpart, w
     return t ? APR_SUCCESS : APR_NOTFOUND;
 }
 
-static apr_status_t thread_commit(wa_dbm_store_t *store, wa_record_type_e type, const wa_record_thread_t *change, apr_uint64_t row,
+static apr_status_t thread_commit(wa_dbm_store_t *store, wa_record_type_e type,
+                                  const wa_record_thread_t *change, apr_uint64_t row,
                                   wa_commit_t *commit, apr_pool_t *tmp)
 {
     wa_record_t *record;
@@ -217,7 +224,8 @@ apr_status_t wa_dbm_thread_mark_read(wa_store_t *self, const char *counterpart, 
     return rv;
 }
 
-apr_status_t wa_dbm_thread_flags_set(wa_store_t *self, const char *counterpart, apr_uint32_t set, apr_uint32_t clear, apr_pool_t *tmp)
+apr_status_t wa_dbm_thread_flags_set(wa_store_t *self, const char *counterpart, apr_uint32_t set,
+                                     apr_uint32_t clear, apr_pool_t *tmp)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     wa_record_thread_t change;
