@@ -92,7 +92,8 @@ static const char *set_webhook(cmd_parms *cmd, void *dir, const char *url, const
     config->public_url = apr_pstrdup(cmd->pool, url);
     config->mac = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
     EVP_MAC_free(hmac);
-    if (!config->mac || !EVP_MAC_init(config->mac, (const unsigned char *)token, strlen(token), params)) {
+    if (!config->mac
+        || !EVP_MAC_init(config->mac, (const unsigned char *)token, strlen(token), params)) {
         return "BareWebhook: HMAC-SHA1 is not available";
     }
     apr_pool_cleanup_register(cmd->pool, config->mac, mac_free, apr_pool_cleanup_null);
@@ -114,7 +115,9 @@ static int is_signed(request_rec *r, const bare_config_t *config, apr_array_head
     EVP_MAC_CTX *mac = EVP_MAC_CTX_dup(config->mac);
     int ok = mac && given;
 
-    ok = ok && EVP_MAC_update(mac, (const unsigned char *)config->public_url, strlen(config->public_url))
+    ok = ok
+         && EVP_MAC_update(mac, (const unsigned char *)config->public_url,
+                           strlen(config->public_url))
          && EVP_MAC_update(mac, (const unsigned char *)r->unparsed_uri, strlen(r->unparsed_uri));
     qsort(pairs->elts, (size_t)pairs->nelts, sizeof(ap_form_pair_t), pair_compare);
     for (int i = 0; ok && i < pairs->nelts; i++) {
@@ -136,7 +139,8 @@ static int is_signed(request_rec *r, const bare_config_t *config, apr_array_head
         return 0;
     }
     apr_base64_encode_binary(expected, digest, (int)digest_len);
-    return strlen(given) == strlen(expected) && CRYPTO_memcmp(given, expected, strlen(expected)) == 0;
+    return strlen(given) == strlen(expected)
+           && CRYPTO_memcmp(given, expected, strlen(expected)) == 0;
 }
 
 static int answer(request_rec *r, const char *type, const char *bytes, apr_size_t len)
@@ -183,8 +187,10 @@ static int handler(request_rec *r)
 }
 
 static const command_rec commands[] = {
-    AP_INIT_TAKE2("BareFile", set_file, NULL, RSRC_CONF, "name and file whose bytes answer GET .../name"),
-    AP_INIT_TAKE2("BareWebhook", set_webhook, NULL, RSRC_CONF, "public URL and token that webhooks are signed with"),
+    AP_INIT_TAKE2("BareFile", set_file, NULL, RSRC_CONF,
+                  "name and file whose bytes answer GET .../name"),
+    AP_INIT_TAKE2("BareWebhook", set_webhook, NULL, RSRC_CONF,
+                  "public URL and token that webhooks are signed with"),
     {NULL, {NULL}, NULL, 0, RAW_ARGS, NULL}};
 
 static void register_hooks(apr_pool_t *p)
@@ -194,4 +200,5 @@ static void register_hooks(apr_pool_t *p)
 }
 
 module AP_MODULE_DECLARE_DATA bare_module = {
-    STANDARD20_MODULE_STUFF, NULL, NULL, config_create, NULL, commands, register_hooks, AP_MODULE_FLAG_NONE};
+    STANDARD20_MODULE_STUFF, NULL, NULL, config_create, NULL, commands, register_hooks,
+    AP_MODULE_FLAG_NONE};

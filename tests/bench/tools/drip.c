@@ -21,19 +21,19 @@
 #define HEAD_SIZE 8192
 
 typedef struct conn_t {
-    int fd;            /* -1: closed */
+    int fd; /* -1: closed */
     int busy;
-    int64_t due_us;    /* when its request should have been sent */
+    int64_t due_us; /* when its request should have been sent */
     char head[HEAD_SIZE];
-    size_t have;       /* bytes of the head so far */
-    size_t body_left;  /* bytes of the body still to come, valid once in_body */
+    size_t have;      /* bytes of the head so far */
+    size_t body_left; /* bytes of the body still to come, valid once in_body */
     int in_body;
 } conn_t;
 
 typedef struct run_t {
     conn_t conns[MAX_CONNECTIONS];
     int conn_count;
-    char *requests;    /* the whole file */
+    char *requests; /* the whole file */
     size_t size, at;
     int once;
     int64_t *latencies;
@@ -276,7 +276,8 @@ int main(int argc, char **argv)
         rewind(f);
     }
     run.requests = size > 0 ? malloc((size_t)size) : NULL;
-    if (!run.requests || !run.latencies || fread(run.requests, 1, (size_t)size, f) != (size_t)size) {
+    if (!run.requests || !run.latencies
+        || fread(run.requests, 1, (size_t)size, f) != (size_t)size) {
         fprintf(stderr, "drip: cannot read %s\n", argv[4]);
         return 1;
     }
@@ -287,8 +288,10 @@ int main(int argc, char **argv)
         return 1;
     }
     qsort(run.latencies, run.done, sizeof(int64_t), compare);
-    printf("RESULT {\"sent\":%zu,\"requests\":%zu,\"failed\":%zu,\"p50_us\":%lld,\"p99_us\":%lld,\"max_us\":%lld}\n", run.sent,
-           run.done, run.failed, (long long)percentile(&run, 0.5), (long long)percentile(&run, 0.99),
-           (long long)percentile(&run, 1.0));
+    printf("RESULT "
+           "{\"sent\":%zu,\"requests\":%zu,\"failed\":%zu,\"p50_us\":%lld,\"p99_us\":%lld,\"max_"
+           "us\":%lld}\n",
+           run.sent, run.done, run.failed, (long long)percentile(&run, 0.5),
+           (long long)percentile(&run, 0.99), (long long)percentile(&run, 1.0));
     return 0;
 }

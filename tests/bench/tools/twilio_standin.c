@@ -73,11 +73,13 @@ static void answer(int fd, const char *to)
     uint64_t n = ++sids;
     int len, total;
 
-    snprintf(sid, sizeof sid, "SM%016llx%016llx", (unsigned long long)sid_seed, (unsigned long long)n);
+    snprintf(sid, sizeof sid, "SM%016llx%016llx", (unsigned long long)sid_seed,
+             (unsigned long long)n);
     len = snprintf(
         body, sizeof body,
         "{\"account_sid\":\"AC00000000000000000000000000000001\",\"api_version\":\"2010-04-01\","
-        "\"body\":\"benchmark\",\"date_created\":\"Thu, 24 Aug 2023 05:01:45 +0000\",\"date_sent\":null,"
+        "\"body\":\"benchmark\",\"date_created\":\"Thu, 24 Aug 2023 05:01:45 "
+        "+0000\",\"date_sent\":null,"
         "\"date_updated\":\"Thu, 24 Aug 2023 05:01:45 +0000\",\"direction\":\"outbound-api\","
         "\"error_code\":null,\"error_message\":null,\"from\":\"whatsapp:+14155238886\","
         "\"messaging_service_sid\":null,\"num_media\":\"0\",\"num_segments\":\"1\",\"price\":null,"
@@ -98,8 +100,9 @@ static void answer(int fd, const char *to)
 
 static void answer_list(int fd)
 {
-    static const char list[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 70\r\n\r\n"
-                               "{\"messages\":[],\"page\":0,\"page_size\":50,\"next_page_uri\":null,\"start\":0}";
+    static const char list[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 70\r\n\r\n"
+        "{\"messages\":[],\"page\":0,\"page_size\":50,\"next_page_uri\":null,\"start\":0}";
 
     (void)!send(fd, list, sizeof list - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -193,11 +196,13 @@ int main(int argc, char **argv)
     int64_t delay_us = argc > 1 ? atoll(argv[1]) * 1000 : 0;
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t addr_len = sizeof addr;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), ep = epoll_create1(EPOLL_CLOEXEC);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+        ep = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event events[256], ev = {.events = EPOLLIN, .data.fd = listener};
 
     if (listener < 0 || ep < 0 || bind(listener, (struct sockaddr *)&addr, sizeof addr) != 0
-        || listen(listener, 1024) != 0 || getsockname(listener, (struct sockaddr *)&addr, &addr_len) != 0) {
+        || listen(listener, 1024) != 0
+        || getsockname(listener, (struct sockaddr *)&addr, &addr_len) != 0) {
         perror("twilio_standin");
         return 1;
     }

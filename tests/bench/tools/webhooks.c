@@ -68,8 +68,9 @@ static int sign(char *out, EVP_MAC_CTX *keyed, const char *url, field_t *fields,
 
     qsort(fields, count, sizeof *fields, fields_compare);
     for (size_t i = 0; ok && i < count; i++) {
-        ok = EVP_MAC_update(mac, (const unsigned char *)fields[i].name, strlen(fields[i].name))
-             && EVP_MAC_update(mac, (const unsigned char *)fields[i].value, strlen(fields[i].value));
+        ok =
+            EVP_MAC_update(mac, (const unsigned char *)fields[i].name, strlen(fields[i].name))
+            && EVP_MAC_update(mac, (const unsigned char *)fields[i].value, strlen(fields[i].value));
     }
     ok = ok && EVP_MAC_final(mac, digest, &len, sizeof digest);
     EVP_MAC_CTX_free(mac);
@@ -85,7 +86,7 @@ static size_t fields_make(field_t *fields, uint64_t number, uint64_t thread)
     size_t n = 0;
     uint32_t mixed = ((uint32_t)number * 2654435761u) >> 8;
 
-#define FIELD(field, ...) \
+#define FIELD(field, ...)   \
     fields[n].name = field; \
     snprintf(fields[n++].value, sizeof fields[0].value, __VA_ARGS__)
     FIELD("SmsMessageSid", "SM%032" PRIx64, number);
@@ -102,7 +103,8 @@ static size_t fields_make(field_t *fields, uint64_t number, uint64_t thread)
     FIELD("MessageSid", "SM%032" PRIx64, number);
     FIELD("AccountSid", ACCOUNT);
     FIELD("ChannelMetadata",
-          "{\"type\":\"whatsapp\",\"data\":{\"context\":{\"ProfileName\":\"Ana Gómez\",\"WaId\":\"1555%07" PRIu64 "\"}}}",
+          "{\"type\":\"whatsapp\",\"data\":{\"context\":{\"ProfileName\":\"Ana "
+          "Gómez\",\"WaId\":\"1555%07" PRIu64 "\"}}}",
           thread);
     FIELD("From", "whatsapp:+1555%07" PRIu64, thread);
     FIELD("ApiVersion", "2010-04-01");
@@ -131,11 +133,13 @@ static int write_all(FILE *out, EVP_MAC_CTX *keyed, char **args)
         if (sign(signature, keyed, url, fields, fields_count) != 0) {
             return -1;
         }
-        len = snprintf(request, sizeof request,
-                       "POST %s HTTP/1.1\r\nHost: bench.example.org\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n"
-                       "Content-Type: application/x-www-form-urlencoded\r\nX-Twilio-Signature: %s\r\n"
-                       "Content-Length: %zu\r\n\r\n%s",
-                       path, signature, (size_t)(at - body), body);
+        len =
+            snprintf(request, sizeof request,
+                     "POST %s HTTP/1.1\r\nHost: bench.example.org\r\nUser-Agent: "
+                     "TwilioProxy/1.1\r\nAccept: */*\r\n"
+                     "Content-Type: application/x-www-form-urlencoded\r\nX-Twilio-Signature: %s\r\n"
+                     "Content-Length: %zu\r\n\r\n%s",
+                     path, signature, (size_t)(at - body), body);
         if (fprintf(out, "%06d", len) != 6 || fwrite(request, 1, (size_t)len, out) != (size_t)len) {
             return -1;
         }
@@ -146,15 +150,17 @@ static int write_all(FILE *out, EVP_MAC_CTX *keyed, char **args)
 int main(int argc, char **argv)
 {
     char digest[] = "SHA1";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                           OSSL_PARAM_construct_end()};
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *keyed = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
     FILE *out;
     int rc;
 
     if (argc != 9 || strtoull(argv[5], NULL, 10) == 0) {
-        fprintf(stderr, "usage: webhooks OUT SENTENCES COUNT FIRST THREADS PUBLIC-ORIGIN PATH TOKEN\n"
-                        "OUT gets each request as six digits with its length and the request itself.\n");
+        fprintf(stderr,
+                "usage: webhooks OUT SENTENCES COUNT FIRST THREADS PUBLIC-ORIGIN PATH TOKEN\n"
+                "OUT gets each request as six digits with its length and the request itself.\n");
         return 2;
     }
     if (sentences_read(argv[2]) != 0) {

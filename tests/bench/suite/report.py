@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures as a Markdown page."""
+
+import statistics
+
+from . import plot
+
+METHOD = """\
+All rows of a table were measured in one run, the contenders in turn (bare, module, peer, bare, module, peer, ...), so that what else
+the machine does hits all alike. A figure is the median of {rounds} rounds of {seconds:g} s; in brackets the least and the most. Ratios
+are ratios of medians. The load tool runs on the same cores: figures are for comparing, a server alone does more.
+
+- **bare** is a handler of a few lines in the same httpd that gives the module's own bytes from memory, with the same headers, and
+  for webhooks parses the form and checks the signature, and stores nothing: the most that httpd allows.
+- **module** is httpd with mod_whatsapp, `WhatsAppStore dbm:`, `WhatsAppSync always`.
+- **peer** is the same API on Fastify and LMDB in two processes (tests/bench/peer): messages kept as ready-made JSON and sent without
+  decoding, the newest page of each thread kept until its thread changes, the contact list kept as one answer in LMDB, the thread list
+  read row by row (each message changes it), writes of one moment in one transaction, answered when they are on the disk. It
+  stores a sent message once, after Twilio's answer; the module stores it before and after.
+
+httpd: event MPM, two children with twice as many threads each as there are connections, keep-alive, no access log. Data: {messages:,}
+messages in {threads} threads, {contacts} contacts of which a quarter are of threads, the same for module and peer; each filled by its own store's
+code. Reads by wrk on 32 connections. Webhooks are signed beforehand, each is new. Twilio is a stand-in that answers at once, or after
+200 ms. Files of requests are in memory, not on the disk that is measured."""
+
+
+def _number(value, unit):
+    if unit in ("ms", "s"):
+        return f"{value:,.2f}"
+    if unit == "MiB":
+        return f"{value:,.1f}"
+    return f"{value:,.0f}"
+
+
+def _cell(figures, unit):
+    if not figures:
+        return "-"
+    middle, least, most = (_number(f(figures), unit) for f in (statistics.median, min, max))
+    return f"{middle} ({least}-{most})"
+
+
+def _check(check):
+    if check.target is None:
+        return f"{check.value:.2f}{check.unit} {check.text}"
+    sign = "&ge;" if check.at_least else "&le;"
+    state = "reached" if check.is_reached else "**not reached**"
+    return f"{check.value:.2f}{check.unit} {check.text} (target {sign} {check.target:g}): {state}"
+
+
+def _table(results, columns, unit_column=True):
+    head = ["what", *(["unit"] if unit_column else []), *columns, "against the target"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for result in results:
+        cells = [result.title, *([result.unit] if unit_column else []), *(_cell(result.figures.get(name), result.unit) for name in columns),
+                 "<br>".join(_check(check) for check in result.checks) or "-"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def markdown(data, notes, growth_name):
+    """The page. `data`: machine, date, plan, results; `notes`: text that is kept by hand; `growth_name`: the plot's file."""
+    results = data["results"]
+    contenders = [r for r in results if not r.key.startswith(("growth", "memory", "kill"))]
+    sizes = [r for r in results if r.key.startswith(("growth", "memory", "kill"))]
+    checks = [check for result in results for check in result.checks if check.target is not None]
+    plan = data["plan"]
+    lines = ["# Benchmarks", "", "<!-- Written by tests/bench/run; edit tests/bench/NOTES.md instead. -->", "",
+             f"Measured on {data['date']} with `tests/bench/run{' --quick' if data['quick'] else ''}`: "
+             f"{sum(check.is_reached for check in checks)} of {len(checks)} targets reached."]
+    if data["quick"]:
+        lines += ["", "**A quick run, only to see that everything works: not to be quoted.**"]
+    lines += ["", "## The machine", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in data["machine"].items())]
+    if contenders:
+        lines += ["", "## Against the limit and the peer", "", *_table(contenders, ["bare", "module", "peer"])]
+    if sizes:
+        columns = list(dict.fromkeys(name for result in sizes for name in result.figures))
+        columns.sort(key=lambda name: int(name.replace(",", "")))
+        lines += ["", "## As the store grows", "", *_table(sizes, columns)]
+    if any(result.key == "growth" for result in results):
+        lines += ["", f"![Pages a second as the store grows]({growth_name})"]
+    details = [f"- {result.title}: {note}" for result in results for note in result.notes]
+    lines += ["", "## How it is measured", "", METHOD.format(rounds=plan["rounds"], seconds=plan["seconds"], **data["data"])]
+    if details:
+        lines += ["", "Details:", "", *details]
+    lines += ["", "To measure again: `make bench`, or `tests/bench/run --help`."]
+    if notes:
+        lines += ["", notes.strip()]
+    return "\n".join(lines) + "\n"
+
+
+def growth_svg(results):
+    """The plot of the growth rows, None when they were not measured."""
+    series = {}
+    for result in results:
+        if result.key in ("growth", "growth-cursor"):
+            name = "newest pages" if result.key == "growth" else "pages at random cursors"
+            series[name] = {int(size.replace(",", "")): (min(f), statistics.median(f), max(f)) for size, f in result.figures.items()}
+    return plot.lines("Pages of 50 messages a second as the store grows", "pages a second", series) if series else None

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured, how, and against which target."""
+
+import dataclasses
+import statistics
+import time
+
+from . import load, servers
+
+MESSAGES = 100_000
+THREADS = 100
+CONTACTS = 100
+PAGE = 50
+
+
+@dataclasses.dataclass
+class Plan:
+    """How much is measured."""
+
+    rounds: int
+    seconds: float
+    slow_seconds: float  # of the sends that wait 200 ms: a multiple of that and a little
+    sizes: list[int]  # of the growth plot
+    kill_sizes: list[int]
+    kills: int
+
+
+FULL = Plan(5, 3, 8.1, [10_000, 100_000, 1_000_000, 10_000_000], [1_000_000, 10_000_000], 5)
+QUICK = Plan(3, 2, 2.1, [10_000, 100_000], [100_000], 2)
+
+
+@dataclasses.dataclass
+class Check:
+    """One comparison, with a target (None: only to be known)."""
+
+    text: str
+    value: float
+    target: float | None
+    at_least: bool
+    unit: str = ""
+
+    @property
+    def is_reached(self):
+        if self.target is None:
+            return True
+        return self.value >= self.target if self.at_least else self.value <= self.target
+
+
+@dataclasses.dataclass
+class Result:
+    """One row: a list of figures for each contender, one a round, and the checks made of their medians."""
+
+    key: str
+    title: str
+    unit: str
+    figures: dict[str, list[float]]
+    checks: list[Check]
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def median(self, name):
+        return statistics.median(self.figures[name])
+
+
+class Row:
+    """A row of the table. `threads` is ThreadsPerChild: one child may get all connections, and an httpd
+    that runs short of workers closes connections that are kept alive: twice the connections are enough."""
+
+    key = ""
+    title = ""
+    unit = "requests/s"
+    threads = 64
+    contenders = ("bare", "module", "peer")
+    slow_twilio = False
+
+    def prepare(self, suite):
+        """Before the rounds."""
+
+    def measure(self, suite, server):
+        """One round on one server: the figure."""
+        raise NotImplementedError
+
+    def checks(self, result):
+        return []
+
+    def run(self, suite):
+        suite.need(self.threads, self.slow_twilio, self.contenders)
+        self.prepare(suite)
+        names = [name for name in self.contenders if name in suite.servers]
+        result = Result(self.key, self.title, self.unit, {name: [] for name in names}, [])
+        for number in range(suite.plan.rounds):
+            for name in names:
+                suite.say(f"{self.key}: round {number + 1} of {suite.plan.rounds}, {name}")
+                result.figures[name].append(self.measure(suite, suite.servers[name]))
+        if "module" in names:
+            result.checks = self.checks(result)
+        self.describe(suite, result)
+        return result
+
+    def describe(self, suite, result):
+        """Adds notes to the result."""
+
+
+def ratio(result, to, target, other="module"):
+    if to not in result.figures:
+        return []
+    return [Check(f"of the {'bare handler' if to == 'bare' else to}", result.median(other) / result.median(to), target, True, "x")]
+
+
+class Reads(Row):
+    """GETs as fast as 32 connections go."""
+
+    of_bare = 0.9
+    of_peer = 1.0
+
+    def requests(self, suite, server):
+        raise NotImplementedError
+
+    def prepare(self, suite):
+        self.files = {name: suite.load.file(self.requests(suite, server)) for name, server in suite.servers.items()}
+        self.sizes = {name: suite.mean_size(server, self.requests(suite, server)) for name, server in suite.servers.items()}
+
+    def measure(self, suite, server):
+        return suite.load.wrk(server.port, self.files[server.name], suite.plan.seconds, 32)["rate"]
+
+    def checks(self, result):
+        return ratio(result, "bare", self.of_bare) + ratio(result, "peer", self.of_peer)
+
+    def describe(self, suite, result):
+        result.notes.append("bytes an answer: " + ", ".join(f"{name} {size:,.0f}" for name, size in self.sizes.items()))
+
+
+class PageNewest(Reads):
+    key = "page"
+    title = "`GET /messages?limit=50`, newest page, all threads in turn"
+    of_bare = 0.85
+
+    def requests(self, suite, server):
+        return [load.get("messages", counterpart=load.counterpart(i), limit=PAGE) for i in range(THREADS)]
+
+
+class PageCursor(PageNewest):
+    key = "page-cursor"
+    title = "the same at random cursors of the whole history"
+    of_bare = None
+
+    def requests(self, suite, server):
+        return suite.cursor_requests(server, MESSAGES, THREADS)
+
+
+class Threads(Reads):
+    key = "threads"
+    title = "`GET /threads` (100)"
+    of_peer = 2.0
+
+    def requests(self, suite, server):
+        return [load.get("threads")]
+
+
+class Since(Threads):
+    key = "since"
+    title = "`GET /messages-since`, nothing new (100 threads)"
+
+    def requests(self, suite, server):
+        # The time of the newest commit: from here on nothing is new.
+        now = server.json("messages-since?since=99999999999999")["timestamp"] if server.name != "bare" else 1
+        return [load.get("messages-since", since=now)]
+
+
+class Contacts(Reads):
+    key = "contacts"
+    title = "`GET /contacts` (100)"
+
+    def requests(self, suite, server):
+        return [load.get("contacts")]
+
+
+class PageWhileWriting(PageNewest):
+    """Pages as fast as they go while 200 signed webhooks a second arrive."""
+
+    key = "page-writes"
+    title = "newest pages while 200 messages a second arrive in all threads"
+    of_bare = 0.6
+    write_threads = THREADS
+
+    def with_writes(self, suite, server, measure):
+        seconds = suite.plan.seconds + 0.5
+        webhooks = suite.load.webhooks(int(200 * seconds) + 10, self.write_threads)
+        writer = suite.load.drip_start(server.port, webhooks, seconds, 200, once=True)
+        time.sleep(0.2)
+        try:
+            return measure()
+        finally:
+            written = suite.load.finish(writer)
+            webhooks.unlink()
+            if written["requests"] < 200 * seconds * 0.98:
+                raise load.LoadError(f"only {written['requests']} of {200 * seconds:.0f} messages arrived")
+
+    def measure(self, suite, server):
+        return self.with_writes(suite, server, lambda: super(PageWhileWriting, self).measure(suite, server))
+
+    of_peer = None
+
+
+class PageWhileWritingHere(PageWhileWriting):
+    key = "page-writes-one"
+    title = "newest page of one thread in which all of the 200 messages a second arrive"
+    write_threads = 1
+
+    def requests(self, suite, server):
+        return [load.get("messages", counterpart=load.counterpart(0), limit=PAGE)]
+
+
+class ReadLatency(PageWhileWriting):
+    """The tail of reads at a fixed rate."""
+
+    key = "read-p99"
+    title = "p99 of 2,000 newest pages a second while 200 messages a second arrive"
+    unit = "ms"
+
+    def measure(self, suite, server):
+        def reads():
+            reader = suite.load.drip_start(server.port, self.files[server.name], suite.plan.seconds, 2000)
+            return suite.load.finish(reader)["p99_us"] / 1000
+
+        return self.with_writes(suite, server, reads)
+
+    def checks(self, result):
+        return [Check("p99", result.median("module"), 10, False, " ms")]
+
+
+class Webhook(Row):
+    key = "webhook"
+    title = "`POST /webhook`, signed, each new, durable, 64 connections"
+    threads = 128
+
+    def measure(self, suite, server):
+        most = int((90_000 if server.name == "bare" else 60_000) * suite.plan.seconds)
+        webhooks = suite.load.webhooks(most, THREADS)
+        try:
+            return suite.load.wrk(server.port, webhooks, suite.plan.seconds, 64, once=True)["rate"]
+        finally:
+            webhooks.unlink()
+
+    def checks(self, result):
+        return ratio(result, "bare", 0.5) + ratio(result, "peer", 1.0)
+
+
+class Send(Row):
+    key = "send"
+    title = "`POST /send`, Twilio answering at once"
+    contenders = ("module", "peer")
+
+    def prepare(self, suite):
+        self.file = suite.load.file(suite.sends())
+
+    def measure(self, suite, server):
+        return suite.load.wrk(server.port, self.file, suite.plan.seconds, 32)["rate"]
+
+    def checks(self, result):
+        return ratio(result, "peer", 1.0)
+
+
+class SendSlow(Row):
+    """96 clients whose sends take 200 ms, beside readers of the thread list."""
+
+    key = "send-slow"
+    title = "`POST /send`, Twilio taking 200 ms, 96 clients, while 32 read `/threads`"
+    unit = "sends/s"
+    threads = 256
+    contenders = ("module", "peer")
+    slow_twilio = True
+
+    def prepare(self, suite):
+        self.sends = suite.load.file(suite.sends())
+        self.reads = suite.load.file([load.get("threads")])
+        self.alone = {name: [] for name in suite.servers}
+        self.beside = {name: [] for name in suite.servers}
+
+    def measure(self, suite, server):
+        seconds = suite.plan.slow_seconds
+        self.alone[server.name].append(suite.load.wrk(server.port, self.reads, suite.plan.seconds, 32)["p99_us"] / 1000)
+        sender = suite.load.wrk_start(server.port, self.sends, seconds, 96)
+        time.sleep(0.3)
+        try:
+            reads = suite.load.wrk(server.port, self.reads, seconds - 1, 32)
+        finally:
+            sent = suite.load.finish(sender)
+        self.beside[server.name].append(reads["p99_us"] / 1000)
+        return sent["rate"]
+
+    def checks(self, result):
+        alone, beside = (statistics.median(x["module"]) for x in (self.alone, self.beside))
+        return [Check("of 96 / 0.2 s", result.median("module") / 480, 0.95, True, "x"),
+                Check("p99 of `/threads` with sends to without", beside / alone, 2.0, False, "x")]
+
+    def describe(self, suite, result):
+        for name in result.figures:
+            alone, beside = (statistics.median(x[name]) for x in (self.alone, self.beside))
+            result.notes.append(f"p99 of `/threads` at {name}: {alone:.2f} ms without sends, {beside:.2f} ms with")
+
+
+class Growth(Row):
+    """The same pages from stores of all sizes, and the memory that it takes."""
+
+    key = "growth"
+    title = "newest pages, by messages in the store"
+    contenders = ("module",)
+
+    def run(self, suite):
+        stores = {}
+        files = {}
+        try:
+            for size in suite.plan.sizes:
+                stores[size] = suite.module_of(size)
+                suite.say(f"{self.key}: starting with {size:,} messages")
+                stores[size].start()
+                newest = [load.get("messages", counterpart=load.counterpart(i), limit=PAGE) for i in range(THREADS)]
+                files[size] = (suite.load.file(newest), suite.load.file(suite.cursor_requests(stores[size], size, THREADS)))
+            newest = Result(self.key, self.title, self.unit, {f"{size:,}": [] for size in stores}, [])
+            cursor = Result("growth-cursor", "pages at random cursors, by messages in the store", self.unit,
+                            {f"{size:,}": [] for size in stores}, [])
+            for number in range(suite.plan.rounds):
+                for size, server in stores.items():
+                    suite.say(f"{self.key}: round {number + 1} of {suite.plan.rounds}, {size:,} messages")
+                    for result, file in zip((newest, cursor), files[size]):
+                        result.figures[f"{size:,}"].append(suite.load.wrk(server.port, file, suite.plan.seconds, 32)["rate"])
+            small, large = (f"{f(stores):,}" for f in (min, max))
+            for result in (newest, cursor):
+                result.checks = [Check(f"time of a page at {large} to {small}", result.median(small) / result.median(large), 1.25, False, "x")]
+            return [newest, cursor, self.memory(stores)]
+        finally:
+            for server in stores.values():
+                server.stop()
+
+    @staticmethod
+    def memory(stores):
+        result = Result("memory", "private memory of a child after that, by messages in the store", "MiB", {}, [])
+        for size, server in stores.items():
+            found = [servers.private_memory(pid) for pid in server.children()]
+            found = [pair for pair in found if pair[0]]
+            result.figures[f"{size:,}"] = [private / 2**20 for private, _ in found]
+            mapped = max(mapped for _, mapped in found) / 2**20
+            result.notes.append(f"beside it {mapped:,.0f} MiB of the store's files mapped by one child alone at {size:,} messages (page cache, not counted)")
+        large = max(stores)
+        result.checks = [Check(f"at {large:,}", max(result.figures[f"{large:,}"]), 64, False, " MiB")]
+        return result
+
+
+class Kill(Row):
+    """The time to the first answer after everything was killed while messages arrived."""
+
+    key = "kill"
+    title = "first answer after `kill -9` of everything, by messages in the store"
+    unit = "s"
+    contenders = ("module",)
+
+    def run(self, suite):
+        result = Result(self.key, self.title, self.unit, {}, [])
+        for size in suite.plan.kill_sizes:
+            server = suite.module_of(size)
+            figures = result.figures[f"{size:,}"] = []
+            try:
+                server.start()
+                for number in range(suite.plan.kills):
+                    suite.say(f"{self.key}: {size:,} messages, kill {number + 1} of {suite.plan.kills}")
+                    webhooks = suite.load.webhooks(5000, THREADS)
+                    writer = suite.load.drip_start(server.port, webhooks, 5, 1000, once=True)
+                    time.sleep(1.5)
+                    server.kill()
+                    writer.kill()
+                    writer.communicate()
+                    webhooks.unlink()
+                    figures.append(server.start(f"messages?counterpart=%2B15550000000&limit={PAGE}"))
+            finally:
+                server.stop()
+        limits = {1_000_000: 2, 10_000_000: 10}
+        result.checks = [Check(f"at {size:,}", max(result.figures[f"{size:,}"]), limits.get(size, 2), False, " s")
+                         for size in suite.plan.kill_sizes]
+        return result
+
+
+ROWS = [PageNewest(), PageCursor(), Threads(), Since(), Contacts(), PageWhileWriting(), PageWhileWritingHere(), ReadLatency(),
+        Send(), Webhook(), SendSlow(), Growth(), Kill()]
