@@ -105,7 +105,7 @@ static void test_a_failure_has_its_code_and_sentence(void **state)
     assert_non_null(strstr(newest_state(&world), "\"deliveryStatus\":\"undelivered\""));
     assert_non_null(strstr(newest_state(&world), "\"errorMessage\":\""));
     assert_non_null(strstr(newest_state(&world), ",\"errorCode\":63016"));
-    receive(&world, "&MessageStatus=delivered");
+    receive(&world, "&MessageStatus=delivered&ErrorCode=30008");
     assert_int_equal(fake_store_newest(world.fake)->m.status, WA_STATUS_SUCCESS);
     assert_null(strstr(newest_state(&world), "error"));
 }
