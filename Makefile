@@ -99,7 +99,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/standalone.
 # What the tests are told: which module to load, and what a sanitizer needs preloaded into httpd.
 TEST_ENV = WA_TEST_BUILD='$(abspath $(BUILD))' WA_TEST_MODULE='$(abspath $(BUILD))/mod_whatsapp.so' \
            WA_TEST_PRELOAD='$(if $(SANITIZE),$(shell $(CC) -print-file-name=libasan.so))' \
-           ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:handle_segv=1 UBSAN_OPTIONS=print_stacktrace=1
+           ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1
 PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:cacheprovider -q \
            $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && printf -- '-n 2')
 

@@ -51,9 +51,18 @@ need() {
         die "root or sudo is needed to install: ${missing[*]}"
     fi
     say "installing ${missing[*]}"
-    as_root apt-get -qq update || die 'apt-get update failed: is there a network?'
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-remove --no-install-recommends \
-        "${missing[@]}" >/dev/null || die "apt-get could not install: ${missing[*]}"
+    quietly as_root apt-get update || die 'apt-get update failed: is there a network?'
+    quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0 install -y --no-remove --no-install-recommends \
+        "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
+}
+
+# Shows what a command says only when it fails.
+quietly() {
+    local output
+    if ! output=$("$@" 2>&1); then
+        printf '%s\n' "$output" >&2
+        return 1
+    fi
 }
 
 build() {

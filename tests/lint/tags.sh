@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Log tags: each in one place only, and in the range of its layer.
+# Log tags: each in one place only, in the range of its layer, and explained in docs/OPERATIONS.md.
 set -u
 cd "$(dirname "$0")/../../mod_whatsapp" || exit 1
 tags=$(grep -rnoE --include='*.c' '"WA0[0-9]{3}[":]' . | sed 's/^\.\///; s/"//g; s/:$//')
@@ -20,4 +20,10 @@ if printf '%s\n' "$tags" | grep -vE '^(mod_whatsapp\.c|httpd/).*WA01|^api/.*WA02
     echo 'outside the range of their layer: 01 httpd, 02 api, 03 twilio, 04 store, 05 messaging' >&2
     status=1
 fi
+for tag in $(printf '%s\n' "$tags" | sed 's/.*://'); do
+    if ! grep -q "^|.*$tag.*|.*|" ../docs/OPERATIONS.md; then
+        echo "$tag is not explained in docs/OPERATIONS.md" >&2
+        status=1
+    fi
+done
 exit $status
