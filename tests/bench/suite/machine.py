@@ -44,6 +44,7 @@ def facts(httpd, peer_dir, work_dir):
         "Memory": f"{memory:.0f} GiB",
         "System": f"{system}, Linux {os.uname().release}",
         "File system": filesystem(str(work_dir)),
+        "Load average before": f"{os.getloadavg()[0]:.2f}",
         "httpd": _first(r"Server version: (\S+)", _output(httpd, "-v")) + ", event MPM",
         "APR, APR-util": f"{_output('apr-1-config', '--version').strip()}, {_output('apu-1-config', '--version').strip()}",
         "Compiler": _output("cc", "--version").splitlines()[0],

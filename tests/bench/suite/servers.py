@@ -73,14 +73,14 @@ class Server:
         since = time.monotonic() if since is None else since
         while True:
             if self.process.poll() is not None:
-                raise ServerError(f"{self.name} ended when it was to start: {self.said()}")
+                raise ServerError(f"{self.name} ended when it was to start: {self.said()[-1500:]}")
             try:
                 if http_get(self.port, target)[0] == 200:
                     return time.monotonic() - since
             except (OSError, ServerError):
                 pass
             if time.monotonic() - since > START_SECONDS:
-                raise ServerError(f"{self.name} does not answer: {self.said()}")
+                raise ServerError(f"{self.name} does not answer: {self.said()[-1500:]}")
             time.sleep(0.002)
 
     def said(self):
@@ -165,8 +165,8 @@ class Httpd(Server):
         raise NotImplementedError
 
     def said(self):
-        log = self.dir / "error.log"
-        return log.read_text(errors="replace")[-1500:] if log.exists() else ""
+        logs = [self.dir / "stderr", self.dir / "error.log"]
+        return "".join(log.read_text(errors="replace") for log in logs if log.exists())
 
     def problems(self):
         """Lines of the error log above warning."""
@@ -248,7 +248,7 @@ class Peer(Server):
         self.log = pathlib.Path(work) / f"peer-{self.port}.log"
 
     def said(self):
-        return self.log.read_text(errors="replace")[-1500:] if self.log.exists() else ""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def problems(self):
         return [line for line in self.said().splitlines() if line.strip() != "ready"]
@@ -263,7 +263,7 @@ class Peer(Server):
                                         stderr=subprocess.STDOUT)
         while "ready" not in self.said():
             if self.process.poll() is not None or time.monotonic() - since > START_SECONDS:
-                raise ServerError(f"the peer did not start: {self.said()}")
+                raise ServerError(f"the peer did not start: {self.said()[-1500:]}")
             time.sleep(0.02)
         return self.wait_for(f"{BASE}/threads", since)
 
