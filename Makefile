@@ -87,6 +87,8 @@ $(BUILD)/mod_whatsapp.so: $(MOD_OBJ) $(LIB_OBJ) $(BUILD)/mod.list $(BUILD)/lib.l
 	@echo '{ global: whatsapp_module; local: *; };' > $(BUILD)/exports.map
 	$(CC) $(OPT) $(SAN) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--version-script=$(BUILD)/exports.map \
 	    $(LDFLAGS) -o $@ $(MOD_OBJ) $(LIB_OBJ) $(LIBS)
+	@# The linker cannot know httpd's symbols, but ours have to be there.
+	@if nm -D --undefined-only $@ | grep ' U wa_'; then echo 'undefined, see above' >&2; rm -f $@; exit 1; fi
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/libwa.a
 	@mkdir -p $(@D)
