@@ -72,9 +72,9 @@ $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 
 # The list of sources is a dependency: a removed file must leave the archive.
 $(BUILD)/lib.list: FORCE
-	@mkdir -p $(@D); echo '$(LIB_OBJ)' | cmp -s - $@ || echo '$(LIB_OBJ)' > $@
+	@mkdir -p $(@D); echo '$(LIB_SRC)' | cmp -s - $@ || echo '$(LIB_SRC)' > $@
 $(BUILD)/mod.list: FORCE
-	@mkdir -p $(@D); echo '$(MOD_OBJ)' | cmp -s - $@ || echo '$(MOD_OBJ)' > $@
+	@mkdir -p $(@D); echo '$(MOD_SRC)' | cmp -s - $@ || echo '$(MOD_SRC)' > $@
 FORCE:
 .PHONY: FORCE
 
@@ -86,9 +86,11 @@ $(BUILD)/libwa.a: $(LIB_OBJ) $(BUILD)/lib.list
 $(BUILD)/mod_whatsapp.so: $(MOD_OBJ) $(LIB_OBJ) $(BUILD)/mod.list $(BUILD)/lib.list
 	@echo '{ global: whatsapp_module; local: *; };' > $(BUILD)/exports.map
 	$(CC) $(OPT) $(SAN) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--version-script=$(BUILD)/exports.map \
-	    $(LDFLAGS) -o $@ $(MOD_OBJ) $(LIB_OBJ) $(LIBS)
+	    $(LDFLAGS) -o $@.new $(MOD_OBJ) $(LIB_OBJ) $(LIBS)
 	@# The linker cannot know httpd's symbols, but ours have to be there.
-	@if nm -D --undefined-only $@ | grep ' U wa_'; then echo 'undefined, see above' >&2; rm -f $@; exit 1; fi
+	@if nm -D --undefined-only $@.new | grep ' U wa_'; then echo 'undefined, see above' >&2; rm -f $@.new; exit 1; fi
+	@# A server that runs keeps the file that it has mapped.
+	@mv $@.new $@
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/libwa.a
 	@mkdir -p $(@D)
