@@ -22,7 +22,7 @@ APR_CONFIG ?= $(or $(call apxs,APR_CONFIG),apr-1-config)
 APU_CONFIG ?= $(or $(call apxs,APU_CONFIG),apu-1-config)
 
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
-            -Wformat=2 -Wundef -Wwrite-strings
+            -Wformat=2 -Wundef -Wwrite-strings -Werror=implicit-function-declaration
 OPT      ?= -O2 -g
 HARDEN   := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2 -fstack-protector-strong)
 SAN      := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

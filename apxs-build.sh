@@ -24,7 +24,7 @@ BUILD_PACKAGES=(gcc libc6-dev make apache2-bin apache2-dev libcurl4-openssl-dev 
 RUN_PACKAGES=(python3 curl ca-certificates)
 TEST_PACKAGES=(libcmocka-dev python3-pytest python3-pytest-xdist python3-requests python3-jsonschema python3-yaml
                nodejs npm chromium openssl procps shellcheck)
-LINT_PACKAGES=(clang-format cppcheck shellcheck python3)
+LINT_PACKAGES=(clang-format cppcheck shellcheck libcmocka-dev)
 
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'apxs-build.sh: %s\n' "$*" >&2; exit 1; }
@@ -296,7 +296,7 @@ install)
     as_root make -s install
     ;;
 lint)
-    need "${LINT_PACKAGES[@]}"
+    need "${BUILD_PACKAGES[@]}" "${LINT_PACKAGES[@]}"
     make -s lint
     ;;
 help | -h | --help)
