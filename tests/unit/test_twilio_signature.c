@@ -333,6 +333,18 @@ static void test_bytes_are_kept(void **state)
     assert_int_equal(wa_signature_check(&token, 1, &raw, *state), APR_EACCES);
 }
 
+/* Names and values are sorted as unsigned bytes: what is not ASCII comes last. The signature was
+ * computed with Python. */
+static void test_order_is_of_unsigned_bytes(void **state)
+{
+    wa_secret_t token = secret_of(TOKEN);
+    wa_signature_request_t request = request_of_url("https://h.example/in", *state);
+
+    request.body = wa_slice_of("a%00=&prefix-%E9x=&%C3%A9=1&a=%FF&z=2&prefix-zx=4&a=3&a=3");
+    request.signature = "QqeDaWyP+LJHSp21D34K518r5f8=";
+    assert_int_equal(wa_signature_check(&token, 1, &request, *state), APR_SUCCESS);
+}
+
 /* More fields than the insertion sort takes, given in two orders: one signature. And more than are
  * allowed at all. */
 static void test_many_fields(void **state)
@@ -431,6 +443,7 @@ int main(void)
         POOL_TEST(test_body_that_nothing_covers),
         POOL_TEST(test_json_corners),
         POOL_TEST(test_bytes_are_kept),
+        POOL_TEST(test_order_is_of_unsigned_bytes),
         POOL_TEST(test_many_fields),
         POOL_TEST(test_many_threads),
     };
