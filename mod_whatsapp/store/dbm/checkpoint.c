@@ -58,15 +58,15 @@ static apr_uint64_t pair_digest(const apr_datum_t *key, const apr_datum_t *value
     return wa_hash64(wa_hash64(1, key->dptr, key->dsize), value->dptr, value->dsize);
 }
 
-static char *current_text(const wa_checkpoint_t *c, apr_pool_t *p)
+static char *current_text(const wa_checkpoint_t *c, apr_uint64_t salt, apr_pool_t *p)
 {
     return apr_psprintf(p,
-                        "mod_whatsapp checkpoint 1\nnumber %" APR_UINT64_T_FMT
-                        "\ntype %s\noffset %" APR_UINT64_T_FMT "\ntimestamp %" APR_INT64_T_FMT
-                        "\nrecords %" APR_UINT64_T_FMT "\nrows %" APR_UINT64_T_FMT
-                        "\nkeys %" APR_UINT64_T_FMT "\ncrc %u\nentries %" APR_UINT64_T_FMT
-                        "\ndigest %" APR_UINT64_T_FMT "\n",
-                        c->number, c->type, c->at.offset, c->at.timestamp_ms, c->at.records,
+                        "mod_whatsapp checkpoint 1\njournal %" APR_UINT64_T_FMT
+                        "\nnumber %" APR_UINT64_T_FMT "\ntype %s\noffset %" APR_UINT64_T_FMT
+                        "\ntimestamp %" APR_INT64_T_FMT "\nrecords %" APR_UINT64_T_FMT
+                        "\nrows %" APR_UINT64_T_FMT "\nkeys %" APR_UINT64_T_FMT
+                        "\ncrc %u\nentries %" APR_UINT64_T_FMT "\ndigest %" APR_UINT64_T_FMT "\n",
+                        salt, c->number, c->type, c->at.offset, c->at.timestamp_ms, c->at.records,
                         c->at.rows, c->at.keys, c->at.crc, c->entries, c->digest);
 }
 
@@ -75,7 +75,7 @@ static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_
 {
     const char *path = apr_pstrcat(tmp, place->folder, "/" CURRENT, NULL);
     const char *temporary = apr_pstrcat(tmp, path, ".new", NULL);
-    char *text = current_text(c, tmp);
+    char *text = current_text(c, place->salt, tmp);
     apr_status_t rv;
     int fd;
 
@@ -133,11 +133,13 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
         return APR_EGENERAL;
     }
     if (sscanf(text,
-               "mod_whatsapp checkpoint 1\nnumber %llu\ntype %15s\noffset %llu\ntimestamp "
+               "mod_whatsapp checkpoint 1\njournal %llu\nnumber %llu\ntype %15s\noffset "
+               "%llu\ntimestamp "
                "%lld\nrecords %llu\nrows %llu\nkeys %llu\ncrc %u\n"
                "entries %llu\ndigest %llu\n",
-               &n[0], type, &n[1], &timestamp, &n[2], &n[3], &n[4], &crc, &n[5], &n[6])
-        != 10) {
+               &n[7], &n[0], type, &n[1], &timestamp, &n[2], &n[3], &n[4], &crc, &n[5], &n[6])
+            != 11
+        || n[7] != place->salt) {
         return APR_EGENERAL;
     }
     c->number = n[0];
@@ -151,6 +153,14 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
     c->entries = n[5];
     c->digest = n[6];
     return APR_SUCCESS;
+}
+
+void wa_checkpoint_forget(const wa_checkpoint_place_t *place)
+{
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/" CURRENT, place->folder);
+    unlink(path);
 }
 
 void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, apr_pool_t *tmp)

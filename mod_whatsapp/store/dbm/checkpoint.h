@@ -19,10 +19,11 @@ typedef struct wa_checkpoint_place_t {
     const char *type; /* for new files: "db", "gdbm" or "sdbm" */
     apr_uid_t uid;
     apr_gid_t gid;
+    apr_uint64_t salt; /* of the journal that the checkpoint is of */
     const wa_log_t *log;
 } wa_checkpoint_place_t;
 
-/* Reads CURRENT. @return APR_SUCCESS | APR_NOTFOUND there is none | APR_EGENERAL it is damaged | the operating system's status */
+/* Reads CURRENT. @return APR_SUCCESS | APR_NOTFOUND there is none | APR_EGENERAL it is damaged or another journal's | the operating system's status */
 apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                 apr_pool_t *p);
 
@@ -36,6 +37,9 @@ apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_pl
  * @return APR_SUCCESS | APR_ENOSPC or another status (logged): the checkpoint before stays. One caller at a time in all processes. */
 apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                  wa_replica_t *replica, apr_pool_t *tmp);
+
+/* Removes CURRENT, so that the next start reads the whole journal. */
+void wa_checkpoint_forget(const wa_checkpoint_place_t *place);
 
 /* Removes every checkpoint file but those of `keep` (0: all, CURRENT too). */
 void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, apr_pool_t *tmp);

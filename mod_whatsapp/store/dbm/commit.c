@@ -107,7 +107,9 @@ static void visible_raise(wa_shared_t *s, apr_uint64_t end)
 {
     apr_uint64_t now = __atomic_load_n(&s->visible, __ATOMIC_ACQUIRE);
 
-    while (now < end && !__atomic_compare_exchange_n(&s->visible, &now, end, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    while (now < end
+           && !__atomic_compare_exchange_n(&s->visible, &now, end, 0, __ATOMIC_ACQ_REL,
+                                           __ATOMIC_ACQUIRE)) {
         continue;
     }
 }

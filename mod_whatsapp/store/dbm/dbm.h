@@ -37,6 +37,10 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
 /* Writes a checkpoint now, unless another process is at it. @return APR_SUCCESS | APR_EBUSY | driver status (logged) */
 apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp);
 
+/* Called when stored data was found damaged: logs it once, and makes the next start read everything again from the journal, which sets
+ * damaged bytes aside and makes the index anew. Until then what is damaged gives APR_EGENERAL. Any thread. */
+void wa_dbm_damage_note(wa_dbm_store_t *store);
+
 /* Fills *m from a row. `p` is where nothing is put today: all slices are in the journal's mapping, which outlives every request.
  * @return APR_SUCCESS | APR_NOTFOUND the row is not there (or lost to damage) | APR_EGENERAL damaged (logged). Any thread that does not hold the replica's lock. */
 apr_status_t wa_dbm_message_get(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m);

@@ -79,6 +79,7 @@ static apr_status_t level_open(wa_index_t *x, int level)
     snprintf(name, sizeof(name), "keys.%d", level);
     rv = table_open(&x->keys[level], x, name, &end);
     if (rv == APR_SUCCESS && end < size) {
+        x->levels_made |= 1u << level;
         rv = wa_file_allocate(x->keys[level].fd, 0, size);
         if (rv != APR_SUCCESS) {
             wa_mapping_release(&x->keys[level]);
@@ -141,6 +142,10 @@ void wa_index_release(wa_index_t *x)
 {
     int i;
 
+    if (!x->folder) {
+        return; /* was never opened: its file numbers are none */
+    }
+    x->folder = NULL;
     wa_mapping_release(&x->rows);
     wa_mapping_release(&x->marks);
     for (i = 0; i < WA_KEYS_LEVELS; i++) {
@@ -242,6 +247,50 @@ apr_status_t wa_index_sync(wa_index_t *x)
 wa_row_t *wa_index_row(wa_index_t *x, apr_uint64_t row)
 {
     return wa_mapping_at(&x->rows, row * sizeof(wa_row_t), sizeof(wa_row_t));
+}
+
+static apr_uint64_t previous_check(const wa_index_t *x, apr_uint64_t row, apr_uint64_t previous)
+{
+    apr_uint64_t h = (row * 0x9E3779B97F4A7C15u) ^ (previous * 0xC2B2AE3D27D4EB4Fu) ^ x->salt;
+
+    h = (h ^ (h >> 31)) * 0xD6E8FEB86659FD93u;
+    return h >> WA_KEYS_ROW_BITS << WA_KEYS_ROW_BITS;
+}
+
+apr_uint64_t wa_index_previous_make(const wa_index_t *x, apr_uint64_t row, apr_uint64_t previous)
+{
+    return previous_check(x, row, previous) | (previous & ROW_MASK);
+}
+
+apr_status_t wa_index_previous(const wa_index_t *x, apr_uint64_t row, const wa_row_t *entry,
+                               apr_uint64_t *pprevious)
+{
+    apr_uint64_t stored = entry->previous;
+
+    *pprevious = stored & ROW_MASK;
+    if (*pprevious >= row || stored != wa_index_previous_make(x, row, *pprevious)) {
+        *pprevious = 0;
+        return APR_EGENERAL;
+    }
+    return APR_SUCCESS;
+}
+
+int wa_index_is_whole(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, apr_uint64_t keys)
+{
+    apr_uint32_t used;
+
+    if (x->rows_end < (rows + 1) * sizeof(wa_row_t)
+        || x->marks_end < (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t)) {
+        return 0;
+    }
+    if (!keys) {
+        return 1;
+    }
+    if (levels_open(x, keys - 1) != APR_SUCCESS) {
+        return 0;
+    }
+    used = (2u << level_of_key(keys - 1)) - 1;
+    return !(x->levels_made & used);
 }
 
 void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,

@@ -13,9 +13,10 @@
 
 /* What is known of message `row`; 0-filled when its record is lost. */
 typedef struct wa_row_t {
-    apr_uint64_t offset;   /* of its MESSAGE record */
-    apr_uint64_t state;    /* atomic: offset of its newest STATE record, 0 for none; only grows */
-    apr_uint64_t previous; /* the row before it in the same thread, 0 for none */
+    apr_uint64_t offset; /* of its MESSAGE record */
+    apr_uint64_t state;  /* atomic: offset of its newest STATE record, 0 for none; only grows */
+    apr_uint64_t
+        previous; /* the row before it in the same thread with check bits: wa_index_previous */
 } wa_row_t;
 
 /* One for each WA_MARK_EVERY records: where to begin looking for a time. */
@@ -40,8 +41,9 @@ typedef struct wa_index_t {
     wa_mapping_t rows;
     wa_mapping_t marks;
     wa_mapping_t keys[WA_KEYS_LEVELS];
-    int levels;            /* atomic: how many levels are open in this process */
-    apr_uint64_t rows_end; /* bytes allocated as far as this process knows */
+    int levels;               /* atomic: how many levels are open in this process */
+    apr_uint32_t levels_made; /* bit n: level n was missing or too short when it was opened */
+    apr_uint64_t rows_end;    /* bytes allocated as far as this process knows */
     apr_uint64_t marks_end;
     pthread_mutex_t grow;
 } wa_index_t;
@@ -69,6 +71,17 @@ apr_status_t wa_index_sync(wa_index_t *x);
 
 /* The entry of a row (1 is the first), NULL only when memory for the mapping ran out. Writable; written only when a record is applied. Any thread. */
 wa_row_t *wa_index_row(wa_index_t *x, apr_uint64_t row);
+
+/* A row's `previous` as it is stored: its upper 24 bits are a check on it, so that a damaged chain is seen and never leads into
+ * another thread. Any thread. */
+apr_uint64_t wa_index_previous_make(const wa_index_t *x, apr_uint64_t row, apr_uint64_t previous);
+
+/* The row before `row` in its thread, 0 for none. @return APR_SUCCESS | APR_EGENERAL what is stored is damaged. Any thread. */
+apr_status_t wa_index_previous(const wa_index_t *x, apr_uint64_t row, const wa_row_t *entry,
+                               apr_uint64_t *pprevious);
+
+/* 1 when the files were as long as these counts need when they were opened. Recovery only, before wa_index_reserve. */
+int wa_index_is_whole(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, apr_uint64_t keys);
 
 /* Notes where record `number` stands, in every mark that is due since record `before` (more than one only where damage took records away).
  * Any thread that applies. */

@@ -57,6 +57,24 @@ static apr_status_t head_create(int fd, const wa_journal_options_t *options)
     return rv;
 }
 
+/* 1 when the first block was never finished: no record can have been written after it. */
+static int head_is_unfinished(int fd, apr_uint64_t size)
+{
+    char block[WA_JOURNAL_START];
+    ssize_t n = size > sizeof(block) ? -1 : pread(fd, block, sizeof(block), 0), i;
+
+    if (n < 0) {
+        return 0;
+    }
+    for (i = 0; i < n && !block[i]; i++) {
+        continue;
+    }
+    return i == n
+           || (size < sizeof(block)
+               && !memcmp(block, journal_magic,
+                          (size_t)n < sizeof(journal_magic) ? (size_t)n : sizeof(journal_magic)));
+}
+
 static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options_t *options,
                                const char **perror, apr_pool_t *p)
 {
@@ -120,8 +138,12 @@ apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *option
         rv = APR_FROM_OS_ERROR(errno);
         goto out;
     }
-    if (info.st_size == 0 && !options->is_read_only) {
+    if (!options->is_read_only && head_is_unfinished(fd, (apr_uint64_t)info.st_size)) {
         rv = head_create(fd, options);
+        if (rv == APR_SUCCESS) {
+            rv = wa_folder_sync(apr_pstrmemdup(
+                p, options->path, (apr_size_t)(strrchr(options->path, '/') - options->path)));
+        }
         if (rv != APR_SUCCESS) {
             *perror = apr_psprintf(p, "%s cannot be created", options->path);
             goto out;
@@ -166,9 +188,7 @@ const wa_record_t *wa_journal_record_checked(wa_journal_t *j, apr_uint64_t offse
 
     if (!r || !wa_record_payload_is_valid(r)) {
         WA_LOG(j->log, WA_LOG_ERR, "WA0403", APR_EGENERAL,
-               "%s is damaged at byte %" APR_UINT64_T_FMT
-               ": what stands there is not served; stop the server and run whatsappctl rebuild, or "
-               "restore a backup",
+               "%s is damaged at byte %" APR_UINT64_T_FMT ": what stands there is not served",
                j->path, offset);
         return NULL;
     }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define MAPPING_MIN ((apr_uint64_t)16 << 20)
+#define MAPPING_MAX ((apr_uint64_t)1 << 46)
 
 static apr_status_t mapping_replace(wa_mapping_t *m, apr_uint64_t end)
 {
@@ -70,6 +71,9 @@ apr_status_t wa_mapping_cover(wa_mapping_t *m, apr_uint64_t end)
 {
     apr_status_t rv = APR_SUCCESS;
 
+    if (end > MAPPING_MAX) {
+        return APR_EINVAL; /* no file is so long: a damaged number */
+    }
     pthread_mutex_lock(&m->grow);
     if (m->length < end) {
         rv = mapping_replace(m, end);

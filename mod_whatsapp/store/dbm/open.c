@@ -19,6 +19,9 @@
 #define CHECKPOINT_PART 32
 #define CHECKPOINT_AFTER apr_time_from_sec(300)
 
+/* A child that is further behind than this begins with the newest checkpoint. */
+#define CHILD_BEHIND ((apr_uint64_t)1 << 20)
+
 /* The arguments of the uri: "type=db|gdbm|sdbm|default". */
 static apr_status_t type_parse(const wa_store_uri_t *uri, const char **ptype, const char **perror,
                                apr_pool_t *p)
@@ -156,7 +159,12 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
     keep->lock_fd = fd;
     keep->shared_fd = memfd_create("mod_whatsapp", MFD_CLOEXEC);
     if (keep->shared_fd < 0 || ftruncate(keep->shared_fd, (off_t)sizeof(wa_shared_t))) {
-        return APR_FROM_OS_ERROR(errno);
+        rv = APR_FROM_OS_ERROR(errno);
+        if (keep->shared_fd >= 0) {
+            close(keep->shared_fd);
+        }
+        close(fd);
+        return rv;
     }
     return APR_SUCCESS;
 }
@@ -197,12 +205,18 @@ static apr_status_t start(wa_dbm_store_t *store, apr_pool_t *tmp)
 /* Brings this process's replica up to date, by way of the newest checkpoint where that is the shorter one. */
 static apr_status_t replica_refresh(wa_dbm_store_t *store, apr_pool_t *tmp)
 {
-    wa_checkpoint_t c;
     apr_status_t rv = APR_SUCCESS;
+    int tries;
 
-    if (wa_checkpoint_find(&c, &store->place, tmp) == APR_SUCCESS
-        && c.at.offset <= __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
-        && c.at.offset > store->replica.at.offset) {
+    /* More than once: another process may replace the checkpoint while it is read. */
+    for (tries = 0; rv == APR_SUCCESS && tries < 3; tries++) {
+        wa_checkpoint_t c;
+
+        if (wa_checkpoint_find(&c, &store->place, tmp) != APR_SUCCESS
+            || c.at.offset > __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
+            || c.at.offset <= store->replica.at.offset) {
+            break;
+        }
         wa_replica_release(&store->replica);
         rv = wa_replica_init(&store->replica, &store->journal, &store->index);
         if (rv == APR_SUCCESS
@@ -241,6 +255,23 @@ static void release(wa_dbm_store_t *store)
     }
 }
 
+/* Cuts the space that is allocated ahead: a journal without it says that it was closed in order. */
+static void journal_trim(wa_dbm_store_t *store)
+{
+    wa_shared_t *s = store->shared;
+
+    if (wa_shared_lock(&s->append, NULL) == APR_SUCCESS) {
+        apr_uint64_t end = wa_shared_tail(s).offset;
+
+        if (!__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)
+            && end == __atomic_load_n(&s->checkpoint_offset, __ATOMIC_ACQUIRE)
+            && wa_journal_cut(&store->journal, end) == APR_SUCCESS) {
+            s->reserved_end = end;
+        }
+        wa_shared_unlock(&s->append);
+    }
+}
+
 static apr_status_t close_cleanup(void *data)
 {
     wa_dbm_store_t *store = data;
@@ -258,6 +289,7 @@ static apr_status_t close_cleanup(void *data)
         }
         apr_pool_destroy(tmp);
     }
+    journal_trim(store);
     release(store);
     return APR_SUCCESS;
 }
@@ -290,6 +322,7 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
     journal.path = apr_pstrcat(p, store->place.folder, "/journal", NULL);
     rv = wa_journal_open(&store->journal, &journal, perror, p);
     if (rv == APR_SUCCESS) {
+        store->place.salt = store->journal.salt;
         rv = wa_index_open(&store->index, store->place.folder, store->journal.salt, options->uid,
                            options->gid);
     }
@@ -353,8 +386,37 @@ apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
 
 apr_status_t wa_dbm_child_init(wa_store_t *self, apr_pool_t *p)
 {
-    (void)p;
-    return wa_replica_catch_up(&WA_DBM_STORE(self)->replica, WA_DBM_STORE(self)->shared);
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+
+    /* A child may be forked long after the store was opened, from a parent that did not follow. */
+    if (__atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE) - store->replica.at.offset
+        > CHILD_BEHIND) {
+        return replica_refresh(store, p);
+    }
+    return wa_replica_catch_up(&store->replica, store->shared);
+}
+
+void wa_dbm_damage_note(wa_dbm_store_t *store)
+{
+    if (!__atomic_exchange_n(&store->shared->damaged, 1, __ATOMIC_SEQ_CST)) {
+        wa_checkpoint_forget(&store->place);
+        WA_LOG(store->log, WA_LOG_ERR, "WA0405", APR_EGENERAL,
+               "%s: stored data is damaged; what is damaged is not served, and when the server is "
+               "stopped and started again everything is read anew from the journal",
+               store->place.folder);
+    }
+}
+
+/* The number that comes after those of all checkpoints: who made the newest may have died before it could say so. */
+static apr_uint64_t checkpoint_number_next(wa_dbm_store_t *store, apr_pool_t *tmp)
+{
+    apr_uint64_t number = store->shared->checkpoint_number;
+    wa_checkpoint_t c;
+
+    if (wa_checkpoint_find(&c, &store->place, tmp) == APR_SUCCESS && c.number > number) {
+        number = c.number;
+    }
+    return number + 1;
 }
 
 apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
@@ -366,18 +428,25 @@ apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    if (__atomic_load_n(&s->damaged, __ATOMIC_SEQ_CST)) {
+        wa_shared_unlock(&s->upkeep);
+        return APR_EBUSY; /* what would be written may be wrong */
+    }
     rv = wa_commit_sync(&store->writer, 1);
     if (rv == APR_SUCCESS) {
         rv = wa_replica_catch_up(&store->replica, s);
     }
     if (rv == APR_SUCCESS) {
         memset(&c, 0, sizeof(c));
-        c.number = s->checkpoint_number + 1;
+        c.number = checkpoint_number_next(store, tmp);
         rv = wa_checkpoint_write(&c, &store->place, &store->replica, tmp);
     }
     if (rv == APR_SUCCESS) {
         s->checkpoint_number = c.number;
         __atomic_store_n(&s->checkpoint_offset, c.at.offset, __ATOMIC_RELEASE);
+    }
+    if (__atomic_load_n(&s->damaged, __ATOMIC_SEQ_CST)) {
+        wa_checkpoint_forget(&store->place); /* damage was found meanwhile */
     }
     wa_shared_unlock(&s->upkeep);
     return rv;

@@ -50,8 +50,27 @@ static void end_get(wa_dbm_store_t *store, wa_tail_t *at)
     pthread_rwlock_unlock(&store->replica.lock);
 }
 
-/* Reads what is stored of a row, without what its thread adds. */
-static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m)
+/* The newest state of a row that this replica has come to, 0 for none: another process may be ahead of it and have noted newer ones. */
+static apr_uint64_t state_get(wa_dbm_store_t *store, const wa_row_t *entry, apr_uint64_t row,
+                              apr_uint64_t end)
+{
+    apr_uint64_t visible = __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE);
+    apr_uint64_t state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
+
+    while (state >= end) {
+        const wa_record_t *r = wa_journal_record(&store->journal, state, visible);
+        wa_record_state_t s;
+
+        if (!r || r->type != WA_RECORD_STATE || r->row != row
+            || wa_record_state_read(r, &s) != APR_SUCCESS || s.previous >= state) {
+            break; /* the caller finds it damaged */
+        }
+        state = s.previous;
+    }
+    return state;
+}
+
+static apr_status_t row_take(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m)
 {
     apr_uint64_t end = replica_end(store), state;
     const wa_row_t *entry = wa_index_row(&store->index, row);
@@ -77,9 +96,9 @@ static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message
     m->fixed_json = fixed.fixed_json;
     m->state_json = fixed.state_json;
     m->state_private = fixed.state_private;
-    state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
+    state = state_get(store, entry, row, end);
     if (state) {
-        r = wa_journal_record_checked(&store->journal, state, end > state ? end : state);
+        r = wa_journal_record_checked(&store->journal, state, end);
         if (!r || r->type != WA_RECORD_STATE || r->row != row
             || wa_record_state_read(r, &changed) != APR_SUCCESS) {
             return APR_EGENERAL;
@@ -91,6 +110,17 @@ static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message
         m->state_private = changed.state_private;
     }
     return APR_SUCCESS;
+}
+
+/* Reads what is stored of a row, without what its thread adds. */
+static apr_status_t row_read(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m)
+{
+    apr_status_t rv = row_take(store, row, m);
+
+    if (rv == APR_EGENERAL) {
+        wa_dbm_damage_note(store);
+    }
+    return rv;
 }
 
 static void thread_part_join(wa_message_t *m, apr_uint64_t row, const thread_part_t *part)
@@ -165,9 +195,9 @@ typedef struct key_baton_t {
 } key_baton_t;
 
 /* 1 when one of the message's earlier states had this sid (a message sent in parts has several). */
-static int had_sid(wa_dbm_store_t *store, apr_uint64_t state, apr_uint64_t row, wa_slice_t sid)
+static int had_sid(wa_dbm_store_t *store, const wa_row_t *entry, apr_uint64_t row, wa_slice_t sid)
 {
-    apr_uint64_t end = replica_end(store);
+    apr_uint64_t end = replica_end(store), state = state_get(store, entry, row, end);
 
     while (state) {
         const wa_record_t *r = wa_journal_record(&store->journal, state, end);
@@ -206,8 +236,7 @@ static apr_status_t key_candidate(void *baton, apr_uint64_t row)
         return APR_EGENERAL;
     }
     if (k->kind[0] == 's') {
-        is_it = wa_slice_is_equal(m.sid, k->key)
-                || had_sid(k->store, __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE), row, k->key);
+        is_it = wa_slice_is_equal(m.sid, k->key) || had_sid(k->store, entry, row, k->key);
     } else {
         is_it = wa_slice_is_equal(
             k->kind[1] == 'd' && k->kind[2] == '\0' ? m.id : m.idempotency_key, k->key);
@@ -303,38 +332,64 @@ static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, 
 /* Asks the CPU for a record's bytes ahead of their use: the records of a page lie far apart, and fetched together they cost little more than one. */
 static void record_prefetch(wa_dbm_store_t *store, apr_uint64_t offset)
 {
-    const char *at = wa_mapping_at(&store->journal.map, offset, sizeof(wa_record_t));
+    const char *at = NULL;
     int line;
 
+    if (offset < replica_end(store)) {
+        at = wa_mapping_at(&store->journal.map, offset, sizeof(wa_record_t));
+    }
     for (line = 0; at && line < PREFETCH_LINES; line++) {
         __builtin_prefetch(at + line * 64);
     }
 }
 
-/* Walks a thread's chain from `row` to older ones. @param rows  out: at most `limit` rows @param pnext  out: the row after them, 0 for none
- * @return how many */
-static apr_size_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_size_t limit,
-                                apr_uint64_t *rows, apr_uint64_t *pnext)
+/* Walks a thread's chain from `row` to older ones.
+ * @param rows  in: room for *pcount rows; out: *pcount of them
+ * @param pnext  out: the row after them, 0 for none
+ * @return APR_SUCCESS | APR_EGENERAL the chain is damaged | APR_ENOMEM */
+static apr_status_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_uint64_t *rows,
+                                  apr_size_t *pcount, apr_uint64_t *pnext)
 {
-    apr_size_t count = 0;
+    apr_size_t limit = *pcount;
+    apr_status_t rv = APR_SUCCESS;
 
-    while (row && count < limit) {
+    *pcount = 0;
+    while (rv == APR_SUCCESS && row && *pcount < limit) {
         const wa_row_t *entry = wa_index_row(&store->index, row);
         apr_uint64_t state;
 
         if (!entry) {
-            break;
+            return APR_ENOMEM;
         }
-        rows[count++] = row;
+        rows[(*pcount)++] = row;
         record_prefetch(store, __atomic_load_n(&entry->offset, __ATOMIC_ACQUIRE));
         state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
         if (state) {
             record_prefetch(store, state);
         }
-        row = entry->previous < row ? entry->previous : 0;
+        rv = wa_index_previous(&store->index, row, entry, &row);
     }
     *pnext = row;
-    return count;
+    return rv;
+}
+
+/* Where a page begins: after the cursor's row, or at the thread's newest one. */
+static apr_status_t page_start(wa_dbm_store_t *store, const char *counterpart, const char *cursor,
+                               const thread_part_t *part, apr_uint64_t *prow)
+{
+    const wa_row_t *entry;
+    apr_status_t rv;
+
+    *prow = part->last_row;
+    if (!cursor) {
+        return APR_SUCCESS;
+    }
+    rv = cursor_read(store, counterpart, cursor, prow);
+    if (rv != APR_SUCCESS || *prow == 0 || *prow > part->last_row) {
+        return APR_EINVAL;
+    }
+    entry = wa_index_row(&store->index, *prow);
+    return entry ? wa_index_previous(&store->index, *prow, entry, prow) : APR_ENOMEM;
 }
 
 apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor,
@@ -342,8 +397,8 @@ apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, con
                                   wa_page_t *page, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    apr_uint64_t row, *rows;
-    apr_size_t count, i;
+    apr_uint64_t row, *rows = apr_palloc(p, limit * sizeof(*rows));
+    apr_size_t count = limit, i;
     thread_part_t part;
     wa_message_t m;
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
@@ -354,31 +409,29 @@ apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, con
     if (!thread_part_get(store, wa_slice_of(counterpart), &part)) {
         return cursor ? APR_EINVAL : APR_SUCCESS;
     }
-    row = part.last_row;
-    if (cursor) {
-        rv = cursor_read(store, counterpart, cursor, &row);
-        if (rv != APR_SUCCESS || row == 0 || row > part.last_row) {
-            return APR_EINVAL;
-        }
-        row = wa_index_row(&store->index, row)->previous;
+    rv = page_start(store, counterpart, cursor, &part, &row);
+    if (rv == APR_SUCCESS) {
+        rv = chain_collect(store, row, rows, &count, &row);
     }
-    rows = apr_palloc(p, limit * sizeof(*rows));
-    count = chain_collect(store, row, limit, rows, &row);
+    if (rv == APR_EGENERAL) {
+        wa_dbm_damage_note(store);
+    }
     for (i = 0; rv == APR_SUCCESS && i < count; i++) {
         rv = row_read(store, rows[i], &m);
+        if (APR_STATUS_IS_NOTFOUND(rv)) {
+            wa_dbm_damage_note(store);
+            return APR_EGENERAL;
+        }
         if (rv == APR_SUCCESS) {
             thread_part_join(&m, rows[i], &part);
             rv = visit(baton, &m, 0);
         }
         page->count += rv == APR_SUCCESS;
     }
-    if (rv != APR_SUCCESS) {
-        return APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv;
-    }
-    if (row && count) {
+    if (rv == APR_SUCCESS && row && count) {
         page->next_cursor = cursor_make(store, counterpart, rows[count - 1], p);
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* ---- changes ---- */
@@ -388,6 +441,8 @@ typedef struct changes_walk_t {
     apr_uint64_t rows[CHANGES_UPDATES]; /* open addressing, 0 is empty */
     apr_uint64_t order[CHANGES_UPDATES / 2];
     apr_size_t count;
+    apr_int64_t since_ms;
+    apr_uint64_t last_row; /* the newest that is visible */
 } changes_walk_t;
 
 static int walk_put(changes_walk_t *w, apr_uint64_t row)
@@ -405,21 +460,27 @@ static int walk_put(changes_walk_t *w, apr_uint64_t row)
 }
 
 /* Looks at one record: gives a new message in *m (its id is empty otherwise), notes an older one that changed. */
-static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, apr_int64_t since_ms,
-                                changes_walk_t *w, wa_message_t *m)
+static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, changes_walk_t *w,
+                                wa_message_t *m)
 {
     const wa_row_t *entry;
     const wa_record_t *message;
 
     m->id.len = 0;
     if (r->type == WA_RECORD_MESSAGE) {
-        return wa_dbm_message_get(store, r->row, m);
+        apr_status_t rv = wa_dbm_message_get(store, r->row, m);
+
+        if (APR_STATUS_IS_NOTFOUND(rv)) {
+            wa_dbm_damage_note(store); /* the record is here, so the row must be */
+            rv = APR_EGENERAL;
+        }
+        return rv;
     }
-    if (r->type == WA_RECORD_STATE) {
+    if (r->type == WA_RECORD_STATE && r->row <= w->last_row) {
         entry = wa_index_row(&store->index, r->row);
         message =
             entry ? wa_journal_record(&store->journal, entry->offset, replica_end(store)) : NULL;
-        if (message && message->timestamp_ms <= since_ms && w->count < CHANGES_UPDATES / 2) {
+        if (message && message->timestamp_ms <= w->since_ms && w->count < CHANGES_UPDATES / 2) {
             walk_put(w, r->row);
         }
     }
@@ -440,6 +501,23 @@ static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w
         }
     }
     return rv;
+}
+
+/* Where to begin looking for what came after `since_ms`. A mark is believed only where its record agrees: one that pointed too far would hide messages. */
+static apr_uint64_t changes_start(wa_dbm_store_t *store, const wa_tail_t *at, apr_int64_t since_ms)
+{
+    apr_uint64_t offset = wa_index_mark_find(&store->index, at->records, since_ms);
+    const wa_record_t *r;
+
+    if (!offset) {
+        return WA_JOURNAL_START;
+    }
+    r = wa_journal_record(&store->journal, offset, at->offset);
+    if (!r || r->timestamp_ms > since_ms) {
+        wa_dbm_damage_note(store);
+        return WA_JOURNAL_START;
+    }
+    return offset;
 }
 
 apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
@@ -464,13 +542,15 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
     }
     w = apr_pcalloc(p, sizeof(*w));
     max = max < CHANGES_UPDATES / 2 ? max : CHANGES_UPDATES / 2;
-    offset = wa_index_mark_find(&store->index, at.records, since_ms);
-    offset = offset ? offset : WA_JOURNAL_START;
+    w->since_ms = since_ms;
+    w->last_row = at.rows;
+    offset = changes_start(store, &at, since_ms);
     changes->timestamp_ms = since_ms;
     while (offset < at.offset) {
         const wa_record_t *r = wa_journal_record_checked(&store->journal, offset, at.offset);
 
         if (!r) {
+            wa_dbm_damage_note(store);
             return APR_EGENERAL;
         }
         offset += r->length;
@@ -482,7 +562,7 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
             changes->has_more = 1;
             break;
         }
-        rv = change_take(store, r, since_ms, w, &m);
+        rv = change_take(store, r, w, &m);
         if (rv == APR_SUCCESS && m.id.len) {
             visits++;
             rv = visit(baton, &m, 0);

@@ -28,6 +28,64 @@ static apr_status_t begin_anew(wa_dbm_store_t *store, apr_pool_t *tmp)
     return rv;
 }
 
+/* ---- may the checkpoint and the index be believed? ---- */
+
+#define SAMPLES 256
+
+typedef struct rows_lost_t {
+    apr_uint64_t known; /* rows whose records were lost to damage before: they have no entry */
+    apr_uint64_t seen;
+} rows_lost_t;
+
+static int row_is_sound(wa_dbm_store_t *store, apr_uint64_t row, rows_lost_t *lost)
+{
+    const wa_row_t *entry = wa_index_row(&store->index, row);
+    apr_uint64_t found, previous;
+    wa_record_message_t m;
+    const wa_record_t *r;
+    char id[256];
+
+    if (entry && !entry->offset) {
+        return ++lost->seen <= lost->known;
+    }
+    r = entry ? wa_journal_record(&store->journal, entry->offset, store->replica.at.offset) : NULL;
+    if (!r || r->type != WA_RECORD_MESSAGE || r->row != row || !wa_record_payload_is_valid(r)
+        || wa_record_message_read(r, &m) != APR_SUCCESS || m.id.len >= sizeof(id)) {
+        return 0;
+    }
+    memcpy(id, m.id.ptr, m.id.len);
+    id[m.id.len] = '\0';
+    return wa_index_previous(&store->index, row, entry, &previous) == APR_SUCCESS
+           && wa_dbm_key_find(store, "id", id, &found) == APR_SUCCESS && found == row;
+}
+
+/* Looks at rows all over the index and at their keys: a lost or foreign file shows here, a single damaged entry when it is used. */
+static int index_is_sound(wa_dbm_store_t *store)
+{
+    apr_uint64_t rows = store->replica.at.rows, i;
+    const wa_replica_thread_t *t;
+    rows_lost_t lost = {rows, 0};
+
+    for (t = store->replica.newest; t; t = t->older) {
+        lost.known -= t->message_count < lost.known ? t->message_count : lost.known;
+    }
+    for (i = 0; i < SAMPLES && i < rows; i++) {
+        if (!row_is_sound(store, rows <= SAMPLES ? i + 1 : rows - i * (rows / SAMPLES), &lost)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* 1 unless a whole record stands after the checkpoint that is not the one after it: the journal was replaced. */
+static int journal_goes_on(wa_dbm_store_t *store, const wa_tail_t *at, apr_uint64_t size)
+{
+    const wa_record_t *r = wa_journal_record(&store->journal, at->offset, size);
+
+    return !r || r->type == WA_RECORD_FILLER || !wa_record_payload_is_valid(r)
+           || (r->number == at->records + 1 && r->prev_crc == at->crc);
+}
+
 /* Loads the newest checkpoint. @return APR_SUCCESS | APR_NOTFOUND there is none that can be used */
 static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_t *tmp)
 {
@@ -39,6 +97,15 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
     }
     if (rv == APR_SUCCESS && c.at.offset > size) {
         rv = APR_EGENERAL;
+        WA_LOG(store->log, WA_LOG_ERR, "WA0435", rv,
+               "%s: %" APR_UINT64_T_FMT
+               " bytes are missing at the end; what was stored there is lost, restore a backup",
+               store->journal.path, c.at.offset - size);
+    }
+    if (rv == APR_SUCCESS
+        && (!wa_index_is_whole(&store->index, c.at.rows, c.at.records, c.at.keys)
+            || !journal_goes_on(store, &c.at, size))) {
+        rv = APR_EGENERAL;
     }
     if (rv == APR_SUCCESS) {
         rv = wa_index_reserve(&store->index, c.at.rows, c.at.records, c.at.keys);
@@ -46,16 +113,44 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
     if (rv == APR_SUCCESS) {
         rv = wa_checkpoint_load(&c, &store->place, &store->replica, tmp);
     }
+    if (rv == APR_SUCCESS && !index_is_sound(store)) {
+        rv = APR_EGENERAL;
+    }
     if (rv == APR_SUCCESS) {
         store->shared->checkpoint_number = c.number;
         store->shared->checkpoint_offset = c.at.offset;
         return APR_SUCCESS;
     }
     WA_LOG(store->log, WA_LOG_WARNING, "WA0430", rv,
-           "%s: the checkpoint cannot be used; everything is read again from the journal",
+           "%s: the checkpoint or the index cannot be used; everything is read again from the "
+           "journal",
            store->place.folder);
     return APR_NOTFOUND;
 }
+
+/* After a stop without order: 1 when no row before the checkpoint has a state that the journal (any more) has not. */
+static int states_are_there(wa_dbm_store_t *store, apr_uint64_t rows, apr_uint64_t from)
+{
+    apr_uint64_t row;
+
+    for (row = 1; row <= rows; row++) {
+        const wa_row_t *entry = wa_index_row(&store->index, row);
+        const wa_record_t *r;
+
+        if (!entry) {
+            return 0;
+        }
+        if (entry->state >= from) {
+            r = wa_journal_record(&store->journal, entry->state, store->replica.at.offset);
+            if (!r || r->type != WA_RECORD_STATE || r->row != row) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+/* ---- damage in the journal ---- */
 
 /* Keeps a copy of damaged bytes in a file of its own before they are overwritten. */
 static apr_status_t damage_keep(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to,
@@ -117,26 +212,33 @@ static apr_status_t damage_set_aside(wa_dbm_store_t *store, apr_uint64_t from, a
     return rv;
 }
 
-static int has_content(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to)
+/* Where the last byte that is not zero ends. */
+static apr_uint64_t content_end(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to)
 {
     const char *bytes = wa_mapping_at(&store->journal.map, from, to - from);
 
-    return to > from && bytes
-           && (bytes[0] || memcmp(bytes, bytes + 1, (apr_size_t)(to - from - 1)) != 0);
+    while (bytes && to > from && !bytes[to - from - 1]) {
+        to--;
+    }
+    return to;
 }
 
-static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t end, apr_uint64_t size)
+static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_t *tmp)
 {
+    apr_uint64_t end = store->replica.at.offset, content;
     apr_status_t rv;
 
     if (size == end) {
         return APR_SUCCESS;
     }
-    if (has_content(store, end, size)) {
-        WA_LOG(store->log, WA_LOG_NOTICE, "WA0432", APR_SUCCESS,
-               "%s: an unfinished record at %" APR_UINT64_T_FMT
-               " was cut off; nobody was told that it was stored",
-               store->journal.path, end);
+    content = content_end(store, end, size);
+    if (content > end) {
+        rv = damage_keep(store, end, content, tmp);
+        WA_LOG(store->log, WA_LOG_WARNING, "WA0432", rv,
+               "%s: %" APR_UINT64_T_FMT " bytes at %" APR_UINT64_T_FMT
+               " are no whole record and were cut off: one that was never finished (nobody was "
+               "told that it was stored), or damage; they are in %s/damaged-%" APR_UINT64_T_FMT,
+               store->journal.path, content - end, end, store->place.folder, end);
     }
     rv = wa_journal_cut(&store->journal, end);
     if (rv == APR_SUCCESS && fsync(store->journal.map.fd)) {
@@ -183,12 +285,12 @@ static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr
         rv = next - offset < sizeof(wa_record_t) ? APR_EGENERAL
                                                  : damage_set_aside(store, offset, next, tmp);
     }
-    return rv == APR_SUCCESS ? tail_cut(store, replica->at.offset, size) : rv;
+    return rv == APR_SUCCESS ? tail_cut(store, size, tmp) : rv;
 }
 
 apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *tmp)
 {
-    apr_uint64_t size, from;
+    apr_uint64_t size, from, rows;
     apr_status_t rv = wa_journal_size(&store->journal, &size);
 
     if (rv != APR_SUCCESS) {
@@ -204,6 +306,7 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
         rv = wa_index_trim(&store->index, store->replica.at.rows, store->replica.at.records);
     }
     from = store->replica.at.offset;
+    rows = store->replica.at.rows;
     if (rv == APR_SUCCESS) {
         rv = journal_replay(store, size, tmp);
     }
@@ -211,6 +314,13 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
         WA_LOG(store->log, WA_LOG_NOTICE, "WA0433", APR_SUCCESS,
                "%s: %" APR_UINT64_T_FMT " bytes after the checkpoint were applied",
                store->journal.path, store->replica.at.offset - from);
+    }
+    if (rv == APR_SUCCESS && size != from && !states_are_there(store, rows, from)) {
+        WA_LOG(store->log, WA_LOG_WARNING, "WA0434", APR_SUCCESS,
+               "%s: the index knows of changes that the journal has not; everything is read again "
+               "from the journal",
+               store->place.folder);
+        rv = wa_dbm_recover(store, 1, tmp);
     }
     return rv;
 }

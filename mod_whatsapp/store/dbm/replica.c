@@ -255,8 +255,30 @@ static void parked_put(wa_replica_t *replica, apr_uint64_t offset, const wa_reco
 static apr_status_t key_put(wa_replica_t *replica, const char *kind, wa_slice_t key,
                             apr_uint64_t row)
 {
-    return wa_index_key_put(replica->index, replica->at.keys++,
-                            wa_index_hash(replica->index, kind, key.ptr, key.len), row);
+    apr_status_t rv = wa_index_key_put(replica->index, replica->at.keys,
+                                       wa_index_hash(replica->index, kind, key.ptr, key.len), row);
+
+    replica->at.keys += rv == APR_SUCCESS;
+    return rv;
+}
+
+/* Puts all keys of a message, or leaves the count of keys as it was. */
+static apr_status_t message_keys_put(wa_replica_t *replica, const wa_record_message_t *m,
+                                     apr_uint64_t row)
+{
+    apr_uint64_t keys = replica->at.keys;
+    apr_status_t rv = key_put(replica, "id", m->id, row);
+
+    if (rv == APR_SUCCESS && m->sid.len) {
+        rv = key_put(replica, "sid", m->sid, row);
+    }
+    if (rv == APR_SUCCESS && m->idempotency_key.len) {
+        rv = key_put(replica, "idem", m->idempotency_key, row);
+    }
+    if (rv != APR_SUCCESS) {
+        replica->at.keys = keys;
+    }
+    return rv;
 }
 
 static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
@@ -273,13 +295,18 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     if (!row) {
         return APR_ENOMEM;
     }
+    /* All that can fail comes first: a record that is applied again must not be counted again. */
+    rv = message_keys_put(replica, &m, r->row);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     t = wa_replica_thread_find(replica, m.counterpart);
     if (!t) {
         t = thread_create(replica, m.counterpart);
     }
+    /* `state` is not touched: a new row's is 0, and another process may have applied the message's first change already. */
     if (row->offset != offset) {
-        row->previous = t->last_row;
-        __atomic_store_n(&row->state, 0, __ATOMIC_RELAXED);
+        row->previous = wa_index_previous_make(replica->index, r->row, t->last_row);
         __atomic_store_n(&row->offset, offset, __ATOMIC_RELEASE);
     }
     t->last_row = r->row;
@@ -294,15 +321,8 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     list_remove(replica, t);
     list_put_newest(replica, t);
     thread_changed(replica, t, r, offset + r->length);
-    rv = key_put(replica, "id", m.id, r->row);
-    if (rv == APR_SUCCESS && m.sid.len) {
-        rv = key_put(replica, "sid", m.sid, r->row);
-    }
-    if (rv == APR_SUCCESS && m.idempotency_key.len) {
-        rv = key_put(replica, "idem", m.idempotency_key, r->row);
-    }
     replica->at.rows = r->row;
-    return rv;
+    return APR_SUCCESS;
 }
 
 static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
@@ -358,10 +378,9 @@ static apr_uint64_t unread_after(wa_replica_t *replica, const wa_replica_thread_
             && m.direction == WA_DIRECTION_RECEIVED) {
             unread++;
         }
-        if (entry->previous >= at) {
+        if (wa_index_previous(replica->index, at, entry, &at) != APR_SUCCESS) {
             break;
         }
-        at = entry->previous;
     }
     return unread;
 }
@@ -494,12 +513,19 @@ apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *share
 
 /* ---- loading a checkpoint ---- */
 
+/* A record that a checkpoint or the index points to. Where it is not right the journal is read again and shows what is damaged, so nothing is logged. */
+static const wa_record_t *record_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
+{
+    const wa_record_t *r = wa_journal_record(replica->journal, offset, end);
+
+    return r && wa_record_payload_is_valid(r) ? r : NULL;
+}
+
 apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
                                     apr_uint64_t end)
 {
     const wa_row_t *row = wa_index_row(replica->index, thread->last_row);
-    const wa_record_t *r =
-        row ? wa_journal_record_checked(replica->journal, row->offset, end) : NULL;
+    const wa_record_t *r = row ? record_load(replica, row->offset, end) : NULL;
     wa_replica_thread_t *t;
     wa_record_message_t m;
 
@@ -528,7 +554,7 @@ apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thre
 
 apr_status_t wa_replica_contact_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
 {
-    const wa_record_t *r = wa_journal_record_checked(replica->journal, offset, end);
+    const wa_record_t *r = record_load(replica, offset, end);
     wa_record_contact_t c;
 
     if (!r || r->type != WA_RECORD_CONTACT || wa_record_contact_read(r, &c) != APR_SUCCESS) {
@@ -540,7 +566,7 @@ apr_status_t wa_replica_contact_load(wa_replica_t *replica, apr_uint64_t offset,
 
 apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
 {
-    const wa_record_t *r = wa_journal_record_checked(replica->journal, offset, end);
+    const wa_record_t *r = record_load(replica, offset, end);
     wa_record_parked_t k;
 
     if (!r || r->type != WA_RECORD_PARKED || wa_record_parked_read(r, &k) != APR_SUCCESS) {
