@@ -1,12 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """The people at the other end of the demo: they answer what is sent, and start a few conversations."""
 
-import base64
+import struct
+import zlib
 
-# A 2x2 PNG in WhatsApp's green.
-PICTURE = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGP8n8rAwMDAxAADDAwMAAANHgFe"
-    "7nTtJwAAAABJRU5ErkJggg==")
+
+def picture(width: int = 160, height: int = 120) -> bytes:
+    """A PNG with a sunset, or something like it."""
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return (struct.pack(">I", len(content)) + name + content
+                + struct.pack(">I", zlib.crc32(name + content)))
+
+    rows = b""
+    for y in range(height):
+        rows += b"\0"
+        for x in range(width):
+            is_sun = (x - width // 2) ** 2 + (y - height // 2) ** 2 < (height // 5) ** 2
+            rows += bytes((255, 225, 120) if is_sun else (255 - y, 90 + y // 2, 60 + y))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+PICTURE = picture()
 
 ANA, BO, CHI, DEE = "+15551230001", "+15551230002", "+447700900003", "+491711234504"
 NAMES = {ANA: "Ana Gómez", BO: "Bo Lindqvist", CHI: "Chi", DEE: "Dee's Flowers"}
