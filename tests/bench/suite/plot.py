@@ -5,7 +5,7 @@ import math
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 760, 420
-LEFT, RIGHT, TOP, BOTTOM = 80, 30, 50, 60
+LEFT, RIGHT, TOP, BOTTOM = 80, 50, 50, 60
 COLOURS = ["#1a7f5a", "#2f5fb3", "#b3592f"]
 
 

@@ -140,7 +140,7 @@ class PageNewest(Reads):
 
 class PageCursor(PageNewest):
     key = "page-cursor"
-    title = "the same at random cursors of the whole history"
+    title = "`GET /messages?limit=50&cursor=...`, random cursors of the whole history"
     of_bare = None
 
     def requests(self, suite, server):

@@ -179,7 +179,7 @@ static int run_loop(run_t *run, double rate, double seconds)
 {
     int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     struct epoll_event events[64], ev = {.events = EPOLLIN, .data.ptr = NULL};
-    struct itimerspec tick = {.it_interval.tv_nsec = 500000, .it_value.tv_nsec = 500000};
+    struct itimerspec tick = {.it_interval.tv_nsec = 250000, .it_value.tv_nsec = 250000};
     int64_t start, end;
     int more = 1;
 
