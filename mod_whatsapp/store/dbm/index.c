@@ -138,6 +138,77 @@ apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt,
     return rv;
 }
 
+/* @param pend  out: the file's length, 0 when there is none */
+static apr_status_t table_copy(wa_mapping_t *m, const wa_index_t *x, const char *name,
+                               apr_uint64_t length, apr_uint64_t *pend)
+{
+    char path[PATH_SIZE];
+    struct stat info;
+    apr_status_t rv;
+    int fd = -1;
+
+    *pend = 0;
+    index_path(path, x, name);
+    rv = *x->folder ? wa_file_open(&fd, path, O_RDONLY, 0, 0) : APR_ENOENT;
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_ENOENT(rv)) {
+        return rv;
+    }
+    if (fd >= 0 && !fstat(fd, &info)) {
+        *pend = (apr_uint64_t)info.st_size;
+    }
+    rv = wa_mapping_init_copy(m, fd, length);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return rv;
+}
+
+apr_status_t wa_index_open_copy(wa_index_t *x, const char *folder, apr_uint64_t salt,
+                                const wa_index_room_t *room)
+{
+    int levels = room->keys ? level_of_key(room->keys) + 1 : 0, i;
+    apr_uint64_t end;
+    apr_status_t rv;
+
+    memset(x, 0, sizeof(*x));
+    x->folder = folder ? folder : "";
+    x->salt = salt;
+    x->has_no_keys = !room->keys;
+    x->rows.fd = x->marks.fd = -1;
+    for (i = 0; i < WA_KEYS_LEVELS; i++) {
+        x->keys[i].fd = -1;
+    }
+    if (pthread_mutex_init(&x->grow, NULL)) {
+        return APR_EGENERAL;
+    }
+    rv = table_copy(&x->rows, x, "rows", (room->rows + 2) * sizeof(wa_row_t), &x->rows_end);
+    if (rv == APR_SUCCESS) {
+        rv = table_copy(&x->marks, x, "marks",
+                        (room->records / WA_MARK_EVERY + 2) * sizeof(wa_mark_t), &x->marks_end);
+    }
+    for (i = 0; rv == APR_SUCCESS && i < levels; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "keys.%d", i);
+        rv = table_copy(&x->keys[i], x, name, level_slots(i) * sizeof(apr_uint64_t), &end);
+        if (rv == APR_SUCCESS && end < level_slots(i) * sizeof(apr_uint64_t)) {
+            x->levels_made |= 1u << i;
+        }
+        x->levels = i + 1;
+    }
+    return rv;
+}
+
+apr_uint64_t wa_index_level_slots(int level)
+{
+    return level_slots(level);
+}
+
+apr_uint64_t wa_index_level_keys(int level)
+{
+    return level_slots(level) / 8 * 5;
+}
+
 void wa_index_release(wa_index_t *x)
 {
     int i;
@@ -336,10 +407,10 @@ apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t 
     int level = level_of_key(ordinal);
     apr_uint64_t mask = level_slots(level) - 1, at = hash & mask, tried;
     apr_uint64_t entry = (hash >> WA_KEYS_ROW_BITS << WA_KEYS_ROW_BITS) | (row & ROW_MASK);
-    apr_status_t rv = levels_open(x, ordinal);
+    apr_status_t rv = x->has_no_keys ? APR_SUCCESS : levels_open(x, ordinal);
     apr_uint64_t *slots;
 
-    if (rv != APR_SUCCESS) {
+    if (x->has_no_keys || rv != APR_SUCCESS) {
         return rv;
     }
     slots = wa_mapping_at(&x->keys[level], 0, (mask + 1) * sizeof(*slots));
@@ -364,8 +435,8 @@ apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t 
 apr_status_t wa_index_key_find(wa_index_t *x, apr_uint64_t keys, apr_uint64_t hash,
                                wa_index_candidate_fn visit, void *baton)
 {
-    int level = keys ? level_of_key(keys - 1) : -1;
-    apr_status_t rv = keys ? levels_open(x, keys - 1) : APR_SUCCESS;
+    int level = keys && !x->has_no_keys ? level_of_key(keys - 1) : -1;
+    apr_status_t rv = level >= 0 ? levels_open(x, keys - 1) : APR_SUCCESS;
 
     for (; rv == APR_SUCCESS && level >= 0; level--) {
         apr_uint64_t mask = level_slots(level) - 1, at = hash & mask, tried;

@@ -45,12 +45,29 @@ typedef struct wa_index_t {
     apr_uint32_t levels_made; /* bit n: level n was missing or too short when it was opened */
     apr_uint64_t rows_end;    /* bytes allocated as far as this process knows */
     apr_uint64_t marks_end;
+    int has_no_keys; /* a copy that was opened without them */
     pthread_mutex_t grow;
 } wa_index_t;
 
 /* Opens the index files of a folder, creates those that are missing. @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt, apr_uid_t uid,
                            apr_gid_t gid);
+
+/* How much a copy of the index has to hold. */
+typedef struct wa_index_room_t {
+    apr_uint64_t rows, records;
+    apr_uint64_t keys; /* 0: keys are neither put nor found */
+} wa_index_room_t;
+
+/* Opens a copy of the index of a folder (NULL: of an empty one): nothing is created or changed on the disk, what is applied stays in this process.
+ * Afterwards rows_end and marks_end are the files' lengths, and levels_made says which levels are missing or too short there.
+ * @return APR_SUCCESS | the operating system's status. One thread. */
+apr_status_t wa_index_open_copy(wa_index_t *x, const char *folder, apr_uint64_t salt,
+                                const wa_index_room_t *room);
+
+/* How many keys a level takes, and how many slots it has. Any thread. */
+apr_uint64_t wa_index_level_slots(int level);
+apr_uint64_t wa_index_level_keys(int level);
 
 /* Unmaps and closes the files. One thread. */
 void wa_index_release(wa_index_t *x);

@@ -49,6 +49,42 @@ apr_status_t wa_mapping_init(wa_mapping_t *m, int fd, int is_writable, apr_uint6
     return mapping_replace(m, expected);
 }
 
+apr_status_t wa_mapping_init_copy(wa_mapping_t *m, int fd, apr_uint64_t length)
+{
+    const apr_uint64_t page = (apr_uint64_t)sysconf(_SC_PAGESIZE);
+    apr_uint64_t part = 0;
+    struct stat info;
+    char *base;
+
+    memset(m, 0, sizeof(*m));
+    m->fd = -1;
+    length = (length + page) / page * page;
+    if (fd >= 0) {
+        if (fstat(fd, &info)) {
+            return APR_FROM_OS_ERROR(errno);
+        }
+        part = (apr_uint64_t)info.st_size < length ? (apr_uint64_t)info.st_size : length;
+    }
+    base = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                -1, 0);
+    if (base == MAP_FAILED) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if ((part
+         && mmap(base, part, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0)
+                == MAP_FAILED)
+        || pthread_mutex_init(&m->grow, NULL)) {
+        apr_status_t rv = APR_FROM_OS_ERROR(errno);
+
+        munmap(base, length);
+        return rv == APR_SUCCESS ? APR_ENOMEM : rv;
+    }
+    m->is_writable = 1;
+    m->base = base;
+    m->length = length;
+    return APR_SUCCESS;
+}
+
 void wa_mapping_release(wa_mapping_t *m)
 {
     int i;

@@ -28,6 +28,11 @@ typedef struct wa_mapping_t {
  * @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_mapping_init(wa_mapping_t *m, int fd, int is_writable, apr_uint64_t expected);
 
+/* Maps a copy of the file `fd` (-1: of an empty one; it may be closed afterwards): what is written stays in this process. It covers `length` bytes for good,
+ * zeros where the file has none, and takes memory only for pages that are written.
+ * @return APR_SUCCESS | the operating system's status. One thread. */
+apr_status_t wa_mapping_init_copy(wa_mapping_t *m, int fd, apr_uint64_t length);
+
 /* Unmaps and closes everything. One thread, when nobody uses its memory any more. */
 void wa_mapping_release(wa_mapping_t *m);
 
