@@ -3,10 +3,6 @@
  * TLS. */
 #include "test_twilio.h"
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include "twilio/http.h"
 
 static simulator_t simulator;
@@ -463,169 +459,6 @@ static void test_urls_are_taken_apart(void **state)
     assert_int_equal(wa_http_url_split(&url, "relative", *state), APR_EINVAL);
 }
 
-/* ---- Odd answers to a send ---- */
-
-static void test_odd_answers_to_a_send(void **state)
-{
-    static const struct {
-        const char *answer;
-        wa_twilio_outcome_e outcome;
-        int code;
-    } rows[] = {
-        /* A status line is enough to know, also when the page after it breaks off. */
-        {"HTTP/1.1 400 x\r\nContent-Length: 99\r\n\r\n{\"code\":21211", WA_TWILIO_REFUSED, 0},
-        {"HTTP/1.1 404 x\r\n\r\n<html>", WA_TWILIO_REFUSED, 0},
-        {"HTTP/1.1 400 x\r\nContent-Type: text/html\r\n\r\n{\"code\":\"21610\"}", WA_TWILIO_REFUSED,
-         21610},
-        {"HTTP/1.1 400 x\r\n\r\n{\"type\":\"t\",\"title\":\"x\",\"status\":400,\"code\":63024}",
-         WA_TWILIO_REFUSED, 63024},
-        {"HTTP/1.1 400 x\r\n\r\n{\"code\":-1}", WA_TWILIO_REFUSED, 0},
-        {"HTTP/1.1 400 x\r\n\r\n[1]", WA_TWILIO_REFUSED, 0},
-        {"HTTP/1.1 201 x\r\n\r\n{\"sid\":\"XX00000000000000000000000000000001\"}",
-         WA_TWILIO_UNKNOWN, 0},
-        {"HTTP/1.1 201 x\r\n\r\n{\"sid\":7}", WA_TWILIO_UNKNOWN, 0},
-        {"HTTP/1.1 201 x\r\n\r\n[\"SM00000000000000000000000000000001\"]", WA_TWILIO_UNKNOWN, 0},
-        {"HTTP/1.1 204 x\r\n\r\n", WA_TWILIO_UNKNOWN, 0},
-        {"HTTP/1.1 304 x\r\n\r\n", WA_TWILIO_UNKNOWN, 0},
-        {"HTTP/1.1 999 x\r\nContent-Length: 0\r\n\r\n", WA_TWILIO_UNKNOWN, 0},
-        {"HTTP/1.1 103 Early\r\n\r\n", WA_TWILIO_UNKNOWN, 0},
-        {"{\"sid\":\"SM00000000000000000000000000000001\"}", WA_TWILIO_UNKNOWN, 0},
-        {"", WA_TWILIO_UNKNOWN, 0},
-        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 "
-         "x\r\n\r\n{\"sid\":\"MM0000000000000000000000000000000a\"}",
-         WA_TWILIO_ACCEPTED, 0},
-    };
-    unsigned i;
-
-    for (i = 0; i < COUNT(rows); i++) {
-        const char *answers[] = {rows[i].answer, NULL};
-        wa_twilio_result_t result;
-        script_t script;
-
-        script_start(&script, answers, *state);
-        result = send_text(client_of_port(script.port, *state), "x", *state);
-        script_stop(&script);
-        if (result.outcome != rows[i].outcome || result.error_code != rows[i].code
-            || script.requests != 1) {
-            fail_msg("%s: outcome %d, code %d, %d requests", rows[i].answer, result.outcome,
-                     result.error_code, script.requests);
-        }
-    }
-}
-
-/* Taken, and failed at once: the word and the reason are told. */
-static void test_taken_and_failed(void **state)
-{
-    const char *answers[] = {
-        "HTTP/1.1 201 "
-        "x\r\n\r\n{\"sid\":\"SM00000000000000000000000000000001\",\"status\":\"failed\","
-        "\"error_code\":63024}",
-        NULL};
-    wa_twilio_message_request_t request = {
-        .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
-    wa_twilio_result_t result;
-    script_t script;
-
-    script_start(&script, answers, *state);
-    assert_int_equal(wa_twilio_message_create(client_of_port(script.port, *state), &account,
-                                              &request, &result, *state),
-                     APR_SUCCESS);
-    script_stop(&script);
-    assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
-    assert_string_equal(result.status, "failed");
-    assert_int_equal(result.error_code, 63024);
-    assert_non_null(result.error);
-}
-
-/* ---- TLS ---- */
-
-/* Writes a key and a certificate that is its own authority, for one IP address. */
-static void certificate_write(const char *cert_path, const char *key_path, const char *address)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = X509_new();
-    X509_NAME *name = X509_get_subject_name(cert);
-    X509_EXTENSION *extension;
-    char value[64];
-    FILE *file;
-
-    assert_non_null(key);
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
-    X509_set_pubkey(cert, key);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"simulator", -1, -1,
-                               0);
-    X509_set_issuer_name(cert, name);
-    snprintf(value, sizeof(value), "IP:%s", address);
-    extension = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, value);
-    assert_non_null(extension);
-    X509_add_ext(cert, extension, -1);
-    X509_EXTENSION_free(extension);
-    extension = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
-    X509_add_ext(cert, extension, -1);
-    X509_EXTENSION_free(extension);
-    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-    file = fopen(cert_path, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_X509(file, cert), 1);
-    fclose(file);
-    file = fopen(key_path, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
-    fclose(file);
-    X509_free(cert);
-    EVP_PKEY_free(key);
-}
-
-static void test_tls(void **state)
-{
-    static const char *const names[] = {"good.pem", "good.key", "other.pem", "other.key"};
-    char folder[] = "/tmp/wa-test-XXXXXX";
-    const char *paths[COUNT(names)];
-    simulator_t tls;
-    unsigned i;
-
-    assert_non_null(mkdtemp(folder));
-    for (i = 0; i < COUNT(names); i++) {
-        paths[i] = apr_pstrcat(*state, folder, "/", names[i], NULL);
-    }
-    certificate_write(paths[0], paths[1], "127.0.0.1");
-    certificate_write(paths[2], paths[3], "127.0.0.1");
-    simulator_start(&tls, paths[0], paths[1], NULL);
-    for (i = 0; i < 4; i++) {
-        /* The right authority; another one; the system's; the right one and another name of the
-         * server. */
-        const char *ca_files[] = {paths[0], paths[2], NULL, paths[0]};
-        wa_twilio_options_t options = {.base_url = tls.url, .ca_file = ca_files[i]};
-        wa_twilio_client_t *client;
-        wa_twilio_result_t result;
-
-        if (i == 3) {
-            options.base_url =
-                apr_pstrcat(*state, "https://localhost", strrchr(tls.url, ':'), NULL);
-        }
-        assert_int_equal(wa_twilio_client_create(&client, &options, *state), APR_SUCCESS);
-        result = send_text(client, "x", *state);
-        assert_int_equal(result.outcome, i == 0 ? WA_TWILIO_ACCEPTED : WA_TWILIO_NOT_REACHED);
-        assert_int_equal(result.tries, 1);
-        assert_int_equal(stat_of(&tls, "requests"), 1);
-        if (i == 0) {
-            assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_ACCEPTED);
-            control_do(&tls, "reset", "{}");
-            /* The second one on the kept connection is closed without an answer, also under TLS. */
-            control_do(&tls, "mode", "{\"mode\":\"close-reused\"}");
-            assert_int_equal(send_text(client, "x", *state).outcome, WA_TWILIO_UNKNOWN);
-        }
-    }
-    simulator_stop(&tls);
-    for (i = 0; i < COUNT(names); i++) {
-        unlink(paths[i]);
-    }
-    rmdir(folder);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -641,9 +474,6 @@ int main(void)
         TEST(test_too_many_redirects),
         TEST(test_odd_media_answers),
         TEST(test_urls_are_taken_apart),
-        TEST(test_odd_answers_to_a_send),
-        TEST(test_taken_and_failed),
-        TEST(test_tls),
     };
 
     return cmocka_run_group_tests(tests, simulator_setup, simulator_teardown);
