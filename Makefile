@@ -188,9 +188,11 @@ install: all ## the module, its configuration and the web client, where apxs and
 
 uninstall: ## removes what install put there; messages and the account file stay
 	@# An enabled module that is gone would keep httpd from starting.
-	rm -f '$(DESTDIR)$(SYSCONF)/mods-enabled/whatsapp.load' '$(DESTDIR)$(SYSCONF)/mods-enabled/whatsapp.conf'
-	$(RELOCATE) conf/whatsapp.conf | cmp -s - '$(DESTDIR)$(CONF_DIR)/whatsapp.conf' \
-	    && rm -f '$(DESTDIR)$(CONF_DIR)/whatsapp.conf' || true
+	@if [ -z '$(DESTDIR)' ] && [ -e '$(SYSCONF)/mods-enabled/whatsapp.load' ]; then a2dismod -q whatsapp; fi
+	@rm -f '$(DESTDIR)$(SYSCONF)/mods-enabled/whatsapp.load' '$(DESTDIR)$(SYSCONF)/mods-enabled/whatsapp.conf'
+	@conf='$(DESTDIR)$(CONF_DIR)/whatsapp.conf'; \
+	if [ ! -e "$$conf" ] || $(RELOCATE) conf/whatsapp.conf | cmp -s - "$$conf"; then rm -f "$$conf"; \
+	else echo "keeping $$conf, which was changed"; fi
 	rm -f $(INSTALLED:%='$(DESTDIR)%') '$(DESTDIR)$(CONF_DIR)/whatsapp.conf.dist'
 	rm -rf '$(DESTDIR)$(SHARE)' '$(DESTDIR)$(DOC)'
 

@@ -9,8 +9,8 @@
 
 #define DEFAULT_TWILIO_URL "https://api.twilio.com"
 #define DEFAULT_BASE_PATH "/api/whatsapp-messenger"
-#define DEFAULT_CONNECT_TIMEOUT apr_time_from_sec(5)
-#define DEFAULT_TOTAL_TIMEOUT apr_time_from_sec(20)
+#define DEFAULT_CONNECT_TIMEOUT apr_time_from_sec(10)
+#define DEFAULT_TOTAL_TIMEOUT apr_time_from_sec(30)
 #define DEFAULT_MAX_BODY ((apr_off_t)64 * 1024)
 
 void *wa_config_create(apr_pool_t *p, server_rec *s)

@@ -376,7 +376,7 @@ const command_rec wa_config_commands[] = {
     AP_INIT_TAKE1("WhatsAppTwilioURL", set_twilio_url, NULL, RSRC_CONF,
                   "where Twilio's REST API is; https://api.twilio.com"),
     AP_INIT_TAKE2("WhatsAppTwilioTimeout", set_twilio_timeout, NULL, RSRC_CONF,
-                  "the time to connect to Twilio and the time of a whole call; 5s 20s"),
+                  "the time to connect to Twilio and the time of a whole call; 10s 30s"),
     AP_INIT_TAKE1("WhatsAppMaxBody", set_max_body, NULL, RSRC_CONF,
                   "the largest request body; 64K"),
     AP_INIT_TAKE1("WhatsAppMaxSends", set_max_sends, NULL, RSRC_CONF,
