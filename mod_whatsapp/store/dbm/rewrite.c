@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes whole journals in order, and swaps a store's files for new ones. */
+#include "store/dbm/rewrite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <apr_file_info.h>
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#define PENDING_BYTES ((apr_size_t)1 << 20)
+
+/* Who asks whether a store is owned holds its lock for a moment: so long is waited for that. */
+#define LOCK_TRIES 20
+#define LOCK_PAUSE apr_time_from_msec(5)
+
+/* ---- the journal ---- */
+
+static apr_status_t absent_check(const char *path, const char **perror, apr_pool_t *p)
+{
+    *perror = NULL;
+    if (access(path, F_OK) == 0) {
+        *perror = apr_psprintf(p, "%s exists already", path);
+        return APR_EEXIST;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_rewrite_create(wa_rewrite_t *w, const wa_journal_options_t *options,
+                               const char **perror, apr_pool_t *p)
+{
+    apr_status_t rv = absent_check(options->path, perror, p);
+
+    memset(w, 0, sizeof(*w));
+    w->journal.map.fd = -1;
+    if (rv == APR_SUCCESS) {
+        rv = wa_journal_open(&w->journal, options, perror, p);
+    }
+    w->at.offset = WA_JOURNAL_START;
+    wa_buffer_init(&w->pending, 0);
+    return rv;
+}
+
+apr_status_t wa_rewrite_create_copy(wa_rewrite_t *w, wa_journal_t *from,
+                                    const wa_journal_options_t *options, const char **perror,
+                                    apr_pool_t *p)
+{
+    const void *block = wa_mapping_at(&from->map, 0, WA_JOURNAL_START);
+    apr_status_t rv = absent_check(options->path, perror, p);
+    int fd = -1;
+
+    memset(w, 0, sizeof(*w));
+    w->journal.map.fd = -1;
+    if (rv == APR_SUCCESS) {
+        rv = wa_file_open(&fd, options->path, O_RDWR | O_CREAT, options->uid, options->gid);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = block ? wa_file_write(fd, block, WA_JOURNAL_START, 0) : APR_ENOMEM;
+        close(fd);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_journal_open(&w->journal, options, perror, p);
+    }
+    w->at.offset = WA_JOURNAL_START;
+    wa_buffer_init(&w->pending, 0);
+    return rv;
+}
+
+static apr_status_t pending_write(wa_rewrite_t *w)
+{
+    apr_status_t rv = wa_file_write(w->journal.map.fd, w->pending.data, w->pending.len,
+                                    w->at.offset - w->pending.len);
+
+    w->pending.len = 0;
+    return rv;
+}
+
+static apr_status_t pending_add(wa_rewrite_t *w, const wa_record_t *header, const char *payload)
+{
+    wa_buffer_add(&w->pending, header, sizeof(*header));
+    wa_buffer_add(&w->pending, payload, header->length - sizeof(*header));
+    if (w->pending.failed) {
+        return APR_ENOMEM;
+    }
+    w->at.offset += header->length;
+    return w->pending.len < PENDING_BYTES ? APR_SUCCESS : pending_write(w);
+}
+
+apr_status_t wa_rewrite_put(wa_rewrite_t *w, const wa_record_t *record, apr_uint64_t *poffset)
+{
+    wa_record_t header = *record;
+
+    *poffset = w->at.offset;
+    header.magic = WA_RECORD_MAGIC;
+    header.prev_crc = w->at.crc;
+    header.number = ++w->at.records;
+    header.header_crc = wa_record_header_crc(&header, w->at.offset, w->journal.salt);
+    w->at.crc = header.header_crc;
+    w->at.timestamp_ms = header.timestamp_ms;
+    return pending_add(w, &header, (const char *)record + sizeof(header));
+}
+
+apr_status_t wa_rewrite_put_same(wa_rewrite_t *w, const wa_record_t *record)
+{
+    return pending_add(w, record, (const char *)record + sizeof(*record));
+}
+
+apr_status_t wa_rewrite_finish(wa_rewrite_t *w)
+{
+    apr_status_t rv = pending_write(w);
+
+    if (rv == APR_SUCCESS && fsync(w->journal.map.fd)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    return rv;
+}
+
+void wa_rewrite_release(wa_rewrite_t *w)
+{
+    wa_journal_release(&w->journal);
+    wa_buffer_release(&w->pending);
+}
+
+/* ---- the folder ---- */
+
+apr_status_t wa_folder_lock(int *pfd, const char *folder, apr_uid_t uid, apr_gid_t gid)
+{
+    char path[4096];
+    apr_status_t rv;
+    int fd, i;
+
+    *pfd = -1;
+    snprintf(path, sizeof(path), "%s/lock", folder);
+    rv = wa_file_open(&fd, path, O_RDWR | O_CREAT, uid, gid);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+        if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
+            rv = errno == EWOULDBLOCK ? APR_EEXIST : APR_FROM_OS_ERROR(errno);
+            close(fd);
+            return rv;
+        }
+        apr_sleep(LOCK_PAUSE);
+    }
+    *pfd = fd;
+    return APR_SUCCESS;
+}
+
+static int is_state(const char *name)
+{
+    return !strncmp(name, "state-", 6);
+}
+
+static int is_index(const char *name)
+{
+    return !strcmp(name, "rows") || !strcmp(name, "marks") || !strncmp(name, "keys.", 5);
+}
+
+/* Visits the names in a folder. */
+typedef apr_status_t (*name_fn)(const char *folder, const char *name, const char *to,
+                                apr_pool_t *tmp);
+
+static apr_status_t names_visit(const char *folder, name_fn visit, const char *to, apr_pool_t *tmp)
+{
+    apr_array_header_t *names = apr_array_make(tmp, 32, sizeof(const char *));
+    apr_finfo_t info;
+    apr_dir_t *dir;
+    apr_status_t rv = apr_dir_open(&dir, folder, tmp);
+    int i;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        if (strcmp(info.name, ".") && strcmp(info.name, "..")) {
+            APR_ARRAY_PUSH(names, const char *) = apr_pstrdup(tmp, info.name);
+        }
+    }
+    apr_dir_close(dir);
+    for (i = 0; rv == APR_SUCCESS && i < names->nelts; i++) {
+        rv = visit(folder, APR_ARRAY_IDX(names, i, const char *), to, tmp);
+    }
+    return rv;
+}
+
+static apr_status_t file_remove(const char *folder, const char *name, const char *to,
+                                apr_pool_t *tmp)
+{
+    const char *path = apr_pstrcat(tmp, folder, "/", name, NULL);
+
+    (void)to;
+    return unlink(path) && errno != ENOENT ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+}
+
+static apr_status_t derived_remove(const char *folder, const char *name, const char *to,
+                                   apr_pool_t *tmp)
+{
+    return is_state(name) || is_index(name) ? file_remove(folder, name, to, tmp) : APR_SUCCESS;
+}
+
+static apr_status_t derived_move(const char *folder, const char *name, const char *to,
+                                 apr_pool_t *tmp)
+{
+    if (!is_state(name) && !is_index(name)) {
+        return APR_SUCCESS;
+    }
+    return rename(apr_pstrcat(tmp, folder, "/", name, NULL), apr_pstrcat(tmp, to, "/", name, NULL))
+               ? APR_FROM_OS_ERROR(errno)
+               : APR_SUCCESS;
+}
+
+static apr_status_t file_move(const char *folder, const char *name, const char *to, apr_pool_t *tmp)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    if (rename(apr_pstrcat(tmp, folder, "/", name, NULL), apr_pstrcat(tmp, to, "/", name, NULL))) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    return rv == APR_SUCCESS ? wa_folder_sync(to) : rv;
+}
+
+/* Keeps the old journal under another name; the new one is then renamed over it. */
+static apr_status_t journal_keep(const char *folder, const char *keep, apr_pool_t *tmp)
+{
+    const char *path = apr_pstrcat(tmp, folder, "/", keep, NULL);
+
+    if (unlink(path) && errno != ENOENT) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    return link(apr_pstrcat(tmp, folder, "/journal", NULL), path) ? APR_FROM_OS_ERROR(errno)
+                                                                  : APR_SUCCESS;
+}
+
+apr_status_t wa_folder_swap(const char *folder, const char *from, const char *keep, apr_pool_t *tmp)
+{
+    apr_status_t rv = keep ? journal_keep(folder, keep, tmp) : APR_SUCCESS;
+
+    /* Without CURRENT a start believes the journal only. It comes last again. */
+    if (rv == APR_SUCCESS) {
+        rv = file_remove(folder, "CURRENT", NULL, tmp);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_folder_sync(folder);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = file_move(from, "journal", folder, tmp);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = names_visit(folder, derived_remove, NULL, tmp);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = names_visit(from, derived_move, folder, tmp);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_folder_sync(folder);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = file_move(from, "CURRENT", folder, tmp);
+    }
+    return rv == APR_SUCCESS ? wa_folder_remove(from, tmp) : rv;
+}
+
+apr_status_t wa_folder_remove(const char *folder, apr_pool_t *tmp)
+{
+    apr_status_t rv = names_visit(folder, file_remove, NULL, tmp);
+
+    if (rv == APR_SUCCESS && rmdir(folder)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    return rv;
+}
