@@ -10,6 +10,14 @@
 #include "store/dbm/replica.h"
 #include "store/driver.h"
 
+/* What a tool wants of opening a store beside what a server does. */
+typedef struct wa_dbm_tool_t {
+    int is_rebuild; /* 1: believe nothing but the journal */
+    /* Told how far the journal is read; anything but APR_SUCCESS ends it, and is what opening gives. NULL for none. */
+    apr_status_t (*watch)(void *baton, apr_uint64_t done, apr_uint64_t total);
+    void *baton;
+} wa_dbm_tool_t;
+
 typedef struct wa_dbm_store_t {
     wa_store_t base;
     apr_pool_t *pool;
@@ -22,11 +30,17 @@ typedef struct wa_dbm_store_t {
     wa_checkpoint_place_t place;
     wa_store_keep_t own_keep; /* used when the options give none */
     wa_store_keep_t *keep;
-    pid_t opened_by;       /* only this process closes the store */
-    apr_time_t checked_at; /* when this process last looked whether a checkpoint is due */
+    const wa_dbm_tool_t *tool; /* NULL for a server */
+    pid_t opened_by;           /* only this process closes the store */
+    apr_time_t checked_at;     /* when this process last looked whether a checkpoint is due */
 } wa_dbm_store_t;
 
 #define WA_DBM_STORE(s) ((wa_dbm_store_t *)(void *)(s))
+
+/* wa_dbm_open for a tool. @return like wa_store_open | what the tool's watch returned. One process and thread. */
+apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
+                              const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+                              const char **perror, apr_pool_t *p);
 
 /* Brings the store's replica, index and journal to the state of a sound, exclusively owned store: loads the checkpoint or begins anew, applies what
  * came after it, cuts a torn tail, sets damaged bytes aside. Says in the log what it repaired.

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "store/dbm/dbm.h"
+#include "store/dbm/rewrite.h"
 
 /* A checkpoint is due when the journal grew by this much, or by a part of its size, or after a while. */
 #define CHECKPOINT_BYTES ((apr_uint64_t)8 << 20)
@@ -127,7 +127,6 @@ static apr_status_t folder_make(const wa_checkpoint_place_t *place, const char *
 /* Locks the folder for this server, or finds that it has it already. *pis_live is 1 then: other processes of this server use the store now. */
 static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perror, apr_pool_t *p)
 {
-    const char *path = apr_pstrcat(p, store->place.folder, "/lock", NULL);
     wa_store_keep_t *keep = store->keep;
     apr_status_t rv;
     int fd;
@@ -144,17 +143,15 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
                                store->place.folder);
         return APR_EINVAL;
     }
-    rv = wa_file_open(&fd, path, O_RDWR | O_CREAT, store->place.uid, store->place.gid);
+    rv = wa_folder_lock(&fd, store->place.folder, store->place.uid, store->place.gid);
     if (rv != APR_SUCCESS) {
-        *perror = apr_psprintf(p, "%s cannot be opened", path);
-        return rv;
-    }
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
-        close(fd);
         *perror = apr_psprintf(
-            p, "%s is in use by another server or a tool; one server owns a store's folder",
+            p,
+            APR_STATUS_IS_EEXIST(rv)
+                ? "%s is in use by another server or a tool; one server owns a store's folder"
+                : "%s/lock cannot be opened",
             store->place.folder);
-        return APR_EEXIST;
+        return rv;
     }
     keep->lock_fd = fd;
     keep->shared_fd = memfd_create("mod_whatsapp", MFD_CLOEXEC);
@@ -186,7 +183,7 @@ static apr_status_t shared_map(wa_dbm_store_t *store)
 static apr_status_t start(wa_dbm_store_t *store, apr_pool_t *tmp)
 {
     apr_uint64_t number, offset;
-    apr_status_t rv = wa_dbm_recover(store, 0, tmp);
+    apr_status_t rv = wa_dbm_recover(store, store->tool && store->tool->is_rebuild, tmp);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -335,12 +332,20 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
 apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
                          const wa_store_options_t *options, const char **perror, apr_pool_t *p)
 {
+    return wa_dbm_open_tool(pstore, uri, options, NULL, perror, p);
+}
+
+apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
+                              const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+                              const char **perror, apr_pool_t *p)
+{
     wa_dbm_store_t *store = apr_pcalloc(p, sizeof(*store));
     apr_pool_t *tmp = NULL;
     apr_status_t rv;
     int is_live = 0;
 
     store_init(store, options, p);
+    store->tool = tool;
     rv = folder_parse(uri, &store->place.folder, perror, p);
     if (rv == APR_SUCCESS) {
         rv = type_parse(uri, &store->place.type, perror, p);
