@@ -10,6 +10,12 @@
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 
+/* What is kept of one text and of all other fields: far over what WhatsApp allows, and such that the
+ * store takes the message even when every character has to be escaped. */
+#define TEXT_BYTES_MAX 65536
+#define REST_BYTES_MAX 131072
+#define PLACE_CHARACTERS_MAX 1000
+
 static wa_slice_t buffer_slice(wa_buffer_t *b, apr_pool_t *p)
 {
     wa_slice_t slice = {NULL, 0};
@@ -55,6 +61,7 @@ static wa_slice_t field_get(const wa_form_t *form, const char *name, apr_pool_t 
 
 static void location_part_add(wa_buffer_t *b, wa_slice_t part)
 {
+    part.len = wa_text_prefix(part.ptr, part.len, PLACE_CHARACTERS_MAX);
     if (wa_text_is_blank(part.ptr, part.len)) {
         return;
     }
@@ -75,6 +82,8 @@ static wa_slice_t location_text(const wa_form_t *form, apr_pool_t *p)
     if (latitude.len == 0 || longitude.len == 0) {
         return where;
     }
+    latitude.len = wa_text_prefix(latitude.ptr, latitude.len, PLACE_CHARACTERS_MAX);
+    longitude.len = wa_text_prefix(longitude.ptr, longitude.len, PLACE_CHARACTERS_MAX);
     wa_buffer_init(&b, 256);
     location_part_add(&b, field_get(form, "Label", p));
     location_part_add(&b, field_get(form, "Address", p));
@@ -93,6 +102,18 @@ static wa_slice_t location_text(const wa_form_t *form, apr_pool_t *p)
     return buffer_slice(&b, p);
 }
 
+/* A clean text that is not too long, cut between characters. */
+static wa_slice_t text_bound(wa_slice_t text)
+{
+    if (text.len > TEXT_BYTES_MAX) {
+        text.len = TEXT_BYTES_MAX;
+        while (text.len > 0 && ((unsigned char)text.ptr[text.len] & 0xC0) == 0x80) {
+            text.len--;
+        }
+    }
+    return text;
+}
+
 /* The first field with text in it: what was written, else what was pressed or chosen. */
 static wa_slice_t written_text(const wa_form_t *form, apr_pool_t *p)
 {
@@ -104,7 +125,7 @@ static wa_slice_t written_text(const wa_form_t *form, apr_pool_t *p)
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         text = field_get(form, names[i], p);
         if (!wa_text_is_blank(text.ptr, text.len)) {
-            return text;
+            return text_bound(text);
         }
     }
     return (wa_slice_t){NULL, 0};
@@ -205,7 +226,8 @@ wa_slice_t wa_inbound_text_rest(const wa_form_t *form, apr_pool_t *p)
     for (i = 0; i < form->count; i++) {
         const wa_form_field_t *field = &form->fields[i];
 
-        if (field_is_said(field)) {
+        if (field_is_said(field)
+            || b.len + 3 * (field->name.len + field->value.len) > REST_BYTES_MAX) {
             continue;
         }
         if (b.len > 0) {

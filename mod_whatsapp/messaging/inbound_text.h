@@ -13,7 +13,8 @@
 wa_slice_t wa_inbound_text_clean(wa_slice_t raw, apr_pool_t *p);
 
 /* The body of a message: the text sent; without one the button's text, then the location (which is
- * added on a line of its own to a text), then, when there is no media either, "[kind]". Clean, in p
+ * added on a line of its own to a text), then, when there is no media either, "[kind]". At
+ * most 64 KB of text are kept. Clean, in p
  * or in the form. Any thread that may use p. */
 wa_slice_t wa_inbound_text_body(const wa_form_t *form, apr_size_t media_count, apr_pool_t *p);
 
@@ -21,7 +22,8 @@ wa_slice_t wa_inbound_text_body(const wa_form_t *form, apr_size_t media_count, a
  * thread. */
 wa_slice_t wa_inbound_text_media_preview(const char *content_type, apr_pool_t *p);
 
-/* The fields that the message's own members do not say, form-encoded in p; empty for none. Any
+/* The fields that the message's own members do not say, form-encoded in p, as far as the store has
+ * room for them (128 KB); empty for none. Any
  * thread that may use p. */
 wa_slice_t wa_inbound_text_rest(const wa_form_t *form, apr_pool_t *p);
 

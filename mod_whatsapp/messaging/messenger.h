@@ -28,20 +28,20 @@ struct wa_twilio_client_t;
  * Start from all zero bytes (apr_pcalloc), so that members added later are off until they are set.
  */
 typedef struct wa_messenger_t {
-    wa_store_t *store; /* open; wa_store_child_init was called in this process */
+    wa_store_t *store;                 /* open; wa_store_child_init was called in this process */
     struct wa_twilio_client_t *twilio; /* this process's client */
     const char *account_sid; /* "AC" and 32 hex digits; a webhook for another account is refused */
     wa_secret_t tokens
         [WA_MESSENGER_TOKENS_MAX]; /* auth tokens, the first is the one to send with; all check signatures */
     apr_size_t token_count; /* 1 or 2; with 0 every webhook is refused */
-    const char *number; /* our number, "+14155238886", without "whatsapp:" */
+    const char *number;     /* our number, "+14155238886", without "whatsapp:" */
     const char *
         public_url; /* "https://chat.example.org[:port][/prefix]" without user info, query, fragment or a
                                            slash at the end; NULL when not configured: no receipts are asked for then */
     const char *base_path; /* "/api/whatsapp-messenger", without a slash at the end */
     apr_uint32_t
         max_sends; /* sends that may wait for Twilio in this process at one time; 0: no limit */
-    const wa_log_t *log; /* NULL: nothing is logged */
+    const wa_log_t *log;          /* NULL: nothing is logged */
     apr_uint32_t sends_in_flight; /* atomic */
 } wa_messenger_t;
 

@@ -20,6 +20,10 @@
 /* The most attachments that are looked for; WhatsApp sends one, Twilio allows ten. */
 #define MEDIA_MAX 32
 
+/* The longest address of an attachment, and its longest type. */
+#define MEDIA_URL_BYTES_MAX 4096
+#define MEDIA_TYPE_BYTES_MAX 255
+
 #define CHANNEL_PREFIX "whatsapp:"
 
 static wa_slice_t prefix_drop(wa_slice_t address)
@@ -105,14 +109,15 @@ static apr_size_t media_read(wa_media_t *media, const wa_form_t *form, apr_pool_
         }
         url = wa_inbound_text_clean(url, p);
         text = apr_pstrmemdup(p, url.ptr, url.len);
-        if (!url_is_web(text)) {
+        if (!url_is_web(text) || url.len > MEDIA_URL_BYTES_MAX) {
             continue;
         }
         wa_form_get(form, apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, i), &type);
         type = wa_inbound_text_clean(type, p);
         media[count].url = text;
-        media[count].content_type =
-            type.len > 0 ? apr_pstrmemdup(p, type.ptr, type.len) : "application/octet-stream";
+        media[count].content_type = type.len > 0 && type.len <= MEDIA_TYPE_BYTES_MAX
+                                        ? apr_pstrmemdup(p, type.ptr, type.len)
+                                        : "application/octet-stream";
         count++;
     }
     return count;

@@ -19,9 +19,9 @@ typedef struct wa_send_request_t {
 
 typedef struct wa_send_result_t {
     wa_sentence_t sentence; /* what was wrong (APR_EINVAL), or why it is not sent */
-    int is_accepted; /* 1: it is on its way, as far as Twilio and its receipts say by now */
-    int retry_after_s; /* with APR_TIMEUP: when to try again */
-    wa_message_t message; /* as stored, with APR_SUCCESS only; slices in p */
+    int is_accepted;        /* 1: it is on its way, as far as Twilio and its receipts say by now */
+    int retry_after_s;      /* with APR_TIMEUP: when to try again */
+    wa_message_t message;   /* as stored, with APR_SUCCESS only; slices in p */
 } wa_send_result_t;
 
 /* Sends one message. It is stored as pending before Twilio is asked, and its outcome after that:

@@ -17,8 +17,8 @@ typedef struct wa_state_t {
     wa_status_e status;
     wa_delivery_e delivery; /* Twilio's newest word that counts */
     const char *sid;
-    int error_code; /* Twilio's; 0 for none */
-    const char *error; /* a sentence for a person */
+    int error_code;                          /* Twilio's; 0 for none */
+    const char *error;                       /* a sentence for a person */
     apr_int64_t since_ms[WA_DELIVERY_COUNT]; /* when each word became the newest; 0 never */
 } wa_state_t;
 

@@ -18,7 +18,7 @@ typedef struct callback_t {
     const char *sid;
     const char *word; /* Twilio's, as it may be logged */
     wa_state_event_t event;
-    int is_other; /* merge: the message is not the one the callback is about */
+    int is_other;   /* merge: the message is not the one the callback is about */
     int is_changed; /* merge: the callback said something new */
 } callback_t;
 

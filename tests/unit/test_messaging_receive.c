@@ -287,6 +287,52 @@ static void test_every_other_field_is_kept(void **state)
                         "New%26Field=a%3Db%FF&MessageType=text");
 }
 
+static char *repeated(apr_pool_t *p, const char *piece, size_t times)
+{
+    const size_t len = strlen(piece);
+    char *text = apr_palloc(p, len * times + 1);
+    size_t i;
+
+    for (i = 0; i < times; i++) {
+        memcpy(text + i * len, piece, len);
+    }
+    text[len * times] = '\0';
+    return text;
+}
+
+/* The store takes records up to 1 MB: whatever Twilio sends has to fit. */
+static void test_giants_fit_the_store(void **state)
+{
+    const char *controls = repeated(*state, "%01", 200000),
+               *euros = repeated(*state, "%E2%82%AC", 30000);
+    const char *media = "";
+    world_t world;
+    const fake_message_t *stored;
+    int i;
+
+    world_init(&world, *state);
+    for (i = 0; i < 32; i++) {
+        media = apr_psprintf(world.p, "%s&MediaUrl%d=https://x.test/%s", media, i,
+                             repeated(world.p, "a", i == 0 ? 5000 : 4000));
+    }
+    assert_int_equal(receive(&world, apr_pstrcat(world.p, HEAD "&Body=", controls, media,
+                                                 "&Other=", controls, "&Last=x", NULL)),
+                     APR_SUCCESS);
+    stored = fake_store_newest(world.fake);
+    assert_true(stored->m.fixed_json.len > 65536 * 6);
+    assert_true(stored->m.fixed_json.len + stored->m.state_private.len < 1000 * 1000);
+    assert_non_null(strstr(text_of(stored->m.state_private, world.p), "Last=x"));
+    assert_null(strstr(text_of(stored->m.fixed_json, world.p), repeated(world.p, "a", 4500)));
+    world_init(&world, *state);
+    assert_int_equal(receive(&world, apr_pstrcat(world.p, HEAD "&Latitude=1&Longitude=2&Label=",
+                                                 euros, "&Body=x", euros, NULL)),
+                     APR_SUCCESS);
+    stored = fake_store_newest(world.fake);
+    assert_true(wa_text_is_utf8(stored->m.fixed_json.ptr, stored->m.fixed_json.len));
+    assert_null(strstr(text_of(stored->m.fixed_json, world.p), "\xEF\xBF\xBD"));
+    assert_true(stored->m.fixed_json.len < 80000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +349,7 @@ int main(void)
         POOL_TEST(test_what_is_refused),
         POOL_TEST(test_what_is_logged),
         POOL_TEST(test_every_other_field_is_kept),
+        POOL_TEST(test_giants_fit_the_store),
     };
 
     return cmocka_run_group_tests(tests, apr_setup, apr_teardown);
