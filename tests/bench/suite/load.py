@@ -87,7 +87,9 @@ class Load:
         found = re.search(r"^RESULT (.*)$", output, re.M)
         if process.returncode != 0 or not found:
             raise LoadError(f"the load tool failed: {output[-400:]}")
-        return json.loads(found.group(1))
+        result = json.loads(found.group(1))
+        result["said"] = " ".join(line for line in output.splitlines() if line.startswith("drip: "))
+        return result
 
     @classmethod
     def finish(cls, process):
@@ -95,7 +97,7 @@ class Load:
         result = cls.result(process)
         bad = {name: result[name] for name in ("connect", "read", "write", "timeout", "status", "exhausted", "failed") if result.get(name)}
         if bad:
-            raise LoadError(f"not every request was answered with success: {bad} of {result['requests']}")
+            raise LoadError(f"not every request was answered with success: {bad} of {result['requests']} {result['said']}".rstrip())
         if "duration_us" in result:
             result["rate"] = result["requests"] * 1e6 / result["duration_us"]
         return result

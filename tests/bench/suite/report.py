@@ -5,9 +5,13 @@ import statistics
 
 from . import plot
 
+# A load average from which on other work disturbs the figures.
+BUSY = 0.7
+
 METHOD = """\
 All rows of a table were measured in one run, the contenders in turn (bare, module, peer, bare, module, peer, ...), so that what else
-the machine does hits all alike. A figure is the median of {rounds} rounds of {seconds:g} s; in brackets the least and the most. Ratios
+the machine does hits all alike. After a round that warms up and does not count, a
+figure is the median of {rounds} rounds of {seconds:g} s; in brackets the least and the most. Ratios
 are ratios of medians. The load tool runs on the same cores: figures are for comparing, a server alone does more.
 
 - **bare** is a handler of a few lines in the same httpd that gives the module's own bytes from memory, with the same headers, and
@@ -67,6 +71,8 @@ def markdown(data, notes, growth_name):
     lines = ["# Benchmarks", "", "<!-- Written by tests/bench/run; edit tests/bench/NOTES.md instead. -->", "",
              f"Measured on {data['date']} with `tests/bench/run{' --quick' if data['quick'] else ''}`: "
              f"{sum(check.is_reached for check in checks)} of {len(checks)} targets reached."]
+    if float(data["machine"]["Load average before"]) > BUSY:
+        lines += ["", "**Other work ran on the machine (see its load average): not to be quoted.**"]
     if data["quick"]:
         lines += ["", "**A quick run, only to see that everything works: not to be quoted.**"]
     lines += ["", "## The machine", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in data["machine"].items())]

@@ -86,15 +86,25 @@ class Row:
         suite.need(self.threads, self.slow_twilio, self.contenders)
         self.prepare(suite)
         names = [name for name in self.contenders if name in suite.servers]
+        for name in names:
+            self.round(suite, name, "warming up")
+        self.prepare(suite)
         result = Result(self.key, self.title, self.unit, {name: [] for name in names}, [])
         for number in range(suite.plan.rounds):
             for name in names:
-                suite.say(f"{self.key}: round {number + 1} of {suite.plan.rounds}, {name}")
-                result.figures[name].append(self.measure(suite, suite.servers[name]))
+                figure = self.round(suite, name, f"round {number + 1} of {suite.plan.rounds}")
+                result.figures[name].append(figure)
         if "module" in names:
             result.checks = self.checks(result)
         self.describe(suite, result)
         return result
+
+    def round(self, suite, name, what):
+        suite.say(f"{self.key}: {what}, {name}")
+        try:
+            return self.measure(suite, suite.servers[name])
+        except load.LoadError as error:
+            raise load.LoadError(f"{self.key}, {name}: {error}") from error
 
     def describe(self, suite, result):
         """Adds notes to the result."""

@@ -17,7 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_CONNECTIONS 512
+#define MAX_CONNECTIONS \
+    32 /* as many as wrk has: more than its workers make httpd close idle ones */
 #define HEAD_SIZE 8192
 
 typedef struct conn_t {
@@ -118,12 +119,19 @@ static void conn_close(conn_t *c)
     c->busy = 0;
 }
 
-static void conn_done(run_t *run, conn_t *c, int ok)
+static void fail(run_t *run, const char *why)
 {
-    if (ok) {
+    if (run->failed++ == 0) {
+        fprintf(stderr, "drip: %.*s\n", (int)strcspn(why, "\r\n"), why);
+    }
+}
+
+static void conn_done(run_t *run, conn_t *c)
+{
+    if (strncmp(c->head, "HTTP/1.1 200", 12) == 0) {
         run->latencies[run->done++] = now_us() - c->due_us;
     } else {
-        run->failed++;
+        fail(run, c->head);
     }
     c->busy = 0;
     c->have = 0;
@@ -142,7 +150,9 @@ static void conn_read(run_t *run, conn_t *c)
 
         got = recv(c->fd, c->head + c->have, HEAD_SIZE - 1 - c->have, 0);
         if (got <= 0) {
-            run->failed += (size_t)c->busy;
+            if (c->busy) {
+                fail(run, "the connection was closed before an answer");
+            }
             conn_close(c);
             return;
         }
@@ -154,7 +164,7 @@ static void conn_read(run_t *run, conn_t *c)
         }
         at = strcasestr(c->head, "\r\nContent-Length:");
         if (!c->busy || !at || at > end) {
-            run->failed++;
+            fail(run, c->head);
             conn_close(c);
             return;
         }
@@ -164,14 +174,14 @@ static void conn_read(run_t *run, conn_t *c)
     } else {
         got = recv(c->fd, sink, sizeof sink, 0);
         if (got <= 0) {
-            run->failed++;
+            fail(run, "the connection was closed within an answer");
             conn_close(c);
             return;
         }
         c->body_left -= (size_t)got;
     }
     if (c->body_left == 0) {
-        conn_done(run, c, strncmp(c->head, "HTTP/1.1 200", 12) == 0);
+        conn_done(run, c);
     }
 }
 
@@ -229,7 +239,7 @@ static int run_loop(run_t *run, double rate, double seconds)
             c->due_us = due;
             run->sent++;
             if (send(c->fd, request, len, MSG_NOSIGNAL) != (ssize_t)len) {
-                run->failed++;
+                fail(run, "the request could not be sent");
                 conn_close(c);
             }
         }
