@@ -30,7 +30,7 @@ const chat = new ChatView(messenger, drafts, {
   close: () => router.close(),
   contact: (number) => openContactDialog(messenger.contacts.byNumber(number), number, contactActions),
 });
-const app = make(h('div', { class: 'app' }, threads.element, chat.element));
+const app = make(h('main', { class: 'app' }, h('h1', { class: 'spoken' }, t('title')), threads.element, chat.element));
 // What happens is told here, so that the redrawing of lists is not read out.
 const log = make(h('div', { class: 'spoken', role: 'log' }));
 document.getElementById('app').replaceChildren(banner.element, app, log);

@@ -117,6 +117,7 @@ export class Messenger extends Emitter {
     this.#since = timestamp;
     this.ready = true;
     for (const conversation of this.#conversations.values()) this.loadPage(conversation);
+    this.emit('change');
     return true;
   }
 

@@ -40,7 +40,7 @@ export class ChatView {
     this.notice = make(h('p', { class: 'notice', role: 'status' }));
     this.chat = make(h('div', { class: 'chat' }, this.head, h('div', { class: 'chat-body' }, this.viewport, this.pill), this.notice, this.composer.element));
     this.empty = make(h('div', { class: 'empty' }, icon('chat'), h('h2', null, t('emptyTitle')), h('p', null, t('emptyHint'))));
-    this.element = make(h('main', null, this.empty, this.chat));
+    this.element = make(h('div', { class: 'pane' }, this.empty, this.chat));
     this.list = new VirtualList({
       viewport: this.viewport,
       view: (row) => rowView(row, messenger.nameOf(messenger.opened), this.#now, rowActions),

@@ -10,16 +10,22 @@ const longestName = 100;
 export function openContactDialog(contact, number, actions) {
   const opener = document.activeElement;
   const dialog = make(h('dialog', {
-    class: 'dialog', 'aria-labelledby': 'dialog-title', onclose: () => { dialog.remove(); opener.focus(); },
+    class: 'dialog', 'aria-labelledby': 'dialog-title', onclose: closed,
     onclick: ({ target }) => target === dialog && dialog.close(), onkeydown: (event) => event.stopPropagation(),
   }));
+  // The browser gives the focus back by itself, unless a redraw came between.
+  function closed() {
+    dialog.remove();
+    if (document.activeElement === document.body) opener.focus();
+  }
+
   const form = make(h('form', { novalidate: true, onsubmit: (event) => { event.preventDefault(); submit(); } }));
   const wrong = {}; // what is wrong with each field, and with the whole
   let sure = false; // asked whether to delete
 
   const field = (id, label, attributes) => [
     h('label', { for: id, key: `${id}-label` }, label),
-    h('input', { id, key: id, autocomplete: 'off', 'aria-invalid': wrong[id] && 'true', 'aria-describedby': `${id}-error`, ...attributes }),
+    h('input', { id, key: id, autocomplete: 'off', 'aria-invalid': wrong[id] ? 'true' : null, 'aria-describedby': `${id}-error`, ...attributes }),
     h('span', { key: `${id}-error`, id: `${id}-error`, class: 'form-error' }, wrong[id]),
   ];
   const button = (label, className, onclick) => h('button', { key: label, type: onclick ? 'button' : 'submit', class: `button ${className}`, onclick }, t(label));
@@ -43,6 +49,7 @@ export function openContactDialog(contact, number, actions) {
 
   // One at a time, whatever is clicked.
   async function run(act) {
+    if (form.inert) return;
     wrong.all = '';
     draw();
     form.inert = true;

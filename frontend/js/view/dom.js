@@ -42,7 +42,9 @@ function update(node, kid) {
   const { props } = kid;
   for (const name in { ...node.props, ...props }) {
     const value = props[name] ?? false;
-    if (name === 'key' || name.startsWith('on')) node[name] = props[name];
+    // A listener of this kind that returned false would undo what the browser does.
+    if (name.startsWith('on')) node[name] = props[name] && ((event) => { props[name](event); });
+    else if (name === 'key') node.key = value || undefined;
     else if (name === 'style') Object.entries(value).forEach((pair) => node.style.setProperty(...pair));
     else if ((node.props?.[name] ?? false) === value) continue;
     else if (value === false) node.removeAttribute(name);
@@ -75,7 +77,7 @@ export const icon = (name, label) => h('svg', {
 }, h('path', { d: shapes[name] }));
 
 export const iconButton = (name, label, onclick, className = '') => h('button', {
-  key: name, type: 'button', 'aria-label': label, title: label, class: `icon-button ${className}`, onclick,
+  type: 'button', 'aria-label': label, title: label, class: `icon-button ${className}`, onclick,
 }, icon(name));
 
 // Text that only a screen reader says.

@@ -78,7 +78,10 @@ export class VirtualList {
 
   // Lays out, draws and measures until what is in view has the heights that it was laid out with.
   #arrange(anchor) {
-    if (!this.viewport.clientHeight) return; // not on the screen
+    if (!this.viewport.clientHeight) { // not on the screen
+      patch(this.list);
+      return;
+    }
     for (let pass = 0; pass < 5; pass++) {
       if (this.#stale) this.#layOut();
       this.#restore(anchor);
