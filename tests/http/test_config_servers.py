@@ -2,6 +2,8 @@
 """Virtual hosts: what they inherit, and what configtest finds only in the whole."""
 
 import json
+import os
+import pathlib
 
 import pytest
 
@@ -103,6 +105,14 @@ def test_each_virtual_host_is_its_own_messenger(simulator):
         assert api(httpd, "other.test", "POST", "/chat/contacts", long_body)[0] == 200
         assert names(httpd, "other.test", "/chat") == ["Bo"]
         assert names(httpd, "same.test", "/api/whatsapp-messenger") == ["Ana"]
+        # two servers use the one, one server the other: each is open once
+        assert open_files(httpd, "main") == open_files(httpd, "other") > 0
+
+
+def open_files(httpd, store):
+    """How many files of a store the parent process has open."""
+    links = [os.readlink(link) for link in pathlib.Path(f"/proc/{httpd.process.pid}/fd").iterdir()]
+    return sum(str(httpd.folder / store) + "/" in link for link in links)
 
 
 def api(httpd, host, method, path, body=None):
