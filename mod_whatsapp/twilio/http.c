@@ -118,16 +118,19 @@ static CURL *handle_take(wa_http_t *http)
 }
 
 /* Back into the pool, without its options: no credentials and no pointers of this call stay in it,
- * only its connection. */
-static void handle_give(wa_http_t *http, CURL *handle)
+ * only its connection. A handle whose transfer failed is not used again: libcurl 8.14 keeps a
+ * refused rewind in it, also over a reset, and would fail every later request of it. */
+static void handle_give(wa_http_t *http, CURL *handle, int is_sound)
 {
-    curl_easy_reset(handle);
-    apr_thread_mutex_lock(http->lock);
-    if (http->idle_count < http->idle_max) {
-        http->idle[http->idle_count++] = handle;
-        handle = NULL;
+    if (is_sound) {
+        curl_easy_reset(handle);
+        apr_thread_mutex_lock(http->lock);
+        if (http->idle_count < http->idle_max) {
+            http->idle[http->idle_count++] = handle;
+            handle = NULL;
+        }
+        apr_thread_mutex_unlock(http->lock);
     }
-    apr_thread_mutex_unlock(http->lock);
     if (handle) {
         curl_easy_cleanup(handle);
     }
@@ -536,7 +539,7 @@ apr_status_t wa_http_perform(wa_http_t *http, const wa_http_request_t *request,
     struct curl_slist *headers = headers_make(request->is_post);
     char *secret =
         apr_pstrmemdup(p, request->secret.bytes ? request->secret.bytes : "", request->secret.len);
-    CURLcode code;
+    CURLcode code = CURLE_FAILED_INIT;
     apr_status_t rv = APR_ENOMEM;
 
     memset(answer, 0, sizeof(*answer));
@@ -558,7 +561,7 @@ apr_status_t wa_http_perform(wa_http_t *http, const wa_http_request_t *request,
 out:
     wa_secret_wipe(secret, request->secret.len);
     if (x.handle) {
-        handle_give(http, x.handle);
+        handle_give(http, x.handle, code == CURLE_OK);
     }
     curl_slist_free_all(headers);
     wa_buffer_release(&x.body);
