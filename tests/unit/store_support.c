@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +18,40 @@
 
 #include <apr_strings.h>
 
+static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
+static char log_text[16384];
+static size_t log_len;
+
 static int log_is_on(void *baton, wa_log_level_e level)
 {
     (void)baton;
-    return level <= WA_LOG_NOTICE && getenv("WA_TEST_LOG") != NULL;
+    return level <= WA_LOG_NOTICE;
 }
 
 static void log_write(void *baton, wa_log_level_e level, const char *tag, apr_status_t rv,
                       const char *text)
 {
+    int n;
+
     (void)baton;
-    fprintf(stderr, "[%d %s %d] %s\n", (int)level, tag, (int)rv, text);
+    if (getenv("WA_TEST_LOG")) {
+        fprintf(stderr, "[%d %s %d] %s\n", (int)level, tag, (int)rv, text);
+    }
+    pthread_mutex_lock(&log_lock);
+    n = snprintf(log_text + log_len, sizeof(log_text) - log_len, "%s %s\n", tag, text);
+    log_len += n > 0 && (size_t)n < sizeof(log_text) - log_len ? (size_t)n : 0;
+    pthread_mutex_unlock(&log_lock);
+}
+
+void fixture_log_clear(void)
+{
+    log_len = 0;
+    log_text[0] = '\0';
+}
+
+const char *fixture_log(void)
+{
+    return log_text;
 }
 
 static const wa_log_t test_log = {log_is_on, log_write, NULL};

@@ -34,6 +34,10 @@ apr_status_t fixture_open_second(fixture_t *f, wa_store_t **pstore, const char *
 void fixture_close(fixture_t *f);
 void fixture_reopen(fixture_t *f);
 
+/* What all stores of this process logged at notice level or above since the last clear: "TAG text" lines. */
+void fixture_log_clear(void);
+const char *fixture_log(void);
+
 wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart,
                              wa_direction_e direction, const char *idempotency_key);
 wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart,

@@ -32,45 +32,74 @@ static apr_status_t begin_anew(wa_dbm_store_t *store, apr_pool_t *tmp)
 
 #define SAMPLES 256
 
-typedef struct rows_lost_t {
-    apr_uint64_t known; /* rows whose records were lost to damage before: they have no entry */
-    apr_uint64_t seen;
-} rows_lost_t;
+typedef struct rows_look_t {
+    apr_uint64_t size; /* of the journal */
+    apr_uint64_t lost; /* rows whose records were lost to damage before: they have no entry */
+    apr_uint64_t lost_seen;
+} rows_look_t;
 
-static int row_is_sound(wa_dbm_store_t *store, apr_uint64_t row, rows_lost_t *lost)
+/* 1 when a key leads to a row that is not older (a message that was stored again after damage has the newer row). */
+static int key_is_sound(wa_dbm_store_t *store, const char *kind, wa_slice_t key, apr_uint64_t row)
+{
+    apr_uint64_t found;
+    char text[256];
+
+    if (!key.len) {
+        return 1;
+    }
+    if (key.len >= sizeof(text)) {
+        return 0;
+    }
+    memcpy(text, key.ptr, key.len);
+    text[key.len] = '\0';
+    return wa_dbm_key_find(store, kind, text, &found) == APR_SUCCESS && found >= row;
+}
+
+static int state_is_sound(wa_dbm_store_t *store, apr_uint64_t row, apr_uint64_t state)
+{
+    const wa_record_t *r = wa_journal_record(&store->journal, state, store->replica.at.offset);
+    wa_record_state_t s;
+
+    return r && r->type == WA_RECORD_STATE && r->row == row
+           && wa_record_state_read(r, &s) == APR_SUCCESS && key_is_sound(store, "sid", s.sid, row);
+}
+
+static int row_is_sound(wa_dbm_store_t *store, apr_uint64_t row, rows_look_t *look)
 {
     const wa_row_t *entry = wa_index_row(&store->index, row);
-    apr_uint64_t found, previous;
+    apr_uint64_t previous;
     wa_record_message_t m;
     const wa_record_t *r;
-    char id[256];
 
     if (entry && !entry->offset) {
-        return ++lost->seen <= lost->known;
+        return ++look->lost_seen <= look->lost;
     }
     r = entry ? wa_journal_record(&store->journal, entry->offset, store->replica.at.offset) : NULL;
     if (!r || r->type != WA_RECORD_MESSAGE || r->row != row || !wa_record_payload_is_valid(r)
-        || wa_record_message_read(r, &m) != APR_SUCCESS || m.id.len >= sizeof(id)) {
+        || wa_record_message_read(r, &m) != APR_SUCCESS) {
         return 0;
     }
-    memcpy(id, m.id.ptr, m.id.len);
-    id[m.id.len] = '\0';
+    /* A state after the checkpoint is judged when the records there have been applied. */
     return wa_index_previous(&store->index, row, entry, &previous) == APR_SUCCESS
-           && wa_dbm_key_find(store, "id", id, &found) == APR_SUCCESS && found == row;
+           && key_is_sound(store, "id", m.id, row) && key_is_sound(store, "sid", m.sid, row)
+           && key_is_sound(store, "idem", m.idempotency_key, row)
+           && (!entry->state
+               || (entry->state >= store->replica.at.offset && entry->state < look->size)
+               || state_is_sound(store, row, entry->state));
 }
 
 /* Looks at rows all over the index and at their keys: a lost or foreign file shows here, a single damaged entry when it is used. */
-static int index_is_sound(wa_dbm_store_t *store)
+static int index_is_sound(wa_dbm_store_t *store, apr_uint64_t size)
 {
     apr_uint64_t rows = store->replica.at.rows, i;
     const wa_replica_thread_t *t;
-    rows_lost_t lost = {rows, 0};
+    rows_look_t look = {size, rows, 0};
 
     for (t = store->replica.newest; t; t = t->older) {
-        lost.known -= t->message_count < lost.known ? t->message_count : lost.known;
+        look.lost -= t->message_count < look.lost ? t->message_count : look.lost;
     }
     for (i = 0; i < SAMPLES && i < rows; i++) {
-        if (!row_is_sound(store, rows <= SAMPLES ? i + 1 : rows - i * (rows / SAMPLES), &lost)) {
+        if (!row_is_sound(store, rows <= SAMPLES ? i + 1 : rows - i * (rows / SAMPLES), &look)) {
             return 0;
         }
     }
@@ -93,6 +122,11 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
     apr_status_t rv = wa_checkpoint_find(&c, &store->place, tmp);
 
     if (APR_STATUS_IS_NOTFOUND(rv)) {
+        if (wa_journal_record(&store->journal, WA_JOURNAL_START, size)) {
+            WA_LOG(store->log, WA_LOG_NOTICE, "WA0436", APR_SUCCESS,
+                   "%s: there is no checkpoint; everything is read from the journal",
+                   store->place.folder);
+        }
         return rv;
     }
     if (rv == APR_SUCCESS && c.at.offset > size) {
@@ -113,7 +147,7 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
     if (rv == APR_SUCCESS) {
         rv = wa_checkpoint_load(&c, &store->place, &store->replica, tmp);
     }
-    if (rv == APR_SUCCESS && !index_is_sound(store)) {
+    if (rv == APR_SUCCESS && !index_is_sound(store, size)) {
         rv = APR_EGENERAL;
     }
     if (rv == APR_SUCCESS) {
@@ -267,6 +301,12 @@ static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr
         apr_uint64_t offset = replica->at.offset, next;
         const wa_record_t *r = wa_journal_record(&store->journal, offset, size);
 
+        if (store->tool && store->tool->watch) {
+            rv = store->tool->watch(store->tool->baton, offset, size);
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+        }
         if (r && wa_record_payload_is_valid(r) && is_next(replica, r, after_damage)) {
             after_damage = r->type == WA_RECORD_FILLER;
             rv = wa_index_reserve(&store->index,

@@ -205,6 +205,13 @@ static wa_replica_contact_t *contact_put(wa_replica_t *replica, const wa_record_
     if (contact) {
         contact_unlist(replica, contact);
     } else {
+        /* Only where damage took the deletion of another contact: no two may have one number. */
+        wa_replica_contact_t *other = apr_hash_get(replica->contacts_by_number, c->phone_number.ptr,
+                                                   (apr_ssize_t)c->phone_number.len);
+
+        if (other) {
+            contact_forget(replica, other);
+        }
         contact = contact_create(replica);
         contact->id = c->id;
         contact->phone_number = c->phone_number;
@@ -325,6 +332,19 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     return APR_SUCCESS;
 }
 
+/* 1 when the record that made the sid findable may be among those that damage took: the state before is not there. */
+static int is_sid_lost(wa_replica_t *replica, const wa_record_t *r, const wa_record_state_t *s,
+                       apr_uint64_t offset)
+{
+    const wa_record_t *before;
+
+    if (!s->sid.len || !s->previous) {
+        return 0;
+    }
+    before = wa_journal_record(replica->journal, s->previous, offset);
+    return !before || before->type != WA_RECORD_STATE || before->row != r->row;
+}
+
 static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr_uint64_t offset)
 {
     const wa_record_t *message;
@@ -356,7 +376,9 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
             t->version = offset + r->length;
         }
     }
-    return s.sid_is_new ? key_put(replica, "sid", s.sid, r->row) : APR_SUCCESS;
+    return s.sid_is_new || is_sid_lost(replica, r, &s, offset)
+               ? key_put(replica, "sid", s.sid, r->row)
+               : APR_SUCCESS;
 }
 
 /* How many received messages of the thread come after `row`. Costs as many steps as there are messages after it. */

@@ -92,18 +92,19 @@ static apr_status_t pending_add(wa_rewrite_t *w, const wa_record_t *header, cons
     return w->pending.len < PENDING_BYTES ? APR_SUCCESS : pending_write(w);
 }
 
-apr_status_t wa_rewrite_put(wa_rewrite_t *w, const wa_record_t *record, apr_uint64_t *poffset)
+apr_status_t wa_rewrite_put(wa_rewrite_t *w, const wa_record_t *header, const char *payload,
+                            apr_uint64_t *poffset)
 {
-    wa_record_t header = *record;
+    wa_record_t put = *header;
 
     *poffset = w->at.offset;
-    header.magic = WA_RECORD_MAGIC;
-    header.prev_crc = w->at.crc;
-    header.number = ++w->at.records;
-    header.header_crc = wa_record_header_crc(&header, w->at.offset, w->journal.salt);
-    w->at.crc = header.header_crc;
-    w->at.timestamp_ms = header.timestamp_ms;
-    return pending_add(w, &header, (const char *)record + sizeof(header));
+    put.magic = WA_RECORD_MAGIC;
+    put.prev_crc = w->at.crc;
+    put.number = ++w->at.records;
+    put.header_crc = wa_record_header_crc(&put, w->at.offset, w->journal.salt);
+    w->at.crc = put.header_crc;
+    w->at.timestamp_ms = put.timestamp_ms;
+    return pending_add(w, &put, payload);
 }
 
 apr_status_t wa_rewrite_put_same(wa_rewrite_t *w, const wa_record_t *record)

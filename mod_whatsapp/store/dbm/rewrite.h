@@ -26,10 +26,12 @@ apr_status_t wa_rewrite_create_copy(wa_rewrite_t *w, wa_journal_t *from,
                                     const wa_journal_options_t *options, const char **perror,
                                     apr_pool_t *p);
 
-/* Puts a record at the end: gives it number, chain and checksum. Type, row, touch, timestamp_ms and payload are the caller's.
+/* Puts a record at the end: gives it number, chain and checksum. All else in the header is the caller's.
+ * @param payload  header->length bytes less the header: the payload and its padding
  * @param poffset  out: where it is
  * @return APR_SUCCESS | APR_ENOMEM | the operating system's status. One thread. */
-apr_status_t wa_rewrite_put(wa_rewrite_t *w, const wa_record_t *record, apr_uint64_t *poffset);
+apr_status_t wa_rewrite_put(wa_rewrite_t *w, const wa_record_t *header, const char *payload,
+                            apr_uint64_t *poffset);
 
 /* In a copy: puts a record as it is, which must stand at the same place in the original. @return like wa_rewrite_put. One thread. */
 apr_status_t wa_rewrite_put_same(wa_rewrite_t *w, const wa_record_t *record);
