@@ -44,11 +44,13 @@ static uint64_t load32(const unsigned char *s)
 #define ENTRIES64(i, ...)                                          \
     ENTRIES16((i), __VA_ARGS__), ENTRIES16((i) + 16, __VA_ARGS__), \
         ENTRIES16((i) + 32, __VA_ARGS__), ENTRIES16((i) + 48, __VA_ARGS__)
+/* clang-format off: its versions differ about the braces */
 #define ROW(...)                                                                            \
     {                                                                                       \
         ENTRIES64(0, __VA_ARGS__), ENTRIES64(64, __VA_ARGS__), ENTRIES64(128, __VA_ARGS__), \
             ENTRIES64(192, __VA_ARGS__)                                                     \
     }
+/* clang-format on */
 
 /* Row k: the checksum of one byte and k zero bytes after it, for the reflected polynomial
  * 0x82f63b78. The last number of row 0 is the polynomial itself. */

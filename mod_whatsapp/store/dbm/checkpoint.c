@@ -25,16 +25,20 @@ typedef struct thread_value_t {
     apr_uint32_t flags, reserved;
 } thread_value_t;
 
+typedef struct snapshot_thread_t {
+    wa_slice_t counterpart;
+    thread_value_t value;
+} snapshot_thread_t;
+
+typedef struct snapshot_place_t {
+    wa_slice_t id;
+    apr_uint64_t offset;
+} snapshot_place_t;
+
 /* What is to be written, copied from the replica under its lock. */
 typedef struct snapshot_t {
-    struct {
-        wa_slice_t counterpart;
-        thread_value_t value;
-    } * threads;
-    struct {
-        wa_slice_t id;
-        apr_uint64_t offset;
-    } * contacts, *parked;
+    snapshot_thread_t *threads;
+    snapshot_place_t *contacts, *parked;
     apr_size_t thread_count, contact_count, parked_count;
 } snapshot_t;
 
