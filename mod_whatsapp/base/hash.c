@@ -44,7 +44,8 @@ static uint64_t load32(const unsigned char *s)
 #define ENTRIES64(i, ...)                                          \
     ENTRIES16((i), __VA_ARGS__), ENTRIES16((i) + 16, __VA_ARGS__), \
         ENTRIES16((i) + 32, __VA_ARGS__), ENTRIES16((i) + 48, __VA_ARGS__)
-/* clang-format off: its versions differ about the braces */
+/* The versions of clang-format differ about these braces. */
+/* clang-format off */
 #define ROW(...)                                                                            \
     {                                                                                       \
         ENTRIES64(0, __VA_ARGS__), ENTRIES64(64, __VA_ARGS__), ENTRIES64(128, __VA_ARGS__), \
