@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include <apr_thread_mutex.h>
+#include <apr_thread_rwlock.h>
 
 #include "base/hash.h"
 
@@ -13,6 +13,7 @@
 
 struct wa_cache_entry_t {
     apr_uint32_t holds; /* atomic: the cache's own and each reader's */
+    int is_used;        /* atomic: asked for since it was last looked at for room */
     apr_uint64_t version;
     apr_int64_t stamp;
     char *bytes;
@@ -22,15 +23,16 @@ struct wa_cache_entry_t {
     wa_cache_kind_e kind;
     apr_int64_t number;
     wa_cache_entry_t *chain;
-    wa_cache_entry_t *newer, *older; /* by last use */
+    wa_cache_entry_t *newer, *older; /* by when it was put, or spared */
     apr_size_t name_len;
     char name[];
 };
 
+/* Readers only look and count, so that they never wait for each other; who puts waits for them. */
 struct wa_cache_t {
-    apr_thread_mutex_t *mutex;
+    apr_thread_rwlock_t *lock;
     apr_size_t max_entries, max_bytes;
-    /* under the mutex */
+    /* under the lock */
     apr_size_t entries, bytes;
     wa_cache_entry_t *newest, *oldest;
     wa_cache_entry_t *slots[SLOTS];
@@ -113,7 +115,7 @@ apr_status_t wa_cache_create(wa_cache_t **pcache, apr_size_t max_entries, apr_si
     *pcache = NULL;
     cache->max_entries = max_entries;
     cache->max_bytes = max_bytes;
-    rv = apr_thread_mutex_create(&cache->mutex, APR_THREAD_MUTEX_DEFAULT, p);
+    rv = apr_thread_rwlock_create(&cache->lock, p);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -127,21 +129,34 @@ wa_cache_entry_t *wa_cache_get(wa_cache_t *cache, const wa_cache_key_t *key, apr
     const apr_uint64_t hash = key_hash(key);
     wa_cache_entry_t *entry;
 
-    apr_thread_mutex_lock(cache->mutex);
+    apr_thread_rwlock_rdlock(cache->lock);
     entry = entry_find(cache, key, hash);
     if (entry && entry->version != version) {
-        entry_drop(cache, entry);
-        entry = NULL;
+        entry = NULL; /* what is rendered now takes its place */
     }
     if (entry) {
         __atomic_add_fetch(&entry->holds, 1, __ATOMIC_RELAXED);
-        if (entry != cache->newest) {
-            use_unlink(cache, entry);
-            use_link(cache, entry);
+        if (!__atomic_load_n(&entry->is_used, __ATOMIC_RELAXED)) {
+            __atomic_store_n(&entry->is_used, 1, __ATOMIC_RELAXED);
         }
     }
-    apr_thread_mutex_unlock(cache->mutex);
+    apr_thread_rwlock_unlock(cache->lock);
     return entry;
+}
+
+/* Makes room: the oldest goes, but one that was asked for since is spared once. */
+static void cache_shrink(wa_cache_t *cache)
+{
+    while (cache->entries > cache->max_entries || cache->bytes > cache->max_bytes) {
+        wa_cache_entry_t *entry = cache->oldest;
+
+        if (__atomic_exchange_n(&entry->is_used, 0, __ATOMIC_RELAXED)) {
+            use_unlink(cache, entry);
+            use_link(cache, entry);
+        } else {
+            entry_drop(cache, entry);
+        }
+    }
 }
 
 static wa_cache_entry_t *entry_make(const wa_cache_key_t *key, wa_buffer_t *b)
@@ -177,7 +192,7 @@ wa_cache_entry_t *wa_cache_put(wa_cache_t *cache, const wa_cache_key_t *key, apr
     entry->version = version;
     entry->stamp = stamp;
     entry->holds++;
-    apr_thread_mutex_lock(cache->mutex);
+    apr_thread_rwlock_wrlock(cache->lock);
     old = entry_find(cache, key, entry->hash);
     if (old) {
         entry_drop(cache, old);
@@ -187,10 +202,8 @@ wa_cache_entry_t *wa_cache_put(wa_cache_t *cache, const wa_cache_key_t *key, apr
     use_link(cache, entry);
     cache->entries++;
     cache->bytes += entry_size(entry);
-    while (cache->entries > cache->max_entries || cache->bytes > cache->max_bytes) {
-        entry_drop(cache, cache->oldest);
-    }
-    apr_thread_mutex_unlock(cache->mutex);
+    cache_shrink(cache);
+    apr_thread_rwlock_unlock(cache->lock);
     return entry;
 }
 

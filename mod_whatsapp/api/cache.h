@@ -32,13 +32,13 @@ typedef struct wa_cache_key_t {
     apr_int64_t number;
 } wa_cache_key_t;
 
-/* Makes a cache that keeps at most `max_entries` answers of `max_bytes` together; the ones that were
- * not asked for longest go first.
- * @return APR_SUCCESS | a status of apr_thread_mutex_create. One thread. */
+/* Makes a cache that keeps at most `max_entries` answers of `max_bytes` together; the oldest go
+ * first, but for those that were asked for of late.
+ * @return APR_SUCCESS | a status of apr_thread_rwlock_create. One thread. */
 apr_status_t wa_cache_create(wa_cache_t **pcache, apr_size_t max_entries, apr_size_t max_bytes,
                              apr_pool_t *p);
 
-/* Finds an answer made at exactly this version; one of another version is dropped.
+/* Finds an answer made at exactly this version.
  * @return the entry, to be released or made a bucket of; NULL when there is none. Any thread. */
 wa_cache_entry_t *wa_cache_get(wa_cache_t *cache, const wa_cache_key_t *key, apr_uint64_t version);
 
