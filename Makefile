@@ -16,6 +16,7 @@ apxs      = $(shell $(APXS) -q $(1) 2>/dev/null)
 HTTPD_INC := $(call apxs,INCLUDEDIR)
 LIBEXEC   := $(call apxs,LIBEXECDIR)
 SYSCONF   := $(call apxs,SYSCONFDIR)
+SBIN      := $(call apxs,SBINDIR)
 PREFIX    ?= $(or $(call apxs,prefix),/usr)
 SHARE     ?= $(PREFIX)/share/mod_whatsapp
 APR_CONFIG ?= $(or $(call apxs,APR_CONFIG),apr-1-config)
@@ -45,6 +46,8 @@ MOD_OBJ  := $(MOD_SRC:%.c=$(BUILD)/obj/%.o)
 HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+TOOL_SRC := $(sort $(wildcard tools/*.c))
+TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/tests/fuzz/standalone.o
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
@@ -54,7 +57,7 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
         install uninstall clean
 .SECONDARY:
 
-all: $(BUILD)/mod_whatsapp.so ## the module (default)
+all: $(BUILD)/mod_whatsapp.so $(if $(TOOL_SRC),$(BUILD)/whatsappctl) ## the module and whatsappctl (default)
 lib: $(BUILD)/libwa.a         ## the layers below api/ as a library, without httpd
 tests: $(UNIT_BIN)            ## the unit test programs
 
@@ -65,6 +68,14 @@ $(MOD_OBJ): CFLAGS_EXTRA := -isystem $(HTTPD_INC)
 $(BUILD)/obj/mod_whatsapp/%.o: mod_whatsapp/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/tools/%.o: tools/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/whatsappctl: $(TOOL_OBJ) $(BUILD)/libwa.a
+	$(CC) $(OPT) $(SAN) -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) -o $@.new $^ $(LIBS) $(APR_LIBS)
+	@mv $@.new $@
 
 $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
@@ -165,12 +176,13 @@ bench: $(BUILD)/mod_whatsapp.so ## the measurements
 IS_DEBIAN  := $(wildcard /usr/sbin/a2enmod)$(filter /etc/apache2,$(SYSCONF))
 CONF_DIR   := $(SYSCONF)/$(if $(IS_DEBIAN),mods-available,extra)
 DOC        ?= $(PREFIX)/share/doc/mod_whatsapp
-INSTALLED   = $(LIBEXEC)/mod_whatsapp.so $(CONF_DIR)/whatsapp.load
+INSTALLED   = $(LIBEXEC)/mod_whatsapp.so $(SBIN)/whatsappctl $(CONF_DIR)/whatsapp.load
 RELOCATE    = sed -e 's|/usr/lib/apache2/modules|$(LIBEXEC)|' -e 's|/usr/share/mod_whatsapp|$(SHARE)|'
 
 install: all ## the module, its configuration and the web client, where apxs and a2enmod expect them
 	install -d '$(DESTDIR)$(LIBEXEC)' '$(DESTDIR)$(CONF_DIR)' '$(DESTDIR)$(SHARE)' '$(DESTDIR)$(DOC)/examples'
 	install -m 644 $(BUILD)/mod_whatsapp.so '$(DESTDIR)$(LIBEXEC)/mod_whatsapp.so'
+	if [ -e $(BUILD)/whatsappctl ]; then install -D -m 755 $(BUILD)/whatsappctl '$(DESTDIR)$(SBIN)/whatsappctl'; fi
 	$(RELOCATE) conf/whatsapp.load > '$(DESTDIR)$(CONF_DIR)/whatsapp.load'
 	$(RELOCATE) conf/whatsapp.conf > $(BUILD)/whatsapp.conf
 	@# What an admin changed stays; the new file is laid beside it.
@@ -199,4 +211,4 @@ uninstall: ## removes what install put there; messages and the account file stay
 clean: ## removes what was built
 	rm -rf build build-asan
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(MOD_OBJ) $(HELP_OBJ) $(UNIT_OBJ) $(FUZZ_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(MOD_OBJ) $(HELP_OBJ) $(UNIT_OBJ) $(FUZZ_OBJ) $(TOOL_OBJ))

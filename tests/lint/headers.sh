@@ -12,7 +12,7 @@ wrong() {
 for file in $(find mod_whatsapp tests tools -name node_modules -prune -o -name '*.[ch]' -print 2>/dev/null | LC_ALL=C sort); do
     count=$((count + 1))
     [ "$(sed -n 1p "$file")" = '/* SPDX-License-Identifier: Apache-2.0 */' ] || wrong "$file" 'line 1 is not the licence'
-    sed -n 2p "$file" | grep -qE '^/\* [A-Z].{10,}' || wrong "$file" 'line 2 does not say what the file is for'
+    sed -n 2p "$file" | grep -qE '^/\* [A-Za-z].{10,}' || wrong "$file" 'line 2 does not say what the file is for'
     if LC_ALL=C grep -qn "$(printf '\r')" "$file"; then wrong "$file" 'has CR LF line ends'; fi
     if grep -nE '[[:space:]]+$' "$file" >&2; then wrong "$file" 'has white space at the end of a line'; fi
     case $file in

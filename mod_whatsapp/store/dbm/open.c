@@ -430,6 +430,7 @@ apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
     wa_checkpoint_t c;
     apr_status_t rv = wa_shared_trylock(&s->upkeep);
 
+    memset(&c, 0, sizeof(c));
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -442,7 +443,6 @@ apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
         rv = wa_replica_catch_up(&store->replica, s);
     }
     if (rv == APR_SUCCESS) {
-        memset(&c, 0, sizeof(c));
         c.number = checkpoint_number_next(store, tmp);
         rv = wa_checkpoint_write(&c, &store->place, &store->replica, tmp);
     }

@@ -41,7 +41,7 @@ static const wa_record_t *record_take(wa_walk_t *w)
 
 apr_status_t wa_walk_next(wa_walk_t *w, wa_walk_step_t *step)
 {
-    apr_uint64_t next;
+    apr_uint64_t next = 0;
 
     memset(step, 0, sizeof(*step));
     if (w->is_over) {

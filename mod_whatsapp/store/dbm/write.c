@@ -209,6 +209,7 @@ apr_status_t wa_dbm_thread_mark_read(wa_store_t *self, const char *counterpart, 
     apr_status_t rv;
 
     memset(&commit, 0, sizeof(commit));
+    memset(&t, 0, sizeof(t));
     do {
         rv = check_begin(store, &commit);
         if (rv == APR_SUCCESS) {
