@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixtures of the HTTP tests: servers with the module, clients for them, and fresh numbers, sids and texts."""
+"""The fixtures of the HTTP tests: servers with the module, clients for them, and fresh numbers,
+sids and texts."""
 
 import http.client
 import itertools
@@ -24,11 +25,19 @@ Client.broken = http.client.HTTPException  # what a connection raises that ends 
 ALL_MPMS = ["event", "worker", "prefork"]
 MAIN_MPM = os.environ.get("WA_TEST_MPM", "event")
 
-GATED = Account(sid="AC00000000000000000000000000000002", token="b2b2c3d4e5f60718293a4b5c6d7e8f91", number="+14155238887", public_url="https://gated.example.org")
+GATED = Account(
+    sid="AC00000000000000000000000000000002",
+    token="b2b2c3d4e5f60718293a4b5c6d7e8f91",
+    number="+14155238887",
+    public_url="https://gated.example.org",
+)
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "every_mpm: runs under event, worker and prefork, the others only under WA_TEST_MPM (event)")
+    config.addinivalue_line(
+        "markers",
+        "every_mpm: runs under event, worker and prefork; the others only under WA_TEST_MPM",
+    )
 
 
 def pytest_generate_tests(metafunc):
@@ -51,7 +60,14 @@ class Fresh:
     """Numbers, sids and texts that no other test has used, whatever runs beside it."""
 
     def __init__(self):
-        worker = int("".join(letter for letter in os.environ.get("PYTEST_XDIST_WORKER", "0") if letter in "0123456789") or 0)
+        worker = int(
+            "".join(
+                letter
+                for letter in os.environ.get("PYTEST_XDIST_WORKER", "0")
+                if letter in "0123456789"
+            )
+            or 0
+        )
         self._numbers = itertools.count(worker * 10**6)
         self._texts = itertools.count(1)
         self._prefix = uuid.uuid4().hex[:8]
@@ -111,8 +127,10 @@ def gate(session_gate):
 @pytest.fixture(scope="session")
 def make_server(contract):
     """Makes a server from a function that gives its configuration."""
+
     def make(configure, **more):
         return Httpd(configure, contract, **more)
+
     return make
 
 
@@ -122,9 +140,15 @@ def servers(make_server, simulator, session_gate):
     running = {}
 
     def configure(httpd):
-        return (messenger(httpd.account, httpd.folder / "store", simulator.url, extra="WhatsAppMaxSends 512\n")
-                + "<VirtualHost *>\nServerName 127.0.0.1\n</VirtualHost>\n<VirtualHost *>\nServerName gated.test\n"
-                + messenger(GATED, httpd.folder / "store-gated", session_gate.url) + "</VirtualHost>\n")
+        return (
+            messenger(
+                httpd.account, httpd.folder / "store", simulator.url, extra="WhatsAppMaxSends 512\n"
+            )
+            + "<VirtualHost *>\nServerName 127.0.0.1\n</VirtualHost>\n"
+            + "<VirtualHost *>\nServerName gated.test\n"
+            + messenger(GATED, httpd.folder / "store-gated", session_gate.url)
+            + "</VirtualHost>\n"
+        )
 
     def get(mpm):
         if mpm not in running:
@@ -153,7 +177,8 @@ def watch(request, server):
 
 @pytest.fixture
 def server(request, servers, mpm):
-    """A running httpd that other tests use too. Any unclaimed line of level warn or above fails the test."""
+    """A running httpd that other tests use too. Any unclaimed line of level warn or above fails the
+    test."""
     server = servers(mpm)
     watch(request, server)
     server.claims = [claim for claim in server.claims if claim[0].startswith("AH")]
@@ -179,14 +204,29 @@ def gated_api(server):
 
 @pytest.fixture
 def new_server(request, make_server, simulator, mpm):
-    """Makes a server of the test's own, started by `with` and judged when that ends: log, secrets, sanitizer."""
+    """Makes a server of the test's own, started by `with` and judged when that ends: log, secrets,
+    sanitizer."""
     made = []
 
-    def make(extra="", twilio_url=None, store=None, mpm_settings=None, modules=(), environment=None):
+    def make(
+        extra="", twilio_url=None, store=None, mpm_settings=None, modules=(), environment=None
+    ):
         def configure(httpd):
-            return messenger(httpd.account, store or httpd.folder / "store", twilio_url or simulator.url, extra="WhatsAppMaxSends 512\n" + extra)
+            return messenger(
+                httpd.account,
+                store or httpd.folder / "store",
+                twilio_url or simulator.url,
+                extra="WhatsAppMaxSends 512\n" + extra,
+            )
 
-        server = make_server(configure, mpm=mpm, account=Account(), mpm_settings=mpm_settings, modules=modules, environment=environment)
+        server = make_server(
+            configure,
+            mpm=mpm,
+            account=Account(),
+            mpm_settings=mpm_settings,
+            modules=modules,
+            environment=environment,
+        )
         made.append(server)
         watch(request, server)
         return server

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/openapi.yaml itself: complete, sound, and strict enough to catch an answer that is not as promised."""
+"""docs/openapi.yaml itself: complete, sound, and strict enough to catch an answer that is not as
+promised."""
 
 import copy
 
@@ -9,8 +10,16 @@ from jsonschema import Draft202012Validator
 from support.contract import STATUS_OF_CODE
 
 OPERATIONS = {
-    ("POST", "/send"), ("GET", "/messages"), ("GET", "/messages-since"), ("GET", "/threads"), ("GET", "/contacts"), ("POST", "/contacts"),
-    ("PATCH", "/contacts/{id}"), ("DELETE", "/contacts/{id}"), ("POST", "/threads/{counterpart}/read"), ("POST", "/webhook"),
+    ("POST", "/send"),
+    ("GET", "/messages"),
+    ("GET", "/messages-since"),
+    ("GET", "/threads"),
+    ("GET", "/contacts"),
+    ("POST", "/contacts"),
+    ("PATCH", "/contacts/{id}"),
+    ("DELETE", "/contacts/{id}"),
+    ("POST", "/threads/{counterpart}/read"),
+    ("POST", "/webhook"),
 }
 
 
@@ -45,7 +54,9 @@ def test_every_reference_leads_somewhere(contract):
 def test_every_schema_is_one(contract):
     count = 0
     for path, node in walk(contract.document):
-        if path and (path[-1] == "schema" or path[:2] == ("components", "schemas") and len(path) == 3):
+        if path and (
+            path[-1] == "schema" or path[:2] == ("components", "schemas") and len(path) == 3
+        ):
             Draft202012Validator.check_schema(node)
             count += 1
     assert count > 20
@@ -73,21 +84,51 @@ def answers(api, fresh):
     """A good answer of each kind."""
     number = fresh.number()
     contact = api.add_contact(number, "Under contract")
-    api.receive(number, "an inbound message with a picture", fresh.sid("MM"), NumMedia="1", MediaUrl0="https://api.twilio.com/x", MediaContentType0="image/png")
+    api.receive(
+        number,
+        "an inbound message with a picture",
+        fresh.sid("MM"),
+        NumMedia="1",
+        MediaUrl0="https://api.twilio.com/x",
+        MediaContentType0="image/png",
+    )
     start = api.now()
     sent = api.send(number, "an answer to that")
     for _ in range(3):
         api.send(number, "more than one page")
     # a page that is not complete, and one that is
-    return [("POST", "/send", sent), ("GET", "/messages", api.messages(number, limit=2)), ("GET", "/messages", api.messages(number)),
-            ("GET", "/messages-since", api.since(start - 1)), ("GET", "/threads", api.get("/threads").json()), ("GET", "/contacts", api.get("/contacts").json()),
-            ("POST", "/threads/x/read", api.mark_read(number)), ("PATCH", "/contacts/x", api.patch(f"/contacts/{contact['id']}", {"displayName": "Renamed"}).json()),
-            ("DELETE", "/contacts/x", {"success": True})]
+    return [
+        ("POST", "/send", sent),
+        ("GET", "/messages", api.messages(number, limit=2)),
+        ("GET", "/messages", api.messages(number)),
+        ("GET", "/messages-since", api.since(start - 1)),
+        ("GET", "/threads", api.get("/threads").json()),
+        ("GET", "/contacts", api.get("/contacts").json()),
+        ("POST", "/threads/x/read", api.mark_read(number)),
+        (
+            "PATCH",
+            "/contacts/x",
+            api.patch(f"/contacts/{contact['id']}", {"displayName": "Renamed"}).json(),
+        ),
+        ("DELETE", "/contacts/x", {"success": True}),
+    ]
 
 
 def test_an_answer_that_is_not_as_promised_is_caught(contract, answers):
-    """Each member left out, added, or of another type makes the answer wrong, unless the member is optional."""
-    optional = {"cursor", "status", "errorMessage", "contactId", "unread", "sid", "deliveryStatus", "errorCode", "media", "contactName"}
+    """Each member left out, added, or of another type makes the answer wrong, unless the member is
+    optional."""
+    optional = {
+        "cursor",
+        "status",
+        "errorMessage",
+        "contactId",
+        "unread",
+        "sid",
+        "deliveryStatus",
+        "errorCode",
+        "media",
+        "contactName",
+    }
     count = 0
     for method, path, good in answers:
         contract.check_json(method, path, 200, good)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the error log says: one line at info for each thing that happens, and never a text, a token or a full number."""
+"""What the error log says: one line at info for each thing that happens, and never a text, a token
+or a full number."""
 
 import re
 
@@ -17,8 +18,14 @@ def masked(number):
 
 def one_line(server, mark, *parts):
     """The one info line since the mark that holds all these parts."""
+
     def find():
-        return [line for line in server.lines(mark, AT_INFO) if all(re.search(part, line) for part in parts)]
+        return [
+            line
+            for line in server.lines(mark, AT_INFO)
+            if all(re.search(part, line) for part in parts)
+        ]
+
     wait_until(find, f"a line at info with {parts}")
     found = find()
     assert len(found) == 1, found
@@ -33,7 +40,9 @@ def test_a_send_is_one_line(server, api, fresh, twilio):
     line = one_line(server, mark, r"WA0501", sid)
     units = len(text.encode("utf-16-le")) // 2
     assert masked(number) in re.escape(line) and number not in line and number[1:] not in line
-    assert re.search(rf"\b{units}\b", line) and re.search(r"\b\d+ ?(ms|us)\b", line) and "201" in line
+    assert (
+        re.search(rf"\b{units}\b", line) and re.search(r"\b\d+ ?(ms|us)\b", line) and "201" in line
+    )
 
 
 @pytest.mark.every_mpm
@@ -43,7 +52,11 @@ def test_an_inbound_message_is_one_line(server, api, fresh):
     api.receive(number, text, sid)
     line = one_line(server, mark, r"WA0511", sid)
     units = len(text.encode("utf-16-le")) // 2
-    assert number not in line and re.search(rf"\b{units}\b", line) and re.search(r"\b\d+ ?(ms|us)\b", line)
+    assert (
+        number not in line
+        and re.search(rf"\b{units}\b", line)
+        and re.search(r"\b\d+ ?(ms|us)\b", line)
+    )
 
 
 def test_a_duplicate_is_one_line_that_says_so(server, api, fresh):
@@ -89,8 +102,11 @@ def test_bad_input_logs_nothing_above_debug_that_shows_it(server, api, fresh):
     planted = "planted-in-bad-input-" + fresh.text()
     server.secrets.add(planted)
     mark = server.mark()
-    for document in ({"phoneNumber": planted, "message": "hello there"}, {"phoneNumber": fresh.number(), "message": [planted]},
-                     {"phoneNumber": fresh.number(), "message": planted * 200}):
+    for document in (
+        {"phoneNumber": planted, "message": "hello there"},
+        {"phoneNumber": fresh.number(), "message": [planted]},
+        {"phoneNumber": fresh.number(), "message": planted * 200},
+    ):
         assert api.post("/send", document).status == 400
     api.post("/contacts", {"phoneNumber": planted, "displayName": planted})
     api.get("/messages", {"counterpart": planted})
@@ -101,7 +117,11 @@ def test_bad_input_logs_nothing_above_debug_that_shows_it(server, api, fresh):
 def test_control_characters_from_outside_cannot_forge_a_line(server, api, fresh):
     mark = server.mark()
     forged = "x\r\n[Sun Jan 01 00:00:00.000000 2030] [core:emerg] forged by a sender"
-    api.webhook(api.account.inbound(forged, "hello from a forger", fresh.sid(), ProfileName=forged, WaId=None))
+    api.webhook(
+        api.account.inbound(
+            forged, "hello from a forger", fresh.sid(), ProfileName=forged, WaId=None
+        )
+    )
     api.webhook(api.account.inbound(fresh.number(), forged, fresh.sid(), MessageType=forged))
     number = fresh.number()
     sid = api.send(number, fresh.text())["message"]["sid"]
@@ -136,14 +156,22 @@ def test_an_unclaimed_warning_is_found(new_server):
     with new_server() as server:
         server.secrets.add("nothing is planted in this server")
         with open(server.error_log, "a", encoding="utf-8") as log:
-            log.write("[Sun Jan 01 00:00:00.000000 2026] [whatsapp:warn] [pid 1:tid 1] WA0999: made by the test\n")
+            log.write(
+                "[Sun Jan 01 00:00:00.000000 2026] [whatsapp:warn] [pid 1:tid 1] WA0999: a test\n"
+            )
         with pytest.raises(AssertionError, match="WA0999"):
             server.check_log(0)
         server.claim("WA0999", required=False)
         server.check_log(0)
         with open(server.error_log, "a", encoding="utf-8") as log:
-            log.write("[Sun Jan 01 00:00:00.000000 2026] [core:notice] [pid 1:tid 1] AH00052: child pid 7 exit signal Segmentation fault (11)\n")
+            log.write(
+                "[Sun Jan 01 00:00:00.000000 2026] [core:notice] [pid 1:tid 1] AH00052: "
+                "child pid 7 exit signal Segmentation fault (11)\n"
+            )
         with pytest.raises(AssertionError, match="Segmentation"):
             server.check_log(0)
         text = server.error_log.read_text(encoding="utf-8")
-        server.error_log.write_text("\n".join(line for line in text.splitlines() if "Segmentation" not in line) + "\n", encoding="utf-8")
+        server.error_log.write_text(
+            "\n".join(line for line in text.splitlines() if "Segmentation" not in line) + "\n",
+            encoding="utf-8",
+        )

@@ -5,7 +5,24 @@ import threading
 
 import pytest
 
-BAD_NUMBERS = ["", " ", "-1", "+1", "1.0", "1e2", "0x10", "abc", "5x", " 5", "5 ", "5,0", "\u0665", "--", "null", "1_0"]
+BAD_NUMBERS = [
+    "",
+    " ",
+    "-1",
+    "+1",
+    "1.0",
+    "1e2",
+    "0x10",
+    "abc",
+    "5x",
+    " 5",
+    "5 ",
+    "5,0",
+    "\u0665",
+    "--",
+    "null",
+    "1_0",
+]
 
 
 def fill(api, fresh, number, count, start=0):
@@ -22,8 +39,15 @@ def test_a_thread_is_given_newest_first(api, fresh):
     texts = fill(api, fresh, number, 3)
     api.send(number, "an answer to all that")
     page = api.messages(number)
-    assert [message["body"] for message in page["messages"]] == ["an answer to all that"] + texts[::-1]
-    assert [message["direction"] for message in page["messages"]] == ["sent", "received", "received", "received"]
+    assert [message["body"] for message in page["messages"]] == ["an answer to all that"] + texts[
+        ::-1
+    ]
+    assert [message["direction"] for message in page["messages"]] == [
+        "sent",
+        "received",
+        "received",
+        "received",
+    ]
     stamps = [message["timestamp"] for message in page["messages"]]
     assert stamps == sorted(stamps, reverse=True) and len(set(stamps)) == 4
     assert len({message["id"] for message in page["messages"]}) == 4
@@ -37,7 +61,17 @@ def test_an_unknown_counterpart_has_an_empty_complete_list(api, fresh):
 def test_fifty_are_given_unless_said_otherwise_and_never_over_200(api, fresh):
     number = fresh.number()
     fill(api, fresh, number, 205)
-    for limit, expected in ((None, 50), (1, 1), (49, 49), (50, 50), (199, 199), (200, 200), (201, 200), (1000, 200), (99999, 200)):
+    for limit, expected in (
+        (None, 50),
+        (1, 1),
+        (49, 49),
+        (50, 50),
+        (199, 199),
+        (200, 200),
+        (201, 200),
+        (1000, 200),
+        (99999, 200),
+    ):
         page = api.messages(number, **({} if limit is None else {"limit": limit}))
         assert len(page["messages"]) == expected, limit
         assert page["listComplete"] is False and page["cursor"], limit
@@ -91,7 +125,7 @@ def test_a_walk_sees_each_message_once_while_a_writer_runs(api, fresh):
     try:
         for _ in range(5):
             seen = [message["body"] for message in api.all_messages(number, limit=9)]
-            assert seen[-len(texts):] == texts[::-1]
+            assert seen[-len(texts) :] == texts[::-1]
             assert len(seen) == len(set(seen))
     finally:
         stop.set()
@@ -114,7 +148,9 @@ def test_a_cursor_of_another_thread_is_refused(api, fresh):
     fill(api, fresh, other, 3)
     cursor = api.messages(one, limit=1)["cursor"]
     assert api.messages(other, expect=400, limit=1, cursor=cursor)["code"] == "INVALID_INPUT"
-    assert api.messages(fresh.number(), expect=400, limit=1, cursor=cursor)["code"] == "INVALID_INPUT"
+    assert (
+        api.messages(fresh.number(), expect=400, limit=1, cursor=cursor)["code"] == "INVALID_INPUT"
+    )
 
 
 def test_a_tampered_cursor_is_refused(api, fresh):
@@ -123,13 +159,42 @@ def test_a_tampered_cursor_is_refused(api, fresh):
     cursor = api.messages(number, limit=2)["cursor"]
     for index, letter in enumerate(cursor):
         other = "A" if letter != "A" else "B"
-        changed = cursor[:index] + other + cursor[index + 1:]
-        assert api.messages(number, expect=400, cursor=changed)["code"] == "INVALID_INPUT", (index, changed)
-    for changed in (cursor[:-1], cursor[1:], cursor + "A", cursor + cursor, cursor + "=", " " + cursor, cursor + " "):
+        changed = cursor[:index] + other + cursor[index + 1 :]
+        assert api.messages(number, expect=400, cursor=changed)["code"] == "INVALID_INPUT", (
+            index,
+            changed,
+        )
+    for changed in (
+        cursor[:-1],
+        cursor[1:],
+        cursor + "A",
+        cursor + cursor,
+        cursor + "=",
+        " " + cursor,
+        cursor + " ",
+    ):
         assert api.messages(number, expect=400, cursor=changed)["code"] == "INVALID_INPUT", changed
 
 
-@pytest.mark.parametrize("cursor", ["", "0", "1", "abc", "../../etc/passwd", "\x00", "'", "%", "\U0001f600", "A" * 5000, "-1", "9" * 30, "null"], ids=lambda c: ascii(c[:12]))
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "0",
+        "1",
+        "abc",
+        "../../etc/passwd",
+        "\x00",
+        "'",
+        "%",
+        "\U0001f600",
+        "A" * 5000,
+        "-1",
+        "9" * 30,
+        "null",
+    ],
+    ids=lambda c: ascii(c[:12]),
+)
 def test_a_cursor_that_is_not_ours_is_refused(api, fresh, cursor):
     number = fresh.number()
     fill(api, fresh, number, 1)
@@ -141,15 +206,38 @@ def test_a_limit_that_is_no_number_in_range_is_refused(api, fresh, limit):
     assert "limit" in api.messages(fresh.number(), expect=400, limit=limit)["error"]
 
 
-@pytest.mark.parametrize("query", ["", "counterpart=", "counterpart", "counterpart=%00", "counterpart=%FF", "counterpart=%2B1555000%0A", "limit=5",
-                                   "Counterpart=%2B15550001111"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "counterpart=",
+        "counterpart",
+        "counterpart=%00",
+        "counterpart=%FF",
+        "counterpart=%2B1555000%0A",
+        "limit=5",
+        "Counterpart=%2B15550001111",
+    ],
+)
 def test_a_counterpart_is_needed(api, query):
     response = api.get("/messages", query)
     assert response.status == 400
     assert "counterpart" in response.json()["error"]
 
 
-@pytest.mark.parametrize("form", ["%2B{d}", "+{d}", "%20{d}", "whatsapp%3A%2B{d}", "whatsapp:+{d}", "%2B{a}-{b}", "%2b{a}%20{b}", "+{a}+{b}"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%2B{d}",
+        "+{d}",
+        "%20{d}",
+        "whatsapp%3A%2B{d}",
+        "whatsapp:+{d}",
+        "%2B{a}-{b}",
+        "%2b{a}%20{b}",
+        "+{a}+{b}",
+    ],
+)
 def test_a_counterpart_in_a_query_is_read_as_people_write_it(api, fresh, form):
     number = fresh.number()
     text = fresh.text()

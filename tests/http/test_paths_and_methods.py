@@ -56,11 +56,37 @@ def test_head_of_a_bad_request_is_the_same_error_without_the_body(api):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "HEAD"])
-@pytest.mark.parametrize("path", [
-    "", "/", "/nope", "/send/", "/send/x", "/sen", "/sends", "/Send", "/SEND", "/messages/", "/messages/x", "/messages-since/x", "/threads/", "/threads/x/y",
-    "/threads/%2B15550001111/read/", "/threads/%2B15550001111/write", "/threads//read", "/contacts/", "/webhook/", "/webhook/x", "/send.json", "/%00", "/%C3%A9", "/%FF",
-    "/send%20", "/send;x=1",
-])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "/nope",
+        "/send/",
+        "/send/x",
+        "/sen",
+        "/sends",
+        "/Send",
+        "/SEND",
+        "/messages/",
+        "/messages/x",
+        "/messages-since/x",
+        "/threads/",
+        "/threads/x/y",
+        "/threads/%2B15550001111/read/",
+        "/threads/%2B15550001111/write",
+        "/threads//read",
+        "/contacts/",
+        "/webhook/",
+        "/webhook/x",
+        "/send.json",
+        "/%00",
+        "/%C3%A9",
+        "/%FF",
+        "/send%20",
+        "/send;x=1",
+    ],
+)
 def test_a_path_that_is_none_of_ours_gives_404(api, method, path):
     if path == "/%00":
         # httpd itself refuses it, before any module is asked
@@ -74,14 +100,20 @@ def test_the_read_path_needs_a_known_thread(api, fresh):
     assert api.mark_read(fresh.number(), expect=404)["code"] == "NOT_FOUND"
 
 
-@pytest.mark.parametrize("identifier", ["x", "1", "..%2e", UNKNOWN_ID.upper() + "0", "%2B15550001111", "a" * 3000], ids=lambda text: text[:12])
+@pytest.mark.parametrize(
+    "identifier",
+    ["x", "1", "..%2e", UNKNOWN_ID.upper() + "0", "%2B15550001111", "a" * 3000],
+    ids=lambda text: text[:12],
+)
 def test_a_contact_id_that_cannot_be_one_is_an_error(api, identifier):
     assert api.delete(f"/contacts/{identifier}").status in (400, 404)
     assert api.patch(f"/contacts/{identifier}", {"displayName": "Nobody"}).status in (400, 404)
 
 
 def test_a_body_on_a_get_changes_nothing(api):
-    response = api.request("GET", "/threads", body=b'{"phoneNumber":"x"}', headers={"Content-Type": "application/json"})
+    response = api.request(
+        "GET", "/threads", body=b'{"phoneNumber":"x"}', headers={"Content-Type": "application/json"}
+    )
     assert response.status == 200
 
 
@@ -95,7 +127,11 @@ def test_requests_in_one_connection_do_not_mix(api):
     """An error leaves the connection usable, body read or not."""
     with RawConnection(api.port) as raw:
         for _ in range(3):
-            raw.send(b"POST /api/whatsapp-messenger/send HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20000)
+            raw.send(
+                b"POST /api/whatsapp-messenger/send HTTP/1.1\r\nHost: x\r\n"
+                b"Content-Type: text/plain\r\nContent-Length: 20000\r\n\r\n"
+                + b"x" * 20000
+            )
             response = raw.response()
             assert response.status == 415
             check_headers(response)
@@ -103,15 +139,20 @@ def test_requests_in_one_connection_do_not_mix(api):
             response = raw.response()
             assert response.status == 200
             check_headers(response)
-            raw.send(b"DELETE /api/whatsapp-messenger/send HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+            raw.send(
+                b"DELETE /api/whatsapp-messenger/send HTTP/1.1\r\nHost: x\r\n"
+                b"Content-Length: 5\r\n\r\nhello"
+            )
             assert raw.response().status == 405
 
 
 def test_pipelined_requests_are_answered_in_order(api):
     with RawConnection(api.port) as raw:
-        raw.send(b"GET /api/whatsapp-messenger/threads HTTP/1.1\r\nHost: x\r\n\r\n"
-                 b"GET /api/whatsapp-messenger/nope HTTP/1.1\r\nHost: x\r\n\r\n"
-                 b"GET /api/whatsapp-messenger/contacts HTTP/1.1\r\nHost: x\r\n\r\n")
+        raw.send(
+            b"GET /api/whatsapp-messenger/threads HTTP/1.1\r\nHost: x\r\n\r\n"
+            b"GET /api/whatsapp-messenger/nope HTTP/1.1\r\nHost: x\r\n\r\n"
+            b"GET /api/whatsapp-messenger/contacts HTTP/1.1\r\nHost: x\r\n\r\n"
+        )
         assert [raw.response().status for _ in range(3)] == [200, 404, 200]
 
 
@@ -126,8 +167,11 @@ def test_http_1_0_gets_the_same_answer(api):
 
 def test_a_large_body_is_refused_before_it_is_sent_with_expect_continue(api):
     with RawConnection(api.port) as raw:
-        raw.send(b"POST /api/whatsapp-messenger/send HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n"
-                 b"Expect: 100-continue\r\n\r\n")
+        raw.send(
+            b"POST /api/whatsapp-messenger/send HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 1000000\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
         response = raw.response()
         assert response.status == 413
         check_headers(response)

@@ -26,7 +26,11 @@ def test_what_came_since_is_given_once_and_oldest_first(api, fresh):
     assert answer["hasMore"] is False
     assert answer["updates"] == []
     again = api.since(answer["timestamp"])
-    assert again["messages"] == [] and again["updates"] == [] and again["timestamp"] == answer["timestamp"]
+    assert (
+        again["messages"] == []
+        and again["updates"] == []
+        and again["timestamp"] == answer["timestamp"]
+    )
 
 
 def test_a_message_is_given_as_messages_gives_it(api, fresh):
@@ -62,7 +66,11 @@ def test_a_contact_changes_its_thread(api, fresh):
     start = api.now()
     contact = api.add_contact(number, "Joined later")
     (row,) = api.since(start, threads="changed")["threads"]
-    assert (row["counterpart"], row["contactId"], row["contactName"]) == (number, contact["id"], "Joined later")
+    assert (row["counterpart"], row["contactId"], row["contactName"]) == (
+        number,
+        contact["id"],
+        "Joined later",
+    )
     start = api.now()
     api.patch(f"/contacts/{contact['id']}", {"displayName": "Renamed"})
     (row,) = api.since(start, threads="changed")["threads"]
@@ -93,7 +101,9 @@ def test_a_new_message_whose_status_changed_is_given_once(api, fresh):
     sent = api.send(number, fresh.text())["message"]
     api.webhook(api.account.status(number, sent["sid"], "delivered"))
     answer = api.since(start)
-    assert [(message["id"], message["deliveryStatus"]) for message in answer["messages"]] == [(sent["id"], "delivered")]
+    assert [(message["id"], message["deliveryStatus"]) for message in answer["messages"]] == [
+        (sent["id"], "delivered")
+    ]
     assert answer["updates"] == []
 
 
@@ -103,7 +113,9 @@ def test_several_changes_of_one_message_are_one_update(api, fresh):
     start = api.now()
     for status in ("sent", "delivered", "read"):
         api.webhook(api.account.status(number, sent["sid"], status))
-    assert [(message["id"], message["deliveryStatus"]) for message in api.since(start)["updates"]] == [(sent["id"], "read")]
+    assert [
+        (message["id"], message["deliveryStatus"]) for message in api.since(start)["updates"]
+    ] == [(sent["id"], "read")]
 
 
 def test_a_since_in_the_future_is_answered_with_the_servers_own_time(api, fresh):
@@ -127,7 +139,8 @@ def test_timestamps_are_milliseconds_of_this_time(api, fresh):
 
 
 def test_the_answer_is_bounded_and_says_where_to_go_on(new_server, fresh):
-    """1,203 messages come in three answers, each message once; the last one says that this is all."""
+    """1,203 messages come in three answers, each message once; the last one says that this is
+    all."""
     with new_server() as server:
         api = server.client()
         number = fresh.number()
@@ -153,7 +166,10 @@ def test_updates_are_bounded_too(new_server, fresh):
     with new_server() as server:
         api = server.client()
         number = fresh.number()
-        sent = [api.send(number, f"message number {index} to be delivered")["message"] for index in range(520)]
+        sent = [
+            api.send(number, f"message number {index} to be delivered")["message"]
+            for index in range(520)
+        ]
         start = api.now()
         for message in sent:
             api.webhook(api.account.status(number, message["sid"], "delivered"))
@@ -197,6 +213,11 @@ def test_an_empty_store_answers_too(new_server):
         api = server.client()
         server.secrets.add("nothing is planted in this server")
         answer = api.since(0)
-        assert answer["messages"] == [] and answer["updates"] == [] and answer["threads"] == [] and answer["hasMore"] is False
+        assert (
+            answer["messages"] == []
+            and answer["updates"] == []
+            and answer["threads"] == []
+            and answer["hasMore"] is False
+        )
         assert api.threads() == [] and api.contacts() == []
         assert answer["timestamp"] >= 0

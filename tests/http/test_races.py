@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many at once: counts are exact, and a client that chains T sees every message exactly once, whatever is restarted or killed."""
+"""Many at once: counts are exact, and a client that chains T sees every message exactly once,
+whatever is restarted or killed."""
 
 import collections
 import threading
@@ -17,16 +18,25 @@ def test_200_parallel_sends_to_one_counterpart_are_200_messages(server, api, fre
     width = 200 if server.mpm != "prefork" else 50
     answers = []
     for start in range(0, 200, width):
-        answers += in_parallel(width, lambda index, start=start: api.send(number, texts[start + index])["message"])
+        answers += in_parallel(
+            width, lambda index, start=start: api.send(number, texts[start + index])["message"]
+        )
     stored = api.all_messages(number)
     assert sorted(message["body"] for message in stored) == sorted(texts)
     assert {message["id"] for message in stored} == {message["id"] for message in answers}
-    assert len({message["id"] for message in stored}) == len({message["sid"] for message in stored}) == len({message["timestamp"] for message in stored}) == 200
+    assert (
+        len({message["id"] for message in stored})
+        == len({message["sid"] for message in stored})
+        == len({message["timestamp"] for message in stored})
+        == 200
+    )
     assert {message["status"] for message in stored} == {"success"}
     thread = api.thread(number)
     assert thread["messageCount"] == 200 and thread["unreadCount"] == 0
     assert thread["lastMessageTimestamp"] == max(message["timestamp"] for message in stored)
-    assert collections.Counter(request["Body"] for request in twilio.requests_to(number)) == collections.Counter(texts)
+    assert collections.Counter(
+        request["Body"] for request in twilio.requests_to(number)
+    ) == collections.Counter(texts)
 
 
 @pytest.mark.every_mpm
@@ -45,13 +55,17 @@ def test_counts_are_exact_when_messages_come_and_are_read_at_once(api, fresh):
     messages = api.all_messages(number)
     thread = api.thread(number)
     assert len(messages) == thread["messageCount"] == 40
-    assert sum(message["unread"] for message in messages if "unread" in message) == thread["unreadCount"]
+    assert (
+        sum(message["unread"] for message in messages if "unread" in message)
+        == thread["unreadCount"]
+    )
     assert api.mark_read(number)["thread"]["unreadCount"] == 0
     assert not any(message.get("unread", False) for message in api.all_messages(number))
 
 
 class Poller(threading.Thread):
-    """A client that chains T from `since` until it is told that all is written, and then to the end of what there is."""
+    """A client that chains T from `since` until it is told that all is written, and then to the end
+    of what there is."""
 
     def __init__(self, api, since):
         super().__init__(daemon=True)
@@ -65,15 +79,21 @@ class Poller(threading.Thread):
             while True:
                 is_last_round = self.is_written.is_set()
                 try:
-                    response = self.api.get("/messages-since", {"since": self.since, "threads": "changed"})
+                    response = self.api.get(
+                        "/messages-since", {"since": self.since, "threads": "changed"}
+                    )
                 except (OSError, EOFError, self.api.broken):
-                    continue  # the connection broke with the server that was killed: ask again, T is as it was
+                    continue  # it broke with the server that was killed: ask again, T is as it was
                 if response.status == 503:
                     continue
                 assert response.status == 200, response
                 answer = response.json()
                 stamps = [message["timestamp"] for message in answer["messages"]]
-                assert all(self.since < stamp <= answer["timestamp"] for stamp in stamps), (self.since, stamps, answer["timestamp"])
+                assert all(self.since < stamp <= answer["timestamp"] for stamp in stamps), (
+                    self.since,
+                    stamps,
+                    answer["timestamp"],
+                )
                 assert stamps == sorted(stamps)
                 assert answer["timestamp"] >= self.since
                 self.seen += [message["id"] for message in answer["messages"]]
@@ -85,7 +105,8 @@ class Poller(threading.Thread):
 
 
 def chase(server, fresh, disturb, writers=32, each=12, pollers=4):
-    """Writers and pollers run while `disturb` does its worst; every message must be seen exactly once by every poller."""
+    """Writers and pollers run while `disturb` does its worst; every message must be seen exactly
+    once by every poller."""
     api = server.client()
     start = api.now()
     numbers = [fresh.number() for _ in range(8)]
@@ -102,7 +123,8 @@ def chase(server, fresh, disturb, writers=32, each=12, pollers=4):
         for round_ in range(each):
             number, sid, text = numbers[(index + round_) % len(numbers)], fresh.sid(), fresh.text()
             while True:
-                # as a careful sender would: the same MessageSid again until it is answered, which must store it once
+                # as a careful sender would: the same MessageSid again until it is answered, which
+                # must store it once
                 try:
                     if (index + round_) % 4 == 0:
                         api.send(number, text)
@@ -137,7 +159,9 @@ def chase(server, fresh, disturb, writers=32, each=12, pollers=4):
 
 
 @pytest.mark.every_mpm
-def test_pollers_see_every_message_once_while_32_write_and_httpd_restarts_gracefully(new_server, fresh):
+def test_pollers_see_every_message_once_while_32_write_and_httpd_restarts_gracefully(
+    new_server, fresh
+):
     with new_server() as server:
         truth = chase(server, fresh, lambda: [server.graceful() for _ in range(2)])
         # a graceful restart breaks no request: not one write was lost
@@ -147,6 +171,7 @@ def test_pollers_see_every_message_once_while_32_write_and_httpd_restarts_gracef
 @pytest.mark.every_mpm
 def test_pollers_see_every_message_once_while_children_are_killed(new_server, fresh):
     with new_server() as server:
+
         def disturb():
             for _ in range(3):
                 server.kill_child()
@@ -165,7 +190,9 @@ def test_two_pollers_agree_on_the_order(new_server, fresh):
         chasers = [Poller(api, 0) for _ in range(3)]
         for chaser in chasers:
             chaser.start()
-        in_parallel(16, lambda index: [api.receive(number, fresh.text(), fresh.sid()) for _ in range(20)])
+        in_parallel(
+            16, lambda index: [api.receive(number, fresh.text(), fresh.sid()) for _ in range(20)]
+        )
         for chaser in chasers:
             chaser.is_written.set()
         for chaser in chasers:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was answered with success is still there after a restart, a kill of one process, and a kill of all."""
+"""What was answered with success is still there after a restart, a kill of one process, and a kill
+of all."""
 
 import threading
 
@@ -9,7 +10,12 @@ from support.conditions import in_parallel
 
 
 def snapshot(api, number):
-    return {"messages": api.all_messages(number), "thread": api.thread(number), "contacts": api.contacts(), "now": api.now()}
+    return {
+        "messages": api.all_messages(number),
+        "thread": api.thread(number),
+        "contacts": api.contacts(),
+        "now": api.now(),
+    }
 
 
 def fill(api, fresh, number):
@@ -72,7 +78,8 @@ def test_a_cursor_works_after_a_restart(new_server, fresh):
 
 
 def test_nothing_answered_is_lost_when_everything_is_killed_at_work(new_server, fresh):
-    """Webhooks are answered until the instant of kill -9; each that was answered is there afterwards, three times over."""
+    """Webhooks are answered until the instant of kill -9; each that was answered is there
+    afterwards, three times over."""
     with new_server() as server:
         for _ in range(3):
             api = server.client()
@@ -107,8 +114,11 @@ def test_nothing_answered_is_lost_when_everything_is_killed_at_work(new_server, 
             assert api.thread(number)["messageCount"] == len(sids)
 
 
-def test_a_send_that_was_cut_off_by_a_kill_stays_known_and_is_never_sent_again(new_server, fresh, gate):
-    """The intent is stored before Twilio is asked: when everything dies while Twilio thinks, the message is still there, as pending."""
+def test_a_send_that_was_cut_off_by_a_kill_stays_known_and_is_never_sent_again(
+    new_server, fresh, gate
+):
+    """The intent is stored before Twilio is asked: when everything dies while Twilio thinks, the
+    message is still there, as pending."""
     with new_server(twilio_url=gate.url) as server:
         api = server.client()
         number, text = fresh.number(), fresh.text()
@@ -135,7 +145,9 @@ def test_a_send_that_was_cut_off_by_a_kill_stays_known_and_is_never_sent_again(n
             release.set()
 
         try:
-            assert in_parallel(2, lambda index: (send, kill)[index](index))[0], "the send was answered by a server that was dead"
+            assert in_parallel(2, lambda index: (send, kill)[index](index))[
+                0
+            ], "the send was answered by a server that was dead"
         finally:
             release.set()
         server.start()
@@ -143,9 +155,13 @@ def test_a_send_that_was_cut_off_by_a_kill_stays_known_and_is_never_sent_again(n
         (message,) = api.messages(number)["messages"]
         assert message["body"] == text and message["status"] == "pending"
         (request,) = gate.requests_to(number)
-        target = request["StatusCallback"][len(api.account.public_url):]
+        target = request["StatusCallback"][len(api.account.public_url) :]
         sid = fresh.sid()
         api.webhook(api.account.status(number, sid, "delivered"), target=target)
         (message,) = api.messages(number)["messages"]
-        assert (message["status"], message["deliveryStatus"], message["sid"]) == ("success", "delivered", sid)
+        assert (message["status"], message["deliveryStatus"], message["sid"]) == (
+            "success",
+            "delivered",
+            sid,
+        )
         assert len(gate.requests_to(number)) == 1

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""POST /send when Twilio refuses, fails, hangs or lies: what is answered, what is stored, and that nothing is ever sent twice."""
+"""POST /send when Twilio refuses, fails, hangs or lies: what is answered, what is stored, and that
+nothing is ever sent twice."""
 
 import pytest
 
@@ -23,7 +24,20 @@ def check_not_accepted(api, number, text, answer, status):
     return message
 
 
-@pytest.mark.parametrize("http_status, code", [(400, 21211), (400, 63007), (400, 21610), (400, 63016), (400, 21608), (400, 21617), (404, 20404), (400, 99999), (422, 21620)])
+@pytest.mark.parametrize(
+    "http_status, code",
+    [
+        (400, 21211),
+        (400, 63007),
+        (400, 21610),
+        (400, 63016),
+        (400, 21608),
+        (400, 21617),
+        (404, 20404),
+        (400, 99999),
+        (422, 21620),
+    ],
+)
 def test_what_twilio_refuses_is_failed_with_its_code(api, fresh, twilio, http_status, code):
     number, text = fresh.number(), fresh.text()
     twilio.fail(number, "refuse", http=http_status, code=code)
@@ -45,15 +59,35 @@ def test_refused_credentials_are_failed_and_an_alarm(server, api, fresh, twilio,
 
 
 UNKNOWN = [
-    ("error", {"http": 500}), ("error", {"http": 500, "create": True}), ("error", {"http": 502}), ("error", {"http": 503}), ("error", {"http": 504}),
-    ("html", {"http": 502}), ("html", {"http": 200}), ("empty", {"http": 201}), ("empty", {"http": 500}), ("truncated", {}), ("short", {}), ("huge", {}), ("no-sid", {}),
-    ("reset-after", {}), ("close", {}),
+    ("error", {"http": 500}),
+    ("error", {"http": 500, "create": True}),
+    ("error", {"http": 502}),
+    ("error", {"http": 503}),
+    ("error", {"http": 504}),
+    ("html", {"http": 502}),
+    ("html", {"http": 200}),
+    ("empty", {"http": 201}),
+    ("empty", {"http": 500}),
+    ("truncated", {}),
+    ("short", {}),
+    ("huge", {}),
+    ("no-sid", {}),
+    ("reset-after", {}),
+    ("close", {}),
 ]
 
 
 @pytest.mark.every_mpm
-@pytest.mark.parametrize("mode, options", UNKNOWN, ids=lambda value: value if isinstance(value, str) else ",".join(f"{k}={v}" for k, v in value.items()) or "-")
-def test_when_nobody_can_know_the_message_stays_pending_and_is_not_sent_again(server, api, fresh, twilio, mode, options):
+@pytest.mark.parametrize(
+    "mode, options",
+    UNKNOWN,
+    ids=lambda value: value
+    if isinstance(value, str)
+    else ",".join(f"{k}={v}" for k, v in value.items()) or "-",
+)
+def test_when_nobody_can_know_the_message_stays_pending_and_is_not_sent_again(
+    server, api, fresh, twilio, mode, options
+):
     number, text = fresh.number(), fresh.text()
     twilio.fail(number, mode, **options)
     server.claim("WA0301")
@@ -62,7 +96,9 @@ def test_when_nobody_can_know_the_message_stays_pending_and_is_not_sent_again(se
     assert len(twilio.requests_to(number)) == 1
 
 
-def test_a_connection_that_was_kept_and_is_closed_under_the_request_sends_nothing_twice(server, api, fresh, twilio):
+def test_a_connection_that_was_kept_and_is_closed_under_the_request_sends_nothing_twice(
+    server, api, fresh, twilio
+):
     """libcurl would silently write a POST again on a new connection."""
     server.claim("WA0301")
     for _ in range(10):
@@ -129,8 +165,12 @@ def test_the_first_word_of_twilio_is_kept(gated_api, fresh, gate):
 def test_a_message_that_is_born_failed_is_failed(gated_api, fresh, gate):
     number, text = fresh.number(), fresh.text()
     gate.before_answer(number, lambda request, sid: {"status": "failed", "error_code": 63016})
-    message = check_not_accepted(gated_api, number, text, gated_api.send(number, text, expect=502), "failed")
-    assert message["deliveryStatus"] == "failed" and message["errorCode"] == 63016 and message["sid"]
+    message = check_not_accepted(
+        gated_api, number, text, gated_api.send(number, text, expect=502), "failed"
+    )
+    assert (
+        message["deliveryStatus"] == "failed" and message["errorCode"] == 63016 and message["sid"]
+    )
 
 
 @pytest.mark.every_mpm
@@ -139,13 +179,16 @@ def test_when_twilio_cannot_be_reached_it_is_502_and_the_message_is_kept(new_ser
         api = server.client()
         number, text = fresh.number(), fresh.text()
         server.claim("WA0301")
-        message = check_not_accepted(api, number, text, api.send(number, text, expect=502), "failed")
+        message = check_not_accepted(
+            api, number, text, api.send(number, text, expect=502), "failed"
+        )
         assert "sid" not in message
         assert [each["id"] for each in api.since(0)["messages"]] == [message["id"]]
 
 
 def test_a_twilio_that_hangs_is_given_up_in_time_and_blocks_nobody(new_server, fresh, twilio):
-    """While sends hang, everything else is answered; after WhatsAppTwilioTimeout nobody knows what became of them."""
+    """While sends hang, everything else is answered; after WhatsAppTwilioTimeout nobody knows what
+    became of them."""
     with new_server(extra="WhatsAppTwilioTimeout 1s 2s") as server:
         api = server.client()
         numbers = [fresh.number() for _ in range(20)]
@@ -177,7 +220,9 @@ def test_a_message_is_seen_as_pending_while_twilio_thinks(gated_api, fresh, gate
 
     def look(request, sid):
         seen.append(stored(api, number))
-        seen.append([each for each in api.since(since)["messages"] if each["counterpart"] == number][0])
+        seen.append(
+            [each for each in api.since(since)["messages"] if each["counterpart"] == number][0]
+        )
 
     gate.before_answer(number, look)
     message = api.send(number, text)["message"]
@@ -189,14 +234,20 @@ def test_a_message_is_seen_as_pending_while_twilio_thinks(gated_api, fresh, gate
 
 def test_no_more_sends_than_configured_wait_for_twilio(new_server, fresh, gate):
     """Over WhatsAppMaxSends it is 503 with Retry-After, and nothing was stored or sent."""
-    with new_server(twilio_url=gate.url, extra="WhatsAppMaxSends 1\nWhatsAppTwilioTimeout 2s 4s", mpm_settings="ServerLimit 1\nStartServers 1\nThreadsPerChild 64\nMaxRequestWorkers 64\n"
-                    "MinSpareThreads 1\nMaxSpareThreads 64") as server:
+    with new_server(
+        twilio_url=gate.url,
+        extra="WhatsAppMaxSends 1\nWhatsAppTwilioTimeout 2s 4s",
+        mpm_settings="ServerLimit 1\nStartServers 1\nThreadsPerChild 64\nMaxRequestWorkers 64\n"
+        "MinSpareThreads 1\nMaxSpareThreads 64",
+    ) as server:
         api = server.client()
         held, refused = fresh.number(), fresh.number()
         answers = []
 
         def meanwhile(request, sid):
-            answers.append(api.post("/send", {"phoneNumber": refused, "message": "one too many for now"}))
+            answers.append(
+                api.post("/send", {"phoneNumber": refused, "message": "one too many for now"})
+            )
 
         gate.before_answer(held, meanwhile)
         api.send(held, fresh.text())
@@ -208,7 +259,8 @@ def test_no_more_sends_than_configured_wait_for_twilio(new_server, fresh, gate):
 
 
 def test_a_wrong_token_is_refused_by_twilio(server, api, fresh, twilio):
-    """The simulator compares the credentials, so that every other test shows that they are the account's."""
+    """The simulator compares the credentials, so that every other test shows that they are the
+    account's."""
     number, text = fresh.number(), fresh.text()
     twilio.config(tokens=["another token"])
     server.claim("WA0302", required=False)

@@ -7,7 +7,18 @@ import pytest
 
 from support.conditions import in_parallel
 
-RANK = {"accepted": 0, "scheduled": 0, "queued": 1, "sending": 2, "sent": 3, "failed": 4, "undelivered": 4, "canceled": 4, "delivered": 5, "read": 6}
+RANK = {
+    "accepted": 0,
+    "scheduled": 0,
+    "queued": 1,
+    "sending": 2,
+    "sent": 3,
+    "failed": 4,
+    "undelivered": 4,
+    "canceled": 4,
+    "delivered": 5,
+    "read": 6,
+}
 
 
 def expected(status):
@@ -21,7 +32,11 @@ def sent(api, fresh):
 
 
 def now(api, message):
-    (found,) = [each for each in api.messages(message["counterpart"])["messages"] if each["id"] == message["id"]]
+    (found,) = [
+        each
+        for each in api.messages(message["counterpart"])["messages"]
+        if each["id"] == message["id"]
+    ]
     return found
 
 
@@ -36,7 +51,9 @@ def test_each_step_is_shown(api, sent):
     assert api.thread(sent["counterpart"])["unreadCount"] == 0
 
 
-@pytest.mark.parametrize("order", itertools.permutations(["sent", "delivered", "read"]), ids="-".join)
+@pytest.mark.parametrize(
+    "order", itertools.permutations(["sent", "delivered", "read"]), ids="-".join
+)
 def test_the_furthest_wins_in_whatever_order(api, sent, order):
     for status in order:
         api.webhook(api.account.status(sent["counterpart"], sent["sid"], status))
@@ -46,10 +63,22 @@ def test_the_furthest_wins_in_whatever_order(api, sent, order):
 @pytest.mark.parametrize("order", itertools.permutations(["sent", "undelivered"]), ids="-".join)
 def test_a_late_sent_never_undoes_a_failure(api, sent, order):
     for status in order:
-        more = {"ErrorCode": "63016", "ErrorMessage": "", "ChannelStatusMessage": "Re-engagement message"} if status == "undelivered" else {}
+        more = (
+            {
+                "ErrorCode": "63016",
+                "ErrorMessage": "",
+                "ChannelStatusMessage": "Re-engagement message",
+            }
+            if status == "undelivered"
+            else {}
+        )
         api.webhook(api.account.status(sent["counterpart"], sent["sid"], status, **more))
     message = now(api, sent)
-    assert (message["status"], message["deliveryStatus"], message["errorCode"]) == ("failed", "undelivered", 63016)
+    assert (message["status"], message["deliveryStatus"], message["errorCode"]) == (
+        "failed",
+        "undelivered",
+        63016,
+    )
     assert len(message["errorMessage"]) > 10
 
 
@@ -65,7 +94,23 @@ def test_proof_of_delivery_wins_over_a_failure(api, sent, failure, proof, is_fir
     assert "errorCode" not in message and "errorMessage" not in message
 
 
-@pytest.mark.parametrize("code", ["63016", "63024", "30008", "21610", "99999", "", "0", "abc", "-5", "99999999999999999999", None], ids=repr)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "63016",
+        "63024",
+        "30008",
+        "21610",
+        "99999",
+        "",
+        "0",
+        "abc",
+        "-5",
+        "99999999999999999999",
+        None,
+    ],
+    ids=repr,
+)
 def test_a_failure_is_shown_with_its_code(api, sent, code):
     api.webhook(api.account.status(sent["counterpart"], sent["sid"], "failed", ErrorCode=code))
     message = now(api, sent)
@@ -86,10 +131,14 @@ def test_the_same_callback_again_changes_nothing(api, sent):
     assert api.now() == before
 
 
-@pytest.mark.parametrize("word", ["", "pending", "DELIVERED", "deliveredx", "<b>", "received", "é"], ids=ascii)
+@pytest.mark.parametrize(
+    "word", ["", "pending", "DELIVERED", "deliveredx", "<b>", "received", "é"], ids=ascii
+)
 def test_a_word_that_nobody_knows_changes_nothing(api, sent, word):
     api.webhook(api.account.status(sent["counterpart"], sent["sid"], "sent"))
-    fields = api.account.status(sent["counterpart"], sent["sid"], word, SmsStatus="sent" if word == "" else word)
+    fields = api.account.status(
+        sent["counterpart"], sent["sid"], word, SmsStatus="sent" if word == "" else word
+    )
     api.webhook(fields)
     assert now(api, sent)["deliveryStatus"] == "sent"
 
@@ -97,7 +146,12 @@ def test_a_word_that_nobody_knows_changes_nothing(api, sent, word):
 @pytest.mark.every_mpm
 def test_callbacks_that_race_end_with_the_furthest(api, sent):
     words = ["sending", "sent", "delivered", "read"] * 8
-    in_parallel(len(words), lambda index: api.webhook(api.account.status(sent["counterpart"], sent["sid"], words[index])))
+    in_parallel(
+        len(words),
+        lambda index: api.webhook(
+            api.account.status(sent["counterpart"], sent["sid"], words[index])
+        ),
+    )
     assert now(api, sent)["deliveryStatus"] == "read"
 
 
@@ -128,15 +182,25 @@ def test_callbacks_that_come_before_the_answer_are_not_lost(gated_api, fresh, ga
 
 def test_a_failure_that_comes_before_the_answer_is_not_lost(gated_api, fresh, gate):
     number = fresh.number()
-    gate.before_answer(number, lambda request, sid: gated_api.webhook(gated_api.account.status(number, sid, "undelivered", ErrorCode="63016")))
+    gate.before_answer(
+        number,
+        lambda request, sid: gated_api.webhook(
+            gated_api.account.status(number, sid, "undelivered", ErrorCode="63016")
+        ),
+    )
     gated_api.send(number, fresh.text(), expect=None)
     stored = gated_api.messages(number)["messages"][0]
-    assert (stored["status"], stored["deliveryStatus"], stored["errorCode"]) == ("failed", "undelivered", 63016)
+    assert (stored["status"], stored["deliveryStatus"], stored["errorCode"]) == (
+        "failed",
+        "undelivered",
+        63016,
+    )
 
 
 @pytest.mark.parametrize("status", ["sent", "delivered", "failed"])
 def test_a_callback_tells_the_sid_when_the_answer_was_lost(server, gated_api, fresh, gate, status):
-    """The answer to the send never came; the callback's URL names the message, so that its outcome is known after all."""
+    """The answer to the send never came; the callback's URL names the message, so that its outcome
+    is known after all."""
     number = fresh.number()
     gate.lose_answer(number)
     server.claim("WA0301")
@@ -145,7 +209,7 @@ def test_a_callback_tells_the_sid_when_the_answer_was_lost(server, gated_api, fr
     (request,) = gate.requests_to(number)
     url = request["StatusCallback"]
     assert url.startswith(gated_api.account.public_url)
-    target = url[len(gated_api.account.public_url):]
+    target = url[len(gated_api.account.public_url) :]
     sid = fresh.sid()
     gated_api.webhook(gated_api.account.status(number, sid, status), target=target)
     stored = now(gated_api, pending)
@@ -157,13 +221,23 @@ def test_a_callback_tells_the_sid_when_the_answer_was_lost(server, gated_api, fr
 
 def test_a_status_callback_for_another_account_is_refused(api, server, sent):
     server.claim("WA*", required=False)
-    api.webhook(api.account.status(sent["counterpart"], sent["sid"], "read", AccountSid="AC00000000000000000000000000000009"), expect=403)
+    api.webhook(
+        api.account.status(
+            sent["counterpart"],
+            sent["sid"],
+            "read",
+            AccountSid="AC00000000000000000000000000000009",
+        ),
+        expect=403,
+    )
     assert now(api, sent)["deliveryStatus"] == sent["deliveryStatus"]
 
 
 def test_an_unsigned_status_callback_is_refused(api, server, sent):
     server.claim("WA*", required=False)
-    api.webhook(api.account.status(sent["counterpart"], sent["sid"], "read"), signature="", expect=403)
+    api.webhook(
+        api.account.status(sent["counterpart"], sent["sid"], "read"), signature="", expect=403
+    )
     assert now(api, sent)["deliveryStatus"] == sent["deliveryStatus"]
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A store whose file was damaged: never a wrong answer and never a crash; what is whole is served."""
+"""A store whose file was damaged: never a wrong answer and never a crash; what is whole is
+served."""
 
 import pytest
 
@@ -40,7 +41,9 @@ def test_a_damaged_message_is_never_given_as_if_it_were_whole(new_server, fresh,
             api = server.client()
         response = api.get("/messages", {"counterpart": hurt})
         if response.status == 200:
-            assert text[:30] not in response.body.decode(), "a damaged text was given as if it were whole"
+            assert (
+                text[:30] not in response.body.decode()
+            ), "a damaged text was given as if it were whole"
         else:
             assert response.status in (500, 503)
             if response.status == 500:

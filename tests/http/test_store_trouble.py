@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A store that cannot be written: 503, one line for the admin, everything stored can still be read, and it heals by itself."""
+"""A store that cannot be written: 503, one line for the admin, everything stored can still be read,
+and it heals by itself."""
 
 import os
 import shutil
@@ -16,7 +17,9 @@ class FullDisk:
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="wa-full-")
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0755", "none", self.path], check=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=8m,mode=0755", "none", self.path], check=True
+        )
 
     def before(self, server):
         pass
@@ -38,7 +41,8 @@ class FullDisk:
 
 
 class FileLimit:
-    """No file may grow beyond a few megabytes (RLIMIT_FSIZE, whose signal httpd ignores): what any user can do. Relief needs a restart."""
+    """No file may grow beyond a few megabytes (RLIMIT_FSIZE, whose signal httpd ignores): what any
+    user can do. Relief needs a restart."""
 
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="wa-full-")
@@ -59,7 +63,9 @@ class FileLimit:
         shutil.rmtree(self.path)
 
 
-@pytest.fixture(params=[FileLimit] + ([FullDisk] if os.geteuid() == 0 else []), ids=lambda kind: kind.__name__)
+@pytest.fixture(
+    params=[FileLimit] + ([FullDisk] if os.geteuid() == 0 else []), ids=lambda kind: kind.__name__
+)
 def trouble(request):
     made = request.param()
     yield made
@@ -92,7 +98,10 @@ def test_what_cannot_be_stored_is_503_and_what_is_stored_is_read(new_server, fre
         count = fill_until_refused(api, fresh, number)
         assert api.post("/send", {"phoneNumber": other, "message": BIG}).status == 503
         assert gate.requests_to(other) == []
-        assert api.webhook(api.account.inbound(other, BIG, fresh.sid()), expect=503).json()["code"] == "UNAVAILABLE"
+        assert (
+            api.webhook(api.account.inbound(other, BIG, fresh.sid()), expect=503).json()["code"]
+            == "UNAVAILABLE"
+        )
         assert api.thread(number)["messageCount"] == count + 1 == len(api.all_messages(number))
         assert api.thread(other) is None
         assert contact in api.contacts()

@@ -11,11 +11,23 @@ def test_a_thread_sums_up_its_messages(api, fresh):
         api.receive(number, text, fresh.sid())
     thread = api.thread(number)
     newest = api.messages(number)["messages"][0]
-    assert thread == {"counterpart": number, "lastMessagePreview": "second of them all", "lastMessageTimestamp": newest["timestamp"],
-                      "lastDirection": "received", "messageCount": 2, "unreadCount": 2}
+    assert thread == {
+        "counterpart": number,
+        "lastMessagePreview": "second of them all",
+        "lastMessageTimestamp": newest["timestamp"],
+        "lastDirection": "received",
+        "messageCount": 2,
+        "unreadCount": 2,
+    }
     sent = api.send(number, "the answer to both")["message"]
-    assert api.thread(number) == {"counterpart": number, "lastMessagePreview": "the answer to both", "lastMessageTimestamp": sent["timestamp"],
-                                  "lastDirection": "sent", "messageCount": 3, "unreadCount": 2}
+    assert api.thread(number) == {
+        "counterpart": number,
+        "lastMessagePreview": "the answer to both",
+        "lastMessageTimestamp": sent["timestamp"],
+        "lastDirection": "sent",
+        "messageCount": 3,
+        "unreadCount": 2,
+    }
 
 
 def test_the_latest_thread_comes_first(api, fresh):
@@ -29,7 +41,11 @@ def test_the_latest_thread_comes_first(api, fresh):
     assert stamps == sorted(stamps, reverse=True)
 
 
-@pytest.mark.parametrize("text", ["x" * 101, "\U0001f600" * 150, "é" * 100, "e\u0301" * 80, "a\nb\t\"c\"\\" * 30], ids=["ascii", "emoji", "exact", "combining", "escapes"])
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 101, "\U0001f600" * 150, "é" * 100, "e\u0301" * 80, 'a\nb\t"c"\\' * 30],
+    ids=["ascii", "emoji", "exact", "combining", "escapes"],
+)
 def test_the_preview_is_the_first_100_characters(api, fresh, text):
     number = fresh.number()
     api.receive(number, text, fresh.sid())
@@ -50,7 +66,11 @@ def test_reading_a_thread_clears_its_count_and_its_messages(api, fresh):
     assert api.thread(other)["unreadCount"] == 1
     api.receive(number, fresh.text(), fresh.sid())
     assert api.thread(number)["unreadCount"] == 1
-    assert [message.get("unread", False) for message in api.messages(number)["messages"]] == [True, False, False]
+    assert [message.get("unread", False) for message in api.messages(number)["messages"]] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_reading_twice_is_the_same(api, fresh):

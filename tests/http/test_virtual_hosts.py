@@ -36,9 +36,15 @@ def test_a_webhook_of_one_account_is_refused_by_the_other(server, api, gated_api
     server.claim("WA0231")
     before = gated_api.now()
     fields = api.account.inbound(fresh.number(), fresh.text(), fresh.sid())
-    # signed by the other account, for the other's URL, and for the right URL with the other's fields
+    # signed by the other account, for the other's URL, and for the right URL with the other's
+    # fields
     gated_api.webhook(fields, token=api.account.token, expect=403)
-    gated_api.webhook(fields, token=api.account.token, url=api.account.public_url + api.base + "/webhook", expect=403)
+    gated_api.webhook(
+        fields,
+        token=api.account.token,
+        url=api.account.public_url + api.base + "/webhook",
+        expect=403,
+    )
     gated_api.webhook(fields, expect=403)
     assert gated_api.now() == before
 

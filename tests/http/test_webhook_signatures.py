@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every signature vector, sent over HTTP to a virtual host that is configured with its token and URL.
+"""Every signature vector, sent over HTTP to a virtual host that is configured with its token and
+URL.
 
-The vectors' paths are not the API's: mod_rewrite leads them to the webhook, which has to check the target as it was requested.
+The vectors' paths are not the API's: mod_rewrite leads them to the webhook, which has to check the
+target as it was requested.
 """
 
 import json
@@ -13,7 +15,11 @@ import pytest
 from support.client import RawConnection
 from support.httpd import Account, messenger
 
-VECTORS = json.loads((pathlib.Path(__file__).resolve().parents[1] / "signature-vectors.json").read_text(encoding="utf-8"))
+VECTORS = json.loads(
+    (pathlib.Path(__file__).resolve().parents[1] / "signature-vectors.json").read_text(
+        encoding="utf-8"
+    )
+)
 # Tokens are configured as text on one line: a token that ends with a newline is for the unit tests.
 OVER_HTTP = [vector for vector in VECTORS if not vector["auth_token"].endswith("\n")]
 
@@ -29,14 +35,22 @@ GROUPS = sorted({group_of(vector) for vector in OVER_HTTP})
 @pytest.fixture(scope="module")
 def vector_server(make_server):
     """One httpd with a virtual host for each token and URL base, told apart by the Host header."""
+
     def configure(httpd):
         text = "AllowEncodedSlashes NoDecode\n"
         for index, (token, public_url) in enumerate(GROUPS):
             account = Account(token=token, public_url=public_url)
-            rewrite = ("AllowEncodedSlashes NoDecode\nRewriteEngine On\n"
-                       "RewriteRule ^/(?!api/) /api/whatsapp-messenger/webhook [PT,L]\n")
+            rewrite = (
+                "AllowEncodedSlashes NoDecode\nRewriteEngine On\n"
+                "RewriteRule ^/(?!api/) /api/whatsapp-messenger/webhook [PT,L]\n"
+            )
             text += f"<VirtualHost *>\nServerName group{index}.test\n"
-            text += messenger(account, httpd.folder / f"store{index}", "http://127.0.0.1:9", extra=rewrite) + "</VirtualHost>\n"
+            text += (
+                messenger(
+                    account, httpd.folder / f"store{index}", "http://127.0.0.1:9", extra=rewrite
+                )
+                + "</VirtualHost>\n"
+            )
         return text
 
     with make_server(configure, modules=["rewrite"], account=Account()) as server:
@@ -47,7 +61,7 @@ def vector_server(make_server):
 
 def target_of(url):
     """The request target that a client asking for `url` sends, byte for byte."""
-    return url[url.index("/", url.index("//") + 2):]
+    return url[url.index("/", url.index("//") + 2) :]
 
 
 def is_complete(vector):
@@ -74,7 +88,8 @@ def test_a_vector_is_taken_or_refused(vector_server, vector):
         vector_server.claim("WA*", required=False)
     with RawConnection(vector_server.port) as raw:
         body = vector["raw_body"].encode("utf-8")
-        head = f"{vector['method']} {target_of(vector['url'])} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+        head = f"{vector['method']} {target_of(vector['url'])} HTTP/1.1\r\n"
+        head += f"Host: {host}\r\nConnection: close\r\n"
         if vector["signature"]:
             head += f"X-Twilio-Signature: {vector['signature']}\r\n"
         if vector["method"] == "POST":
@@ -99,7 +114,9 @@ def test_a_vector_is_taken_or_refused(vector_server, vector):
         fields = dict(parse_qsl(vector["raw_body"], keep_blank_values=True))
         if "MessageStatus" not in fields:
             # by this vector or by an earlier one of the same message
-            assert fields["MessageSid"] in [message.get("sid") for message in client.since(0)["messages"]]
+            assert fields["MessageSid"] in [
+                message.get("sid") for message in client.since(0)["messages"]
+            ]
     else:
         # the signature is right, so the refusal is about what the form or its type lacks
         assert response.status in (400, 403, 415), response

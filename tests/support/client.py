@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An HTTP client for the tests: plain requests that are held against the contract, and raw sockets for what no client would send."""
+"""An HTTP client for the tests: plain requests that are held against the contract, and raw sockets
+for what no client would send."""
 
 import http.client
 import json
@@ -33,9 +34,13 @@ class Response:
 
 def check_headers(response):
     """The headers of SPEC section 1, which every JSON response carries."""
-    assert response.headers.get_all("Content-Type") == ["application/json"], response.headers.items()
+    assert response.headers.get_all("Content-Type") == [
+        "application/json"
+    ], response.headers.items()
     assert response.headers.get_all("Cache-Control") == ["no-store"], response.headers.items()
-    assert response.headers.get_all("X-Content-Type-Options") == ["nosniff"], response.headers.items()
+    assert response.headers.get_all("X-Content-Type-Options") == [
+        "nosniff"
+    ], response.headers.items()
     if response.status == 405:
         assert response.headers.get("Allow"), response.headers.items()
     if response.status in (429, 503):
@@ -43,7 +48,8 @@ def check_headers(response):
 
 
 class Client:
-    """Requests to one virtual host. Every request has a connection of its own, so it may be shared by threads."""
+    """Requests to one virtual host. Every request has a connection of its own, so it may be shared
+    by threads."""
 
     def __init__(self, port, contract, host=None, base=BASE_PATH, secrets=None, account=None):
         self.port = port
@@ -55,8 +61,11 @@ class Client:
 
     # ---- plain requests ----
 
-    def request(self, method, path, body=None, headers=None, query=None, check=True, timeout=TIMEOUT):
-        """One request to `path` below the base path. `body`: bytes, or an iterable of bytes, which is sent chunked."""
+    def request(
+        self, method, path, body=None, headers=None, query=None, check=True, timeout=TIMEOUT
+    ):
+        """One request to `path` below the base path. `body`: bytes, or an iterable of bytes, which
+        is sent chunked."""
         target = self.base + path
         if query:
             target += "?" + (query if isinstance(query, str) else urlencode(query))
@@ -79,16 +88,21 @@ class Client:
             connection.close()
 
     def check(self, method, path, response):
-        """Holds a response against headers and contract. A webhook's success is TwiML and a HEAD has no body; all else is JSON."""
+        """Holds a response against headers and contract. A webhook's success is TwiML and a HEAD
+        has no body; all else is JSON."""
         if response.status == 200 and path.split("?")[0] == "/webhook":
             assert response.headers.get_all("Content-Type")[0].split(";")[0] == "text/xml", response
-            assert response.body.decode("utf-8").split("?>")[-1].strip() == "<Response></Response>", response
+            assert (
+                response.body.decode("utf-8").split("?>")[-1].strip() == "<Response></Response>"
+            ), response
             return
         check_headers(response)
         if method == "HEAD":
             assert response.body == b"", response
             return
-        assert response.headers.get("Content-Length") is None or int(response.headers["Content-Length"]) == len(response.body)
+        assert response.headers.get("Content-Length") is None or int(
+            response.headers["Content-Length"]
+        ) == len(response.body)
         self.contract.check_json(method, path, response.status, response.json())
 
     def get(self, path, query=None, **more):
@@ -115,9 +129,12 @@ class Client:
     # ---- the endpoints, with the status that is expected ----
 
     def send(self, number, message, expect=200, headers=None, **members):
-        """POST /send; gives the whole answer as a dict. The text is planted: no log may ever show it. An `expect` of None takes any status."""
+        """POST /send; gives the whole answer as a dict. The text is planted: no log may ever show
+        it. An `expect` of None takes any status."""
         self.plant(number, message)
-        response = self.post("/send", {"phoneNumber": number, "message": message, **members}, headers)
+        response = self.post(
+            "/send", {"phoneNumber": number, "message": message, **members}, headers
+        )
         assert expect in (response.status, None), response
         return response.json()
 
@@ -173,19 +190,37 @@ class Client:
 
     # ---- webhooks ----
 
-    def webhook(self, fields, expect=200, token=None, url=None, signature=None, headers=None, target=None, body=None):
+    def webhook(
+        self,
+        fields,
+        expect=200,
+        token=None,
+        url=None,
+        signature=None,
+        headers=None,
+        target=None,
+        body=None,
+    ):
         """A webhook as Twilio sends it, signed unless `signature` is given ("" sends none)."""
         fields = list(fields.items()) if isinstance(fields, dict) else fields
         raw = encode_form(fields) if body is None else body
         path = target or f"{self.base}/webhook"
         if signature is None:
-            signature = sign(self.account.token if token is None else token, url or self.account.public_url + path, raw)
-        send = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "TwilioProxy/1.1", "Accept": "*/*"}
+            signature = sign(
+                self.account.token if token is None else token,
+                url or self.account.public_url + path,
+                raw,
+            )
+        send = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "User-Agent": "TwilioProxy/1.1",
+            "Accept": "*/*",
+        }
         if signature:
             send["X-Twilio-Signature"] = signature
         send.update(headers or {})
         response = self.fetch("POST", path, raw, send)
-        self.check("POST", path[len(self.base):].split("?")[0], response)
+        self.check("POST", path[len(self.base) :].split("?")[0], response)
         assert expect in (response.status, None), response
         return response
 
@@ -229,7 +264,9 @@ class RawConnection:
         if not status_line:
             return None
         if not status_line.startswith(b"HTTP/"):
-            return Response(200, http.client.HTTPMessage(), status_line + self._file.read())  # HTTP/0.9: nothing but the body
+            return Response(
+                200, http.client.HTTPMessage(), status_line + self._file.read()
+            )  # HTTP/0.9: nothing but the body
         status = int(status_line.split()[1])
         headers = http.client.parse_headers(self._file)
         if method == "HEAD" or status in (204, 304):

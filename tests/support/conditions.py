@@ -6,7 +6,8 @@ import time
 
 
 def wait_until(predicate, what, timeout=60.0, interval=0.01):
-    """Calls `predicate` until it gives something true, which is returned. Fails with `what` after `timeout` seconds."""
+    """Calls `predicate` until it gives something true, which is returned. Fails with `what` after
+    `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
@@ -18,7 +19,8 @@ def wait_until(predicate, what, timeout=60.0, interval=0.01):
 
 
 def in_parallel(count, work, timeout=120.0):
-    """Runs work(0) .. work(count - 1), each in a thread of its own, all released at the same instant.
+    """Runs work(0) .. work(count - 1), each in a thread of its own, all released at the same
+    instant.
 
     Gives their results in order; the first exception of any of them is raised here.
     """

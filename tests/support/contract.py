@@ -35,7 +35,9 @@ class Contract:
     def __init__(self, path=None):
         path = path or pathlib.Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
         self.document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        assert str(self.document["openapi"]).startswith("3.1"), "only OpenAPI 3.1 schemas are JSON Schema 2020-12"
+        assert str(self.document["openapi"]).startswith(
+            "3.1"
+        ), "only OpenAPI 3.1 schemas are JSON Schema 2020-12"
         self._validators = {}
         self._templates = []
         for template in self.document["paths"]:
@@ -52,9 +54,10 @@ class Contract:
                     yield method.upper(), template, item[method]
 
     def find(self, method, path):
-        """The (template, method) that a request belongs to, None where the document has none. HEAD counts as GET."""
+        """The (template, method) that a request belongs to, None where the document has none. HEAD
+        counts as GET."""
         if path.startswith(BASE_PATH):
-            path = path[len(BASE_PATH):]
+            path = path[len(BASE_PATH) :]
         method = "get" if method == "HEAD" else method.lower()
         for pattern, template in self._templates:
             if pattern.match(path):
@@ -77,11 +80,14 @@ class Contract:
             operation = self.document["paths"][template][method]
             responses = operation["responses"]
             name = str(status) if str(status) in responses else "default"
-            assert name in responses, f"openapi.yaml: {method.upper()} {template} has no response {status}"
+            assert (
+                name in responses
+            ), f"openapi.yaml: {method.upper()} {template} has no response {status}"
             pointer = f"#/paths/{_escape(template)}/{method}/responses/{name}"
             pointer, response = self._resolve(pointer, responses[name])
-            assert media_type in response.get("content", {}), (
-                f"openapi.yaml: {method.upper()} {template} {status} has no content {media_type}")
+            assert media_type in response.get(
+                "content", {}
+            ), f"openapi.yaml: {method.upper()} {template} {status} has no content {media_type}"
             schema = dict(self.document)
             schema["$ref"] = f"{pointer}/content/{_escape(media_type)}/schema"
             self._validators[key] = Draft202012Validator(schema)
@@ -91,19 +97,25 @@ class Contract:
         """Fails unless `document` is what openapi.yaml promises for this response."""
         found = self.find(method, path)
         if found is None:
-            # not an operation: it can only be an error, and the error's shape is the same everywhere
+            # not an operation: it can only be an error, and the error's shape is the same
+            # everywhere
             check_error(status, document)
             return
-        errors = sorted(self.validator(*found, status, "application/json").iter_errors(document), key=str)
-        assert not errors, (f"{method} {path} {status} is not as openapi.yaml says: "
-                            + "; ".join(f"{'/'.join(map(str, e.absolute_path))}: {e.message}" for e in errors)
-                            + f"\n{document}")
+        errors = sorted(
+            self.validator(*found, status, "application/json").iter_errors(document), key=str
+        )
+        assert not errors, (
+            f"{method} {path} {status} is not as openapi.yaml says: "
+            + "; ".join(f"{'/'.join(map(str, e.absolute_path))}: {e.message}" for e in errors)
+            + f"\n{document}"
+        )
         if status >= 400:
             check_error(status, document)
 
 
 def check_error(status, document):
-    """Fails unless `document` is an error body: exactly its members, a code that belongs to the status, a sentence."""
+    """Fails unless `document` is an error body: exactly its members, a code that belongs to the
+    status, a sentence."""
     allowed = {"success", "error", "code"}
     if document.get("code") == "TWILIO_ERROR":
         allowed.add("message")

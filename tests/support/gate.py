@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Twilio whose answers wait for the test: it looks at a send while it is under way, then lets it go on or loses the answer."""
+"""A Twilio whose answers wait for the test: it looks at a send while it is under way, then lets it
+go on or loses the answer."""
 
 import http.server
 import itertools
@@ -11,7 +12,8 @@ LOSE = "lose"  # what a hook gives when the answer shall never come
 
 
 class Gate:
-    """Takes messages at `url`. A recipient's hook runs before the answer; it gives None, LOSE, or members that replace the answer's."""
+    """Takes messages at `url`. A recipient's hook runs before the answer; it gives None, LOSE, or
+    members that replace the answer's."""
 
     def __init__(self):
         gate = self
@@ -35,7 +37,9 @@ class Gate:
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         self._thread.start()
 
     def close(self):
@@ -44,7 +48,8 @@ class Gate:
         self._thread.join(10)
 
     def before_answer(self, number, hook):
-        """`hook(request, sid)` runs for each message to `number`, in a thread of its own, before Twilio's answer is given."""
+        """`hook(request, sid)` runs for each message to `number`, in a thread of its own, before
+        Twilio's answer is given."""
         self._hooks[f"whatsapp:{number}"] = hook
 
     def lose_answer(self, number):
@@ -66,7 +71,15 @@ class Gate:
         if change == LOSE:
             handler.close_connection = True
             return
-        answer = {"sid": sid, "status": "queued", "error_code": None, "error_message": None, "to": request["To"], "from": request["From"], "body": request["Body"]}
+        answer = {
+            "sid": sid,
+            "status": "queued",
+            "error_code": None,
+            "error_message": None,
+            "to": request["To"],
+            "from": request["From"],
+            "body": request["Body"],
+        }
         answer.update(change if isinstance(change, dict) else {})
         text = json.dumps(answer).encode()
         try:
@@ -77,5 +90,3 @@ class Gate:
             handler.wfile.write(text)
         except OSError:
             handler.close_connection = True  # the server under test was killed meanwhile
-
-

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real httpd with the module, of its own configuration, folder and port: start, restart, kill, and what its logs say."""
+"""A real httpd with the module, of its own configuration, folder and port: start, restart, kill,
+and what its logs say."""
 
 import functools
 import grp
@@ -59,7 +60,9 @@ MaxRequestWorkers 96
 @functools.lru_cache(maxsize=None)
 def apxs(name):
     """One value of `apxs -q`."""
-    return subprocess.run(["apxs", "-q", name], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["apxs", "-q", name], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 @functools.lru_cache(maxsize=None)
@@ -100,7 +103,8 @@ _offsets = itertools.count()
 
 
 def free_port():
-    """A port that is free now, below the ephemeral range so that no outgoing connection takes it before httpd does."""
+    """A port that is free now, below the ephemeral range so that no outgoing connection takes it
+    before httpd does."""
     worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
     start = random.Random(os.getpid()).randrange(0, 9000)
     for _ in range(9000):
@@ -118,17 +122,34 @@ def free_port():
 class Account:
     """One Twilio account as a virtual host is configured for it."""
 
-    def __init__(self, sid="AC00000000000000000000000000000001", token="a1b2c3d4e5f60718293a4b5c6d7e8f90", number="+14155238886",
-                 public_url="https://chat.example.org"):
+    def __init__(
+        self,
+        sid="AC00000000000000000000000000000001",
+        token="a1b2c3d4e5f60718293a4b5c6d7e8f90",
+        number="+14155238886",
+        public_url="https://chat.example.org",
+    ):
         self.sid, self.token, self.number, self.public_url = sid, token, number, public_url
 
     def inbound(self, sender, text, sid, **more):
-        """The fields of an inbound text message, as captured from Twilio. A `more` of None removes a field."""
+        """The fields of an inbound text message, as captured from Twilio. A `more` of None removes
+        a field."""
         fields = {
-            "SmsMessageSid": sid, "NumMedia": "0", "ProfileName": "Ana Gómez", "MessageType": "text", "SmsSid": sid,
-            "WaId": sender.lstrip("+"), "SmsStatus": "received", "Body": text, "To": f"whatsapp:{self.number}",
-            "NumSegments": "1", "ReferralNumMedia": "0", "MessageSid": sid, "AccountSid": self.sid,
-            "From": f"whatsapp:{sender}", "ApiVersion": "2010-04-01",
+            "SmsMessageSid": sid,
+            "NumMedia": "0",
+            "ProfileName": "Ana Gómez",
+            "MessageType": "text",
+            "SmsSid": sid,
+            "WaId": sender.lstrip("+"),
+            "SmsStatus": "received",
+            "Body": text,
+            "To": f"whatsapp:{self.number}",
+            "NumSegments": "1",
+            "ReferralNumMedia": "0",
+            "MessageSid": sid,
+            "AccountSid": self.sid,
+            "From": f"whatsapp:{sender}",
+            "ApiVersion": "2010-04-01",
         }
         fields.update(more)
         return {name: value for name, value in fields.items() if value is not None}
@@ -136,9 +157,16 @@ class Account:
     def status(self, recipient, sid, status, **more):
         """The fields of a status callback."""
         fields = {
-            "SmsSid": sid, "SmsStatus": status, "MessageStatus": status, "ChannelToAddress": "+1555123XXXX",
-            "To": f"whatsapp:{recipient}", "ChannelPrefix": "whatsapp", "MessageSid": sid, "AccountSid": self.sid,
-            "From": f"whatsapp:{self.number}", "ApiVersion": "2010-04-01",
+            "SmsSid": sid,
+            "SmsStatus": status,
+            "MessageStatus": status,
+            "ChannelToAddress": "+1555123XXXX",
+            "To": f"whatsapp:{recipient}",
+            "ChannelPrefix": "whatsapp",
+            "MessageSid": sid,
+            "AccountSid": self.sid,
+            "From": f"whatsapp:{self.number}",
+            "ApiVersion": "2010-04-01",
             "ChannelInstallSid": "XE00000000000000000000000000000003",
         }
         fields.update(more)
@@ -162,9 +190,19 @@ WhatsAppStore "dbm:{store}"
 
 
 class Httpd:
-    """One httpd. `configure(httpd)` gives the part of the configuration that is the test's own; it may use httpd.folder and httpd.port."""
+    """One httpd. `configure(httpd)` gives the part of the configuration that is the test's own; it
+    may use httpd.folder and httpd.port."""
 
-    def __init__(self, configure, contract, mpm="event", mpm_settings=None, modules=(), environment=None, account=None):
+    def __init__(
+        self,
+        configure,
+        contract,
+        mpm="event",
+        mpm_settings=None,
+        modules=(),
+        environment=None,
+        account=None,
+    ):
         self.configure, self.contract, self.mpm, self.account = configure, contract, mpm, account
         self.mpm_settings = MPM_SETTINGS[mpm] if mpm_settings is None else mpm_settings
         self.modules = list(modules)
@@ -180,7 +218,9 @@ class Httpd:
         self.secrets = set()
         self.claims = []
         self.judged = 0  # the log was found in order up to here
-        self.file_limit = None  # bytes that no file may exceed (RLIMIT_FSIZE), from the next start on
+        self.file_limit = (
+            None  # bytes that no file may exceed (RLIMIT_FSIZE), from the next start on
+        )
         if account is not None:
             self.secrets.add(account.token)
         if os.geteuid() == 0:
@@ -197,7 +237,15 @@ class Httpd:
 
     def text(self):
         """The whole configuration."""
-        modules = [f"mpm_{self.mpm}", "unixd", "log_config", "watchdog", "authz_core", "authz_host", "headers"] + self.modules
+        modules = [
+            f"mpm_{self.mpm}",
+            "unixd",
+            "log_config",
+            "watchdog",
+            "authz_core",
+            "authz_host",
+            "headers",
+        ] + self.modules
         loads = "".join(self._load(name) for name in dict.fromkeys(modules))
         owner = ""
         if os.geteuid() == 0:
@@ -231,13 +279,26 @@ ListenBacklog 1024
         return path
 
     def _environment(self):
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TMPDIR": str(self.folder)}
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "TMPDIR": str(self.folder),
+        }
         if is_asan():
-            library = os.environ.get("WA_TEST_PRELOAD") or subprocess.run(
-                ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True).stdout.strip()
+            library = (
+                os.environ.get("WA_TEST_PRELOAD")
+                or subprocess.run(
+                    ["gcc", "-print-file-name=libasan.so"],
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                ).stdout.strip()
+            )
             report = self.folder / "sanitizer" / "report"
             environment["LD_PRELOAD"] = library
-            environment["ASAN_OPTIONS"] = f"detect_leaks=0:log_path={report}:abort_on_error=0:exitcode=86"
+            environment[
+                "ASAN_OPTIONS"
+            ] = f"detect_leaks=0:log_path={report}:abort_on_error=0:exitcode=86"
             environment["UBSAN_OPTIONS"] = f"print_stacktrace=1:halt_on_error=1:log_path={report}"
         environment.update(self.environment)
         return environment
@@ -245,7 +306,8 @@ ListenBacklog 1024
     # ---- life ----
 
     def start(self):
-        """Starts it and returns when it answers. A port that was taken in between is replaced by another."""
+        """Starts it and returns when it answers. A port that was taken in between is replaced by
+        another."""
         for _ in range(5):
             self.port = self.port or free_port()
             generations = self._generations()
@@ -253,10 +315,19 @@ ListenBacklog 1024
             with open(self.console, "ab") as console:
                 # a session of its own: prefork ends its whole process group
                 self.process = subprocess.Popen(
-                    [program(), "-d", str(self.folder), "-f", str(config), "-DFOREGROUND"], stdin=subprocess.DEVNULL,
-                    stdout=console, stderr=console, env=self._environment(), cwd=self.folder, start_new_session=True, preexec_fn=self._limit)
-            wait_until(lambda: self.process.poll() is not None or self._generations() > generations,
-                       f"httpd to start; console: {self.console_text()}")
+                    [program(), "-d", str(self.folder), "-f", str(config), "-DFOREGROUND"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=console,
+                    stderr=console,
+                    env=self._environment(),
+                    cwd=self.folder,
+                    start_new_session=True,
+                    preexec_fn=self._limit,
+                )
+            wait_until(
+                lambda: self.process.poll() is not None or self._generations() > generations,
+                f"httpd to start; console: {self.console_text()}",
+            )
             if self.process.poll() is None:
                 wait_until(self._is_connectable, "httpd to accept a connection")
                 return self
@@ -278,8 +349,15 @@ ListenBacklog 1024
     def check_config(self):
         """apachectl configtest: the exit status and all that it printed."""
         self.port = self.port or free_port()
-        done = subprocess.run([program(), "-d", str(self.folder), "-f", str(self._write()), "-t"], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, env=self._environment(), cwd=self.folder, timeout=60)
+        done = subprocess.run(
+            [program(), "-d", str(self.folder), "-f", str(self._write()), "-t"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=self._environment(),
+            cwd=self.folder,
+            timeout=60,
+        )
         return done.returncode, done.stdout + done.stderr
 
     def _is_connectable(self):
@@ -306,28 +384,40 @@ ListenBacklog 1024
         return sorted(found)
 
     def graceful(self, wait_for_old=False):
-        """A graceful restart; returns when the new generation runs, and with `wait_for_old` when the old children are gone."""
+        """A graceful restart; returns when the new generation runs, and with `wait_for_old` when
+        the old children are gone."""
         self._claim_race_of_ending_children()
         generations, old = self._generations(), set(self.children())
         self.process.send_signal(signal.SIGUSR1)
-        wait_until(lambda: self._generations() > generations, "the generation after a graceful restart")
+        wait_until(
+            lambda: self._generations() > generations, "the generation after a graceful restart"
+        )
         if wait_for_old:
-            wait_until(lambda: not old & set(self.children()), "the old children to end after a graceful restart")
+            wait_until(
+                lambda: not old & set(self.children()),
+                "the old children to end after a graceful restart",
+            )
 
     def _claim_race_of_ending_children(self):
-        """A child of event that ends while it closes a connection says AH03092, rarely; that is httpd's own."""
+        """A child of event that ends while it closes a connection says AH03092, rarely; that is
+        httpd's own."""
         self.claim("AH03092", required=False)
 
     def kill_child(self):
         """kill -9 of one child; returns when httpd has buried it and another one lives."""
-        # a generation that is ending may hold children that are about to go: any one that still lives will do
+        # a generation that is ending may hold children that are about to go: any one that still
+        # lives will do
         pid = random.choice(wait_until(self.children, "a child to kill"))
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "httpd to notice that a child was killed")
+        wait_until(
+            lambda: not pathlib.Path(f"/proc/{pid}").exists(),
+            "httpd to notice that a child was killed",
+        )
         wait_until(self.children, "a child after one was killed")
 
     def kill_all(self):
-        """kill -9 of everything at once, as a loss of the machine would look to the store; start() may follow."""
+        """kill -9 of everything at once, as a loss of the machine would look to the store; start()
+        may follow."""
         pids = self.children()
         self.process.kill()
         for pid in pids:
@@ -336,7 +426,12 @@ ListenBacklog 1024
             except ProcessLookupError:
                 pass
         self.process.wait(30)
-        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() and not _is_zombie(pid) for pid in pids), "the children to be dead")
+        wait_until(
+            lambda: not any(
+                pathlib.Path(f"/proc/{pid}").exists() and not _is_zombie(pid) for pid in pids
+            ),
+            "the children to be dead",
+        )
         self.process = None
         # what the killed server left: the next start says so and goes on
         self.claim("AH00098", required=False)
@@ -345,7 +440,8 @@ ListenBacklog 1024
         """Stops it in order."""
         if self.process is None:
             return
-        # graceful-stop: at SIGTERM the event MPM may close a socket that a worker is just freeing, and crash on its own
+        # graceful-stop: at SIGTERM the event MPM may close a socket that a worker is just freeing,
+        # and crash on its own
         self.process.send_signal(signal.SIGWINCH)
         try:
             self.process.wait(45)
@@ -360,7 +456,9 @@ ListenBacklog 1024
         try:
             self.stop()
             self.check_log(self.judged)
-            assert self.console_text() == "", f"unexpected output on the console:\n{self.console_text()}"
+            assert (
+                self.console_text() == ""
+            ), f"unexpected output on the console:\n{self.console_text()}"
             self.check_secrets()
         finally:
             if self.process is not None:
@@ -381,7 +479,14 @@ ListenBacklog 1024
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def client(self, host=None, account=None, base="/api/whatsapp-messenger"):
-        return Client(self.port, self.contract, host=host, base=base, secrets=self.secrets, account=account or self.account)
+        return Client(
+            self.port,
+            self.contract,
+            host=host,
+            base=base,
+            secrets=self.secrets,
+            account=account or self.account,
+        )
 
     # ---- what it says ----
 
@@ -405,33 +510,44 @@ ListenBacklog 1024
             return 0
 
     def lines(self, mark=0, pattern=None):
-        """The whole lines since `mark`, those that match the regular expression when one is given."""
+        """The whole lines since `mark`, those that match the regular expression when one is
+        given."""
         try:
             data = self.error_log.read_bytes()[mark:]
         except FileNotFoundError:
             return []
-        data = data[:data.rfind(b"\n") + 1]
+        data = data[: data.rfind(b"\n") + 1]
         found = data.decode("utf-8", errors="replace").splitlines()
         return [line for line in found if re.search(pattern, line)] if pattern else found
 
     def wait_for_line(self, pattern, mark=0):
         """The first line since `mark` that matches."""
-        return wait_until(lambda: self.lines(mark, pattern), f"a log line that matches {pattern!r}")[0]
+        return wait_until(
+            lambda: self.lines(mark, pattern), f"a log line that matches {pattern!r}"
+        )[0]
 
     def claim(self, *tags, required=True):
-        """Says that lines of level warn or above with these tags (WAnnnn, AHnnnnn, * and ? as in file names) are what the test
+        """Says that lines of level warn or above with these tags (WAnnnn, AHnnnnn, * and ? as in
+        file names) are what the test
         wanted; with `required` there must be at least one for each."""
         mark = self.mark() if required else 0
         for tag in tags:
             self.claims.append((tag, required, mark))
 
     def check_log(self, mark):
-        """Fails on any line since `mark` that tells of a crash, is no log line at all, or has level warn or above unclaimed."""
+        """Fails on any line since `mark` that tells of a crash, is no log line at all, or has level
+        warn or above unclaimed."""
         patterns = [_tag_pattern(tag) for tag, _, _ in self.claims]
         bad = []
         for line in self.lines(mark):
             found = LOG_LINE.match(line)
-            if CRASH.search(line) or not found or (found["level"] in LEVELS_THAT_FAIL and not any(p.search(line) for p in patterns)):
+            if (
+                CRASH.search(line)
+                or not found
+                or (
+                    found["level"] in LEVELS_THAT_FAIL and not any(p.search(line) for p in patterns)
+                )
+            ):
                 bad.append(line)
         assert not bad, "unexpected lines in the error log:\n" + "\n".join(bad[:40])
         reports = sorted((self.folder / "sanitizer").iterdir())
@@ -442,7 +558,9 @@ ListenBacklog 1024
         for tag, required, mark in self.claims:
             if required:
                 pattern = _tag_pattern(tag).pattern
-                wait_until(lambda: self.lines(mark, pattern), f"the claimed log line {tag}", timeout=10)
+                wait_until(
+                    lambda: self.lines(mark, pattern), f"the claimed log line {tag}", timeout=10
+                )
         self.claims = [(tag, False, mark) for tag, _, mark in self.claims]
 
     def check_secrets(self):
@@ -452,7 +570,8 @@ ListenBacklog 1024
             text = path.read_text(encoding="utf-8", errors="replace")
             seen = [secret for secret in self.secrets if secret in text]
             assert not seen, f"{path.name} shows what must stay secret: {seen[:3]}: " + next(
-                line for line in text.splitlines() if seen[0].splitlines()[0] in line)
+                line for line in text.splitlines() if seen[0].splitlines()[0] in line
+            )
 
 
 def _tag_pattern(tag):

@@ -17,8 +17,23 @@ class Simulator(Control):
         self.account = account
         self._rules = []
         self._process = subprocess.Popen(
-            [sys.executable, "-B", str(pathlib.Path(__file__).with_name("twilio_simulator.py")), "--account-sid", account.sid, "--auth-token", account.token,
-             "--number", account.number, "--callbacks", "off"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+            [
+                sys.executable,
+                "-B",
+                str(pathlib.Path(__file__).with_name("twilio_simulator.py")),
+                "--account-sid",
+                account.sid,
+                "--auth-token",
+                account.token,
+                "--number",
+                account.number,
+                "--callbacks",
+                "off",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         line = self._process.stdout.readline()
         assert line.startswith("listening on "), f"the simulator did not start: {line!r}"
         super().__init__(line.split()[-1])
@@ -29,7 +44,8 @@ class Simulator(Control):
         self._process.stdout.close()
 
     def requests_to(self, number):
-        """The forms of the requests for messages to `number`, oldest first; none may hold anything that Twilio does not know."""
+        """The forms of the requests for messages to `number`, oldest first; none may hold anything
+        that Twilio does not know."""
         found = []
         for entry in self.requests():
             form = entry["form"]
@@ -45,6 +61,7 @@ class Simulator(Control):
         super().reset()
 
     def fail(self, number, mode, **options):
-        """Requests for messages to `number` are answered in this mode (twilio_modes.py) from now on."""
+        """Requests for messages to `number` are answered in this mode (twilio_modes.py) from now
+        on."""
         self._rules.append({"mode": mode, "to": number, **options})
         self.call("POST", "mode", self._rules)
