@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /webhook: what Twilio sends, once it is sure that it is from Twilio */
 
-/*
- * The form is read by base/form.h and not by httpd's ap_parse_form_data, which cannot do it for the
- * vectors json-utf8, json-whitespace-changed, json-hash-truncated, json-hash-not-last-param and
- * sdk-spec-json-only-sha-param of tests/signature-vectors.json: it throws a body of another type
- * away, and the signature needs its hash. It also consumes the raw body; drops names without '=';
- * splits a name at an escaped %3D; cuts names at NUL; and makes bytes of '%' without hex digits: in
- * all of these the fields would not be the ones that Twilio signed (TWILIO.md section 4).
- */
+/* The form is read by base/form.h and not by httpd's ap_parse_form_data: see there for the signature
+ * vectors that it cannot do. */
 #include <http_protocol.h>
 #include <http_request.h>
 
