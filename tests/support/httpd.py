@@ -99,16 +99,16 @@ def server_user():
     raise AssertionError("no user www-data, apache or nobody")
 
 
+FIRST_PORT, PORTS = 12000, 20000
 _offsets = itertools.count()
 
 
 def free_port():
     """A port that is free now, below the ephemeral range so that no outgoing connection takes it
-    before httpd does."""
-    worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
-    start = random.Random(os.getpid()).randrange(0, 9000)
-    for _ in range(9000):
-        port = 12000 + worker * 10000 + (start + next(_offsets)) % 9000
+    before httpd does. Another test run may: start() then takes the next one."""
+    start = random.Random(os.getpid()).randrange(PORTS)
+    for _ in range(PORTS):
+        port = FIRST_PORT + (start + next(_offsets)) % PORTS
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
