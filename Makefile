@@ -53,7 +53,7 @@ FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/tests/fuzz/standalone.
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all help lib tests check check-unit check-fuzz check-http check-store check-browser test-asan test-valgrind try lint format bench \
+.PHONY: all help lib tests check check-unit check-fuzz check-tools check-http check-store check-browser test-asan test-valgrind try lint format bench \
         install uninstall clean
 .SECONDARY:
 
@@ -118,7 +118,7 @@ TEST_ENV = WA_TEST_BUILD='$(abspath $(BUILD))' WA_TEST_MODULE='$(abspath $(BUILD
 PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:cacheprovider -q \
            $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && printf -- '-n 2')
 
-check: check-unit check-fuzz check-http check-store check-browser ## every test
+check: check-unit check-fuzz check-tools check-http check-store check-browser ## every test
 
 check-unit: $(UNIT_BIN) ## the unit tests
 	@$(TEST_ENV) tests/lint/run-programs.sh '' $(UNIT_BIN)
@@ -140,6 +140,10 @@ fuzz:
 	clang -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -pthread $(APR_DEF) -Imod_whatsapp $(APR_INC) \
 	    -o $(BUILD)/libfuzzer/fuzz_$(T) tests/fuzz/fuzz_$(T).c $(LIB_SRC) $(LIBS) $(APR_LIBS)
 	$(BUILD)/libfuzzer/fuzz_$(T) -max_total_time=$(SECONDS) -artifact_prefix=$(BUILD)/libfuzzer/$(T)- $(BUILD)/libfuzzer/$(T) tests/fuzz/corpus/$(T)
+
+check-tools: $(BUILD)/mod_whatsapp.so $(BUILD)/whatsappctl ## whatsappctl on made stores and beside a live httpd
+	@$(MAKE) --no-print-directory -C tests/bench fill BUILD='$(abspath $(BUILD))' CFLAGS='$(SAN)'
+	$(PYTEST) tests/tools
 
 check-http: $(BUILD)/mod_whatsapp.so ## the module in a real httpd
 	$(PYTEST) tests/http
@@ -167,7 +171,7 @@ lint: $(BUILD)/mod_whatsapp.so $(BUILD)/libwa.a ## format, static analysis, laye
 	@BUILD='$(BUILD)' tests/lint/run
 
 format: ## rewrites the C files in the project's format
-	@find mod_whatsapp tests -name '*.[ch]' -print0 | xargs -0 clang-format -i --style=file
+	@find mod_whatsapp tests tools -name '*.[ch]' -print0 | xargs -0 clang-format -i --style=file
 
 bench: $(BUILD)/mod_whatsapp.so ## the measurements
 	@if [ -x tests/bench/run ]; then $(TEST_ENV) tests/bench/run $(ARGS); else echo 'tests/bench/run is missing' >&2; exit 1; fi

@@ -268,9 +268,14 @@ apr_status_t wa_folder_swap(const char *folder, const char *from, const char *ke
     return rv == APR_SUCCESS ? wa_folder_remove(from, tmp) : rv;
 }
 
+apr_status_t wa_folder_clear(const char *folder, apr_pool_t *tmp)
+{
+    return names_visit(folder, file_remove, NULL, tmp);
+}
+
 apr_status_t wa_folder_remove(const char *folder, apr_pool_t *tmp)
 {
-    apr_status_t rv = names_visit(folder, file_remove, NULL, tmp);
+    apr_status_t rv = wa_folder_clear(folder, tmp);
 
     if (rv == APR_SUCCESS && rmdir(folder)) {
         rv = APR_FROM_OS_ERROR(errno);

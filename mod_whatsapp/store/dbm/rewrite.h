@@ -54,6 +54,9 @@ apr_status_t wa_folder_lock(int *pfd, const char *folder, apr_uid_t uid, apr_gid
 apr_status_t wa_folder_swap(const char *folder, const char *from, const char *keep,
                             apr_pool_t *tmp);
 
+/* Removes the files in a folder. @return APR_SUCCESS | the operating system's status. One thread. */
+apr_status_t wa_folder_clear(const char *folder, apr_pool_t *tmp);
+
 /* Removes a folder and the files in it. @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_folder_remove(const char *folder, apr_pool_t *tmp);
 

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding, viewing, locking and opening stores, for all commands. */
+#include "ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "progress.h"
+
+/* The store that is open for writing; there is one at a time. */
+static wa_dbm_store_t *open_store;
+
+int ctl_store_find(ctl_t *ctl)
+{
+    const char *journal = apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL);
+    struct stat info;
+
+    if (stat(ctl->folder, &info) || !S_ISDIR(info.st_mode)) {
+        return ctl_error_status(APR_FROM_OS_ERROR(errno ? errno : ENOTDIR),
+                                "there is no store in %s: name its folder with --store",
+                                ctl->folder);
+    }
+    ctl->uid = info.st_uid;
+    ctl->gid = info.st_gid;
+    if (access(journal, R_OK)) {
+        return errno == EACCES
+                   ? ctl_error("%s may not be read: run this as the server's user, or as root",
+                               journal)
+                   : ctl_error(
+                       "there is no store in %s (no file journal): name its folder with --store",
+                       ctl->folder);
+    }
+    return CTL_DONE;
+}
+
+int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_view_t **pview)
+{
+    const wa_view_options_t options = {ctl->folder, &ctl->log, is_quick};
+    const char *error = NULL;
+    progress_t progress;
+    wa_walk_step_t step;
+    wa_view_t *view;
+    apr_status_t rv;
+    int rc = ctl_store_find(ctl);
+
+    if (rc != CTL_DONE) {
+        return rc;
+    }
+    rv = wa_view_open(&view, &options, &error, ctl->pool);
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "%s", error ? error : "the store cannot be opened");
+    }
+    *pview = view;
+    progress_begin(&progress, "reading", ctl->is_quiet);
+    while (rv == APR_SUCCESS) {
+        rv = wa_view_next(view, &step);
+        if (rv == APR_SUCCESS && visit) {
+            rv = visit(baton, view, &step);
+        }
+        if (rv == APR_SUCCESS && ctl_is_interrupted()) {
+            rv = APR_EINTR;
+        }
+        progress_update(&progress, step.offset, view->walk.size);
+    }
+    progress_end(&progress);
+    if (rv != APR_EOF) {
+        return ctl_error_status(rv, "reading stopped at byte %" APR_UINT64_T_FMT " of %s/journal",
+                                step.offset, ctl->folder);
+    }
+    wa_view_settle(view);
+    return CTL_DONE;
+}
+
+int ctl_view_again(ctl_t *ctl, wa_view_t *view, const char *label, ctl_step_fn visit, void *baton)
+{
+    apr_uint64_t end = view->store.replica.at.offset;
+    progress_t progress;
+    wa_walk_step_t step;
+    wa_walk_t walk;
+    apr_status_t rv = wa_walk_init(&walk, &view->store.journal, NULL);
+
+    walk.size = end < walk.size ? end : walk.size;
+    progress_begin(&progress, label, ctl->is_quiet);
+    while (rv == APR_SUCCESS) {
+        rv = wa_walk_next(&walk, &step);
+        if (rv == APR_SUCCESS) {
+            rv = visit(baton, view, &step);
+        }
+        if (rv == APR_SUCCESS && ctl_is_interrupted()) {
+            rv = APR_EINTR;
+        }
+        progress_update(&progress, step.offset, end);
+    }
+    progress_end(&progress);
+    return rv == APR_EOF ? CTL_DONE : ctl_error_status(rv, "%s stopped", label);
+}
+
+typedef struct watch_t {
+    progress_t progress;
+} watch_t;
+
+static apr_status_t watch(void *baton, apr_uint64_t done, apr_uint64_t total)
+{
+    watch_t *w = baton;
+
+    progress_update(&w->progress, done, total);
+    return ctl_is_interrupted() ? APR_EINTR : APR_SUCCESS;
+}
+
+/* The type of apr_dbm for new checkpoints: what was asked for, else the store's own, else the default. */
+static const char *type_get(const ctl_t *ctl, apr_pool_t *p)
+{
+    wa_checkpoint_place_t place = {.folder = ctl->folder};
+    wa_journal_options_t options = {NULL, NULL, 0, 0, NULL, 1};
+    const char *error, *type = ctl->type;
+    wa_journal_t journal;
+    wa_checkpoint_t c;
+
+    options.path = apr_pstrcat(p, ctl->folder, "/journal", NULL);
+    if (!type && wa_journal_open(&journal, &options, &error, p) == APR_SUCCESS) {
+        place.salt = journal.salt;
+        wa_journal_release(&journal);
+        if (wa_checkpoint_find(&c, &place, p) == APR_SUCCESS
+            && wa_checkpoint_type_is_available(c.type, p)) {
+            type = c.type;
+        }
+    }
+    return type ? type : "default";
+}
+
+int ctl_store_open(ctl_t *ctl, const char *folder, const char *account_sid, int is_rebuild,
+                   wa_dbm_store_t **pstore, apr_pool_t *p)
+{
+    wa_store_uri_t uri = {"dbm", folder, NULL};
+    wa_store_options_t options = {.account_sid = account_sid,
+                                  .sync = WA_SYNC_OFF,
+                                  .uid = ctl->uid,
+                                  .gid = ctl->gid,
+                                  .log = &ctl->log};
+    watch_t *w = apr_pcalloc(p, sizeof(*w));
+    wa_dbm_tool_t *tool = apr_pcalloc(p, sizeof(*tool));
+    const char *error = NULL;
+    wa_store_t *store = NULL;
+    apr_status_t rv;
+
+    uri.arguments = apr_pstrcat(p, "type=", type_get(ctl, p), NULL);
+    tool->is_rebuild = is_rebuild;
+    tool->watch = watch;
+    tool->baton = w;
+    progress_begin(&w->progress, "making the index", ctl->is_quiet);
+    rv = wa_dbm_open_tool(&store, &uri, &options, tool, &error, p);
+    progress_end(&w->progress);
+    *pstore = open_store = store ? WA_DBM_STORE(store) : NULL;
+    if (APR_STATUS_IS_EEXIST(rv)) {
+        return ctl_error("%s is in use by a server or another tool: stop httpd, then try again",
+                         folder);
+    }
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "%s", error ? error : "the store cannot be opened");
+    }
+    return CTL_DONE;
+}
+
+int ctl_store_close(wa_dbm_store_t *store, apr_pool_t *p)
+{
+    apr_uint64_t visible = __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (visible > store->shared->checkpoint_offset) {
+        rv = wa_dbm_checkpoint(store, p);
+    }
+    open_store = NULL;
+    apr_pool_destroy(p);
+    return rv == APR_SUCCESS ? CTL_DONE : ctl_error_status(rv, "the checkpoint cannot be written");
+}
+
+void ctl_stores_abandon(void)
+{
+    if (open_store) {
+        open_store->shared->failed = 1;
+        open_store = NULL;
+    }
+}
+
+int ctl_store_lock(ctl_t *ctl)
+{
+    apr_status_t rv;
+    int fd;
+
+    rv = wa_folder_lock(&fd, ctl->folder, ctl->uid, ctl->gid);
+    if (APR_STATUS_IS_EEXIST(rv)) {
+        return ctl_error("%s is in use by a server or another tool: stop httpd, then try again",
+                         ctl->folder);
+    }
+    return rv == APR_SUCCESS ? CTL_DONE
+                             : ctl_error_status(rv, "%s/lock cannot be opened", ctl->folder);
+}
+
+int ctl_work_folder(ctl_t *ctl, const char *name, const char **pfolder)
+{
+    const char *folder = apr_pstrcat(ctl->pool, ctl->folder, "/", name, NULL);
+
+    /* What a killed one left; the lock says that nobody uses it. */
+    if (access(folder, F_OK) == 0 && wa_folder_remove(folder, ctl->pool) != APR_SUCCESS) {
+        return ctl_error("%s is in the way and cannot be removed", folder);
+    }
+    if (mkdir(folder, 0700) || (geteuid() == 0 && chown(folder, ctl->uid, ctl->gid))) {
+        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", folder);
+    }
+    ctl_leftover(folder);
+    *pfolder = folder;
+    return CTL_DONE;
+}

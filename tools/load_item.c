@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checks the keys and values of a dump or an export member by member. */
+#include "load_item.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "base/id.h"
+#include "base/json.h"
+#include "base/phone.h"
+#include "base/text.h"
+#include "messaging/inbound_text.h"
+#include "messaging/message_json.h"
+#include "messaging/state.h"
+#include "messaging/validate.h"
+
+#define DAY_MS ((apr_int64_t)24 * 3600 * 1000)
+#define MEDIA_MAX 64
+#define SIDS_MAX 64
+
+/* What an object is read with: the first thing that is wrong stays. */
+typedef struct reader_t {
+    json_t *object;
+    const char *wrong;
+    apr_pool_t *p;
+    apr_int64_t now_ms;
+} reader_t;
+
+static void wrong(reader_t *r, const char *name, const char *what)
+{
+    if (!r->wrong) {
+        r->wrong = apr_pstrcat(r->p, name, " ", what, NULL);
+    }
+}
+
+/* null is what JavaScript writes for nothing. */
+static json_t *member(const reader_t *r, const char *name)
+{
+    json_t *j = json_object_get(r->object, name);
+
+    return json_is_null(j) ? NULL : j;
+}
+
+static const char *text_optional(reader_t *r, const char *name)
+{
+    json_t *j = member(r, name);
+
+    if (!j) {
+        return NULL;
+    }
+    if (!json_is_string(j)) {
+        wrong(r, name, "must be a string");
+        return NULL;
+    }
+    return json_string_value(j);
+}
+
+static const char *text(reader_t *r, const char *name)
+{
+    const char *s = text_optional(r, name);
+
+    if (!s) {
+        wrong(r, name, member(r, name) ? "must be a string" : "is missing");
+        return "";
+    }
+    return s;
+}
+
+/* A whole number; JavaScript may write one as 1.7e12. */
+static apr_int64_t number_optional(reader_t *r, const char *name, apr_int64_t fallback)
+{
+    json_t *j = member(r, name);
+    double d;
+
+    if (!j) {
+        return fallback;
+    }
+    if (json_is_integer(j)) {
+        return json_integer_value(j);
+    }
+    d = json_is_real(j) ? json_real_value(j) : 0.5;
+    if (d < -9e15 || d > 9e15 || (double)(apr_int64_t)d != d) {
+        wrong(r, name, "must be a whole number");
+        return fallback;
+    }
+    return (apr_int64_t)d;
+}
+
+static apr_int64_t time_get(reader_t *r, const char *name)
+{
+    apr_int64_t ms = number_optional(r, name, 0);
+
+    if (!member(r, name)) {
+        wrong(r, name, "is missing");
+    } else if (ms < 1) {
+        wrong(r, name, "must be milliseconds since 1970");
+    } else if (ms > r->now_ms + DAY_MS) {
+        wrong(r, name, "lies in the future: no message could come after it");
+    }
+    return ms;
+}
+
+static int is_word(const char *s, apr_size_t max)
+{
+    apr_size_t len = strlen(s);
+
+    return len > 0 && len <= max
+           && strspn(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-") == len;
+}
+
+static void members_count(load_item_t *item, const json_t *object, const char *const *known)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)object, name, value)
+    {
+        const char *const *k = known;
+
+        while (*k && strcmp(*k, name)) {
+            k++;
+        }
+        item->unknown += *k == NULL;
+    }
+}
+
+/* ---- keys ---- */
+
+static int key_rest(const char *key, const char *prefix, const char **prest)
+{
+    apr_size_t len = strlen(prefix);
+
+    *prest = key + len;
+    return !strncmp(key, prefix, len);
+}
+
+/* msg:{counterpart}:{timestamp}:{id}; the timestamp may be padded with zeros. */
+static void message_key_check(reader_t *r, const char *rest, const char *counterpart,
+                              const char *id, apr_int64_t time_ms)
+{
+    const char *after;
+    char *end;
+
+    if (!r->wrong
+        && (!key_rest(rest, apr_pstrcat(r->p, counterpart, ":", NULL), &after)
+            || !apr_isdigit(*after) || apr_strtoi64(after, &end, 10) != time_ms || *end != ':'
+            || strcmp(end + 1, id))) {
+        wrong(r, "key", "does not say what the value's counterpart, timestamp and id say");
+    }
+}
+
+/* ---- messages ---- */
+
+static wa_status_e status_get(reader_t *r)
+{
+    const char *s = text_optional(r, "status");
+
+    if (!s) {
+        return WA_STATUS_NONE;
+    }
+    if (!strcmp(s, "pending")) {
+        return WA_STATUS_PENDING;
+    }
+    if (!strcmp(s, "failed")) {
+        return WA_STATUS_FAILED;
+    }
+    if (strcmp(s, "success")) {
+        wrong(r, "status", "must be success, failed or pending");
+    }
+    return WA_STATUS_SUCCESS;
+}
+
+static void string_add(wa_buffer_t *b, const char *name, const char *value)
+{
+    if (!value) {
+        return;
+    }
+    if (b->len > 0) {
+        WA_BUFFER_ADD_LITERAL(b, ",");
+    }
+    WA_BUFFER_ADD_LITERAL(b, "\"");
+    wa_buffer_add(b, name, strlen(name));
+    WA_BUFFER_ADD_LITERAL(b, "\":\"");
+    wa_buffer_add_json(b, value, strlen(value));
+    WA_BUFFER_ADD_LITERAL(b, "\"");
+}
+
+/* The state's members in the order in which messaging/ writes them. */
+static wa_slice_t state_json(reader_t *r, const char *sid)
+{
+    apr_int64_t code = number_optional(r, "errorCode", 0);
+    wa_slice_t made;
+    wa_buffer_t b;
+
+    wa_buffer_init(&b, 256);
+    string_add(&b, "status", text_optional(r, "status"));
+    string_add(&b, "sid", sid);
+    string_add(&b, "deliveryStatus", text_optional(r, "deliveryStatus"));
+    string_add(&b, "errorMessage", text_optional(r, "errorMessage"));
+    if (code < 0 || code > 999999) {
+        wrong(r, "errorCode", "must be one of Twilio's codes");
+    } else if (code > 0) {
+        wa_buffer_add(&b, ",", b.len > 0);
+        WA_BUFFER_ADD_LITERAL(&b, "\"errorCode\":");
+        wa_buffer_add_int(&b, code);
+    }
+    made = wa_slice_make(apr_pstrmemdup(r->p, b.data ? b.data : "", b.len), b.len);
+    wa_buffer_release(&b);
+    return made;
+}
+
+/* What messaging/ keeps beside the state, for a message of another origin: enough to merge later receipts into. */
+static wa_slice_t private_make(reader_t *r, wa_status_e status, const char *sid)
+{
+    wa_state_t state = {.status = status, .sid = sid};
+    wa_message_state_t stored;
+
+    state.delivery = wa_delivery_parse(text_optional(r, "deliveryStatus"));
+    state.error = text_optional(r, "errorMessage");
+    state.error_code = (int)number_optional(r, "errorCode", 0);
+    memset(&stored, 0, sizeof(stored));
+    wa_state_write(&state, &stored, r->p);
+    return stored.state_private;
+}
+
+static apr_size_t media_get(reader_t *r, wa_media_t *media)
+{
+    json_t *list = member(r, "media");
+    apr_size_t i, count = list ? json_array_size(list) : 0;
+
+    if (list && (!json_is_array(list) || count > MEDIA_MAX)) {
+        wrong(r, "media", "must be a list of at most 64 objects");
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        const json_t *one = json_array_get(list, i);
+        const json_t *url = json_object_get(one, "url"),
+                     *type = json_object_get(one, "contentType");
+
+        if (!json_is_string(url) || !json_is_string(type)) {
+            wrong(r, "media", "must have objects with the strings url and contentType");
+            return 0;
+        }
+        media[i].url = json_string_value(url);
+        media[i].content_type = json_string_value(type);
+    }
+    return count;
+}
+
+/* The earlier sids in "store" and then the current one: the first goes into the message, the others follow as states. */
+static void sids_get(reader_t *r, load_item_t *item, const json_t *list, const char *current)
+{
+    apr_size_t i, count = json_array_size(list);
+    const char **sids;
+
+    if (list && (!json_is_array(list) || count > SIDS_MAX || (count && !current))) {
+        wrong(r, "store.sids", "must be a list of the sids before sid");
+        return;
+    }
+    sids = apr_pcalloc(r->p, (count + 2) * sizeof(*sids));
+    for (i = 0; i < count; i++) {
+        sids[i] = json_string_value(json_array_get(list, i));
+        if (!sids[i] || !is_word(sids[i], 64)) {
+            wrong(r, "store.sids", "must hold letters and digits, at most 64");
+            return;
+        }
+    }
+    sids[count] = current;
+    item->message.sid = sids[0];
+    item->sids = current ? sids + 1 : sids;
+}
+
+static const char *sid_get(reader_t *r, const char *id)
+{
+    const char *sid = text_optional(r, "sid");
+
+    if (sid && !is_word(sid, 64)) {
+        wrong(r, "sid", "must be letters and digits, at most 64");
+    }
+    /* Some keep a message under Twilio's id: then a receipt or a repeated webhook can still find it. */
+    return !sid && wa_id_is_sid(id, "SM,MM") ? id : sid;
+}
+
+static const char *counterpart_get(reader_t *r, const char **praw)
+{
+    const char *counterpart = text(r, "counterpart"), *number;
+
+    *praw = counterpart;
+    if (!*counterpart || strlen(counterpart) > WA_COUNTERPART_BYTES_MAX) {
+        wrong(r, "counterpart", "must have 1 to 128 bytes");
+    }
+    number = wa_phone_normalize(counterpart, r->p);
+    return number ? number : counterpart;
+}
+
+static void preview_set(reader_t *r, wa_message_new_t *m, const char *given)
+{
+    m->preview_json =
+        given ? wa_json_escape(wa_slice_of(given), r->p) : load_preview_guess(m->fixed_json, r->p);
+    if (m->preview_json.len > 4096) {
+        wrong(r, "store.preview", "is too long");
+    }
+}
+
+static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
+{
+    static const char *const known[] = {"id",        "direction", "phoneNumber", "counterpart",
+                                        "body",      "timestamp", "status",      "errorMessage",
+                                        "contactId", "unread",    "sid",         "deliveryStatus",
+                                        "errorCode", "media",     "store",       NULL};
+    wa_message_new_t *m = &item->message;
+    wa_media_t media[MEDIA_MAX];
+    wa_message_draft_t draft = {.media = media};
+    const char *direction = text(r, "direction"), *sid, *raw, *private_text;
+    reader_t extra = {member(r, "store"), NULL, r->p, r->now_ms};
+
+    members_count(item, r->object, known);
+    m->id = draft.id = text(r, "id");
+    if (!is_word(m->id, 64)) {
+        wrong(r, "id", "must be 1 to 64 letters, digits, - and _");
+    }
+    m->counterpart = draft.counterpart = counterpart_get(r, &raw);
+    m->timestamp_ms = item->time_ms = time_get(r, "timestamp");
+    message_key_check(r, key_rest_, raw, m->id, item->time_ms);
+    if (strcmp(direction, "sent") && strcmp(direction, "received")) {
+        wrong(r, "direction", "must be sent or received");
+    }
+    m->direction = draft.direction =
+        !strcmp(direction, "sent") ? WA_DIRECTION_SENT : WA_DIRECTION_RECEIVED;
+    draft.phone_number = text(r, "phoneNumber");
+    draft.body = wa_slice_of(text(r, "body"));
+    draft.media_count = media_get(r, media);
+    m->status = status_get(r);
+    sid = sid_get(r, m->id);
+    draft.sid = m->direction == WA_DIRECTION_RECEIVED ? sid : NULL;
+    item->is_unread = json_is_true(member(r, "unread"));
+    m->state_json = state_json(r, m->direction == WA_DIRECTION_SENT ? sid : NULL);
+    m->fixed_json = wa_message_fixed_json(&draft, r->p);
+    private_text = text_optional(&extra, "private");
+    m->state_private = private_text                        ? wa_slice_of(private_text)
+                       : m->direction == WA_DIRECTION_SENT ? private_make(r, m->status, sid)
+                                                           : wa_slice_make(NULL, 0);
+    m->idempotency_key = text_optional(&extra, "idempotencyKey");
+    if (m->idempotency_key && strlen(m->idempotency_key) > 255) {
+        wrong(r, "store.idempotencyKey", "is too long");
+    }
+    sids_get(r, item, member(&extra, "sids"), sid);
+    preview_set(r, m, text_optional(&extra, "preview"));
+    if (extra.wrong) {
+        wrong(r, "store:", extra.wrong);
+    }
+}
+
+wa_slice_t load_preview_guess(wa_slice_t fixed_json, apr_pool_t *p)
+{
+    const char *object =
+        apr_pstrcat(p, "{", apr_pstrmemdup(p, fixed_json.ptr, fixed_json.len), "}", NULL);
+    json_t *j = NULL;
+    const char *body, *type;
+
+    if (wa_json_parse(&j, object, strlen(object), NULL, p) != APR_SUCCESS) {
+        return wa_slice_make(NULL, 0);
+    }
+    body = json_string_value(json_object_get(j, "body"));
+    type = json_string_value(
+        json_object_get(json_array_get(json_object_get(j, "media"), 0), "contentType"));
+    return type && (!body || !*body) ? wa_inbound_text_media_preview(type, p)
+                                     : wa_message_preview_json(wa_slice_of(body), p);
+}
+
+/* ---- threads and contacts ---- */
+
+static void thread_read(reader_t *r, load_item_t *item, const char *rest)
+{
+    static const char *const known[] = {"counterpart",
+                                        "lastMessagePreview",
+                                        "lastMessageTimestamp",
+                                        "lastDirection",
+                                        "messageCount",
+                                        "unreadCount",
+                                        "contactId",
+                                        "contactName",
+                                        "store",
+                                        NULL};
+    reader_t extra = {member(r, "store"), NULL, r->p, r->now_ms};
+    apr_int64_t unread = number_optional(r, "unreadCount", 0);
+    apr_int64_t flags = number_optional(&extra, "flags", 0);
+    const char *raw;
+
+    members_count(item, r->object, known);
+    item->counterpart = counterpart_get(r, &raw);
+    if (!r->wrong && strcmp(rest, raw)) {
+        wrong(r, "key", "does not say what the value's counterpart says");
+    }
+    if (unread < 0) {
+        wrong(r, "unreadCount", "must not be negative");
+    }
+    if (flags < 0 || flags > 0x7fffffff) {
+        wrong(r, "store.flags", "must be flags of a thread");
+    }
+    if (extra.wrong) {
+        wrong(r, "store:", extra.wrong);
+    }
+    item->unread_count = unread > 0 ? (apr_uint64_t)unread : 0;
+    item->flags = (apr_uint32_t)flags;
+}
+
+static void contact_read(reader_t *r, load_item_t *item, const char *rest)
+{
+    static const char *const known[] = {"id",        "phoneNumber", "displayName",
+                                        "createdAt", "updatedAt",   NULL};
+    wa_record_contact_t *c = &item->contact;
+    const char *raw = text(r, "id"), *number = "", *id = "", *typed = text(r, "phoneNumber"),
+               *shown = text(r, "displayName");
+    wa_sentence_t sentence = NULL;
+    wa_slice_t name = {NULL, 0};
+
+    members_count(item, r->object, known);
+    if (!r->wrong
+        && wa_validate_contact_id("id", wa_slice_of(raw), &id, &sentence, r->p) != APR_SUCCESS) {
+        r->wrong = sentence;
+    }
+    if (!r->wrong
+        && wa_validate_phone(wa_slice_of(typed), &number, &sentence, r->p) != APR_SUCCESS) {
+        r->wrong = sentence;
+    }
+    if (!r->wrong
+        && wa_validate_display_name(wa_slice_of(shown), &name, &sentence) != APR_SUCCESS) {
+        r->wrong = sentence;
+    }
+    if (!r->wrong && strcmp(rest, raw)) {
+        wrong(r, "key", "does not say what the value's id says");
+    }
+    c->created_ms = time_get(r, "createdAt");
+    item->time_ms = member(r, "updatedAt") ? time_get(r, "updatedAt") : c->created_ms;
+    if (item->time_ms < c->created_ms) {
+        wrong(r, "updatedAt", "is before createdAt");
+    }
+    c->id = wa_slice_of(id);
+    c->phone_number = wa_slice_of(number);
+    c->display_name_json = wa_json_escape(name, r->p);
+}
+
+/* ---- lines ---- */
+
+static int hex4(const char *s, unsigned *pvalue)
+{
+    char digits[5] = {s[0], s[1], s[2], s[3], '\0'};
+    char *end;
+
+    *pvalue = (unsigned)strtoul(digits, &end, 16);
+    return apr_isxdigit(s[0]) && end == digits + 4;
+}
+
+unsigned load_surrogates_repair(char *s, apr_size_t len)
+{
+    unsigned repaired = 0, first, second;
+    apr_size_t i;
+
+    for (i = 0; i + 1 < len; i++) {
+        if (s[i] != '\\') {
+            continue;
+        }
+        i++;
+        if (s[i] != 'u' || i + 4 >= len || !hex4(s + i + 1, &first) || first < 0xd800
+            || first > 0xdfff) {
+            continue;
+        }
+        if (first < 0xdc00 && i + 10 < len && s[i + 5] == '\\' && s[i + 6] == 'u'
+            && hex4(s + i + 7, &second) && second >= 0xdc00 && second <= 0xdfff) {
+            i += 10;
+            continue;
+        }
+        memcpy(s + i + 1, "fffd", 4);
+        repaired++;
+    }
+    return repaired;
+}
+
+/* The value itself, or the object that is in it as a string. */
+static json_t *value_get(load_item_t *item, json_t *value, const char **perror, apr_pool_t *p)
+{
+    json_t *inner = NULL;
+    apr_size_t len;
+    char *copy;
+
+    *perror = NULL;
+    if (json_is_string(value)) {
+        len = json_string_length(value);
+        copy = apr_pstrmemdup(p, json_string_value(value), len);
+        item->repaired += load_surrogates_repair(copy, len);
+        if (wa_json_parse(&inner, copy, len, perror, p) != APR_SUCCESS) {
+            *perror = apr_pstrcat(p, "the string in value: ", *perror ? *perror : "no JSON", NULL);
+            return NULL;
+        }
+        value = inner;
+    }
+    if (!json_is_object(value)) {
+        *perror =
+            value ? "value must be an object, or a string that holds one" : "value is missing";
+        return NULL;
+    }
+    return value;
+}
+
+const char *load_item_read(load_item_t *item, char *line, apr_size_t len, apr_int64_t now_ms,
+                           apr_pool_t *p)
+{
+    const char *key, *rest, *error = NULL;
+    reader_t r = {NULL, NULL, p, now_ms};
+    json_t *j;
+
+    memset(item, 0, sizeof(*item));
+    item->kind = LOAD_OTHER;
+    item->repaired = load_surrogates_repair(line, len);
+    if (wa_json_parse(&j, line, len, &error, p) != APR_SUCCESS) {
+        return error ? error : "is no JSON";
+    }
+    if (!json_is_object(j)) {
+        return "must be an object with key and value";
+    }
+    key = json_string_value(json_object_get(j, "key"));
+    if (!key) {
+        return "key must be a string";
+    }
+    if (json_is_true(json_object_get(j, "base64"))) {
+        return "values in base64 are not read";
+    }
+    if (!key_rest(key, "msg:", &rest) && !key_rest(key, "thread:", &rest)
+        && !key_rest(key, "contact:", &rest)) {
+        return NULL;
+    }
+    r.object = value_get(item, json_object_get(j, "value"), &error, p);
+    if (error) {
+        return error;
+    }
+    if (key[0] == 'm') {
+        item->kind = LOAD_MESSAGE;
+        message_read(&r, item, rest);
+    } else if (key[0] == 't') {
+        item->kind = LOAD_THREAD;
+        thread_read(&r, item, rest);
+    } else {
+        item->kind = LOAD_CONTACT;
+        contact_read(&r, item, rest);
+    }
+    return r.wrong;
+}
