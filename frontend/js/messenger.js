@@ -170,6 +170,7 @@ export class Messenger extends Emitter {
 
   #answered(message) {
     this.conversation(message.counterpart)?.add([message]);
+    this.threads.note(message);
     if (message.status === 'failed') this.emit('failed', message);
     this.poller.stir();
     this.poller.wake();

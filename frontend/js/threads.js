@@ -22,6 +22,13 @@ export class Threads {
     }
   }
 
+  // What was just sent shows before the next summary tells of it.
+  note({ counterpart, timestamp, body, direction }) {
+    const known = this.#known.get(counterpart) ?? { counterpart, messageCount: 0, unreadCount: 0, lastMessageTimestamp: 0 };
+    if (known.lastMessageTimestamp > timestamp) return;
+    this.#known.set(counterpart, { ...known, lastMessageTimestamp: timestamp, lastMessagePreview: body, lastDirection: direction });
+  }
+
   // The answer to "mark read": what it counted is read, whatever an older answer still says.
   setRead({ counterpart, messageCount, ...rest }) {
     this.#readCount.set(counterpart, Math.max(messageCount, this.#readCount.get(counterpart) ?? 0));

@@ -42,7 +42,7 @@ export class ThreadsView {
     const label = t(this.#people ? 'searchPeople' : 'search');
     this.search.placeholder = label;
     this.search.ariaLabel = label;
-    patch(this.head, this.#people && button, h('h2', null, t(this.#people ? 'newConversation' : 'title')), !this.#people && button);
+    patch(this.head, this.#people && button, h('h2', null, t(this.#people ? 'newConversation' : 'conversations')), !this.#people && button);
     if (!rows.some((row) => row.key === this.#active)) this.#active = rows.find((row) => !row.heading)?.key;
     this.viewport.hidden = !rows.length;
     this.list.setRows(rows);

@@ -34,7 +34,7 @@ export class MockServer {
     this.faults = [];
     this.log = [];
     this.now = 0;
-    this.autoReceipts = [];
+    this.hasDate = true; // a Date header, which tells the page what time it is here
   }
 
   async start(port = this.port ?? 0) {
@@ -146,6 +146,7 @@ export class MockServer {
 
   async #serve(request, response) {
     const url = new URL(request.url, this.origin);
+    response.sendDate = this.hasDate;
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();

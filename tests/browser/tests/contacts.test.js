@@ -15,7 +15,7 @@ test('a conversation is started by number, typed as people type numbers', async 
   await page.locator('.row', { hasText: 'Message +49' }).click();
   await say(page, 'hello new one');
   await eventually(() => sentTo(number), ['hello new one']);
-  await page.getByRole('heading', { name: 'Messages', exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Conversations' }).waitFor();
 });
 
 test('a conversation is started with a contact, by Enter on a name', async () => {
