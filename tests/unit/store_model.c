@@ -163,25 +163,30 @@ static void record_resolve(model_t *m, model_record_t *r)
     }
 }
 
+void model_note(model_t *m, const op_t *op, apr_uint64_t begin, apr_uint64_t end)
+{
+    model_record_t *r = &m->records[m->count];
+
+    assert_true(m->count < MODEL_RECORDS);
+    memset(r, 0, sizeof(*r));
+    r->op = *op;
+    r->begin = begin;
+    r->end = end;
+    record_resolve(m, r);
+    m->count++;
+}
+
 apr_status_t model_run(model_t *m, fixture_t *f, const op_t *op)
 {
-    apr_uint64_t begin = journal_end(f);
+    apr_uint64_t begin = journal_end(f), end;
     apr_pool_t *p;
     apr_status_t rv;
 
     assert_int_equal(apr_pool_create(&p, m->p), APR_SUCCESS);
     rv = op_do(f, op, p);
-    if (rv == APR_SUCCESS) {
-        model_record_t *r = &m->records[m->count];
-
-        assert_true(m->count < MODEL_RECORDS);
-        memset(r, 0, sizeof(*r));
-        r->op = *op;
-        r->begin = begin;
-        r->end = journal_end(f);
-        assert_true(r->end > r->begin);
-        record_resolve(m, r);
-        m->count++;
+    end = journal_end(f);
+    if (rv == APR_SUCCESS && end > begin) {
+        model_note(m, op, begin, end);
     }
     apr_pool_destroy(p);
     return rv;

@@ -41,8 +41,11 @@ typedef struct model_t {
 
 model_t *model_create(apr_pool_t *p);
 
-/* Does one operation on the store, and, when it was stored, in the model. Operations of which nothing is left to do must not be given. */
+/* Does one operation on the store and, when it was stored, in the model. */
 apr_status_t model_run(model_t *m, fixture_t *f, const op_t *op);
+
+/* Does one operation in the model only. */
+void model_note(model_t *m, const op_t *op, apr_uint64_t begin, apr_uint64_t end);
 
 /* What a store holds after these records, as text; those whose `lost` is set are as if they had never been. `lost` may be NULL. */
 const char *model_image(const model_t *m, int count, const char *lost, apr_pool_t *p);

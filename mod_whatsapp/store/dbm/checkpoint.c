@@ -17,6 +17,7 @@
 
 #define CURRENT "CURRENT"
 #define PREFIX "state-"
+#define UNFINISHED "__db." PREFIX /* what Berkeley DB makes first and renames */
 
 /* The value under "thread:{counterpart}". */
 typedef struct thread_value_t {
@@ -39,7 +40,8 @@ typedef struct snapshot_place_t {
 typedef struct snapshot_t {
     snapshot_thread_t *threads;
     snapshot_place_t *contacts, *parked;
-    apr_size_t thread_count, contact_count, parked_count;
+    apr_uint64_t *pending; /* rows */
+    apr_size_t thread_count, contact_count, parked_count, pending_count;
 } snapshot_t;
 
 static const char *state_path(const wa_checkpoint_place_t *place, apr_uint64_t number,
@@ -65,7 +67,7 @@ static apr_uint64_t pair_digest(const apr_datum_t *key, const apr_datum_t *value
 static char *current_text(const wa_checkpoint_t *c, apr_uint64_t salt, apr_pool_t *p)
 {
     return apr_psprintf(p,
-                        "mod_whatsapp checkpoint 1\njournal %" APR_UINT64_T_FMT
+                        "mod_whatsapp checkpoint 2\njournal %" APR_UINT64_T_FMT
                         "\nnumber %" APR_UINT64_T_FMT "\ntype %s\noffset %" APR_UINT64_T_FMT
                         "\ntimestamp %" APR_INT64_T_FMT "\nrecords %" APR_UINT64_T_FMT
                         "\nrows %" APR_UINT64_T_FMT "\nkeys %" APR_UINT64_T_FMT
@@ -137,7 +139,7 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
         return APR_EGENERAL;
     }
     if (sscanf(text,
-               "mod_whatsapp checkpoint 1\njournal %llu\nnumber %llu\ntype %15s\noffset "
+               "mod_whatsapp checkpoint 2\njournal %llu\nnumber %llu\ntype %15s\noffset "
                "%llu\ntimestamp "
                "%lld\nrecords %llu\nrows %llu\nkeys %llu\ncrc %u\n"
                "entries %llu\ndigest %llu\n",
@@ -182,6 +184,7 @@ void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, 
                       && (info.name[stay_len] == '\0' || info.name[stay_len] == '.');
 
         if ((!strncmp(info.name, PREFIX, sizeof(PREFIX) - 1) && !is_kept)
+            || !strncmp(info.name, UNFINISHED, sizeof(UNFINISHED) - 1)
             || (!keep && !strcmp(info.name, CURRENT))) {
             apr_file_remove(apr_pstrcat(tmp, place->folder, "/", info.name, NULL), tmp);
         }
@@ -239,8 +242,8 @@ static apr_status_t state_read(const wa_checkpoint_t *c, const wa_checkpoint_pla
 typedef struct load_baton_t {
     wa_replica_t *replica;
     const wa_checkpoint_t *checkpoint;
-    apr_uint64_t *parked;
-    apr_size_t parked_count;
+    apr_uint64_t *parked, *pending;
+    apr_size_t parked_count, pending_count;
 } load_baton_t;
 
 static int key_is(const apr_datum_t *key, const char *prefix, wa_slice_t *prest)
@@ -286,6 +289,10 @@ static apr_status_t load_pair(void *baton, const apr_datum_t *key, const apr_dat
         load->parked[load->parked_count++] = offset;
         return APR_SUCCESS;
     }
+    if (key_is(key, "pending:", &name) && load->pending_count < WA_PENDING_MAX) {
+        load->pending[load->pending_count++] = offset; /* is a row */
+        return APR_SUCCESS;
+    }
     return APR_EGENERAL;
 }
 
@@ -299,21 +306,26 @@ static int offset_compare(const void *a, const void *b)
 apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                 wa_replica_t *replica, apr_pool_t *tmp)
 {
-    load_baton_t load = {replica, c, NULL, 0};
+    load_baton_t load = {replica, c, NULL, NULL, 0, 0};
     apr_status_t rv;
     apr_size_t i;
 
     if (!wa_checkpoint_type_is_available(c->type, tmp)) {
         return APR_ENOTIMPL;
     }
-    load.parked = malloc(WA_PARKED_MAX * sizeof(*load.parked));
+    load.parked = malloc((WA_PARKED_MAX + WA_PENDING_MAX) * sizeof(*load.parked));
     if (!load.parked) {
         return APR_ENOMEM;
     }
+    load.pending = load.parked + WA_PARKED_MAX;
     rv = state_read(c, place, load_pair, &load, tmp);
     qsort(load.parked, load.parked_count, sizeof(*load.parked), offset_compare);
     for (i = 0; rv == APR_SUCCESS && i < load.parked_count; i++) {
         rv = wa_replica_parked_load(replica, load.parked[i], c->at.offset);
+    }
+    qsort(load.pending, load.pending_count, sizeof(*load.pending), offset_compare);
+    for (i = 0; rv == APR_SUCCESS && i < load.pending_count; i++) {
+        rv = wa_replica_pending_load(replica, load.pending[i], c->at.offset);
     }
     free(load.parked);
     return rv == APR_SUCCESS ? wa_replica_load_end(replica, &c->at) : rv;
@@ -326,6 +338,7 @@ static void snapshot_release(snapshot_t *snapshot)
     free(snapshot->threads);
     free(snapshot->contacts);
     free(snapshot->parked);
+    free(snapshot->pending);
 }
 
 /* Copies what the checkpoint holds; the slices are in the journal's mapping and stay. */
@@ -343,7 +356,9 @@ static apr_status_t snapshot_take(snapshot_t *snapshot, wa_replica_t *replica, w
     snapshot->contacts =
         malloc(((apr_size_t)replica->contacts->nelts + 1) * sizeof(*snapshot->contacts));
     snapshot->parked = malloc((apr_hash_count(replica->parked) + 1) * sizeof(*snapshot->parked));
-    if (!snapshot->threads || !snapshot->contacts || !snapshot->parked) {
+    snapshot->pending =
+        malloc(((apr_size_t)replica->pending->nelts + 1) * sizeof(*snapshot->pending));
+    if (!snapshot->threads || !snapshot->contacts || !snapshot->parked || !snapshot->pending) {
         rv = APR_ENOMEM;
         goto out;
     }
@@ -365,6 +380,9 @@ static apr_status_t snapshot_take(snapshot_t *snapshot, wa_replica_t *replica, w
         snapshot->parked[snapshot->parked_count].id = k->key;
         snapshot->parked[snapshot->parked_count++].offset = k->offset;
     }
+    snapshot->pending_count = (apr_size_t)replica->pending->nelts;
+    memcpy(snapshot->pending, replica->pending->elts,
+           snapshot->pending_count * sizeof(*snapshot->pending));
 out:
     pthread_rwlock_unlock(&replica->lock);
     return rv;
@@ -438,9 +456,15 @@ static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t 
 {
     write_baton_t w = {NULL, c, APR_SUCCESS};
     apr_size_t i;
-    apr_status_t rv = apr_dbm_open_ex(&w.dbm, c->type, state_path(place, c->number, tmp),
-                                      APR_DBM_RWCREATE, APR_FPROT_UREAD | APR_FPROT_UWRITE, tmp);
+    apr_status_t rv;
 
+    /* Berkeley DB would wait for ever for whoever seems to be making the file. */
+    if (!access(apr_psprintf(tmp, "%s/" UNFINISHED "%" APR_UINT64_T_FMT, place->folder, c->number),
+                F_OK)) {
+        return APR_EEXIST;
+    }
+    rv = apr_dbm_open_ex(&w.dbm, c->type, state_path(place, c->number, tmp), APR_DBM_RWCREATE,
+                         APR_FPROT_UREAD | APR_FPROT_UWRITE, tmp);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -455,6 +479,12 @@ static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t 
     for (i = 0; i < snapshot->parked_count; i++) {
         pair_write(&w, "parked:", snapshot->parked[i].id, &snapshot->parked[i].offset,
                    sizeof(apr_uint64_t));
+    }
+    for (i = 0; i < snapshot->pending_count; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "%" APR_UINT64_T_FMT, snapshot->pending[i]);
+        pair_write(&w, "pending:", wa_slice_of(name), &snapshot->pending[i], sizeof(apr_uint64_t));
     }
     apr_dbm_close(w.dbm);
     return w.rv == APR_SUCCESS ? state_settle(c, place, pair_skip, tmp) : w.rv;

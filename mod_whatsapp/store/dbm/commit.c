@@ -73,8 +73,6 @@ static apr_status_t tail_wipe(wa_log_writer_t *w)
         rv = wa_file_write(w->journal->map.fd, zeros, n, offset);
         offset += n;
     }
-    WA_LOG(w->log, WA_LOG_NOTICE, "WA0410", rv,
-           "%s: a process died while it wrote; its unfinished record was wiped", w->journal->path);
     return rv;
 }
 
@@ -181,6 +179,9 @@ apr_status_t wa_commit_append(wa_log_writer_t *w, wa_record_t *record, wa_commit
     }
     if (holder_died) {
         rv = tail_wipe(w);
+        WA_LOG(w->log, WA_LOG_NOTICE, "WA0410", rv,
+               "%s: a process died while it wrote; its unfinished record was wiped",
+               w->journal->path);
     }
     if (rv == APR_SUCCESS) {
         rv = append_locked(w, record, commit);

@@ -15,6 +15,7 @@ const wa_store_ops_t wa_store_dbm_ops = {
     .message_update = wa_dbm_message_update,
     .message_find = wa_dbm_message_find,
     .messages_list = wa_dbm_messages_list,
+    .pending_list = wa_dbm_pending_list,
     .changes_list = wa_dbm_changes_list,
     .threads_list = wa_dbm_threads_list,
     .thread_visit = wa_dbm_thread_visit,

@@ -46,6 +46,7 @@ apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_in
     replica->contacts_by_number = apr_hash_make(replica->pool);
     replica->contacts = apr_array_make(replica->pool, 64, sizeof(wa_replica_contact_t *));
     replica->parked = apr_hash_make(replica->pool);
+    replica->pending = apr_array_make(replica->pool, 64, sizeof(apr_uint64_t));
     return APR_SUCCESS;
 }
 
@@ -257,6 +258,58 @@ static void parked_put(wa_replica_t *replica, apr_uint64_t offset, const wa_reco
     parked->offset = offset;
 }
 
+/* ---- pending messages ---- */
+
+/* Where `row` is, or would be, in the list. Most changes are near its end. */
+static int pending_place(const wa_replica_t *replica, apr_uint64_t row)
+{
+    const apr_uint64_t *rows = (const apr_uint64_t *)(const void *)replica->pending->elts;
+    int low = 0, high = replica->pending->nelts;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (rows[middle] < row) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* Notes whether a message is pending. Applying the same record again changes nothing. */
+static void pending_set(wa_replica_t *replica, apr_uint64_t row, int is_pending)
+{
+    apr_array_header_t *list = replica->pending;
+    int at = pending_place(replica, row);
+    int is_there = at < list->nelts && APR_ARRAY_IDX(list, at, apr_uint64_t) == row;
+    apr_uint64_t *rows;
+
+    if (is_there == is_pending) {
+        return;
+    }
+    if (is_pending && list->nelts >= (int)WA_PENDING_MAX) {
+        if (at == 0) {
+            return;
+        }
+        rows = (apr_uint64_t *)(void *)list->elts;
+        memmove(rows, rows + 1, (apr_size_t)(list->nelts - 1) * sizeof(*rows));
+        list->nelts--;
+        at--;
+    }
+    if (is_pending) {
+        apr_array_push(list);
+        rows = (apr_uint64_t *)(void *)list->elts;
+        memmove(rows + at + 1, rows + at, (apr_size_t)(list->nelts - 1 - at) * sizeof(*rows));
+        rows[at] = row;
+    } else {
+        rows = (apr_uint64_t *)(void *)list->elts;
+        memmove(rows + at, rows + at + 1, (apr_size_t)(list->nelts - 1 - at) * sizeof(*rows));
+        list->nelts--;
+    }
+}
+
 /* ---- one function for each type of record ---- */
 
 static apr_status_t key_put(wa_replica_t *replica, const char *kind, wa_slice_t key,
@@ -325,6 +378,9 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
         t->unread_count++;
         t->last_inbound_ms = r->timestamp_ms;
     }
+    if (m.direction == WA_DIRECTION_SENT && m.status == WA_STATUS_PENDING) {
+        pending_set(replica, r->row, 1);
+    }
     list_remove(replica, t);
     list_put_newest(replica, t);
     thread_changed(replica, t, r, offset + r->length);
@@ -375,6 +431,8 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
         if (t) {
             t->version = offset + r->length;
         }
+        pending_set(replica, r->row,
+                    m.direction == WA_DIRECTION_SENT && s.status == WA_STATUS_PENDING);
     }
     return s.sid_is_new || is_sid_lost(replica, r, &s, offset)
                ? key_put(replica, "sid", s.sid, r->row)
@@ -595,6 +653,18 @@ apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, 
         return APR_EGENERAL;
     }
     parked_put(replica, offset, &k);
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, apr_uint64_t end)
+{
+    const wa_row_t *entry = wa_index_row(replica->index, row);
+    const wa_record_t *r = entry ? record_load(replica, entry->offset, end) : NULL;
+
+    if (!r || r->type != WA_RECORD_MESSAGE || r->row != row) {
+        return APR_EGENERAL;
+    }
+    pending_set(replica, row, 1);
     return APR_SUCCESS;
 }
 

@@ -14,6 +14,7 @@
 
 #define WA_PARKED_MAX 65536u
 #define WA_PARKED_VALUE_MAX 4096u
+#define WA_PENDING_MAX 65536u
 
 typedef struct wa_replica_contact_t {
     wa_slice_t id, phone_number, display_name_json; /* in the journal's mapping */
@@ -59,6 +60,7 @@ typedef struct wa_replica_t {
     wa_replica_contact_t *free_contacts;
     apr_hash_t *parked;
     wa_replica_parked_t *parked_first, *parked_last;
+    apr_array_header_t *pending; /* of apr_uint64_t, rows of sent messages that are pending, growing */
 } wa_replica_t;
 
 /* Makes an empty replica at the journal's beginning. @return APR_SUCCESS | APR_ENOMEM. One thread. */
@@ -84,6 +86,9 @@ apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thre
                                     apr_uint64_t end);
 apr_status_t wa_replica_contact_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end);
 apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end);
+
+/* The same for a pending message by its row, the lower ones first. */
+apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, apr_uint64_t end);
 
 /* After the last load: orders the thread list and joins contacts. The caller is the only thread. */
 apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at);
