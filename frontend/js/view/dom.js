@@ -69,7 +69,7 @@ const shapes = {
   person: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20a7.5 7.5 0 0 1 15 0',
   personAdd: 'M9.5 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM2.5 20a7 7 0 0 1 14 0M19 8v6M16 11h6',
   file: 'M14 3H6v18h12V7zM14 3v4h4',
-  chat: 'M4 5h16v11H10l-5 4v-4H4z',
+  chat: 'M6 5h12a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-7l-4 4v-4H6a2 2 0 0 1-2-2V7a2 2 0 0 1 2-2z',
 };
 
 export const icon = (name, label) => h('svg', {

@@ -9,7 +9,7 @@ import { VirtualList } from './virtual-list.js';
 
 // The round picture of a counterpart: initials on a colour that stays the same.
 export function avatar(counterpart, contact) {
-  const hue = [...counterpart].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
+  const hue = [...counterpart].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 9973, 7) * 137 % 360;
   return h('span', { class: 'avatar', 'aria-hidden': 'true', style: { '--hue': hue } }, (contact && initials(contact.displayName)) || icon('person'));
 }
 
