@@ -205,12 +205,9 @@ def gated_api(server):
 @pytest.fixture
 def new_server(request, make_server, simulator, mpm):
     """Makes a server of the test's own, started by `with` and judged when that ends: log, secrets,
-    sanitizer."""
-    made = []
+    sanitizer. Its MPM is the test's unless `settings_of` is a name of one and its settings."""
 
-    def make(
-        extra="", twilio_url=None, store=None, mpm_settings=None, modules=(), environment=None
-    ):
+    def make(extra="", twilio_url=None, store=None, settings_of=(None, None)):
         def configure(httpd):
             return messenger(
                 httpd.account,
@@ -219,16 +216,9 @@ def new_server(request, make_server, simulator, mpm):
                 extra="WhatsAppMaxSends 512\n" + extra,
             )
 
-        server = make_server(
-            configure,
-            mpm=mpm,
-            account=Account(),
-            mpm_settings=mpm_settings,
-            modules=modules,
-            environment=environment,
-        )
-        made.append(server)
+        name, settings = settings_of
+        server = make_server(configure, mpm=name or mpm, account=Account(), mpm_settings=settings)
         watch(request, server)
         return server
 
-    yield make
+    return make

@@ -233,12 +233,20 @@ def test_a_message_is_seen_as_pending_while_twilio_thinks(gated_api, fresh, gate
 
 
 def test_no_more_sends_than_configured_wait_for_twilio(new_server, fresh, gate):
-    """Over WhatsAppMaxSends it is 503 with Retry-After, and nothing was stored or sent."""
+    """Over WhatsAppMaxSends, which counts in each process, it is 503 with Retry-After, and nothing
+    was stored or sent."""
+    one_process = """
+ServerLimit 1
+StartServers 1
+ThreadsPerChild 64
+MaxRequestWorkers 64
+MinSpareThreads 1
+MaxSpareThreads 64
+"""
     with new_server(
         twilio_url=gate.url,
         extra="WhatsAppMaxSends 1\nWhatsAppTwilioTimeout 2s 4s",
-        mpm_settings="ServerLimit 1\nStartServers 1\nThreadsPerChild 64\nMaxRequestWorkers 64\n"
-        "MinSpareThreads 1\nMaxSpareThreads 64",
+        settings_of=("event", one_process),
     ) as server:
         api = server.client()
         held, refused = fresh.number(), fresh.number()
