@@ -2,7 +2,6 @@
 """The fixtures of the HTTP tests: servers with the module, clients for them, and fresh numbers,
 sids and texts."""
 
-import http.client
 import itertools
 import os
 import pathlib
@@ -14,13 +13,10 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from support.client import Client  # noqa: E402
 from support.contract import Contract  # noqa: E402
 from support.gate import Gate  # noqa: E402
 from support.httpd import Account, Httpd, messenger  # noqa: E402
 from support.simulator import Simulator  # noqa: E402
-
-Client.broken = http.client.HTTPException  # what a connection raises that ends in the middle
 
 ALL_MPMS = ["event", "worker", "prefork"]
 MAIN_MPM = os.environ.get("WA_TEST_MPM", "event")

@@ -51,6 +51,8 @@ class Client:
     """Requests to one virtual host. Every request has a connection of its own, so it may be shared
     by threads."""
 
+    broken = http.client.HTTPException  # what a connection raises that ends in the middle
+
     def __init__(self, port, contract, host=None, base=BASE_PATH, secrets=None, account=None):
         self.port = port
         self.contract = contract
