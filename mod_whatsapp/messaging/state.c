@@ -15,9 +15,14 @@
  *
  *   1;<delivery>;<error code>;<delivery>=<unix ms>,<delivery>=<unix ms>...;<error sentence>
  *
+ * or, where there is more to say,
+ *
+ *   2;<delivery>;<error code>;<times as above>;<digest>;<answer>;<error sentence>
+ *
  * The sentence is last and may hold anything. A reader skips what begins with another version.
  */
-#define PRIVATE_VERSION "1;"
+#define PLAIN_VERSION "1;"
+#define FULL_VERSION "2;"
 
 static const char *field_skip(const char *s)
 {
@@ -51,10 +56,26 @@ static void times_read(wa_state_t *state, const char *s)
     }
 }
 
+/* Reads what is kept of the request. @return what comes after it */
+static const char *request_read(wa_state_t *state, const char *s, apr_pool_t *p)
+{
+    const apr_size_t len = strcspn(s, ";");
+    long answer;
+
+    state->digest = len > 0 ? apr_pstrmemdup(p, s, len) : NULL;
+    s = field_skip(s);
+    answer = strtol(s, NULL, 10);
+    state->answer = answer == WA_ANSWER_ACCEPTED || answer == WA_ANSWER_NOT_ACCEPTED
+                        ? (wa_answer_e)answer
+                        : WA_ANSWER_NONE;
+    return field_skip(s);
+}
+
 void wa_state_read(wa_state_t *state, const wa_message_t *message, apr_pool_t *p)
 {
     const char *s = "";
     long delivery;
+    int is_full;
 
     memset(state, 0, sizeof(*state));
     state->status = message->status;
@@ -64,10 +85,11 @@ void wa_state_read(wa_state_t *state, const wa_message_t *message, apr_pool_t *p
     if (message->state_private.len > 0) {
         s = apr_pstrmemdup(p, message->state_private.ptr, message->state_private.len);
     }
-    if (strncmp(s, PRIVATE_VERSION, sizeof(PRIVATE_VERSION) - 1) != 0) {
+    is_full = strncmp(s, FULL_VERSION, sizeof(FULL_VERSION) - 1) == 0;
+    if (!is_full && strncmp(s, PLAIN_VERSION, sizeof(PLAIN_VERSION) - 1) != 0) {
         return;
     }
-    s += sizeof(PRIVATE_VERSION) - 1;
+    s += sizeof(PLAIN_VERSION) - 1;
     delivery = strtol(s, NULL, 10);
     state->delivery = delivery_is_known(delivery) ? (wa_delivery_e)delivery : WA_DELIVERY_UNKNOWN;
     s = field_skip(s);
@@ -75,6 +97,9 @@ void wa_state_read(wa_state_t *state, const wa_message_t *message, apr_pool_t *p
     s = field_skip(s);
     times_read(state, s);
     s = field_skip(s);
+    if (is_full) {
+        s = request_read(state, s, p);
+    }
     state->error = *s ? s : NULL;
 }
 
@@ -148,7 +173,11 @@ static wa_slice_t state_private(const wa_state_t *state, apr_pool_t *p)
     int i, is_first = 1;
 
     wa_buffer_init(&b, 256);
-    WA_BUFFER_ADD_LITERAL(&b, PRIVATE_VERSION);
+    if (state->digest) {
+        WA_BUFFER_ADD_LITERAL(&b, FULL_VERSION);
+    } else {
+        WA_BUFFER_ADD_LITERAL(&b, PLAIN_VERSION);
+    }
     wa_buffer_add_int(&b, state->delivery);
     WA_BUFFER_ADD_LITERAL(&b, ";");
     wa_buffer_add_int(&b, state->error_code);
@@ -166,6 +195,12 @@ static wa_slice_t state_private(const wa_state_t *state, apr_pool_t *p)
         wa_buffer_add_int(&b, state->since_ms[i]);
     }
     WA_BUFFER_ADD_LITERAL(&b, ";");
+    if (state->digest) {
+        wa_buffer_add_slice(&b, wa_slice_of(state->digest));
+        WA_BUFFER_ADD_LITERAL(&b, ";");
+        wa_buffer_add_int(&b, state->answer);
+        WA_BUFFER_ADD_LITERAL(&b, ";");
+    }
     wa_buffer_add_slice(&b, wa_slice_of(state->error));
     return buffer_slice(&b, p);
 }
@@ -178,21 +213,32 @@ void wa_state_write(const wa_state_t *state, wa_message_state_t *stored, apr_poo
     stored->state_private = state_private(state, p);
 }
 
+/* Keeps when a status was first told, also of one that came late. @return 1 when that is news. */
+static int time_note(wa_state_t *state, const wa_state_event_t *event)
+{
+    apr_int64_t *since = &state->since_ms[event->delivery];
+
+    if (wa_delivery_rank(event->delivery) < 0 || event->at_ms <= 0
+        || (*since != 0 && *since <= event->at_ms)) {
+        return 0;
+    }
+    *since = event->at_ms;
+    return 1;
+}
+
 int wa_state_apply(wa_state_t *state, const wa_state_event_t *event, apr_pool_t *p)
 {
     int is_newer = wa_delivery_is_newer(state->delivery, event->delivery);
     int is_failure = wa_delivery_is_failure(event->delivery);
+    int is_first = time_note(state, event);
 
     if (!is_newer
         && !(is_failure && event->delivery == state->delivery
              && event->error_code > state->error_code)) {
-        return 0;
+        return is_first;
     }
     state->delivery = event->delivery;
     state->status = wa_delivery_status(event->delivery);
-    if (state->since_ms[event->delivery] == 0) {
-        state->since_ms[event->delivery] = event->at_ms;
-    }
     state->error_code = is_failure ? event->error_code : 0;
     state->error = is_failure ? wa_twilio_error_sentence(event->error_code, p) : NULL;
     return 1;

@@ -197,6 +197,52 @@ def test_a_failure_that_comes_before_the_answer_is_not_lost(gated_api, fresh, ga
     )
 
 
+SHOWN = ("id", "counterpart", "sid", "body", "timestamp", "contactId")
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        ("sent", "delivered", "read"),
+        ("queued", "sent", "undelivered"),
+        ("undelivered", "delivered", "sent"),
+        ("failed", "failed", "sent"),
+    ],
+    ids="-".join,
+)
+def test_every_order_before_and_after_the_answer_ends_the_same(gated_api, fresh, gate, events):
+    """Each callback comes twice, some of them before the answer to the send and the rest after it."""
+    ends = []
+    for order in itertools.permutations(events):
+        for early in range(len(order) + 1):
+            number = fresh.number()
+
+            def tell(sid, statuses, number=number):
+                for status in statuses:
+                    code = {"ErrorCode": "63016"} if expected(status) == "failed" else {}
+                    fields = gated_api.account.status(number, sid, status, **code)
+                    gated_api.webhook(fields)
+                    gated_api.webhook(fields)
+
+            gate.before_answer(
+                number, lambda request, sid, first=order[:early], tell=tell: tell(sid, first)
+            )
+            since = gated_api.now()
+            message = gated_api.send(number, "the same text", expect=None)["message"]
+            told = gated_api.now()
+            tell(message["sid"], order[early:])
+            stored = now(gated_api, message)
+            assert stored in gated_api.since(since)["messages"]
+            changed = gated_api.since(told)["updates"]
+            updates = [each for each in changed if each["id"] == stored["id"]]
+            news = set(order[early:]) - set(order[:early]) - {"queued"}  # the answer said queued
+            assert updates == ([stored] if news else [])
+            ends.append({name: stored[name] for name in stored if name not in SHOWN})
+    assert all(end == ends[0] for end in ends), ends
+    furthest = max(events, key=RANK.get)
+    assert (ends[0]["status"], ends[0]["deliveryStatus"]) == (expected(furthest), furthest)
+
+
 @pytest.mark.parametrize("status", ["sent", "delivered", "failed"])
 def test_a_callback_tells_the_sid_when_the_answer_was_lost(server, gated_api, fresh, gate, status):
     """The answer to the send never came; the callback's URL names the message, so that its outcome

@@ -91,7 +91,9 @@ static void test_steps(void **state)
                         "\"status\":\"success\",\"sid\":\"" SID_1 "\",\"deliveryStatus\":\"read\"");
     receive(&world, "&MessageStatus=delivered");
     receive(&world, "&MessageStatus=read");
-    assert_int_equal(fake_store_newest(world.fake)->updates, 2);
+    assert_string_equal(newest_state(&world),
+                        "\"status\":\"success\",\"sid\":\"" SID_1 "\",\"deliveryStatus\":\"read\"");
+    assert_int_equal(fake_store_newest(world.fake)->updates, 3); /* the time of delivery is new */
 }
 
 static void test_a_failure_has_its_code_and_sentence(void **state)
@@ -187,6 +189,48 @@ static void test_the_order_does_not_matter(void **state)
     all_orders(*state, failures, COUNT(failures), text_of(stored.state_json, *state));
     all_orders(*state, proof, COUNT(proof),
                "\"status\":\"success\",\"sid\":\"" SID_1 "\",\"deliveryStatus\":\"delivered\"");
+}
+
+/* Applies events in the order that `code` stands for, each of them twice, and gives what is stored. */
+static const char *stored_after(const wa_state_event_t *told, size_t count, size_t code,
+                                apr_pool_t *p)
+{
+    wa_state_t state = {.status = WA_STATUS_PENDING, .sid = SID_1};
+    wa_message_state_t stored;
+    size_t rest[8], left = count, i;
+
+    for (i = 0; i < count; i++) {
+        rest[i] = i;
+    }
+    for (; left > 0; left--) {
+        const size_t pick = code % left;
+        wa_state_event_t again = told[rest[pick]];
+
+        wa_state_apply(&state, &again, p);
+        again.at_ms += 5000;
+        wa_state_apply(&state, &again, p);
+        rest[pick] = rest[left - 1];
+        code /= left;
+    }
+    wa_state_write(&state, &stored, p);
+    return apr_pstrcat(p, text_of(stored.state_json, p), " ", text_of(stored.state_private, p),
+                       NULL);
+}
+
+static void test_the_time_of_every_word_is_kept_in_whatever_order(void **state)
+{
+    static const wa_state_event_t told[] = {
+        {WA_DELIVERY_QUEUED, 0, 1001},    {WA_DELIVERY_SENDING, 0, 1002},
+        {WA_DELIVERY_SENT, 0, 1003},      {WA_DELIVERY_FAILED, 63016, 1004},
+        {WA_DELIVERY_DELIVERED, 0, 1005}, {WA_DELIVERY_READ, 0, 1006}};
+    const char *expected = "\"status\":\"success\",\"sid\":\"" SID_1
+                           "\",\"deliveryStatus\":\"read\" "
+                           "1;10;0;3=1001,4=1002,5=1003,8=1004,9=1005,10=1006;";
+    size_t code;
+
+    for (code = 0; code < 720; code++) {
+        assert_string_equal(stored_after(told, COUNT(told), code, *state), expected);
+    }
 }
 
 static void test_our_id_finds_a_message_without_sid(void **state)
@@ -367,6 +411,7 @@ int main(void)
         POOL_TEST(test_a_failure_has_its_code_and_sentence),
         POOL_TEST(test_codes_that_are_none),
         POOL_TEST(test_the_order_does_not_matter),
+        POOL_TEST(test_the_time_of_every_word_is_kept_in_whatever_order),
         POOL_TEST(test_our_id_finds_a_message_without_sid),
         POOL_TEST(test_our_id_of_another_message_changes_nothing_there),
         POOL_TEST(test_an_unknown_message_is_parked),
