@@ -418,20 +418,11 @@ ListenBacklog 1024
     def kill_all(self):
         """kill -9 of everything at once, as a loss of the machine would look to the store; start()
         may follow."""
-        pids = self.children()
-        self.process.kill()
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        group = self.process.pid
+        # the whole process group: a child that is being forked right now would survive a list of pids
+        os.killpg(group, signal.SIGKILL)
         self.process.wait(30)
-        wait_until(
-            lambda: not any(
-                pathlib.Path(f"/proc/{pid}").exists() and not _is_zombie(pid) for pid in pids
-            ),
-            "the children to be dead",
-        )
+        wait_until(lambda: not _group_members(group), "the children to be dead")
         self.process = None
         # what the killed server left: the next start says so and goes on
         self.claim("AH00098", required=False)
@@ -579,8 +570,17 @@ def _tag_pattern(tag):
     return re.compile(r"\b" + re.escape(tag).replace(r"\*", r"\w*").replace(r"\?", r"\w") + r"\b")
 
 
-def _is_zombie(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
+def _group_members(group):
+    """The processes of a process group that are not dead."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                # the first thread may be gone while another still holds the sockets
+                is_gone = fields[0] in "ZX" and len(list((entry / "task").iterdir())) <= 1
+            except OSError:
+                continue
+            if int(fields[2]) == group and not is_gone:
+                found.append(int(entry.name))
+    return found

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fifty kills of a server at work; tests/store/crash does as many as it is told to."""
+
+import os
+import random
+
+import harness
+
+
+def test_nothing_answered_is_lost_doubled_or_torn_by_fifty_kills(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("crash")
+    for path in (folder, folder.parent, folder.parent.parent):
+        path.chmod(0o755)
+    seed = int(os.environ.get("WA_TEST_SEED", random.SystemRandom().randrange(10**6)))
+    crash = harness.run(50, seed, folder)
+    assert crash.kill_count >= 50
+    assert len(crash.ledger.received) > 100 and len(crash.ledger.sent) > 20, "too little was done to prove anything"
