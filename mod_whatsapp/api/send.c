@@ -11,6 +11,7 @@ static int request_read(wa_request_t *q, wa_send_request_t *request, int *presul
     json_t *j;
 
     memset(request, 0, sizeof(*request));
+    request->idempotency_key = apr_table_get(q->r->headers_in, "Idempotency-Key");
     if (!wa_body_json(q, &j, presult)
         || !wa_body_string(q, j, "phoneNumber", &request->phone_number, presult)
         || !wa_body_string(q, j, "message", &request->message, presult)) {
@@ -35,6 +36,9 @@ int wa_endpoint_send(wa_request_t *q)
     rv = wa_send(q->messenger, &request, &sent, q->r->pool);
     if (APR_STATUS_IS_TIMEUP(rv) && sent.sentence) {
         return wa_reply_retry(q, WA_ERROR_UNAVAILABLE, sent.sentence, sent.retry_after_s);
+    }
+    if (rv == APR_EACCES) {
+        return wa_reply_error(q, WA_ERROR_CONFLICT, sent.sentence);
     }
     if (rv != APR_SUCCESS) {
         return wa_reply_status(q, rv, sent.sentence);

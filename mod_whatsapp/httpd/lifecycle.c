@@ -145,6 +145,7 @@ static apr_status_t server_start(server_rec *s, int threads, apr_pool_t *pconf, 
     messenger->public_url = config->public_url;
     messenger->base_path = wa_config_base_path(config);
     messenger->max_sends = wa_config_max_sends(config, threads);
+    messenger->send_timeout = wa_config_total_timeout(config);
     messenger->log = wa_log_create(s, pconf);
 
     config->api = apr_pcalloc(pconf, sizeof(*config->api));

@@ -5,6 +5,7 @@
 
 #include <apr.h>
 #include <apr_pools.h>
+#include <apr_time.h>
 
 #include "base/log.h"
 #include "base/secret.h"
@@ -19,7 +20,7 @@ struct wa_twilio_client_t;
  * Made by httpd/, one for each virtual host that is configured; use cases only read it (but for the counter at the end).
  *
  * Set in the parent, before the children are forked; the strings live as long as the struct:
- *   store, account_sid, tokens, token_count, number, public_url, base_path, max_sends, log
+ *   store, account_sid, tokens, token_count, number, public_url, base_path, max_sends, send_timeout, log
  * Set in each child, in child_init and before the first request, from the child's pool:
  *   twilio
  * Zero at start, changed atomically by messaging/ afterwards:
@@ -41,7 +42,8 @@ typedef struct wa_messenger_t {
     const char *base_path; /* "/api/whatsapp-messenger", without a slash at the end */
     apr_uint32_t
         max_sends; /* sends that may wait for Twilio in this process at one time; 0: no limit */
-    const wa_log_t *log;          /* NULL: nothing is logged */
+    apr_interval_time_t send_timeout; /* how long one call to Twilio may take; 0: 30 s */
+    const wa_log_t *log;              /* NULL: nothing is logged */
     apr_uint32_t sends_in_flight; /* atomic */
 } wa_messenger_t;
 

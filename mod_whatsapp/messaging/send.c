@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/phone.h"
 #include "base/text.h"
+#include "messaging/idempotency.h"
 #include "messaging/message_json.h"
 #include "messaging/state.h"
 #include "messaging/status.h"
@@ -23,6 +24,9 @@ typedef struct send_t {
     const char *id;
     const char *number; /* the counterpart */
     wa_slice_t text;
+    const char *contact_id; /* in lower case, NULL for none */
+    const char *key;        /* the idempotency key, NULL for none */
+    const char *digest;     /* of what the request means; only with a key */
     wa_twilio_result_t answer;
     apr_int64_t answered_ms;
     wa_slice_t parked; /* receipts that came before the sid was known */
@@ -44,7 +48,7 @@ static void gate_leave(wa_messenger_t *messenger)
     __atomic_sub_fetch(&messenger->sends_in_flight, 1, __ATOMIC_ACQ_REL);
 }
 
-static apr_status_t contact_check(const send_t *send, const wa_send_request_t *request,
+static apr_status_t contact_check(send_t *send, const wa_send_request_t *request,
                                   wa_sentence_t *psentence, apr_pool_t *p)
 {
     const char *id;
@@ -58,6 +62,7 @@ static apr_status_t contact_check(const send_t *send, const wa_send_request_t *r
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    send->contact_id = id;
     rv = wa_store_contact_find(send->messenger->store, id, &contact, p);
     if (APR_STATUS_IS_NOTFOUND(rv)) {
         *psentence = "contactId is not the id of a contact there is";
@@ -84,7 +89,20 @@ static apr_status_t request_check(send_t *send, const wa_send_request_t *request
         return rv;
     }
     send->text = request->message;
-    return contact_check(send, request, psentence, p);
+    rv = contact_check(send, request, psentence, p);
+    if (rv != APR_SUCCESS || !request->idempotency_key) {
+        return rv;
+    }
+    send->key = request->idempotency_key;
+    rv = wa_idempotency_check(send->key, psentence);
+    if (rv == APR_SUCCESS) {
+        const wa_slice_t meaning[] = {wa_slice_of(send->number), send->text,
+                                      wa_slice_of(send->contact_id)};
+
+        send->digest = wa_idempotency_digest(meaning, sizeof(meaning) / sizeof(meaning[0]), p);
+        rv = send->digest ? APR_SUCCESS : APR_EGENERAL;
+    }
+    return rv;
 }
 
 /* Stores the intent: from here on the message exists, whatever happens. */
@@ -95,12 +113,13 @@ static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_p
                                 .phone_number = send->messenger->number,
                                 .counterpart = send->number,
                                 .body = send->text};
-    wa_state_t state = {.status = WA_STATUS_PENDING};
+    wa_state_t state = {.status = WA_STATUS_PENDING, .digest = send->digest};
     wa_message_state_t first;
     wa_message_new_t message = {.id = send->id,
                                 .counterpart = send->number,
                                 .direction = WA_DIRECTION_SENT,
-                                .status = WA_STATUS_PENDING};
+                                .status = WA_STATUS_PENDING,
+                                .idempotency_key = send->key};
 
     wa_state_write(&state, &first, p);
     message.preview_json = wa_message_preview_json(send->text, p);
@@ -146,6 +165,15 @@ static void twilio_ask(send_t *send, apr_pool_t *p)
     }
 }
 
+/* What the client is told. */
+static wa_answer_e answer_of(wa_status_e status, wa_twilio_outcome_e outcome)
+{
+    return status == WA_STATUS_SUCCESS
+                   || (status == WA_STATUS_PENDING && outcome == WA_TWILIO_ACCEPTED)
+               ? WA_ANSWER_ACCEPTED
+               : WA_ANSWER_NOT_ACCEPTED;
+}
+
 /* The next state of a message by Twilio's answer, whatever receipts came before it. */
 static apr_status_t outcome_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                   apr_pool_t *p)
@@ -167,12 +195,16 @@ static apr_status_t outcome_merge(void *baton, const wa_message_t *now, wa_messa
             state.sid = answer->sid;
         }
     } else if (state.delivery != WA_DELIVERY_UNKNOWN) {
-        return APR_EEXIST; /* a receipt proves that Twilio has it, and says more */
+        /* a receipt proves that Twilio has it, and says more */
+        if (!state.digest) {
+            return APR_EEXIST;
+        }
     } else {
         state.status = answer->outcome == WA_TWILIO_UNKNOWN ? WA_STATUS_PENDING : WA_STATUS_FAILED;
         state.error = answer->error;
         state.error_code = answer->error_code;
     }
+    state.answer = answer_of(state.status, answer->outcome);
     wa_state_write(&state, next, p);
     return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
 }
@@ -188,6 +220,7 @@ static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_messag
     if (!wa_status_unpark(send->parked, &state, p)) {
         return APR_EEXIST;
     }
+    state.answer = answer_of(state.status, send->answer.outcome);
     wa_state_write(&state, next, p);
     return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
 }
@@ -253,16 +286,91 @@ static void send_log(const send_t *send, apr_time_t started, apr_pool_t *p)
            apr_time_as_msec(apr_time_now() - started));
 }
 
+/* Stores, sends, stores. Inside the gate. @return APR_EEXIST somebody else has the key: *message */
+static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_pool_t *p)
+{
+    const apr_time_t started = apr_time_now();
+    apr_status_t rv;
+
+    send->id = wa_id_uuid4(p);
+    rv = send->id ? intent_store(send, &result->message, p) : APR_EGENERAL;
+    if (rv != APR_SUCCESS) {
+        return APR_STATUS_IS_EINVAL(rv) ? APR_EGENERAL
+                                        : rv; /* what the store refuses we should have */
+    }
+    twilio_ask(send, p);
+    outcome_store(send, &result->message, p);
+    result->is_accepted =
+        answer_of(result->message.status, send->answer.outcome) == WA_ANSWER_ACCEPTED;
+    result->sentence = send->answer.error;
+    send_log(send, started, p);
+    return APR_SUCCESS;
+}
+
+/* Answers by the message that an earlier request with the key made. Inside the gate when that
+ * request may still be at it. */
+static apr_status_t earlier_answer(const send_t *send, wa_send_result_t *result, apr_pool_t *p)
+{
+    wa_state_t state;
+    apr_status_t rv = APR_SUCCESS;
+
+    wa_state_read(&state, &result->message, p);
+    if (!state.digest || strcmp(state.digest, send->digest) != 0) {
+        result->sentence = "The Idempotency-Key was used for another message; nothing was sent.";
+        return APR_EACCES;
+    }
+    if (!wa_idempotency_is_done(&state)) {
+        rv = wa_idempotency_wait(send->messenger, &result->message, &state, p);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    /* What the first was told, unless it is known by now that Twilio has the message. */
+    result->is_accepted = state.answer == WA_ANSWER_ACCEPTED || state.status == WA_STATUS_SUCCESS;
+    result->sentence = state.error ? state.error
+                                   : "Nobody can know whether the message was sent: the request"
+                                     " that was sending it was cut off.";
+    WA_LOG(send->messenger->log, WA_LOG_INFO, "WA0504", APR_SUCCESS,
+           "send: id=%.*s answered again, by its Idempotency-Key: %s", (int)result->message.id.len,
+           result->message.id.ptr, result->is_accepted ? "accepted" : "not accepted");
+    return APR_SUCCESS;
+}
+
+/* What an earlier request with the key has come to, where that needs no waiting.
+ * @return APR_SUCCESS and what earlier_answer gives | APR_NOTFOUND there is none, or it is not done */
+static apr_status_t earlier_find(const send_t *send, wa_send_result_t *result, apr_pool_t *p)
+{
+    wa_state_t state;
+    apr_status_t rv;
+
+    if (!send->key) {
+        return APR_NOTFOUND;
+    }
+    rv = wa_idempotency_find(send->messenger, send->key, &result->message, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    wa_state_read(&state, &result->message, p);
+    if (state.digest && strcmp(state.digest, send->digest) == 0
+        && !wa_idempotency_is_done(&state)) {
+        return APR_NOTFOUND;
+    }
+    return earlier_answer(send, result, p);
+}
+
 apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request,
                      wa_send_result_t *result, apr_pool_t *p)
 {
     send_t send = {.messenger = messenger};
-    apr_time_t started = apr_time_now();
     apr_status_t rv;
 
     memset(result, 0, sizeof(*result));
     rv = request_check(&send, request, &result->sentence, p);
     if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = earlier_find(&send, result, p);
+    if (!APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
     if (!gate_enter(messenger)) {
@@ -271,21 +379,10 @@ apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request
         result->retry_after_s = BUSY_RETRY_S;
         return APR_TIMEUP;
     }
-    send.id = wa_id_uuid4(p);
-    rv = send.id ? intent_store(&send, &result->message, p) : APR_EGENERAL;
-    if (rv != APR_SUCCESS) {
-        rv = APR_STATUS_IS_EINVAL(rv) ? APR_EGENERAL
-                                      : rv; /* what the store refuses we should have */
-        goto out;
+    rv = message_send(&send, result, p);
+    if (APR_STATUS_IS_EEXIST(rv)) {
+        rv = send.key ? earlier_answer(&send, result, p) : APR_EGENERAL;
     }
-    twilio_ask(&send, p);
-    outcome_store(&send, &result->message, p);
-    result->is_accepted = result->message.status == WA_STATUS_SUCCESS
-                          || (result->message.status == WA_STATUS_PENDING
-                              && send.answer.outcome == WA_TWILIO_ACCEPTED);
-    result->sentence = send.answer.error;
-    send_log(&send, started, p);
-out:
     gate_leave(messenger);
     return rv;
 }

@@ -14,7 +14,8 @@ typedef struct wa_send_request_t {
     wa_slice_t phone_number; /* as typed */
     wa_slice_t message;
     int has_contact_id;
-    wa_slice_t contact_id; /* must be the contact of that number */
+    wa_slice_t contact_id;       /* must be the contact of that number */
+    const char *idempotency_key; /* NULL for none: the request's Idempotency-Key */
 } wa_send_request_t;
 
 typedef struct wa_send_result_t {
@@ -28,10 +29,13 @@ typedef struct wa_send_result_t {
  * success, failed (with errorMessage and, from Twilio, errorCode), or pending with errorMessage when
  * nobody can know. When the outcome cannot be stored the message stays pending and that is logged
  * (WA0502); a receipt may still settle it. Never asks Twilio twice where it may have acted.
+ * Of any number of requests with one idempotency key and the same content, in any processes and
+ * within 24 hours, one sends; the others wait for its outcome and give the same result.
  * Logs one line (WA0501, info).
  * @param result  out: always filled
  * @return APR_SUCCESS the intent is stored and Twilio was asked: see is_accepted and message |
  *         APR_EINVAL the request is not valid, see sentence; nothing was stored or sent |
+ *         APR_EACCES the idempotency key belongs to another message, see sentence; likewise |
  *         APR_TIMEUP, APR_ENOSPC no capacity to send or to store; nothing was stored or sent |
  *         APR_EGENERAL the store or the system failed; nothing was sent.
  * Any thread; takes as long as Twilio does. */

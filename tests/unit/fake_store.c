@@ -82,10 +82,17 @@ static void message_give(const fake_store_t *fake, const fake_message_t *stored,
 
 static fake_message_t *message_find(const fake_store_t *fake, const char *key)
 {
+    const apr_size_t prefix = sizeof(WA_KEY_IDEMPOTENCY) - 1;
     const wa_slice_t wanted = wa_slice_of(key);
     fake_message_t *m;
 
     for (m = fake->messages; m; m = m->next) {
+        if (key && strncmp(key, WA_KEY_IDEMPOTENCY, prefix) == 0) {
+            if (m->idempotency_key && strcmp(m->idempotency_key, key + prefix) == 0) {
+                return m;
+            }
+            continue;
+        }
         if (wanted.len > 0
             && (wa_slice_is_equal(m->m.id, wanted) || wa_slice_is_equal(m->m.sid, wanted))) {
             return m;
@@ -107,6 +114,10 @@ static apr_status_t fake_message_add(wa_store_t *self, const wa_message_new_t *m
     if (!stored) {
         stored = message_find(fake, message->sid);
     }
+    if (!stored && message->idempotency_key) {
+        stored =
+            message_find(fake, apr_pstrcat(p, WA_KEY_IDEMPOTENCY, message->idempotency_key, NULL));
+    }
     if (stored) {
         message_give(fake, stored, pm, p);
         return APR_EEXIST;
@@ -122,6 +133,9 @@ static apr_status_t fake_message_add(wa_store_t *self, const wa_message_new_t *m
     stored->m.fixed_json = slice_dup(message->fixed_json, fake->p);
     stored->m.state_json = slice_dup(message->state_json, fake->p);
     stored->m.state_private = slice_dup(message->state_private, fake->p);
+    if (message->idempotency_key) {
+        stored->idempotency_key = apr_pstrdup(fake->p, message->idempotency_key);
+    }
     stored->preview_json =
         apr_pstrmemdup(fake->p, message->preview_json.ptr, message->preview_json.len);
     stored->next = fake->messages;
@@ -177,6 +191,25 @@ static apr_status_t fake_message_update(wa_store_t *self, const char *key,
         message_give(fake, stored, pm, p);
         return APR_SUCCESS;
     }
+}
+
+static apr_status_t fake_message_find(wa_store_t *self, const char *key, wa_message_t *pm,
+                                      apr_pool_t *p)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    const fake_message_t *stored = message_find(fake, key);
+
+    if (stored) {
+        message_give(fake, stored, pm, p);
+    }
+    hook_run(fake, FAKE_FIND);
+    return stored ? APR_SUCCESS : APR_NOTFOUND;
+}
+
+static apr_uint64_t fake_version(wa_store_t *self, wa_version_e part)
+{
+    (void)part;
+    return (apr_uint64_t)((fake_store_t *)self)->now_ms;
 }
 
 static apr_uint64_t fake_thread_version(wa_store_t *self, const char *counterpart)
@@ -323,6 +356,8 @@ static const wa_store_ops_t fake_ops = {
     .thread_version = fake_thread_version,
     .message_add = fake_message_add,
     .message_update = fake_message_update,
+    .message_find = fake_message_find,
+    .version = fake_version,
     .contact_add = fake_contact_add,
     .contact_rename = fake_contact_rename,
     .contact_find = fake_contact_find,
@@ -370,4 +405,9 @@ void fake_store_meanwhile(fake_store_t *fake, fake_op_e op, void (*hook)(void *b
 {
     fake->hooks[op] = hook;
     fake->batons[op] = baton;
+}
+
+void fake_store_clock(fake_store_t *fake, apr_int64_t now_ms)
+{
+    fake->now_ms = now_ms;
 }

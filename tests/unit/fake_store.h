@@ -10,6 +10,7 @@ typedef struct fake_message_t {
     struct fake_message_t *next; /* the one before it */
     wa_message_t m;
     const char *preview_json;
+    const char *idempotency_key; /* NULL for none */
     apr_uint32_t updates; /* how often its state was replaced */
 } fake_message_t;
 
@@ -28,12 +29,15 @@ const fake_message_t *fake_store_newest(const fake_store_t *fake);
 /* How many messages there are. */
 apr_size_t fake_store_count(const fake_store_t *fake);
 
+/* The commits from now on are after this time. */
+void fake_store_clock(fake_store_t *fake, apr_int64_t now_ms);
+
 /* The next call of one of these fails with `rv`, once. */
-typedef enum { FAKE_ADD, FAKE_UPDATE, FAKE_PARK, FAKE_UNPARK, FAKE_CONTACT, FAKE_OPS } fake_op_e;
+typedef enum { FAKE_ADD, FAKE_UPDATE, FAKE_PARK, FAKE_UNPARK, FAKE_CONTACT, FAKE_FIND, FAKE_OPS } fake_op_e;
 void fake_store_fail(fake_store_t *fake, fake_op_e op, apr_status_t rv);
 
 /* Called once, between the next update's merge and its commit (FAKE_UPDATE), or right after the next
- * parked_get (FAKE_UNPARK) or before the next parked_add (FAKE_PARK): what another process does
+ * parked_get (FAKE_UNPARK) or message_find (FAKE_FIND), or before the next parked_add (FAKE_PARK): what another process does
  * meanwhile. */
 void fake_store_meanwhile(fake_store_t *fake, fake_op_e op, void (*hook)(void *baton), void *baton);
 
