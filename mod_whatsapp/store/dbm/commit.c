@@ -3,6 +3,7 @@
 #include "store/dbm/commit.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -205,6 +206,15 @@ static void unsynced_cut(wa_log_writer_t *w)
     }
 }
 
+/* Wakes those whose records the sync that just ended covers, and one of those that it came too early for: that one leads the next sync. */
+static void sync_announce(wa_shared_t *s)
+{
+    apr_uint32_t batch = __atomic_load_n(&s->batch, __ATOMIC_ACQUIRE);
+
+    wa_shared_wake(&s->batch_ended[batch & 1], INT_MAX);
+    wa_shared_wake(&s->batch_ended[(batch + 1) & 1], 1);
+}
+
 /* The caller holds `sync`. */
 static apr_status_t sync_locked(wa_log_writer_t *w)
 {
@@ -216,6 +226,8 @@ static apr_status_t sync_locked(wa_log_writer_t *w)
         return APR_TIMEUP;
     }
     if (__atomic_load_n(&s->synced, __ATOMIC_ACQUIRE) < end) {
+        __atomic_add_fetch(&s->batch, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&s->batch_end, end, __ATOMIC_SEQ_CST);
         if (fdatasync(w->journal->map.fd)) {
             unsynced_cut(w);
             return APR_TIMEUP;
@@ -227,15 +239,34 @@ static apr_status_t sync_locked(wa_log_writer_t *w)
     return APR_SUCCESS;
 }
 
+/* The word that changes when the sync ends that covers the journal up to `end`: the one that runs, or the next. */
+static apr_uint32_t *batch_word(wa_shared_t *s, apr_uint64_t end)
+{
+    apr_uint32_t batch;
+    int is_covered;
+
+    do {
+        batch = __atomic_load_n(&s->batch, __ATOMIC_SEQ_CST);
+        is_covered = __atomic_load_n(&s->batch_end, __ATOMIC_SEQ_CST) >= end;
+    } while (batch != __atomic_load_n(&s->batch, __ATOMIC_SEQ_CST));
+    return &s->batch_ended[(batch + !is_covered) & 1];
+}
+
 apr_status_t wa_commit_wait(wa_log_writer_t *w, apr_uint64_t end)
 {
     wa_shared_t *s = w->shared;
 
+    if (w->sync == WA_SYNC_INTERVAL) {
+        (void)wa_commit_sync(w,
+                             0); /* this record is visible already; a failure stops the next ones */
+        return APR_SUCCESS;
+    }
     for (;;) {
-        apr_uint32_t turn = __atomic_load_n(&s->synced_turn, __ATOMIC_ACQUIRE);
+        apr_uint32_t *word = batch_word(s, end);
+        apr_uint32_t value = __atomic_load_n(word, __ATOMIC_SEQ_CST);
         apr_status_t rv;
 
-        if (__atomic_load_n(&s->visible, __ATOMIC_ACQUIRE) >= end) {
+        if (__atomic_load_n(&s->visible, __ATOMIC_SEQ_CST) >= end) {
             return APR_SUCCESS;
         }
         if (__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)) {
@@ -245,9 +276,9 @@ apr_status_t wa_commit_wait(wa_log_writer_t *w, apr_uint64_t end)
         if (rv == APR_SUCCESS) {
             rv = sync_locked(w);
             wa_shared_unlock(&s->sync);
-            wa_shared_wake(&s->synced_turn);
+            sync_announce(s);
         } else if (APR_STATUS_IS_EBUSY(rv)) {
-            wa_shared_wait(&s->synced_turn, turn);
+            wa_shared_wait(word, value);
         } else {
             return rv;
         }
@@ -273,7 +304,7 @@ apr_status_t wa_commit_sync(wa_log_writer_t *w, int now)
         rv = sync_locked(w);
         __atomic_store_n(&s->synced_at_us, time, __ATOMIC_RELAXED);
         wa_shared_unlock(&s->sync);
-        wa_shared_wake(&s->synced_turn);
+        sync_announce(s);
     }
     return rv;
 }

@@ -3,7 +3,6 @@
 #include "store/dbm/shared.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -102,8 +101,8 @@ void wa_shared_wait(const apr_uint32_t *word, apr_uint32_t value)
     syscall(SYS_futex, word, FUTEX_WAIT, value, &limit, NULL, 0);
 }
 
-void wa_shared_wake(apr_uint32_t *word)
+void wa_shared_wake(apr_uint32_t *word, int count)
 {
     __atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
-    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
 }

@@ -42,7 +42,11 @@ typedef struct wa_shared_t {
     apr_uint64_t synced;            /* atomic: the journal up to here is on the disk */
     char separate_line[64]; /* what follows is read by every request and written by every commit */
     apr_uint64_t visible;   /* atomic: readers see the journal up to here */
-    apr_uint32_t synced_turn; /* atomic futex word: changes when a sync ended */
+    apr_uint64_t
+        batch_end;      /* atomic: the sync that runs, or ran last, covers the journal up to here */
+    apr_uint32_t batch; /* atomic: the number of that sync */
+    apr_uint32_t batch_ended
+        [2]; /* atomic futex words: [n & 1] changes when sync n ended, and when sync n - 1 did */
 } wa_shared_t;
 
 /* Makes *s new: locks free, tails at `tail`. Nobody else may use it meanwhile. @return APR_SUCCESS | APR_EGENERAL */
@@ -68,7 +72,7 @@ void wa_shared_tail_set(wa_shared_t *s, const wa_tail_t *tail);
 /* Sleeps while *word is `value`, at most 20 ms. May wake for no reason. Any thread. */
 void wa_shared_wait(const apr_uint32_t *word, apr_uint32_t value);
 
-/* Changes *word and wakes all that sleep on it in any process. Any thread. */
-void wa_shared_wake(apr_uint32_t *word);
+/* Changes *word and wakes at most `count` of those that sleep on it in any process. Any thread. */
+void wa_shared_wake(apr_uint32_t *word, int count);
 
 #endif
