@@ -63,6 +63,7 @@ export function isJumbo(text) {
 export function matcher(query) {
   const fold = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
   const words = fold(query).split(/\s+/).filter(Boolean);
+  if (!words.length) return () => true;
   const digits = query.replace(/[\s\-.()+]|^00?/g, '');
   return (number, ...texts) => {
     const all = fold(texts.join('\n'));

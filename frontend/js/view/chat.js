@@ -103,8 +103,8 @@ export class ChatView {
   // The line stays where it was when the conversation was opened.
   #findUnread({ loaded, messages }) {
     if (!loaded || !this.#unreadAtOpen) return;
-    const { id } = messages.filter(({ direction }) => direction === 'received').at(-this.#unreadAtOpen) ?? {};
-    this.#unread = { id, n: this.#unreadAtOpen };
+    const first = messages.filter(({ direction }) => direction === 'received').at(-this.#unreadAtOpen);
+    this.#unread = first ? { id: first.id, n: this.#unreadAtOpen } : null;
     this.#unreadAtOpen = 0;
   }
 

@@ -109,12 +109,12 @@ export class ThreadsView {
     const last = thread?.lastMessageTimestamp ?? 0;
     const entry = outbox.visible(counterpart).findLast(({ createdAt }) => createdAt + api.clockSkew >= last);
     const timestamp = entry ? entry.createdAt + api.clockSkew : last;
-    const text = (entry?.body ?? thread?.lastMessagePreview) || t('attachment');
-    const draft = counterpart === opened ? '' : this.drafts.get(counterpart);
+    const text = (entry?.body.slice(0, 300) ?? thread?.lastMessagePreview) || t('attachment');
+    const draft = counterpart === opened ? '' : this.drafts.get(counterpart).slice(0, 300);
     return {
       key: counterpart, counterpart, timestamp, contact: contacts.byNumber(counterpart), name: this.messenger.nameOf(counterpart),
-      preview: (draft ? t('draft', { text: draft }) : entry || thread?.lastDirection === 'sent' ? t('you', { text }) : text).slice(0, 120),
-      when: formatWhen(timestamp, now), icon: null, waiting: entry, draft, unread: thread?.unreadCount,
+      preview: draft ? t('draft', { text: draft }) : entry || thread?.lastDirection === 'sent' ? t('you', { text }) : text,
+      when: formatWhen(timestamp, now), waiting: entry, draft, unread: thread?.unreadCount,
     };
   }
 

@@ -72,8 +72,10 @@ export class VirtualList {
   #anchor() {
     const { scrollTop } = this.viewport;
     if (this.stickToEnd && this.stuck) return { end: true };
-    const row = this.stickToEnd && this.rows.slice(this.#indexAt(scrollTop)).find(({ loose }) => !loose);
-    return { key: row?.key, top: scrollTop, distance: row && this.#offsets[this.rows.indexOf(row)] - scrollTop };
+    if (!this.stickToEnd) return { top: scrollTop };
+    let index = this.#indexAt(scrollTop);
+    while (this.rows[index]?.loose) index++;
+    return { top: scrollTop, key: this.rows[index]?.key, distance: this.#offsets[index] - scrollTop };
   }
 
   // Lays out, draws and measures until what is in view has the heights that it was laid out with.
@@ -93,7 +95,8 @@ export class VirtualList {
 
   #layOut() {
     let end = 0;
-    this.#offsets = [0, ...this.rows.map((row) => { end += this.#heights.get(row.key) ?? this.guess(row); return end; })];
+    this.#offsets = [0];
+    for (const row of this.rows) this.#offsets.push(end += this.#heights.get(row.key) ?? this.guess(row));
     this.#stale = false;
     this.list.style.height = `${end}px`;
   }
@@ -110,10 +113,13 @@ export class VirtualList {
     const last = this.#indexAt(scrollTop + clientHeight + overscan);
     // The row with the focus stays, or the keyboard would lose its place.
     const focused = [...this.list.children].find((node) => node.contains(document.activeElement))?.key;
-    patch(this.list, this.rows.map((row, i) => {
-      if ((i < first || i > last) && row.key !== focused) return null;
-      const { tag, props, kids } = this.view(row);
-      return { tag, kids, props: { ...props, key: row.key, style: { top: `${this.#offsets[i]}px` } } };
+    const pinned = focused === undefined ? -1 : this.rows.findIndex((row) => row.key === focused);
+    const indices = this.rows.slice(first, last + 1).map((_, i) => first + i);
+    if (pinned >= 0 && pinned < first) indices.unshift(pinned);
+    if (pinned > last) indices.push(pinned);
+    patch(this.list, indices.map((i) => {
+      const { tag, props, kids } = this.view(this.rows[i]);
+      return { tag, kids, props: { ...props, key: this.rows[i].key, style: { top: `${this.#offsets[i]}px` } } };
     }));
   }
 

