@@ -330,6 +330,7 @@ static int result_check(compact_t *c, const char *work)
         return rc;
     }
     if (store->replica.at.records != c->out.at.records
+        || store->replica.pending->nelts != c->view->store.replica.pending->nelts
         || store->replica.at.timestamp_ms != c->view->store.replica.at.timestamp_ms
         || !threads_are_equal(&store->replica, &c->view->store.replica)
         || !contacts_are_equal(&store->replica, &c->view->store.replica)) {

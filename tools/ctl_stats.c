@@ -112,6 +112,8 @@ static void text_print(const stats_t *s, const ctl_t *ctl)
     printf("messages     %" APR_UINT64_T_FMT " in %" APR_UINT64_T_FMT " threads, %" APR_UINT64_T_FMT
            " unread\n",
            s->messages, s->threads, s->unread);
+    printf("pending      %d sent messages whose outcome is not known\n",
+           s->view->store.replica.pending->nelts);
     printf("contacts     %" APR_UINT64_T_FMT "\n", s->contacts);
     printf("parked       %" APR_UINT64_T_FMT " receipts of messages that are not known\n",
            s->parked);
@@ -166,17 +168,18 @@ static int json_print(const stats_t *s, const ctl_t *ctl)
     const wa_tail_t *at = &s->view->store.replica.at;
     const wa_checkpoint_t *c = &s->view->checkpoint;
     json_t *j = json_pack(
-        "{s:s,s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:b}",
+        "{s:s,s:s,s:b,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:b}",
         "store", ctl->folder, "accountSid", s->view->store.journal.account_sid, "inUse",
         s->view->is_owned, "messages", (json_int_t)s->messages, "threads", (json_int_t)s->threads,
-        "unread", (json_int_t)s->unread, "contacts", (json_int_t)s->contacts, "parked",
-        (json_int_t)s->parked, "oldestTimestamp", (json_int_t)s->oldest_ms, "newestTimestamp",
-        (json_int_t)s->newest_ms, "lastChange", (json_int_t)at->timestamp_ms, "records",
-        (json_int_t)at->records, "journalBytes", (json_int_t)s->journal_used,
-        "journalAllocatedBytes", (json_int_t)s->journal_allocated, "indexBytes",
-        (json_int_t)s->index_bytes, "checkpointFileBytes", (json_int_t)s->state_bytes, "keyLevels",
-        levels_json(at->keys), "damagedBytes", (json_int_t)s->view->damaged, "damagedFiles",
-        (json_int_t)s->damaged_files, "hasJournalBeforeCompact", s->has_before_compact);
+        "unread", (json_int_t)s->unread, "pending", s->view->store.replica.pending->nelts,
+        "contacts", (json_int_t)s->contacts, "parked", (json_int_t)s->parked, "oldestTimestamp",
+        (json_int_t)s->oldest_ms, "newestTimestamp", (json_int_t)s->newest_ms, "lastChange",
+        (json_int_t)at->timestamp_ms, "records", (json_int_t)at->records, "journalBytes",
+        (json_int_t)s->journal_used, "journalAllocatedBytes", (json_int_t)s->journal_allocated,
+        "indexBytes", (json_int_t)s->index_bytes, "checkpointFileBytes", (json_int_t)s->state_bytes,
+        "keyLevels", levels_json(at->keys), "damagedBytes", (json_int_t)s->view->damaged,
+        "damagedFiles", (json_int_t)s->damaged_files, "hasJournalBeforeCompact",
+        s->has_before_compact);
     char *text;
 
     if (j && s->view->is_from_checkpoint) {

@@ -168,6 +168,16 @@ static void parked_compare(verify_t *v, const wa_replica_t *is, const wa_replica
     }
 }
 
+static void pending_compare(verify_t *v, const wa_replica_t *is, const wa_replica_t *should)
+{
+    int a = is->pending->nelts, b = should->pending->nelts;
+
+    if (a != b
+        || memcmp(is->pending->elts, should->pending->elts, (apr_size_t)a * sizeof(apr_uint64_t))) {
+        differ(v, IN_CHECKPOINT, "has %d pending messages, should have %d, or others", a, b);
+    }
+}
+
 /* Called when the journal is read up to where the checkpoint was made. */
 static void checkpoint_compare(verify_t *v)
 {
@@ -189,6 +199,7 @@ static void checkpoint_compare(verify_t *v)
     threads_compare(v, v->loaded, should);
     contacts_compare(v, v->loaded, should);
     parked_compare(v, v->loaded, should);
+    pending_compare(v, v->loaded, should);
 }
 
 /* ---- the journal ---- */
@@ -414,11 +425,11 @@ static int files_check(verify_t *v)
     const wa_tail_t *at = &v->checkpoint.at;
     int level;
 
-    if (v->index.rows_end < (at->rows + 1) * sizeof(wa_row_t)) {
+    if (at->rows && v->index.rows_end < (at->rows + 1) * sizeof(wa_row_t)) {
         differ(v, IN_ROWS, "the file is missing or too short (%" APR_UINT64_T_FMT " bytes)",
                v->index.rows_end);
     }
-    if (v->index.marks_end < (at->records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t)) {
+    if (at->records && v->index.marks_end < (at->records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t)) {
         differ(v, IN_MARKS, "the file is missing or too short (%" APR_UINT64_T_FMT " bytes)",
                v->index.marks_end);
     }

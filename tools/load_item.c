@@ -156,11 +156,8 @@ static void message_key_check(reader_t *r, const char *rest, const char *counter
 
 static wa_status_e status_get(reader_t *r)
 {
-    const char *s = text_optional(r, "status");
+    const char *s = text(r, "status");
 
-    if (!s) {
-        return WA_STATUS_NONE;
-    }
     if (!strcmp(s, "pending")) {
         return WA_STATUS_PENDING;
     }
@@ -173,57 +170,47 @@ static wa_status_e status_get(reader_t *r)
     return WA_STATUS_SUCCESS;
 }
 
-static void string_add(wa_buffer_t *b, const char *name, const char *value)
+/* Reads what is known of a sent message's outcome. The API shows an error only where there is one, and always where a message failed. */
+static void outcome_read(reader_t *r, wa_state_t *state)
 {
-    if (!value) {
-        return;
-    }
-    if (b->len > 0) {
-        WA_BUFFER_ADD_LITERAL(b, ",");
-    }
-    WA_BUFFER_ADD_LITERAL(b, "\"");
-    wa_buffer_add(b, name, strlen(name));
-    WA_BUFFER_ADD_LITERAL(b, "\":\"");
-    wa_buffer_add_json(b, value, strlen(value));
-    WA_BUFFER_ADD_LITERAL(b, "\"");
-}
-
-/* The state's members in the order in which messaging/ writes them. */
-static wa_slice_t state_json(reader_t *r, const char *sid)
-{
+    const char *word = text_optional(r, "deliveryStatus");
     apr_int64_t code = number_optional(r, "errorCode", 0);
-    wa_slice_t made;
-    wa_buffer_t b;
 
-    wa_buffer_init(&b, 256);
-    string_add(&b, "status", text_optional(r, "status"));
-    string_add(&b, "sid", sid);
-    string_add(&b, "deliveryStatus", text_optional(r, "deliveryStatus"));
-    string_add(&b, "errorMessage", text_optional(r, "errorMessage"));
+    state->status = status_get(r);
+    state->delivery = wa_delivery_parse(word);
+    if (word && wa_delivery_rank(state->delivery) < 0) {
+        wrong(r, "deliveryStatus", "must be one of Twilio's words for sent messages");
+    }
     if (code < 0 || code > 999999) {
         wrong(r, "errorCode", "must be one of Twilio's codes");
-    } else if (code > 0) {
-        wa_buffer_add(&b, ",", b.len > 0);
-        WA_BUFFER_ADD_LITERAL(&b, "\"errorCode\":");
-        wa_buffer_add_int(&b, code);
     }
-    made = wa_slice_make(apr_pstrmemdup(r->p, b.data ? b.data : "", b.len), b.len);
-    wa_buffer_release(&b);
-    return made;
+    if (state->status != WA_STATUS_SUCCESS) {
+        state->error = text_optional(r, "errorMessage");
+        state->error_code = (int)code;
+    }
+    if (state->status == WA_STATUS_FAILED && (!state->error || !*state->error)) {
+        state->error = "The message could not be sent.";
+    }
+    if (state->error && !*state->error) {
+        state->error = NULL;
+    }
 }
 
-/* What messaging/ keeps beside the state, for a message of another origin: enough to merge later receipts into. */
-static wa_slice_t private_make(reader_t *r, wa_status_e status, const char *sid)
+/* The changing half of a sent message, as messaging/ writes it. @param private_text  what it keeps beside that, NULL when the input does not say */
+static void outcome_write(reader_t *r, load_item_t *item, const char *sid, const char *private_text)
 {
-    wa_state_t state = {.status = status, .sid = sid};
+    wa_message_new_t *m = &item->message;
     wa_message_state_t stored;
+    wa_state_t state;
 
-    state.delivery = wa_delivery_parse(text_optional(r, "deliveryStatus"));
-    state.error = text_optional(r, "errorMessage");
-    state.error_code = (int)number_optional(r, "errorCode", 0);
+    memset(&state, 0, sizeof(state));
     memset(&stored, 0, sizeof(stored));
+    outcome_read(r, &state);
+    state.sid = sid;
     wa_state_write(&state, &stored, r->p);
-    return stored.state_private;
+    m->status = stored.status;
+    m->state_json = stored.state_json;
+    m->state_private = private_text ? wa_slice_of(private_text) : stored.state_private;
 }
 
 static apr_size_t media_get(reader_t *r, wa_media_t *media)
@@ -246,6 +233,13 @@ static apr_size_t media_get(reader_t *r, wa_media_t *media)
         }
         media[i].url = json_string_value(url);
         media[i].content_type = json_string_value(type);
+        if (media[i].url[0] != '/' && strncasecmp(media[i].url, "https://", 8)
+            && strncasecmp(media[i].url, "http://", 7)) {
+            wrong(r, "media", "must have urls that begin with https://, http:// or /");
+        }
+        if (!*media[i].content_type) {
+            wrong(r, "media", "must have no empty contentType");
+        }
     }
     return count;
 }
@@ -263,8 +257,8 @@ static void sids_get(reader_t *r, load_item_t *item, const json_t *list, const c
     sids = apr_pcalloc(r->p, (count + 2) * sizeof(*sids));
     for (i = 0; i < count; i++) {
         sids[i] = json_string_value(json_array_get(list, i));
-        if (!sids[i] || !is_word(sids[i], 64)) {
-            wrong(r, "store.sids", "must hold letters and digits, at most 64");
+        if (!wa_id_is_sid(sids[i], "SM,MM")) {
+            wrong(r, "store.sids", "must hold sids of messages: SM or MM and 32 hex digits");
             return;
         }
     }
@@ -277,8 +271,8 @@ static const char *sid_get(reader_t *r, const char *id)
 {
     const char *sid = text_optional(r, "sid");
 
-    if (sid && !is_word(sid, 64)) {
-        wrong(r, "sid", "must be letters and digits, at most 64");
+    if (sid && !wa_id_is_sid(sid, "SM,MM")) {
+        wrong(r, "sid", "must be the sid of a message: SM or MM and 32 hex digits");
     }
     /* Some keep a message under Twilio's id: then a receipt or a repeated webhook can still find it. */
     return !sid && wa_id_is_sid(id, "SM,MM") ? id : sid;
@@ -294,6 +288,17 @@ static const char *counterpart_get(reader_t *r, const char **praw)
     }
     number = wa_phone_normalize(counterpart, r->p);
     return number ? number : counterpart;
+}
+
+/* Which of our numbers it was sent from or to. */
+static const char *our_number_get(reader_t *r)
+{
+    const char *number = wa_phone_normalize(text(r, "phoneNumber"), r->p);
+
+    if (!number) {
+        wrong(r, "phoneNumber", "must be our phone number, like +14155238886");
+    }
+    return number ? number : "";
 }
 
 static void preview_set(reader_t *r, wa_message_new_t *m, const char *given)
@@ -330,19 +335,22 @@ static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
     }
     m->direction = draft.direction =
         !strcmp(direction, "sent") ? WA_DIRECTION_SENT : WA_DIRECTION_RECEIVED;
-    draft.phone_number = text(r, "phoneNumber");
+    draft.phone_number = our_number_get(r);
     draft.body = wa_slice_of(text(r, "body"));
     draft.media_count = media_get(r, media);
-    m->status = status_get(r);
     sid = sid_get(r, m->id);
-    draft.sid = m->direction == WA_DIRECTION_RECEIVED ? sid : NULL;
-    item->is_unread = json_is_true(member(r, "unread"));
-    m->state_json = state_json(r, m->direction == WA_DIRECTION_SENT ? sid : NULL);
-    m->fixed_json = wa_message_fixed_json(&draft, r->p);
     private_text = text_optional(&extra, "private");
-    m->state_private = private_text                        ? wa_slice_of(private_text)
-                       : m->direction == WA_DIRECTION_SENT ? private_make(r, m->status, sid)
-                                                           : wa_slice_make(NULL, 0);
+    if (m->direction == WA_DIRECTION_SENT) {
+        outcome_write(r, item, sid, private_text);
+        if (draft.media_count) {
+            wrong(r, "media", "is for received messages only");
+        }
+    } else {
+        draft.sid = sid;
+        m->state_private = wa_slice_of(private_text);
+    }
+    item->is_unread = json_is_true(member(r, "unread"));
+    m->fixed_json = wa_message_fixed_json(&draft, r->p);
     m->idempotency_key = text_optional(&extra, "idempotencyKey");
     if (m->idempotency_key && strlen(m->idempotency_key) > 255) {
         wrong(r, "store.idempotencyKey", "is too long");

@@ -14,7 +14,7 @@ void progress_begin(progress_t *progress, const char *label, int is_quiet)
 {
     memset(progress, 0, sizeof(*progress));
     progress->label = label;
-    progress->started = progress->shown = apr_time_now();
+    progress->started = apr_time_now(); /* the first update draws */
     progress->is_on = !is_quiet && isatty(STDERR_FILENO);
 }
 

@@ -61,7 +61,13 @@ static apr_status_t table_open(wa_mapping_t *m, const wa_index_t *x, const char 
         return rv;
     }
     *pend = (apr_uint64_t)info.st_size;
-    rv = wa_mapping_init(m, fd, 1, *pend);
+    /* A copy may have left out what was zero: writing there through the mapping could find the disk full, and die of it. */
+    if ((apr_uint64_t)info.st_blocks * 512 < *pend) {
+        rv = wa_file_allocate(fd, 0, *pend);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_mapping_init(m, fd, 1, *pend);
+    }
     if (rv != APR_SUCCESS) {
         close(fd);
         m->fd = -1;
@@ -259,13 +265,20 @@ apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t rec
     return rv == APR_SUCCESS ? levels_open(x, keys) : rv;
 }
 
-static apr_status_t table_trim(wa_mapping_t *m, apr_uint64_t *pend, apr_uint64_t keep)
+/* Writes zeros instead of cutting: on a full disk the room might not be had again. */
+static apr_status_t table_trim(wa_mapping_t *m, const apr_uint64_t *pend, apr_uint64_t keep)
 {
-    if (*pend <= keep) {
-        return APR_SUCCESS;
+    static const char zeros[65536];
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && keep < *pend) {
+        apr_uint64_t left = *pend - keep;
+        apr_size_t n = left < sizeof(zeros) ? (apr_size_t)left : sizeof(zeros);
+
+        rv = wa_file_write(m->fd, zeros, n, keep);
+        keep += n;
     }
-    *pend = keep;
-    return ftruncate(m->fd, (off_t)keep) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+    return rv;
 }
 
 apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records)
@@ -350,8 +363,8 @@ int wa_index_is_whole(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, ap
 {
     apr_uint32_t used;
 
-    if (x->rows_end < (rows + 1) * sizeof(wa_row_t)
-        || x->marks_end < (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t)) {
+    if ((rows && x->rows_end < (rows + 1) * sizeof(wa_row_t))
+        || (records && x->marks_end < (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t))) {
         return 0;
     }
     if (!keys) {

@@ -1,0 +1,524 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dump and load: what goes round is the same, exports of the first messenger go in, and nothing is half loaded."""
+
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import uuid
+
+import pytest
+
+from conftest import ACCOUNT, PROGRAM, ctl, dump, everything, files_of, give_to_server, lines_of
+from journal import flip, records
+from support.conditions import wait_until
+
+EXPORT = pathlib.Path(__file__).with_name("kv-export.json")
+HERE = "+14155238886"
+
+
+def load(store, text, *words, expect=0, account=ACCOUNT):
+    more = ["--account-sid", account] if account else []
+    return ctl("load", "-", *more, *words, store=store, stdin=text, expect=expect)
+
+
+def message(number, time, body="text", **members):
+    """A pair of key and value for a received message."""
+    value = {"id": str(uuid.uuid4()), "direction": "received", "phoneNumber": HERE, "counterpart": number, "body": body, "timestamp": time}
+    value.update(members)
+    value = {name: each for name, each in value.items() if each is not None}
+    return f"msg:{number}:{value.get('timestamp')}:{value.get('id')}", value
+
+
+def as_seen(pairs):
+    """A dump without what clients do not see."""
+    return [(key, {name: each for name, each in value.items() if name != "store"}) for key, value in pairs]
+
+
+# ---- round ----
+
+
+def test_a_dump_is_what_the_server_says(lived, said):
+    pairs = as_seen(dump(lived))
+    messages = [value for key, value in pairs if key.startswith("msg:")]
+    for counterpart, expected in said["messages"].items():
+        assert [m for m in messages if m["counterpart"] == counterpart] == expected[::-1]
+    assert len(messages) == sum(map(len, said["messages"].values()))
+    assert [value for key, value in pairs if key.startswith("thread:")] == said["threads"]
+    assert [value for key, value in pairs if key.startswith("contact:")] == said["contacts"]
+    for key, value in pairs:
+        if key.startswith("msg:"):
+            assert key == f"msg:{value['counterpart']}:{value['timestamp']}:{value['id']}"
+        elif key.startswith("thread:"):
+            assert key == f"thread:{value['counterpart']}"
+        else:
+            assert key == f"contact:{value['id']}"
+
+
+@pytest.mark.parametrize("which", ["lived", "filled"])
+def test_dump_load_dump_is_the_same(request, folder, which):
+    store, again = request.getfixturevalue(which), folder / "again"
+    first = ctl("dump", store=store).out
+    told = load(again, first).err
+    assert "0 skipped that are there already" in told
+    assert ctl("dump", store=again).out == first
+    assert ctl("verify", store=again).out.endswith("sound\n")
+    assert not (again / "load.new").exists()
+
+
+def test_a_shuffled_dump_is_sorted(lived, folder):
+    lines = ctl("dump", store=lived).out.split("\n")
+    random.Random(7).shuffle(lines)
+    load(folder / "again", "\n".join(lines))
+    assert dump(folder / "again") == dump(lived)
+
+
+def test_the_loaded_store_is_served_as_before(lived, said, folder, serve, fresh):
+    again = folder / "again"
+    load(again, ctl("dump", store=lived).out)
+    give_to_server(again)
+    with serve(again) as server:
+        api = server.client()
+        now = everything(api)
+        assert {**now, "now": 0} == {**said, "now": 0}
+        # a repeated webhook is known, and receipts find their message
+        (known,) = [m for m in now["messages"][said["threads"][0]["counterpart"]][-1:]]
+        api.webhook(api.account.inbound(known["counterpart"], "again", known["sid"]))
+        assert everything(api)["threads"] == now["threads"]
+        sent = next(m for t in now["messages"].values() for m in t if m.get("deliveryStatus") == "queued")
+        api.webhook(api.account.status(sent["counterpart"], sent["sid"], "delivered"))
+        seen = api.all_messages(sent["counterpart"])
+        assert {**sent, "deliveryStatus": "delivered"} in seen
+        number = fresh.number()
+        api.receive(number, fresh.text(), fresh.sid())
+        assert api.thread(number)["unreadCount"] == 1
+
+
+def test_everything_that_a_message_can_have(folder):
+    """Members that no message of the lived store has."""
+    sid = [f"SM{n:032x}" for n in range(4)]
+    pairs = [
+        message("+15550000001", 1000, "", sid=sid[3], media=[{"url": "https://a/?x=1&y=2", "contentType": "audio/ogg"}]),
+        message("+15550000001", 1000, "the same time", sid="MM" + "f" * 32, store={"private": "WaId=1&Frequently=%20", "preview": "[other]"}),
+        message("+15550000001", 1001, "parts", direction="sent", status="failed", sid=sid[2], deliveryStatus="undelivered", errorMessage='no "way" \\', errorCode=63016,
+                store={"private": "1;7;63016;5=9,7=10;no", "idempotencyKey": "a key", "sids": [sid[0], sid[1]]}),
+        message("US.12:3 é", 1002, "\u2028\u00e9\U0001f44b\n\t\"\\", direction="sent", status="pending", store={"private": ""}),
+    ]
+    pairs[2][1]["contactId"] = pairs[0][1]["contactId"] = pairs[1][1]["contactId"] = "11111111-2222-4333-8444-555555555555"
+    threads = [
+        ("thread:US.12:3 é", {"counterpart": "US.12:3 é", "lastMessagePreview": '\u2028\u00e9\U0001f44b\n\t"\\', "lastMessageTimestamp": 1002,
+                              "lastDirection": "sent", "messageCount": 1, "unreadCount": 0}),
+        ("thread:+15550000001", {"counterpart": "+15550000001", "lastMessagePreview": "parts", "lastMessageTimestamp": 1001, "lastDirection": "sent", "messageCount": 3,
+                                 "unreadCount": 1, "contactId": "11111111-2222-4333-8444-555555555555", "contactName": "Ana", "store": {"flags": 3}}),
+    ]
+    contacts = [("contact:11111111-2222-4333-8444-555555555555",
+                 {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000001", "displayName": "Ana", "createdAt": 5, "updatedAt": 6})]
+    pairs[1][1]["unread"] = True
+    text = lines_of(pairs + threads + contacts)
+    load(folder / "a", text)
+    assert [k for k, _ in dump(folder / "a")] == [k for k, _ in pairs + threads + contacts]
+    assert dump(folder / "a") == pairs + threads + contacts
+    load(folder / "b", ctl("dump", store=folder / "a").out)
+    assert ctl("dump", store=folder / "b").out == ctl("dump", store=folder / "a").out
+    assert ctl("verify", store=folder / "a").out.endswith("sound\n")
+    # each sid is known: nothing of it can be loaded a second time
+    for known in sid:
+        other = lines_of([message("+15550000005", 9000, sid=known)])
+        assert "0 messages and 0 contacts loaded; 1 skipped" in load(folder / "a", other).err
+
+
+# ---- exports of the first messenger ----
+
+
+def check_export(pairs):
+    values = dict(pairs)
+    messages = [value for key, value in as_seen(pairs) if key.startswith("msg:")]
+    assert [m["body"] for m in messages] == ["first", "padded key, Twilio's id", "second", "at the same time as second",
+                                             'third, with a "quote", a \\ and \U0001f44b']
+    first, padded, second, same, third = messages
+    ana = "0b8d4a4e-6f0c-4d53-9a4e-2f3a6a1f0c11"
+    assert first == {"id": "f2b9c7de-0000-4000-8000-000000000001", "direction": "received", "phoneNumber": HERE, "counterpart": "+15551230001",
+                     "body": "first", "timestamp": 1740000100000, "contactId": ana}
+    assert padded["status"] == "failed" and padded["errorMessage"] == "Twilio said no"
+    assert padded["sid"] == padded["id"] == "SM0123456789abcdef0123456789abcdef"
+    assert second["status"] == "success" and "unread" not in second
+    assert same["status"] == "pending" and "contactId" not in same
+    assert third["unread"] is True
+    thread = values["thread:+15551230001"]
+    assert (thread["messageCount"], thread["unreadCount"], thread["contactName"]) == (3, 1, "Ana Gómez")
+    assert thread["lastMessagePreview"] == third["body"] and thread["lastMessageTimestamp"] == 1740000300000
+    assert values["thread:+15551230002"]["messageCount"] == 2
+    assert "thread:+15551230009" not in values
+    assert values[f"contact:{ana}"] == {"id": ana, "phoneNumber": "+15551230001", "displayName": "Ana Gómez",
+                                        "createdAt": 1740000000000, "updatedAt": 1740000500000}
+    other = values["contact:7c1e2d3f-1111-4222-8333-444455556666"]
+    assert other["phoneNumber"] == "+15551230003" and other["displayName"] == "Never wrote"
+
+
+def test_an_export_in_one_array(folder):
+    told = ctl("load", EXPORT, "--account-sid", ACCOUNT, store=folder / "store").err
+    assert "5 messages and 2 contacts loaded; 0 skipped" in told
+    assert "1 threads without messages left out" in told and "1 half characters" in told
+    check_export(dump(folder / "store"))
+    assert ctl("verify", store=folder / "store").out.endswith("sound\n")
+
+
+def test_an_export_in_lines(folder):
+    lines = [json.dumps(each) for each in json.loads(EXPORT.read_text(encoding="utf-8"))]
+    for name, text in {"lf": "\n".join(lines), "crlf": "\r\n\r\n".join(lines) + "\r\n", "bom": "\ufeff" + "\n".join(lines) + "\n"}.items():
+        load(folder / name, text)
+        check_export(dump(folder / name))
+
+
+def test_an_export_in_a_file_and_a_pipe_give_the_same(folder):
+    (folder / "lines").write_text("\n".join(json.dumps(each) for each in json.loads(EXPORT.read_text(encoding="utf-8"))), encoding="utf-8")
+    for name, source in {"file": folder / "lines", "array": EXPORT}.items():
+        ctl("load", source, "--account-sid", ACCOUNT, store=folder / name)
+    load(folder / "pipe", EXPORT.read_text(encoding="utf-8"))
+    assert dump(folder / "file") == dump(folder / "array") == dump(folder / "pipe")
+
+
+def test_the_export_is_served(folder, serve):
+    ctl("load", EXPORT, "--account-sid", ACCOUNT, store=folder / "store")
+    give_to_server(folder / "store")
+    with serve(folder / "store") as server:
+        api = server.client()
+        assert [t["counterpart"] for t in api.threads()] == ["+15551230001", "+15551230002"]
+        assert api.now() == 1740000600000
+        api.webhook(api.account.status("+15551230002", "SM0123456789abcdef0123456789abcdef", "delivered"))
+        assert [m["status"] for m in api.all_messages("+15551230002")] == ["pending", "success"]
+        api.mark_read("+15551230001")
+        api.receive("+15551230001", "the newest of all", "SM" + "7" * 32)
+        assert api.since(1740000600000)["messages"][0]["body"] == "the newest of all"
+
+
+# ---- unread ----
+
+
+@pytest.mark.parametrize("unread", [0, 1, 2, 3, 4, 99])
+def test_the_last_received_are_the_unread_ones(folder, unread):
+    number = "+15550000001"
+    pairs = [message(number, 1000 + n, f"{n}", direction=d, status="success" if d == "sent" else None)
+             for n, d in enumerate(["received", "sent", "received", "received", "sent", "received", "sent"])]
+    pairs.append((f"thread:{number}", {"counterpart": number, "unreadCount": unread}))
+    load(folder / "store", lines_of(pairs))
+    found = dump(folder / "store")
+    received = ["0", "2", "3", "5"]
+    assert [v["body"] for k, v in found if v.get("unread")] == received[len(received) - unread if unread < 4 else 0 :]
+    assert dict(found)[f"thread:{number}"]["unreadCount"] == min(unread, 4)
+
+
+def test_without_a_thread_the_messages_say_what_is_unread(folder):
+    pairs = [message("+15550000001", 1000 + n, f"{n}", unread=n >= 3) for n in range(5)]
+    pairs += [message("+15550000002", 2000 + n, f"{n}") for n in range(5)]
+    load(folder / "store", lines_of(pairs))
+    found = dict(dump(folder / "store"))
+    assert found["thread:+15550000001"]["unreadCount"] == 2
+    assert found["thread:+15550000002"]["unreadCount"] == 0
+
+
+# ---- bad lines ----
+
+GOOD = message("+15550000001", 1740000000000, "good", id="good")
+
+
+def spoiled(**members):
+    return lines_of([message("+15550000001", 1740000000000, **members)]).rstrip("\n")
+
+
+def contact(**members):
+    value = {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000001", "displayName": "Ana", "createdAt": 5, "updatedAt": 6}
+    value.update(members)
+    return json.dumps({"key": f"contact:{value['id']}", "value": {k: v for k, v in value.items() if v is not None}})
+
+
+BAD = [
+    ("{", "JSON"),
+    ("not json", "JSON"),
+    ('"text"', ""),
+    ("[1]", ""),
+    ("{} {}", "JSON"),
+    ("\x00", "JSON"),
+    ("{}", "key must be a string"),
+    ('{"key":5,"value":{}}', "key must be a string"),
+    ('{"key":"msg:x"}', "value is missing"),
+    ('{"key":"msg:x","value":5}', "value must be an object"),
+    ('{"key":"msg:x","value":"{"}', "the string in value"),
+    ('{"key":"msg:x","value":"[]"}', "value must be an object"),
+    ('{"key":"msg:x","key":"msg:y","value":{}}', "twice"),
+    ('{"key":"msg:x","value":"e30=","base64":true}', "base64"),
+    ('{"key":"index:x","value":{}}', "--ignore-other-keys"),
+    (spoiled(id=None), "id is missing"),
+    (spoiled(id=7), "id must be a string"),
+    (spoiled(id="a b"), "id must be 1 to 64 letters"),
+    (spoiled(id="x" * 65), "id must be 1 to 64 letters"),
+    (spoiled(id="../../etc"), "id must be 1 to 64 letters"),
+    (spoiled(body=None), "body is missing"),
+    (spoiled(body=7), "body must be a string"),
+    (spoiled(body="a\x00b"), ""),
+    (spoiled(body="x" * 1100000), "too long for the store"),
+    (spoiled(direction="both"), "direction must be sent or received"),
+    (spoiled(timestamp=None), "timestamp is missing"),
+    (spoiled(timestamp="1740000000000"), "timestamp must be a whole number"),
+    (spoiled(timestamp=1740000000000.5), "timestamp must be a whole number"),
+    (spoiled(timestamp=-5), "timestamp must be milliseconds"),
+    (spoiled(timestamp=9999999999999), "timestamp lies in the future"),
+    (spoiled(timestamp=1e300), ""),
+    (spoiled(counterpart=""), "counterpart must have 1 to 128 bytes"),
+    (spoiled(counterpart="x" * 129), "counterpart must have 1 to 128 bytes"),
+    (spoiled(sid="SM 1"), "sid must be the sid of a message"),
+    (spoiled(phoneNumber="our number"), "phoneNumber must be our phone number"),
+    (spoiled(direction="sent"), "status is missing"),
+    (spoiled(direction="sent", status="fine"), "status must be success, failed or pending"),
+    (spoiled(direction="sent", status="failed", errorCode=-1), "errorCode"),
+    (spoiled(direction="sent", status="success", deliveryStatus="lost"), "deliveryStatus must be one of"),
+    (spoiled(direction="sent", status="success", media=[{"url": "https://a", "contentType": "a/b"}]), "media is for received"),
+    (spoiled(media=[{"url": "javascript:x", "contentType": "a/b"}]), "media must have urls"),
+    (spoiled(media="a"), "media must be a list"),
+    (spoiled(media=[{"url": "https://a"}]), "media must have objects"),
+    (spoiled(store={"sids": ["SM" + "1" * 32]}), "store.sids must be a list"),
+    (spoiled(sid="SM" + "2" * 32, store={"sids": ["SM1"]}), "store.sids must hold sids"),
+    (spoiled().replace("msg:+15550000001", "msg:+15550000002"), "key does not say"),
+    (spoiled().replace(":1740000000000:", ":1740000000001:"), "key does not say"),
+    ('{"key":"thread:+15550000001","value":{"counterpart":"+15550000002"}}', "key does not say"),
+    ('{"key":"thread:+15550000001","value":{"counterpart":"+15550000001","unreadCount":-1}}', "unreadCount must not be negative"),
+    ('{"key":"thread:+15550000001","value":{"unreadCount":1}}', "counterpart is missing"),
+    (contact(id="7"), "id must be the id of a contact, a UUID"),
+    (contact(phoneNumber="0555"), "phoneNumber must be a phone number"),
+    (contact(displayName="  "), "displayName must not be empty"),
+    (contact(displayName="x" * 101), "displayName must be at most 100"),
+    (contact(createdAt=None), "createdAt is missing"),
+    (contact(updatedAt=4), "updatedAt is before createdAt"),
+]
+
+
+def test_every_bad_line_is_named_and_nothing_is_loaded(folder):
+    lines = []
+    for bad, _ in BAD:
+        lines += [lines_of([message("+15550000001", 1740000000000)]).rstrip("\n"), bad]
+    data = "\n".join(lines).encode() + b'\n{"key":"msg:\xff"}\n'
+    (folder / "input").write_bytes(data)
+    result = ctl("load", folder / "input", "--account-sid", ACCOUNT, store=folder / "store", expect=1)
+    told = {}
+    for line in result.err.splitlines()[:-1]:
+        place, _, what = line[len(str(folder / "input")) + 1 :].partition(": ")
+        told[int(place)] = what
+    for number, (bad, what) in enumerate(BAD):
+        assert what in told.get(2 * number + 2, "nothing was said"), (bad[:200], told.get(2 * number + 2))
+    assert set(told) == {2 * n + 2 for n in range(len(BAD))} | {2 * len(BAD) + 1}
+    assert result.err.splitlines()[-1] == f"whatsappctl: {len(BAD) + 1} lines cannot be loaded: nothing was changed"
+    assert not (folder / "store").exists()
+
+
+@pytest.mark.parametrize(
+    "text, line, what",
+    [
+        ("[", 1, "the array has no end"),
+        ("[\n{}", 2, ""),
+        ("[\n\n{]", 3, ""),
+        ('[\n{"key":"x}', 2, "the array ends within an element"),
+        ("[\n,\n", 2, "an element of the array is missing"),
+        (f"[{lines_of([GOOD])},\n]", 3, "an element of the array is missing"),
+        (f"[{lines_of([GOOD])}\n{lines_of([GOOD])}]", 3, "a comma is missing"),
+        (f"[{lines_of([GOOD])}]\n\nmore", 4, "something stands after the end"),
+        ("[5]", 1, ""),
+        (f"[\n{lines_of([GOOD])},\n5, {spoiled(id=None)}]", 4, ""),
+    ],
+    ids=[str(n) for n in range(1, 11)],
+)
+def test_broken_arrays(folder, text, line, what):
+    result = load(folder / "store", text, expect=1)
+    assert any(said.startswith(f"-:{line}: ") and what in said for said in result.err.splitlines()), result
+    assert not (folder / "store").exists()
+
+
+def test_a_line_that_never_ends_is_refused(folder):
+    (folder / "input").write_bytes(b'{"key":"' + b"x" * (17 << 20))
+    result = ctl("load", folder / "input", "--account-sid", ACCOUNT, store=folder / "store", expect=1)
+    assert ":1: is longer than 16 MB" in result.err
+
+
+def test_deep_nesting_is_refused(folder):
+    deep = '{"key":"msg:x","value":' + "[" * 100000 + "]" * 100000 + "}"
+    assert "-:1: " in load(folder / "store", deep, expect=1).err
+
+
+def test_empty_input_makes_an_empty_store(folder):
+    for name, text in {"none": "", "blank": "\n \r\n", "array": " [ ] "}.items():
+        assert "0 messages and 0 contacts loaded" in load(folder / name, text).err
+        assert dump(folder / name) == []
+        assert ctl("verify", store=folder / name).out.endswith("sound\n")
+
+
+def test_other_keys_may_be_passed_over(folder):
+    text = '{"key":"index:x","value":{}}\n' + lines_of([GOOD])
+    assert "1 messages and 0 contacts loaded" in load(folder / "store", text, "--ignore-other-keys").err
+    assert [key for key, _ in dump(folder / "store")] == [GOOD[0], "thread:+15550000001"]
+
+
+def test_unknown_members_are_counted(folder):
+    text = lines_of([message("+15550000001", 5, profileName="Ana", twilio={"a": 1})])
+    assert "2 members that are not known left out" in load(folder / "store", text).err
+
+
+# ---- into a store that is there ----
+
+
+def test_into_a_store_that_has_messages(lived, said, serve, fresh):
+    before = dump(lived)
+    newest = said["now"]
+    number = said["threads"][0]["counterpart"]
+    text = lines_of([message(number, newest + 5, "newer", sid=fresh.sid()), message("+15559990000", newest + 1, "new thread", sid=fresh.sid(), unread=True)])
+    owner = lived.stat().st_uid
+    assert "2 messages and 0 contacts loaded; 0 skipped" in load(lived, text, account=None).err
+    after = dump(lived)
+    messages = [pair for pair in as_seen(before) if pair[0].startswith("msg:")]
+    assert [key for key, _ in as_seen(after)[: len(messages)]] == [key for key, _ in messages]
+    assert [value["body"] for _, value in after[len(messages) : len(messages) + 2]] == ["new thread", "newer"]
+    assert dict(after)["thread:+15559990000"]["unreadCount"] == 1
+    assert dict(after)[f"thread:{number}"]["unreadCount"] == 0
+    assert ctl("verify", store=lived).out.endswith("sound\n")
+    assert {path.stat().st_uid for path in lived.iterdir()} == {owner}
+    with serve(lived) as server:
+        found = server.client().since(newest)["messages"]
+        assert [m["body"] for m in found] == ["new thread", "newer"]
+
+
+def test_loading_again_skips_all(lived):
+    text = ctl("dump", store=lived).out
+    messages = text.count('{"key":"msg:') + text.count('{"key":"contact:')
+    assert f"0 messages and 0 contacts loaded; {messages} skipped" in load(lived, text).err
+    assert ctl("dump", store=lived).out == text
+
+
+def test_doubles_within_the_input_are_skipped(folder, fresh):
+    sid = fresh.sid()
+    one = message("+15550000001", 1000, "one", sid=sid)
+    pairs = [one, one, message("+15550000001", 1001, "the same sid", sid=sid)]
+    same = {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000001", "displayName": "Ana", "createdAt": 5, "updatedAt": 6}
+    pairs += [(f"contact:{same['id']}", same), (f"contact:{same['id']}", same)]
+    other = {**same, "id": "11111111-2222-4333-8444-666666666666", "updatedAt": 7}
+    pairs.append((f"contact:{other['id']}", other))
+    assert "1 messages and 1 contacts loaded; 4 skipped" in load(folder / "store", lines_of(pairs)).err
+    assert [v["body"] for k, v in dump(folder / "store") if k.startswith("msg:")] == ["one"]
+
+
+def test_what_is_not_newer_than_the_store_is_refused(lived, said):
+    before = files_of(lived)
+    newest = said["now"]
+    text = lines_of([message("+15550000001", newest + 1), message("+15550000001", newest), message("+15550000001", 5)])
+    result = load(lived, text, expect=1)
+    refused = [line for line in result.err.splitlines() if line.startswith("-:")]
+    assert [line[:4] for line in refused] == ["-:2:", "-:3:"]
+    assert all("load that dump and this file together (cat) into a new folder" in line for line in refused)
+    assert files_of(lived) == before
+
+
+def test_two_dumps_go_together_into_a_new_store(lived, said, folder):
+    older = lines_of([message("+15550000077", 5, "older")])
+    load(folder / "both", ctl("dump", store=lived).out + older)
+    found = dump(folder / "both")
+    assert found[0][1]["body"] == "older"
+    assert len(found) == len(dump(lived)) + 2
+
+
+def test_a_contact_older_than_the_store_is_taken_with_the_time_of_the_load(lived, said):
+    text = contact(phoneNumber="+15550077777") + "\n"
+    assert "0 messages and 1 contacts loaded" in load(lived, text).err
+    found = dict(dump(lived))["contact:11111111-2222-4333-8444-555555555555"]
+    assert found["createdAt"] == 5 and found["updatedAt"] > said["now"]
+
+
+def test_another_account_is_refused(lived):
+    result = load(lived, "", account="AC" + "9" * 32, expect=2)
+    assert "holds the messages of another Twilio account" in result.err
+
+
+def test_a_damaged_store_takes_nothing(lived):
+    flip(lived / "journal", records(lived)[2].offset + 50)
+    assert "run whatsappctl rebuild" in load(lived, lines_of([GOOD]), expect=1).err
+
+
+def test_a_dry_run_changes_nothing(lived, folder):
+    before = files_of(lived)
+    newer = lines_of([message("+15550000001", dump(lived)[0][1]["timestamp"] + 10**7)])
+    assert "would be: 1 messages" in load(lived, newer, "--dry-run").err
+    assert files_of(lived) == before
+    load(folder / "new", newer, "--dry-run")
+    assert not (folder / "new").exists()
+
+
+def test_a_new_store_needs_an_account(folder):
+    assert "say whose it is with --account-sid" in load(folder / "store", "", account=None, expect=2).err
+    assert not (folder / "store").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_an_end_in_the_middle_leaves_what_was_there(lived, folder, number, is_new):
+    store = folder / "new" if is_new else lived
+    before = files_of(lived)
+    with subprocess.Popen([PROGRAM, "--store", store, "load", "-", "--account-sid", ACCOUNT], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(lines_of([GOOD]).encode())
+        process.stdin.flush()
+        wait_until(lambda: (store / "load.new" / "input").exists(), "the load to begin reading")
+        process.send_signal(number)
+        try:
+            process.stdin.write(b"\n" + lines_of([GOOD]).encode())
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass
+        status = process.wait(60)
+        said = process.stderr.read().decode()
+    if number == signal.SIGKILL:
+        assert status == -signal.SIGKILL
+    else:
+        assert status == 130 and "interrupted" in said
+        assert not (store / "load.new").exists()
+    if is_new:
+        if number != signal.SIGKILL:
+            assert not store.exists()
+        load(store, lines_of([GOOD]))
+        assert len(dump(store)) == 2
+    else:
+        assert {name: each for name, each in files_of_plain(store).items()} == before
+        assert ctl("verify", store=store).out.endswith("sound\n")
+        load(store, "")
+    assert not (store / "load.new").exists()
+
+
+def files_of_plain(store):
+    return {path.name: path.read_bytes() for path in store.iterdir() if path.is_file()}
+
+
+# ---- dump's output ----
+
+
+def test_output_goes_to_a_private_file_in_one_step(lived, folder):
+    target = folder / "dump.jsonl"
+    target.write_text("older")
+    ctl("dump", "--output", target, store=lived)
+    assert target.read_text(encoding="utf-8") == ctl("dump", store=lived).out
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in folder.iterdir()) == ["dump.jsonl", "store"]
+
+
+def test_output_may_be_no_file(lived):
+    ctl("dump", "--output", "/dev/null", store=lived)
+    assert "cannot be written" in ctl("dump", "--output", "/no/such/folder/x", store=lived, expect=2).err
+    assert os.path.exists("/dev/null")
+
+
+def test_a_dump_beside_a_live_server_is_a_moment_of_it(lived, serve, fresh):
+    with serve(lived) as server:
+        api = server.client()
+        number = fresh.number()
+        for n in range(3):
+            api.receive(number, fresh.text(), fresh.sid())
+            pairs = as_seen(dump(lived))
+            now = everything(api)
+            assert [v for k, v in pairs if k.startswith("thread:")] == now["threads"]
+            assert [v for k, v in pairs if k.startswith("msg:") and v["counterpart"] == number] == now["messages"][number][::-1]
+            assert dict(pairs)[f"thread:{number}"]["unreadCount"] == n + 1
