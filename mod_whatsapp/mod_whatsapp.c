@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The module record and the hooks. */
 #include <httpd.h>
+#include <ap_mpm.h>
 #include <http_config.h>
 #include <mod_status.h>
 
@@ -8,6 +9,7 @@
 #include "httpd/check.h"
 #include "httpd/config.h"
 #include "httpd/lifecycle.h"
+#include "httpd/limits.h"
 #include "httpd/status.h"
 
 static int handle(request_rec *r)
@@ -30,6 +32,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(wa_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(wa_lifecycle_start, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(wa_lifecycle_child, NULL, watchdog, APR_HOOK_MIDDLE);
+    ap_hook_child_status(wa_limits_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ap, status_hook, wa_status_show, NULL, NULL, APR_HOOK_MIDDLE);
 }

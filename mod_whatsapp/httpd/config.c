@@ -143,5 +143,12 @@ apr_uint32_t wa_config_max_sends(const wa_config_t *config, int threads)
 {
     if (config->max_sends != WA_CONFIG_UNSET)
         return (apr_uint32_t)config->max_sends;
-    return threads <= 1 ? 0 : (apr_uint32_t)(threads * 3 + 3) / 4;
+    return ((apr_uint32_t)threads * 3 + 3) / 4;
+}
+
+apr_uint32_t wa_config_process_sends(const wa_config_t *config, int threads)
+{
+    if (config->max_sends != WA_CONFIG_UNSET || threads <= 1)
+        return 0;
+    return ((apr_uint32_t)threads * 3 + 3) / 4;
 }

@@ -67,9 +67,13 @@ apr_interval_time_t wa_config_total_timeout(const wa_config_t *config);
 apr_off_t wa_config_max_body(const wa_config_t *config);
 wa_sync_e wa_config_sync(const wa_config_t *config);
 
-/* The sends that may wait for Twilio in one child process of `threads` threads: three quarters of them unless configured, so that a slow Twilio
- * leaves threads to read with; no limit (0) where a process has one thread. */
+/* The calls that may wait for Twilio in all processes of a server that may have `threads` threads: three quarters of them unless configured, so that
+ * a slow Twilio leaves threads to read with. */
 apr_uint32_t wa_config_max_sends(const wa_config_t *config, int threads);
+
+/* The same for one process of `threads` threads: three quarters of them, but no limit of its own (0) where WhatsAppMaxSends is configured or a process has
+ * one thread. */
+apr_uint32_t wa_config_process_sends(const wa_config_t *config, int threads);
 
 /* The default store's folder: /var/lib/NAME/whatsapp where the ServerRoot is /etc/NAME (as Debian and others install httpd), else state/whatsapp below
  * the ServerRoot. In p. */

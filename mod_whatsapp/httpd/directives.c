@@ -380,7 +380,7 @@ const command_rec wa_config_commands[] = {
     AP_INIT_TAKE1("WhatsAppMaxBody", set_max_body, NULL, RSRC_CONF,
                   "the largest request body; 64K"),
     AP_INIT_TAKE1("WhatsAppMaxSends", set_max_sends, NULL, RSRC_CONF,
-                  "the sends that may wait for Twilio in one child process; three quarters of its threads"),
+                  "the sends that may wait for Twilio at one time in the whole server; three quarters of its threads"),
     AP_INIT_TAKE1("WhatsAppBasePath", set_base_path, NULL, RSRC_CONF,
                   "where the API is, when its Location is another; /api/whatsapp-messenger"),
     {NULL}

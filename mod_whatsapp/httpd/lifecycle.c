@@ -15,6 +15,7 @@
 #include "api/api.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
+#include "httpd/limits.h"
 #include "httpd/log.h"
 #include "httpd/status.h"
 #include "store/store.h"
@@ -35,6 +36,7 @@ typedef struct opened_store_t {
 typedef struct runtime_t {
     apr_array_header_t *stores; /* of opened_store_t */
     server_rec *main_server;
+    int threads;              /* of one child */
     apr_status_t maintain_rv; /* of the last housekeeping, so that one trouble is one line */
 } runtime_t;
 
@@ -128,6 +130,14 @@ out:
     return rv;
 }
 
+/* The most children that there may be. */
+static int daemons_max(void)
+{
+    int daemons = 1;
+
+    return ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &daemons) == APR_SUCCESS && daemons > 0 ? daemons : 1;
+}
+
 static apr_status_t server_start(server_rec *s, int threads, apr_pool_t *pconf, apr_pool_t *tmp)
 {
     wa_config_t *config = wa_config_get(s);
@@ -144,7 +154,7 @@ static apr_status_t server_start(server_rec *s, int threads, apr_pool_t *pconf, 
     messenger->number = config->number;
     messenger->public_url = config->public_url;
     messenger->base_path = wa_config_base_path(config);
-    messenger->max_sends = wa_config_max_sends(config, threads);
+    messenger->max_sends = wa_config_max_sends(config, threads * daemons_max());
     messenger->send_timeout = wa_config_total_timeout(config);
     messenger->log = wa_log_create(s, pconf);
 
@@ -220,13 +230,15 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     runtime->stores = apr_array_make(pconf, 2, sizeof(opened_store_t));
     runtime->main_server = main_server;
+    runtime->threads = threads;
     apr_pool_cleanup_register(pconf, runtime, runtime_forget, apr_pool_cleanup_null);
     for (s = main_server; s; s = s->next) {
         if (wa_config_is_complete(wa_config_get(s))
             && server_start(s, threads, pconf, ptemp) != APR_SUCCESS)
             return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (wa_status_create(main_server) != APR_SUCCESS)
+    if (wa_status_create(main_server) != APR_SUCCESS
+        || wa_limits_create(main_server) != APR_SUCCESS)
         return HTTP_INTERNAL_SERVER_ERROR;
     wa_check_warn(main_server);
     if (runtime->stores->nelts > 0)
@@ -275,12 +287,17 @@ static apr_status_t client_get(const wa_config_t *config, server_rec *s,
     return rv;
 }
 
-static void server_child(server_rec *s, apr_array_header_t *clients, apr_pool_t *pchild)
+static void server_child(server_rec *s, const wa_gate_t *gate, apr_array_header_t *clients,
+                         apr_pool_t *pchild)
 {
     const wa_config_t *config = wa_config_get(s);
     wa_messenger_t *messenger = config->api->messenger;
     apr_status_t rv = client_get(config, s, clients, &messenger->twilio, pchild);
 
+    if (gate) {
+        messenger->gate = apr_pmemdup(pchild, gate, sizeof(*gate));
+        messenger->gate->process_max = wa_config_process_sends(config, runtime->threads);
+    }
     if (rv == APR_SUCCESS)
         rv = wa_api_child_init(config->api, pchild);
     if (rv != APR_SUCCESS) {
@@ -305,11 +322,13 @@ static void store_lose(const wa_store_t *store, server_rec *main_server)
 void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
 {
     apr_array_header_t *clients;
+    const wa_gate_t *gate;
     server_rec *s;
     int i;
 
     if (!runtime)
         return;
+    gate = wa_limits_child(main_server, pchild);
     for (i = 0; i < runtime->stores->nelts; i++) {
         opened_store_t *opened = &APR_ARRAY_IDX(runtime->stores, i, opened_store_t);
         apr_status_t rv = wa_store_child_init(opened->store, pchild);
@@ -326,6 +345,6 @@ void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
         const wa_api_server_t *api = wa_config_get(s)->api;
 
         if (api && api->messenger)
-            server_child(s, clients, pchild);
+            server_child(s, gate, clients, pchild);
     }
 }

@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 struct wa_twilio_client_t;
+struct wa_gate_t;
 
 /* The most auth tokens that count at one time: the current one and, while rotating, the old one. */
 #define WA_MESSENGER_TOKENS_MAX 2
@@ -22,7 +23,7 @@ struct wa_twilio_client_t;
  * Set in the parent, before the children are forked; the strings live as long as the struct:
  *   store, account_sid, tokens, token_count, number, public_url, base_path, max_sends, send_timeout, log
  * Set in each child, in child_init and before the first request, from the child's pool:
- *   twilio
+ *   twilio, gate
  * Zero at start, changed atomically by messaging/ afterwards:
  *   sends_in_flight
  *
@@ -31,6 +32,7 @@ struct wa_twilio_client_t;
 typedef struct wa_messenger_t {
     wa_store_t *store;                 /* open; wa_store_child_init was called in this process */
     struct wa_twilio_client_t *twilio; /* this process's client */
+    struct wa_gate_t *gate; /* of this process; NULL: max_sends counts in this process */
     const char *account_sid; /* "AC" and 32 hex digits; a webhook for another account is refused */
     wa_secret_t tokens
         [WA_MESSENGER_TOKENS_MAX]; /* auth tokens, the first is the one to send with; all check signatures */
@@ -41,7 +43,7 @@ typedef struct wa_messenger_t {
                                            slash at the end; NULL when not configured: no receipts are asked for then */
     const char *base_path; /* "/api/whatsapp-messenger", without a slash at the end */
     apr_uint32_t
-        max_sends; /* sends that may wait for Twilio in this process at one time; 0: no limit */
+        max_sends; /* calls that may wait for Twilio at one time in all processes of the server; 0: no limit */
     apr_interval_time_t send_timeout; /* how long one call to Twilio may take; 0: 30 s */
     const wa_log_t *log;              /* NULL: nothing is logged */
     apr_uint32_t sends_in_flight; /* atomic */

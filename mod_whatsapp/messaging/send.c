@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/phone.h"
 #include "base/text.h"
+#include "messaging/gate.h"
 #include "messaging/idempotency.h"
 #include "messaging/message_json.h"
 #include "messaging/state.h"
@@ -31,22 +32,6 @@ typedef struct send_t {
     apr_int64_t answered_ms;
     wa_slice_t parked; /* receipts that came before the sid was known */
 } send_t;
-
-static int gate_enter(wa_messenger_t *messenger)
-{
-    apr_uint32_t now = __atomic_add_fetch(&messenger->sends_in_flight, 1, __ATOMIC_ACQ_REL);
-
-    if (messenger->max_sends != 0 && now > messenger->max_sends) {
-        __atomic_sub_fetch(&messenger->sends_in_flight, 1, __ATOMIC_ACQ_REL);
-        return 0;
-    }
-    return 1;
-}
-
-static void gate_leave(wa_messenger_t *messenger)
-{
-    __atomic_sub_fetch(&messenger->sends_in_flight, 1, __ATOMIC_ACQ_REL);
-}
 
 static apr_status_t contact_check(send_t *send, const wa_send_request_t *request,
                                   wa_sentence_t *psentence, apr_pool_t *p)
@@ -373,7 +358,7 @@ apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request
     if (!APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
-    if (!gate_enter(messenger)) {
+    if (!wa_gate_enter(messenger)) {
         result->sentence = "Too many messages are being sent right now; nothing was sent, try"
                            " again in a moment.";
         result->retry_after_s = BUSY_RETRY_S;
@@ -383,6 +368,6 @@ apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request
     if (APR_STATUS_IS_EEXIST(rv)) {
         rv = send.key ? earlier_answer(&send, result, p) : APR_EGENERAL;
     }
-    gate_leave(messenger);
+    wa_gate_leave(messenger);
     return rv;
 }

@@ -233,8 +233,7 @@ def test_a_message_is_seen_as_pending_while_twilio_thinks(gated_api, fresh, gate
 
 
 def test_no_more_sends_than_configured_wait_for_twilio(new_server, fresh, gate):
-    """Over WhatsAppMaxSends, which counts in each process, it is 503 with Retry-After, and nothing
-    was stored or sent."""
+    """Over WhatsAppMaxSends it is 503 with Retry-After, and nothing was stored or sent."""
     one_process = """
 ServerLimit 1
 StartServers 1

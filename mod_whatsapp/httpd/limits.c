@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What limits all processes together, in memory that they share and that outlives restarts. */
+#include "httpd/limits.h"
+
+#include <unistd.h>
+
+#include <apr_shm.h>
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+#include "httpd/config.h"
+
+APLOG_USE_MODULE(whatsapp);
+
+/* Raised with every change of what is shared: a reloaded module then finds none, and makes its own. */
+#define LAYOUT 1
+
+typedef struct limits_t {
+    wa_gate_shared_t gate;
+} limits_t;
+
+/* Holds no pointer into the module, which may be reloaded in between. */
+typedef struct retained_t {
+    apr_uint32_t layout; /* 0 while there is no shared memory */
+    limits_t *limits;
+} retained_t;
+
+static limits_t *limits;
+
+apr_status_t wa_limits_create(server_rec *s)
+{
+    static const char key[] = "mod_whatsapp limits";
+    retained_t *retained = ap_retained_data_get(key);
+    apr_shm_t *shm = NULL;
+    apr_status_t rv;
+
+    if (!retained)
+        retained = ap_retained_data_create(key, sizeof(*retained));
+    if (retained->layout != LAYOUT) {
+        rv = apr_shm_create(&shm, sizeof(limits_t), NULL, s->process->pool);
+        if (rv != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
+                         "WA0127: no shared memory for the limits");
+            return rv;
+        }
+        retained->limits = apr_shm_baseaddr_get(shm);
+        memset(retained->limits, 0, sizeof(limits_t));
+        retained->layout = LAYOUT;
+    }
+    limits = retained->limits;
+    return APR_SUCCESS;
+}
+
+wa_gate_t *wa_limits_child(server_rec *s, apr_pool_t *pchild)
+{
+    wa_gate_t *gate = apr_pcalloc(pchild, sizeof(*gate));
+
+    gate->shared = &limits->gate;
+    gate->own = wa_gate_claim(&limits->gate, (apr_uint32_t)getpid());
+    if (!gate->own) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "WA0128: over %d processes: WhatsAppMaxSends counts in this one by itself",
+                     WA_GATE_SLOTS);
+        return NULL;
+    }
+    return gate;
+}
+
+void wa_limits_child_status(server_rec *s, pid_t pid, ap_generation_t generation, int slot,
+                            mpm_child_status state)
+{
+    (void)s;
+    (void)generation;
+    (void)slot;
+    if (limits && state == MPM_CHILD_EXITED)
+        wa_gate_free(&limits->gate, (apr_uint32_t)pid);
+}
