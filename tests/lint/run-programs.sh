@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs each test program, the output of a failing one is shown: run-programs.sh WRAPPER PROGRAM...
+# Runs each test program, at most half an hour each; the output of a failing one is shown: run-programs.sh WRAPPER PROGRAM...
 wrapper=$1
 shift
 if [ $# -eq 0 ]; then
@@ -14,7 +14,7 @@ count=0
 for program; do
     count=$((count + 1))
     # shellcheck disable=SC2086 # the wrapper is a command with arguments
-    if $wrapper "$program" > "$log" 2>&1; then
+    if timeout 1800 $wrapper "$program" > "$log" 2>&1; then
         printf 'ok    %-32s %s tests\n' "${program##*/}" "$(grep -c '^\[       OK' "$log")"
     else
         printf 'FAIL  %s (status %s)\n' "${program##*/}" "$?"
