@@ -217,6 +217,7 @@ class Httpd:
         self.process = None
         self.secrets = set()
         self.claims = []
+        self.noise = None  # a pattern of lines that are no log lines and yet are no trouble
         self.judged = 0  # the log was found in order up to here
         self.file_limit = (
             None  # bytes that no file may exceed (RLIMIT_FSIZE), from the next start on
@@ -531,6 +532,8 @@ ListenBacklog 1024
         patterns = [_tag_pattern(tag) for tag, _, _ in self.claims]
         bad = []
         for line in self.lines(mark):
+            if self.noise and re.match(self.noise, line):
+                continue
             found = LOG_LINE.match(line)
             if (
                 CRASH.search(line)

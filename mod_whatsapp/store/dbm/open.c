@@ -466,7 +466,9 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
     apr_uint64_t due =
         visible / CHECKPOINT_PART > CHECKPOINT_BYTES ? visible / CHECKPOINT_PART : CHECKPOINT_BYTES;
     apr_time_t now = apr_time_now();
-    apr_status_t rv = wa_commit_sync(&store->writer, 0);
+    /* Who appended what is not visible yet may have died before its sync: nobody else would make one until the next commit. */
+    int is_left = wa_shared_tail(store->shared).offset > visible;
+    apr_status_t rv = wa_commit_sync(&store->writer, is_left);
 
     if (store->checked_at == 0 || grown == 0) {
         store->checked_at = now;
