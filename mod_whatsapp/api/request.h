@@ -12,8 +12,9 @@ typedef struct wa_request_t {
     const wa_api_server_t *server;
     wa_messenger_t *messenger;
     const wa_log_t *log;
-    const char *pattern; /* the route, as a log may name it */
-    wa_slice_t argument; /* the open part of the path ("/contacts/{this}"), decoded; else empty */
+    const char *pattern;   /* the route, as a log may name it */
+    wa_slice_t argument;   /* the open part of the path ("/contacts/{this}"), decoded; else empty */
+    wa_slice_t argument_2; /* the second one ("/messages/{}/media/{this}") */
 } wa_request_t;
 
 /* An endpoint: answers the request, whatever comes, by one call of api/reply.h.
@@ -22,6 +23,7 @@ typedef int (*wa_endpoint_fn)(wa_request_t *q);
 
 int wa_endpoint_send(wa_request_t *q);
 int wa_endpoint_messages(wa_request_t *q);
+int wa_endpoint_media(wa_request_t *q);
 int wa_endpoint_messages_since(wa_request_t *q);
 int wa_endpoint_threads(wa_request_t *q);
 int wa_endpoint_thread_read(wa_request_t *q);

@@ -12,7 +12,7 @@
 #define CACHE_ENTRIES 256
 #define CACHE_BYTES ((apr_size_t)8 * 1024 * 1024)
 
-/* One endpoint. A '*' in the pattern stands for any text that is not empty. HEAD is answered where
+/* One endpoint. A '*' in the pattern stands for any text that is not empty; there are at most two. HEAD is answered where
  * GET is; httpd leaves the body out. */
 typedef struct route_t {
     int method;
@@ -23,6 +23,7 @@ typedef struct route_t {
 
 static const route_t routes[] = {
     {M_GET, "GET, HEAD", "/messages", wa_endpoint_messages},
+    {M_GET, "GET, HEAD", "/messages/*/media/*", wa_endpoint_media},
     {M_GET, "GET, HEAD", "/messages-since", wa_endpoint_messages_since},
     {M_GET, "GET, HEAD", "/threads", wa_endpoint_threads},
     {M_GET, "GET, HEAD", "/contacts", wa_endpoint_contacts},
@@ -35,23 +36,37 @@ static const route_t routes[] = {
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
-/* 1 when the path is the pattern's. @param pargument  out: what the '*' stands for */
-static int pattern_matches(const char *pattern, const char *path, wa_slice_t *pargument)
+/* 1 when the path is the pattern's. @param q  out: what each '*' stands for */
+static int pattern_matches(const char *pattern, const char *path, wa_request_t *q)
 {
     const char *star = strchr(pattern, '*');
-    const apr_size_t len = strlen(path);
-    apr_size_t head, tail;
+    const char *second = star ? strchr(star + 1, '*') : NULL;
+    apr_size_t len = strlen(path);
+    apr_size_t head, tail, middle;
 
     if (!star) {
         return strcmp(pattern, path) == 0;
     }
     head = (apr_size_t)(star - pattern);
+    if (second) { /* the last part of the path is the second one's */
+        const char *slash = strrchr(path, '/');
+
+        middle = (apr_size_t)(second - star - 1);
+        len = slash ? (apr_size_t)(slash + 1 - path) : 0;
+        if (path[len] == '\0' || len <= head + middle || strncmp(path, pattern, head) != 0
+            || strncmp(path + len - middle, star + 1, middle) != 0) {
+            return 0;
+        }
+        q->argument = wa_slice_make(path + head, len - head - middle);
+        q->argument_2 = wa_slice_of(path + len);
+        return 1;
+    }
     tail = strlen(star + 1);
     if (len <= head + tail || strncmp(path, pattern, head) != 0
         || strcmp(path + len - tail, star + 1) != 0) {
         return 0;
     }
-    *pargument = wa_slice_make(path + head, len - head - tail);
+    q->argument = wa_slice_make(path + head, len - head - tail);
     return 1;
 }
 
@@ -75,7 +90,7 @@ static int route(wa_request_t *q)
     apr_size_t i;
 
     for (i = 0; path && i < ROUTES; i++) {
-        if (!pattern_matches(routes[i].pattern, path, &q->argument)) {
+        if (!pattern_matches(routes[i].pattern, path, q)) {
             continue;
         }
         if (routes[i].method == q->r->method_number) {

@@ -199,6 +199,13 @@ static int field_is_said(const wa_form_field_t *field)
     return 0;
 }
 
+static int field_is_media(const wa_form_field_t *field)
+{
+    const wa_slice_t prefix = WA_SLICE_LITERAL("Media");
+
+    return field->name.len > prefix.len && memcmp(field->name.ptr, prefix.ptr, prefix.len) == 0;
+}
+
 static void encoded_add(wa_buffer_t *b, wa_slice_t s)
 {
     static const char hex[] = "0123456789ABCDEF";
@@ -223,10 +230,11 @@ wa_slice_t wa_inbound_text_rest(const wa_form_t *form, apr_pool_t *p)
     apr_size_t i;
 
     wa_buffer_init(&b, 512);
-    for (i = 0; i < form->count; i++) {
-        const wa_form_field_t *field = &form->fields[i];
+    for (i = 0; i < 2 * form->count; i++) {
+        const wa_form_field_t *field = &form->fields[i % form->count];
 
-        if (field_is_said(field)
+        /* The attachments first: nothing else may take their place. */
+        if (field_is_media(field) != (i < form->count) || field_is_said(field)
             || b.len + 3 * (field->name.len + field->value.len) > REST_BYTES_MAX) {
             continue;
         }

@@ -11,18 +11,12 @@
 #include "base/phone.h"
 #include "base/text.h"
 #include "messaging/inbound_text.h"
+#include "messaging/media.h"
 #include "messaging/message_json.h"
 #include "messaging/validate.h"
 
 /* The counterpart of a webhook that names nobody. */
 #define COUNTERPART_UNKNOWN "unknown"
-
-/* The most attachments that are looked for; WhatsApp sends one, Twilio allows ten. */
-#define MEDIA_MAX 32
-
-/* The longest address of an attachment, and its longest type. */
-#define MEDIA_URL_BYTES_MAX 4096
-#define MEDIA_TYPE_BYTES_MAX 255
 
 #define CHANNEL_PREFIX "whatsapp:"
 
@@ -90,45 +84,26 @@ static const char *our_number_of(const wa_messenger_t *messenger, const wa_form_
     return number ? number : messenger->number;
 }
 
-static int url_is_web(const char *url)
+/* What clients get of the attachments: paths of ours. Twilio's addresses stay in the private part. */
+static const wa_media_t *media_shown(const wa_messenger_t *messenger, const char *id,
+                                     const wa_media_t *media, apr_size_t count, apr_pool_t *p)
 {
-    return strncasecmp(url, "https://", 8) == 0 || strncasecmp(url, "http://", 7) == 0;
-}
+    wa_media_t *shown = apr_palloc(p, (count + 1) * sizeof(*shown));
+    apr_size_t i;
 
-static apr_size_t media_read(wa_media_t *media, const wa_form_t *form, apr_pool_t *p)
-{
-    apr_size_t i, count = 0;
-
-    for (i = 0; i < MEDIA_MAX; i++) {
-        wa_slice_t url, type;
-        const char *text;
-
-        if (!wa_form_get(form, apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, i), &url)
-            || url.len == 0) {
-            break;
-        }
-        url = wa_inbound_text_clean(url, p);
-        text = apr_pstrmemdup(p, url.ptr, url.len);
-        if (!url_is_web(text) || url.len > MEDIA_URL_BYTES_MAX) {
-            continue;
-        }
-        wa_form_get(form, apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, i), &type);
-        type = wa_inbound_text_clean(type, p);
-        media[count].url = text;
-        media[count].content_type = type.len > 0 && type.len <= MEDIA_TYPE_BYTES_MAX
-                                        ? apr_pstrmemdup(p, type.ptr, type.len)
-                                        : "application/octet-stream";
-        count++;
+    for (i = 0; i < count; i++) {
+        shown[i].url = wa_media_path(messenger, id, i, p);
+        shown[i].content_type = media[i].content_type;
     }
-    return count;
+    return shown;
 }
 
 apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sentence_t *psentence,
                         apr_pool_t *p)
 {
     apr_time_t started = apr_time_now();
-    wa_media_t media[MEDIA_MAX];
-    wa_message_draft_t draft = {.direction = WA_DIRECTION_RECEIVED, .media = media};
+    wa_media_t media[WA_MEDIA_MAX];
+    wa_message_draft_t draft = {.direction = WA_DIRECTION_RECEIVED};
     wa_message_new_t message = {.direction = WA_DIRECTION_RECEIVED, .status = WA_STATUS_NONE};
     wa_message_t stored;
     apr_status_t rv;
@@ -145,7 +120,8 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     }
     draft.counterpart = message.counterpart = counterpart_of(form, p);
     draft.phone_number = our_number_of(messenger, form, p);
-    draft.media_count = media_read(media, form, p);
+    draft.media_count = wa_media_read(form, media, p);
+    draft.media = media_shown(messenger, draft.id, media, draft.media_count, p);
     draft.body = wa_inbound_text_body(form, draft.media_count, p);
     message.preview_json = draft.body.len == 0 && draft.media_count > 0
                                ? wa_inbound_text_media_preview(media[0].content_type, p)

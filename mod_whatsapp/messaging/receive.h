@@ -10,7 +10,8 @@
 #include "messaging/messenger.h"
 
 /* Stores one inbound message (TWILIO.md section 2.2), whatever its kind and whoever it is from:
- *   text, media    body or caption as sent; media[] for MediaUrl0..N
+ *   text, media    body or caption as sent; media[] for MediaUrl0..N, with paths of ours: see
+ *                  messaging/media.h
  *   location       "Location: label, address (latitude, longitude)" in the body
  *   button         its text in the body
  *   anything else  "[kind]" in the body when there is no text

@@ -140,9 +140,11 @@ apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_a
         }
         request.url = answer.redirect_url;
     }
-    WA_LOG(client->log, rv == APR_SUCCESS ? WA_LOG_INFO : WA_LOG_WARNING, "WA0304", rv,
-           "media from %s: http=%d redirects=%d ms=%" APR_TIME_T_FMT "%s%s", host, answer.status,
-           redirects, apr_time_as_msec(wa_http_time() - start), answer.problem ? ": " : "",
-           answer.problem ? answer.problem : "");
+    /* What the taker ended is no trouble: it wanted no more, or its client is gone. */
+    WA_LOG(client->log,
+           rv == APR_SUCCESS || answer.sink_rv != APR_SUCCESS ? WA_LOG_INFO : WA_LOG_WARNING,
+           "WA0304", rv, "media from %s: http=%d redirects=%d ms=%" APR_TIME_T_FMT "%s%s", host,
+           answer.status, redirects, apr_time_as_msec(wa_http_time() - start),
+           answer.problem ? ": " : "", answer.problem ? answer.problem : "");
     return rv;
 }

@@ -12,6 +12,7 @@ from support.contract import STATUS_OF_CODE
 OPERATIONS = {
     ("POST", "/send"),
     ("GET", "/messages"),
+    ("GET", "/messages/{id}/media/{n}"),
     ("GET", "/messages-since"),
     ("GET", "/threads"),
     ("GET", "/contacts"),

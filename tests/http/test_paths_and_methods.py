@@ -9,6 +9,7 @@ UNKNOWN_ID = "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10"
 PATHS = {
     "/send": {"POST"},
     "/messages": {"GET", "HEAD"},
+    f"/messages/{UNKNOWN_ID}/media/0": {"GET", "HEAD"},
     "/messages-since": {"GET", "HEAD"},
     "/threads": {"GET", "HEAD"},
     "/contacts": {"GET", "HEAD", "POST"},

@@ -267,6 +267,7 @@ class Server:
         self.demo = bool(settings.get("demo"))
         self.max_messages = settings.get("max_messages") or 50000
         self.media_redirect = True
+        self.cut_media: set[str] = set()
         self.callbacks = {"on": settings.get("callbacks", True)}
         self.callbacks_to: dict[str, dict] = {}
         self.messages: collections.OrderedDict[str, Message] = collections.OrderedDict()
@@ -614,10 +615,13 @@ class Server:
         return {"sid": sid, "status": results[0]["status"], "answer": results[0].get("answer"),
                 "results": results}
 
-    @staticmethod
-    def media_make(wanted: dict) -> tuple[str, str, bytes]:
+    def media_make(self, wanted: dict) -> tuple[str, str, bytes]:
+        """A file: {"base64", "content_type", "times": the content so often, "cut": ends too early}."""
         content = base64.b64decode(wanted["base64"]) if "base64" in wanted else twilio_demo.PICTURE
-        return twilio_rules.new_sid("ME"), wanted.get("content_type", "image/png"), content
+        sid = twilio_rules.new_sid("ME")
+        if wanted.get("cut"):
+            self.cut_media.add(sid)
+        return sid, wanted.get("content_type", "image/png"), content * int(wanted.get("times", 1))
 
     @staticmethod
     def type_of(fields: dict, message: Message) -> str:
@@ -656,7 +660,8 @@ class Server:
             sid, _, media_sid = name.removeprefix("media/").partition("/")
             for known, content_type, content in (self.messages[sid].media if sid in self.messages else []):
                 if known == media_sid:
-                    return Answer(200, content, content_type)
+                    return Answer(200, content, content_type,
+                                  action="short" if media_sid in self.cut_media else None)
             raise Refusal(20404, 404)
         handler = getattr(self, f"{request.method.lower()}_{name}", None)
         if not handler or not re.fullmatch("[a-z]+", name):

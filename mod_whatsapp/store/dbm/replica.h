@@ -60,7 +60,8 @@ typedef struct wa_replica_t {
     wa_replica_contact_t *free_contacts;
     apr_hash_t *parked;
     wa_replica_parked_t *parked_first, *parked_last;
-    apr_array_header_t *pending; /* of apr_uint64_t, rows of sent messages that are pending, growing */
+    apr_array_header_t
+        *pending; /* of apr_uint64_t, rows of sent messages that are pending, growing */
 } wa_replica_t;
 
 /* Makes an empty replica at the journal's beginning. @return APR_SUCCESS | APR_ENOMEM. One thread. */

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The attachments of received messages: where Twilio keeps them, and fetching one on demand. */
+#include "messaging/media.h"
+
+#include <apr_strings.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "messaging/gate.h"
+#include "messaging/inbound_text.h"
+#include "twilio/signature.h"
+
+/* The longest address of an attachment, its longest type, and the longest name of a file. */
+#define URL_BYTES_MAX 4096
+#define TYPE_BYTES_MAX 255
+#define NAME_CHARACTERS_MAX 150
+
+static int url_is_web(const char *url)
+{
+    return strncasecmp(url, "https://", 8) == 0 || strncasecmp(url, "http://", 7) == 0;
+}
+
+apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p)
+{
+    apr_size_t i, count = 0;
+
+    for (i = 0; i < WA_MEDIA_MAX; i++) {
+        wa_slice_t url, type;
+        const char *text;
+
+        if (!wa_form_get(form, apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, i), &url)
+            || url.len == 0) {
+            break;
+        }
+        url = wa_inbound_text_clean(url, p);
+        text = apr_pstrmemdup(p, url.ptr, url.len);
+        if (!url_is_web(text) || url.len > URL_BYTES_MAX) {
+            continue;
+        }
+        wa_form_get(form, apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, i), &type);
+        type = wa_inbound_text_clean(type, p);
+        media[count].url = text;
+        media[count].content_type = type.len > 0 && type.len <= TYPE_BYTES_MAX
+                                        ? apr_pstrmemdup(p, type.ptr, type.len)
+                                        : "application/octet-stream";
+        count++;
+    }
+    return count;
+}
+
+const char *wa_media_path(const wa_messenger_t *messenger, const char *message_id, apr_size_t n,
+                          apr_pool_t *p)
+{
+    return apr_psprintf(p, "%s/messages/%s/media/%" APR_SIZE_T_FMT, messenger->base_path,
+                        message_id, n);
+}
+
+/* ---- names of files ---- */
+
+/* 1 for a valid character that may stand in the name of a file anywhere: no control character, none
+ * that means something to a file system or a header, none that turns the direction of writing. */
+static int may_be_in_name(const char *c, apr_size_t len)
+{
+    const unsigned char *u = (const unsigned char *)c;
+
+    switch (len) {
+    case 1:
+        return u[0] >= 0x20 && u[0] != 0x7F && !strchr("\"*/:<>?\\|%;", c[0]);
+    case 2:
+        return u[0] != 0xC2 || u[1] >= 0xA0;
+    case 3:
+        if (u[0] == 0xE2 && u[1] == 0x80) {
+            return u[2] < 0x8B || (u[2] > 0x8F && u[2] < 0xA8) || u[2] > 0xAE;
+        }
+        return !(u[0] == 0xE2 && u[1] == 0x81 && u[2] >= 0xA0 && u[2] <= 0xAF)
+               && !(u[0] == 0xEF && u[1] == 0xBB && u[2] == 0xBF);
+    default:
+        return 1;
+    }
+}
+
+/* A name made safe; empty when nothing is left of it. */
+static const char *name_clean(wa_slice_t raw, apr_pool_t *p)
+{
+    wa_buffer_t b;
+    apr_size_t i = 0;
+    const char *name;
+
+    raw.len = wa_text_prefix(raw.ptr, raw.len, NAME_CHARACTERS_MAX);
+    raw = wa_text_trim(raw);
+    wa_buffer_init(&b, raw.len + 1);
+    while (i < raw.len) {
+        apr_size_t used;
+
+        if (!wa_text_char(raw.ptr + i, raw.len - i, &used) || !may_be_in_name(raw.ptr + i, used)) {
+            WA_BUFFER_ADD_LITERAL(&b, "_");
+        } else if (b.len > 0 || raw.ptr[i] != '.') { /* a hidden file is none that anybody finds */
+            wa_buffer_add(&b, raw.ptr + i, used);
+        }
+        i += used;
+    }
+    name = b.failed ? "" : apr_pstrmemdup(p, b.data ? b.data : "", b.len);
+    wa_buffer_release(&b);
+    return name;
+}
+
+static int type_is(const char *type, const char *top)
+{
+    return strncasecmp(type, top, strlen(top)) == 0;
+}
+
+/* What a document is called stands in its message's text. */
+static const char *document_name(const wa_message_t *message, const char *type, apr_pool_t *p)
+{
+    const char *error;
+    const char *body;
+    json_t *j;
+
+    if (type_is(type, "image/") || type_is(type, "audio/") || type_is(type, "video/")) {
+        return "";
+    }
+    body = apr_psprintf(p, "{%.*s}", (int)message->fixed_json.len, message->fixed_json.ptr);
+    if (wa_json_parse(&j, body, message->fixed_json.len + 2, &error, p) != APR_SUCCESS) {
+        return "";
+    }
+    body = json_string_value(json_object_get(j, "body"));
+    return body && !strpbrk(body, "\r\n") ? name_clean(wa_slice_of(body), p) : "";
+}
+
+/* ---- finding and fetching ---- */
+
+static int is_id(const char *s)
+{
+    const apr_size_t len = strlen(s);
+
+    return len > 0 && len <= 64
+           && strspn(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-") == len;
+}
+
+apr_status_t wa_media_find(wa_messenger_t *messenger, const char *message_id, apr_size_t n,
+                           wa_media_place_t *place, apr_pool_t *p)
+{
+    wa_media_t media[WA_MEDIA_MAX];
+    wa_message_t message;
+    wa_form_t *form;
+    apr_status_t rv;
+
+    memset(place, 0, sizeof(*place));
+    if (!is_id(message_id) || n >= WA_MEDIA_MAX) {
+        return APR_NOTFOUND;
+    }
+    rv = wa_store_message_find(messenger->store, message_id, &message, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (message.direction != WA_DIRECTION_RECEIVED
+        || !wa_slice_is_equal(message.id, wa_slice_of(message_id))
+        || wa_form_parse(&form, message.state_private.ptr, message.state_private.len,
+                         WA_SIGNATURE_MAX_FIELDS, p)
+               != APR_SUCCESS
+        || n >= wa_media_read(form, media, p)) {
+        return APR_NOTFOUND;
+    }
+    place->url = media[n].url;
+    place->name = document_name(&message, media[n].content_type, p);
+    place->is_named = *place->name != '\0';
+    if (!place->is_named) {
+        place->name = apr_psprintf(p, "whatsapp-%.8s-%" APR_SIZE_T_FMT, message_id, n);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_media_fetch(wa_messenger_t *messenger, const wa_media_place_t *place,
+                            const wa_twilio_sink_t *sink, int *pis_busy, apr_pool_t *tmp)
+{
+    const wa_twilio_account_t account = {.sid = messenger->account_sid,
+                                         .secret = messenger->tokens[0]};
+    apr_status_t rv = APR_TIMEUP;
+
+    *pis_busy = !wa_gate_enter(messenger);
+    if (!*pis_busy) {
+        rv = wa_twilio_media_fetch(messenger->twilio, &account, place->url, WA_MEDIA_BYTES_MAX,
+                                   sink, tmp);
+        wa_gate_leave(messenger);
+    }
+    return rv;
+}
