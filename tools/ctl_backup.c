@@ -139,7 +139,7 @@ static int copy_complete(ctl_t *ctl, const char *folder, apr_uint64_t *prows)
     int rc;
 
     apr_pool_create(&p, ctl->pool);
-    rc = ctl_store_open(ctl, folder, NULL, 0, &store, p);
+    rc = ctl_store_open(ctl, folder, NULL, 1, &store, p);
     if (rc != CTL_DONE) {
         return rc;
     }

@@ -362,21 +362,47 @@ static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
     }
 }
 
-wa_slice_t load_preview_guess(wa_slice_t fixed_json, apr_pool_t *p)
+/* The first characters of the body where it stands, escaped, in the fixed members. A quote within a string is escaped, so what is looked for is nowhere else. */
+static wa_slice_t body_prefix(wa_slice_t fixed_json)
 {
-    const char *object =
-        apr_pstrcat(p, "{", apr_pstrmemdup(p, fixed_json.ptr, fixed_json.len), "}", NULL);
-    json_t *j = NULL;
-    const char *body, *type;
+    static const char name[] = ",\"body\":\"";
+    const char *start = memmem(fixed_json.ptr, fixed_json.len, name, sizeof(name) - 1), *at, *end;
+    int characters;
 
-    if (wa_json_parse(&j, object, strlen(object), NULL, p) != APR_SUCCESS) {
+    if (!start) {
         return wa_slice_make(NULL, 0);
     }
-    body = json_string_value(json_object_get(j, "body"));
+    start += sizeof(name) - 1;
+    end = fixed_json.ptr + fixed_json.len;
+    at = start;
+    for (characters = 0; at < end && *at != '"' && characters < WA_PREVIEW_CHARACTERS;
+         characters++) {
+        apr_size_t used = *at == '\\' && end - at > 1 ? (at[1] == 'u' ? 6 : 2) : 0;
+
+        if (!used) {
+            wa_text_char(at, (apr_size_t)(end - at), &used);
+        }
+        at = used < (apr_size_t)(end - at) ? at + used : end;
+    }
+    return wa_slice_make(start, (apr_size_t)(at - start));
+}
+
+wa_slice_t load_preview_guess(wa_slice_t fixed_json, apr_pool_t *p)
+{
+    wa_slice_t preview = body_prefix(fixed_json);
+    const char *object, *type;
+    json_t *j = NULL;
+
+    if (preview.len) {
+        return preview;
+    }
+    object = apr_pstrcat(p, "{", apr_pstrmemdup(p, fixed_json.ptr, fixed_json.len), "}", NULL);
+    if (wa_json_parse(&j, object, strlen(object), NULL, p) != APR_SUCCESS) {
+        return preview;
+    }
     type = json_string_value(
         json_object_get(json_array_get(json_object_get(j, "media"), 0), "contentType"));
-    return type && (!body || !*body) ? wa_inbound_text_media_preview(type, p)
-                                     : wa_message_preview_json(wa_slice_of(body), p);
+    return type ? wa_inbound_text_media_preview(type, p) : preview;
 }
 
 /* ---- threads and contacts ---- */
