@@ -28,7 +28,9 @@ export class Api {
   messagesSince = (since, signal) => this.#call('GET', '/messages-since', { query: { since, threads: 'changed' }, signal });
   threads = () => this.#call('GET', '/threads');
   messages = (counterpart, cursor, limit) => this.#call('GET', '/messages', { query: { counterpart, cursor, limit } });
-  send = (phoneNumber, message, key) => this.#call('POST', '/send', { json: { phoneNumber, message }, key, timeout: sendTimeout });
+  send = (phoneNumber, message, key) => this.#call('POST', '/send', {
+    json: { phoneNumber, message }, key, timeout: sendTimeout,
+  });
   markRead = (counterpart) => this.#call('POST', `/threads/${encodeURIComponent(counterpart)}/read`, { json: {} });
   contacts = () => this.#call('GET', '/contacts');
   addContact = (phoneNumber, displayName) => this.#call('POST', '/contacts', { json: { phoneNumber, displayName } });

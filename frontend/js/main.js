@@ -25,7 +25,11 @@ const drafts = new Drafts(storage);
 const messenger = new Messenger(new Api(apiBase.replace(/\/+$/, '')), storage);
 const router = new Router(showRoute);
 const banner = new BannerView(() => messenger.poller.wake());
-const threads = new ThreadsView(messenger, drafts, { open, edit: (contact) => openContactDialog(contact, '', contactActions), add: addContact });
+const threads = new ThreadsView(messenger, drafts, {
+  open,
+  edit: (contact) => openContactDialog(contact, '', contactActions),
+  add: (number) => openContactDialog(undefined, number, contactActions),
+});
 const chat = new ChatView(messenger, drafts, {
   close: () => router.close(),
   contact: (number) => openContactDialog(messenger.contacts.byNumber(number), number, contactActions),
@@ -73,10 +77,6 @@ const contactActions = {
   rename: (contact, name) => messenger.renameContact(contact, name).then(() => announce(t('contactSaved', { name }))),
   remove: (contact) => messenger.deleteContact(contact).then(() => announce(t('contactRemoved', { name: contact.displayName }))),
 };
-
-function addContact(number) {
-  openContactDialog(undefined, number, contactActions);
-}
 
 function open(counterpart) {
   router.open(counterpart);

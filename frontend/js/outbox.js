@@ -120,8 +120,14 @@ export class Outbox extends Emitter {
     } catch (error) {
       if (error.body?.message?.id) this.#settle(entry, error.body.message);
       else if (error.refused) this.#refuse(entry, error);
-      else this.#set(entry, { state: 'waiting', told: error.retryAfter > 0, notBefore: Date.now() + backoff(entry.attempts, error) });
+      else this.#wait(entry, error);
     }
+  }
+
+  // told: the server has said when to come again, so being reachable is no reason to come earlier.
+  #wait(entry, error) {
+    const notBefore = Date.now() + backoff(entry.attempts, error);
+    this.#set(entry, { state: 'waiting', told: error.retryAfter > 0, notBefore });
   }
 
   // The server has told which message this is: the entry becomes that message.

@@ -26,7 +26,9 @@ export class Threads {
   note({ counterpart, timestamp, body, direction }) {
     const known = this.#known.get(counterpart) ?? { counterpart, messageCount: 0, unreadCount: 0, lastMessageTimestamp: 0 };
     if (known.lastMessageTimestamp > timestamp) return;
-    this.#known.set(counterpart, { ...known, lastMessageTimestamp: timestamp, lastMessagePreview: body, lastDirection: direction });
+    this.#known.set(counterpart, {
+      ...known, lastMessageTimestamp: timestamp, lastMessagePreview: body, lastDirection: direction,
+    });
   }
 
   // The answer to "mark read": what it counted is read, whatever an older answer still says.

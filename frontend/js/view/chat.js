@@ -38,7 +38,8 @@ export class ChatView {
     this.viewport = make(h('section', { class: 'chat-scroll', tabindex: '0' }));
     this.pill = make(h('button', { type: 'button', class: 'pill', onclick: () => this.#toNewest() }));
     this.notice = make(h('p', { class: 'notice', role: 'status' }));
-    this.chat = make(h('div', { class: 'chat' }, this.head, h('div', { class: 'chat-body' }, this.viewport, this.pill), this.notice, this.composer.element));
+    this.chat = make(h('div', { class: 'chat' },
+      this.head, h('div', { class: 'chat-body' }, this.viewport, this.pill), this.notice, this.composer.element));
     this.empty = make(h('div', { class: 'empty' }, icon('chat'), h('h2', null, t('emptyTitle')), h('p', null, t('emptyHint'))));
     this.element = make(h('div', { class: 'pane' }, this.empty, this.chat));
     this.list = new VirtualList({
@@ -73,7 +74,8 @@ export class ChatView {
     this.#findUnread(conversation);
     this.#countBelow(conversation);
     this.viewport.ariaBusy = String(conversation.loading);
-    this.list.setRows(buildTimeline(conversation, outbox.visible(opened), (id) => outbox.rowKey(id), this.#unread, api.clockSkew));
+    const rowKey = (id) => outbox.rowKey(id);
+    this.list.setRows(buildTimeline(conversation, outbox.visible(opened), rowKey, this.#unread, api.clockSkew));
     this.#onScroll();
   }
 
@@ -90,8 +92,12 @@ export class ChatView {
     patch(this.head,
       iconButton('back', t('back'), this.actions.close, 'back'),
       avatar(counterpart, contact),
-      h('div', { class: 'who' }, h('h2', { dir: contact || !number ? 'auto' : 'ltr' }, name), contact && h('p', { dir: 'ltr' }, formatNumber(counterpart))),
-      number && iconButton(contact ? 'compose' : 'personAdd', t(contact ? 'contactEdit' : 'contactAdd'), () => this.actions.contact(counterpart)));
+      h('div', { class: 'who' },
+        h('h2', { dir: contact || !number ? 'auto' : 'ltr' }, name),
+        contact && h('p', { dir: 'ltr' }, formatNumber(counterpart))),
+      number && (contact
+        ? iconButton('compose', t('contactEdit'), () => this.actions.contact(counterpart))
+        : iconButton('personAdd', t('contactAdd'), () => this.actions.contact(counterpart))));
     const { optedOut, blocked, windowClosesAt } = this.messenger.threads.get(counterpart) ?? {};
     const left = Number(windowClosesAt) - this.messenger.api.clockSkew - this.#now;
     patch(this.notice, !number ? t('noReply') : blocked ? t('blocked') : optedOut ? t('optedOut') : left <= 0 ? t('windowClosed')

@@ -6,7 +6,8 @@ import { h, iconButton, make, patch } from './dom.js';
 
 const longestName = 100;
 
-// contact: what to edit, or undefined to add number (may be ''); actions: {add(number, name), rename(contact, name), remove(contact)}.
+// contact: what to edit, or undefined to add number (may be '').
+// actions: {add(number, name), rename(contact, name), remove(contact)}, each giving a promise.
 export function openContactDialog(contact, number, actions) {
   const opener = document.activeElement;
   const dialog = make(h('dialog', {
@@ -25,10 +26,15 @@ export function openContactDialog(contact, number, actions) {
 
   const field = (id, label, attributes) => [
     h('label', { for: id, key: `${id}-label` }, label),
-    h('input', { id, key: id, autocomplete: 'off', 'aria-invalid': wrong[id] ? 'true' : null, 'aria-describedby': `${id}-error`, ...attributes }),
+    h('input', {
+      id, key: id, autocomplete: 'off', 'aria-invalid': wrong[id] ? 'true' : null, 'aria-describedby': `${id}-error`,
+      ...attributes,
+    }),
     h('span', { key: `${id}-error`, id: `${id}-error`, class: 'form-error' }, wrong[id]),
   ];
-  const button = (label, className, onclick) => h('button', { key: label, type: onclick ? 'button' : 'submit', class: `button ${className}`, onclick }, t(label));
+  const button = (label, className, onclick) => h('button', {
+    key: label, type: onclick ? 'button' : 'submit', class: `button ${className}`, onclick,
+  }, t(label));
 
   function draw() {
     patch(form,
@@ -77,7 +83,8 @@ export function openContactDialog(contact, number, actions) {
 
   draw();
   patch(dialog, h('header', { class: 'dialog-head' },
-    h('h2', { id: 'dialog-title' }, t(contact ? 'contactEdit' : 'contactNew')), iconButton('close', t('close'), () => dialog.close())), form);
+    h('h2', { id: 'dialog-title' }, t(contact ? 'contactEdit' : 'contactNew')),
+    iconButton('close', t('close'), () => dialog.close())), form);
   document.body.append(dialog);
   dialog.showModal();
   form.elements.number.value = formatNumber(contact?.phoneNumber ?? number);

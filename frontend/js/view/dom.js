@@ -1,8 +1,13 @@
 // Makes and updates elements. Text only ever becomes text nodes: nothing from outside can turn into markup.
 
+const svg = 'http://www.w3.org/2000/svg';
+
 // A description of an element. Properties: on… are listeners, style an object, key tells siblings apart, others attributes.
+// Children may be nested lists; what is null, false or '' is left out.
 export const h = (tag, props, ...kids) => ({
-  tag, props: props ?? {}, kids: kids.flat(3).filter((kid) => kid || kid === 0).map((kid) => (kid.tag || kid.nodeType ? kid : String(kid))),
+  tag,
+  props: props ?? {},
+  kids: kids.flat(3).filter(Boolean).map((kid) => (kid.tag || kid.nodeType ? kid : String(kid))),
 });
 
 // An element from its description, for what is made once.
@@ -31,7 +36,7 @@ function fits(node, kid) {
 function create(kid) {
   if (kid.nodeType) return kid;
   if (!kid.tag) return document.createTextNode(kid);
-  return /^(svg|path)$/.test(kid.tag) ? document.createElementNS('http://www.w3.org/2000/svg', kid.tag) : document.createElement(kid.tag);
+  return /^(svg|path)$/.test(kid.tag) ? document.createElementNS(svg, kid.tag) : document.createElement(kid.tag);
 }
 
 function update(node, kid) {
@@ -73,7 +78,8 @@ const shapes = {
 };
 
 export const icon = (name, label) => h('svg', {
-  key: name, viewBox: '0 0 24 24', class: `icon icon-${name}`, role: label && 'img', 'aria-label': label, 'aria-hidden': !label && 'true',
+  key: name, viewBox: '0 0 24 24', class: `icon icon-${name}`,
+  role: label && 'img', 'aria-label': label, 'aria-hidden': !label && 'true',
 }, h('path', { d: shapes[name] }));
 
 export const iconButton = (name, label, onclick, className = '') => h('button', {

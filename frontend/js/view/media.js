@@ -3,7 +3,9 @@
 import { t } from '../i18n.js';
 import { h, icon } from './dom.js';
 
-const outside = (href, className, ...kids) => h('a', { href, class: className, target: '_blank', rel: 'noopener noreferrer' }, ...kids);
+const outside = (href, className, ...kids) => h('a', {
+  href, class: className, target: '_blank', rel: 'noopener noreferrer',
+}, ...kids);
 
 // A sentence's full stop is no part of the address, nor is a bracket that was opened before it.
 export function linkify(text) {
@@ -15,11 +17,13 @@ export function attachment({ url, contentType = '' }) {
   const type = contentType.split('/')[0];
   // Only our own server may be asked without a click; the page's policy says the same.
   const own = address.origin === location.origin;
-  if (own && type === 'video') return h('video', { src: address.href, controls: true, preload: 'metadata', 'aria-label': t('video') });
-  if (own && type === 'audio') return h('audio', { src: address.href, controls: true, preload: 'none', 'aria-label': t('audio') });
-  const inside = [icon('file'), h('span', null, t(type === 'image' ? 'picture' : 'file')), h('small', { dir: 'auto' }, contentType)];
+  const { href: src } = address;
+  if (own && type === 'video') return h('video', { src, controls: true, preload: 'metadata', 'aria-label': t('video') });
+  if (own && type === 'audio') return h('audio', { src, controls: true, preload: 'none', 'aria-label': t('audio') });
+  const label = t(type === 'image' ? 'picture' : 'file');
+  const inside = [icon('file'), h('span', null, label), h('small', { dir: 'auto' }, contentType)];
   if (!/^https?:$/.test(address.protocol)) return h('span', { class: 'file' }, inside);
-  if (!own || type !== 'image') return outside(address.href, 'file', inside);
-  const failed = ({ target }) => { target.parentNode.className = 'file'; };
-  return outside(address.href, 'picture', h('img', { src: address.href, alt: t('picture'), loading: 'lazy', onerror: failed }), inside);
+  if (!own || type !== 'image') return outside(src, 'file', inside);
+  const onerror = ({ target }) => { target.parentNode.className = 'file'; };
+  return outside(src, 'picture', h('img', { src, alt: label, loading: 'lazy', onerror }), inside);
 }

@@ -32,7 +32,8 @@ function bubble({ message, entry, timestamp, first }, name, actions) {
   const [image, label, note] = looks[state] ?? [];
   const jumbo = !media.length && isJumbo(body);
   return h('li', {
-    class: `message ${image ? 'sent' : 'received'}${first ? ' first' : ''}${jumbo ? ' jumbo' : ''}`, 'data-state': state, 'data-id': message?.id,
+    class: `message ${image ? 'sent' : 'received'}${first ? ' first' : ''}${jumbo ? ' jumbo' : ''}`,
+    'data-state': state, 'data-id': message?.id,
   }, h('div', { class: 'bubble' },
     spoken(image ? t('youSaid') : t('theySaid', { name })),
     media.map(attachment),
@@ -41,8 +42,9 @@ function bubble({ message, entry, timestamp, first }, name, actions) {
       h('time', { datetime: new Date(timestamp).toISOString(), title: formatMoment(timestamp) }, formatTime(timestamp)),
       image && icon(image, t(label)))),
   note && h('div', { class: 'note' }, h('span', { dir: 'auto' }, note(reasonOf(message ?? { errorMessage: entry.error }))),
-    ways(state, message, entry, actions).map(([word, act]) => h('button', {
-      key: word, type: 'button', class: 'link-button', 'aria-label': t('aboutMessage', { word: t(word), text: body.slice(0, 80) }), onclick: act,
+    ways(state, message, entry, actions).map(([word, onclick]) => h('button', {
+      key: word, type: 'button', class: 'link-button', onclick,
+      'aria-label': t('aboutMessage', { word: t(word), text: body.slice(0, 80) }),
     }, t(word)))));
 }
 
@@ -53,7 +55,10 @@ function reasonOf({ errorMessage, errorCode }) {
 
 // A message whose outcome is not known is never offered to be sent again.
 function ways(state, message, entry, actions) {
-  if (state === 'failed') return message.body && !message.media?.length && actions.canRetry(message) ? [['retry', () => actions.retry(message)]] : [];
+  if (state === 'failed') {
+    const can = message.body && !message.media?.length && actions.canRetry(message);
+    return can ? [['retry', () => actions.retry(message)]] : [];
+  }
   const ends = [['discard', () => actions.discard(entry)]];
   return state === 'refused' ? [['edit', () => actions.edit(entry)], ...ends] : state === 'expired' ? ends : [];
 }

@@ -10,7 +10,8 @@ import { VirtualList } from './virtual-list.js';
 // The round picture of a counterpart: initials on a colour that stays the same.
 export function avatar(counterpart, contact) {
   const hue = [...counterpart].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 9973, 7) * 137 % 360;
-  return h('span', { class: 'avatar', 'aria-hidden': 'true', style: { '--hue': hue } }, (contact && initials(contact.displayName)) || icon('person'));
+  return h('span', { class: 'avatar', 'aria-hidden': 'true', style: { '--hue': hue } },
+    (contact && initials(contact.displayName)) || icon('person'));
 }
 
 export class ThreadsView {
@@ -42,7 +43,8 @@ export class ThreadsView {
     const label = t(this.#people ? 'searchPeople' : 'search');
     this.search.placeholder = label;
     this.search.ariaLabel = label;
-    patch(this.head, this.#people && button, h('h2', null, t(this.#people ? 'newConversation' : 'conversations')), !this.#people && button);
+    const title = h('h2', null, t(this.#people ? 'newConversation' : 'conversations'));
+    patch(this.head, this.#people ? [button, title] : [title, button]);
     if (!rows.some((row) => row.key === this.#active)) this.#active = rows.find((row) => !row.heading)?.key;
     this.viewport.hidden = !rows.length;
     this.list.setRows(rows);
@@ -84,12 +86,15 @@ export class ThreadsView {
     const threads = this.#people ? [] : this.#threads().filter((row) => matches(row.counterpart, row.name, row.preview));
     const shown = new Set(threads.map((row) => row.counterpart));
     const contacts = !this.#people && !query ? [] : this.messenger.contacts.all()
-      .filter(({ phoneNumber, displayName }) => !shown.has(phoneNumber) && matches(phoneNumber, displayName)).map((contact) => this.#contact(contact));
+      .filter(({ phoneNumber, displayName }) => !shown.has(phoneNumber) && matches(phoneNumber, displayName))
+      .map((contact) => this.#contact(contact));
     const number = parseNumber(query);
     const known = [...threads, ...contacts].some((row) => row.counterpart === number);
     return [
       this.#people && { key: 'new', icon: 'personAdd', name: t('contactNew'), act: () => this.actions.add(number ?? '') },
-      number && !known && { key: 'start', icon: 'chat', counterpart: number, name: t('startWith', { number: formatNumber(number) }) },
+      number && !known && {
+        key: 'start', icon: 'chat', counterpart: number, name: t('startWith', { number: formatNumber(number) }),
+      },
       ...threads,
       contacts.length > 0 && { key: 'heading', heading: t('contacts') },
       ...contacts,
@@ -120,7 +125,10 @@ export class ThreadsView {
 
   #contact(contact) {
     const { phoneNumber, displayName } = contact;
-    return { key: `contact ${phoneNumber}`, counterpart: phoneNumber, contact, name: displayName, preview: formatNumber(phoneNumber), edit: true };
+    return {
+      key: `contact ${phoneNumber}`, counterpart: phoneNumber, contact, edit: true,
+      name: displayName, preview: formatNumber(phoneNumber),
+    };
   }
 
   #row({ key, heading, counterpart, contact, name, preview, when, waiting, draft, unread, icon: image, act, edit }) {
@@ -133,14 +141,16 @@ export class ThreadsView {
     };
     return h('li', { class: 'row-line' },
       h('a', {
-        class: `row${unread ? ' unread' : ''}${draft ? ' draft' : ''}`, href: counterpart ? linkTo(counterpart) : '#/', onclick: choose,
-        tabindex: key === this.#active ? '0' : '-1', 'aria-current': counterpart === this.messenger.opened && !act && 'true',
+        class: `row${unread ? ' unread' : ''}${draft ? ' draft' : ''}`,
+        href: counterpart ? linkTo(counterpart) : '#/', onclick: choose, tabindex: key === this.#active ? '0' : '-1',
+        'aria-current': counterpart === this.messenger.opened && !act && 'true',
       },
       image ? h('span', { class: 'avatar plain' }, icon(image)) : avatar(counterpart, contact),
       h('span', { class: 'row-name', dir: isNumber(counterpart ?? '') && !contact && !image ? 'ltr' : 'auto' }, name),
       when && h('span', { class: 'row-when' }, when),
       preview && h('span', { class: 'row-preview', dir: 'auto' }, waiting && icon('clock', t('stateQueued')), preview),
-      unread > 0 && h('span', { class: 'badge' }, h('span', { 'aria-hidden': 'true' }, formatCount(unread)), spoken(t('unread', { n: unread })))),
+      unread > 0 && h('span', { class: 'badge' },
+        h('span', { 'aria-hidden': 'true' }, formatCount(unread)), spoken(t('unread', { n: unread })))),
       edit && iconButton('compose', t('contactEditOf', { name }), () => this.actions.edit(contact)));
   }
 

@@ -20,14 +20,15 @@ from support.contract import Contract  # noqa: E402
 from support.httpd import Account, Httpd, free_port, messenger  # noqa: E402
 from support.simulator import Simulator  # noqa: E402
 
-PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
 class Between:
-    """Stands between the module and the simulator, so that an answer of Twilio can be held back until a test lets it go."""
+    """Stands between the module and the simulator: holds an answer of Twilio back until a test lets it go, and has the media."""
 
     def __init__(self, simulator_url):
         target = urlsplit(simulator_url).netloc
+        self.media = {}  # path -> (content type, bytes)
         self.held = []  # one event for each coming send whose answer shall wait
         between = self
 
@@ -37,6 +38,9 @@ class Between:
 
             def forward(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if self.path in between.media:
+                    self.answer(200, "OK", [("Content-Type", between.media[self.path][0])], between.media[self.path][1])
+                    return
                 is_send = self.command == "POST" and b"To=" in body
                 event = between.held.pop(0) if is_send and between.held else None
                 connection = http.client.HTTPConnection(target, timeout=60)
@@ -51,8 +55,11 @@ class Between:
                     connection.close()
                 if event:
                     event.wait(60)
-                self.send_response_only(answer.status, answer.reason)
-                for name, value in answer.getheaders():
+                self.answer(answer.status, answer.reason, answer.getheaders(), content)
+
+            def answer(self, status, reason, headers, content):
+                self.send_response_only(status, reason)
+                for name, value in headers:
                     if name.lower() not in ("connection", "transfer-encoding", "content-length"):
                         self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
@@ -109,10 +116,12 @@ class Messenger:
     # ---- operations ----
 
     def inbound(self, **wanted):
-        medias = [{"content_type": kind, "base64": PICTURE if kind == "image/png" else base64.b64encode(b"sample").decode()}
-                  for kind in wanted.get("media") or []]
-        answer = self.simulator.inbound(From=wanted["from"], Body=wanted.get("body", ""), media=medias)
-        assert answer["status"] == 200, answer
+        sid, fields = f"SM{os.urandom(16).hex()}", {}
+        for index, kind in enumerate(wanted.get("media") or []):
+            path = f"/2010-04-01/Accounts/{self.account.sid}/Messages/{sid}/Media/ME{os.urandom(16).hex()}"
+            self.between.media[path] = (kind, PICTURE if kind == "image/png" else b"sample")
+            fields.update({f"MediaUrl{index}": self.between.url + path, f"MediaContentType{index}": kind, "NumMedia": str(index + 1)})
+        self.httpd.client().webhook(self.account.inbound(wanted["from"], wanted.get("body", ""), sid, **fields))
 
     def outcome(self, fail=None, code=None, unsure=None, hold=False):
         if hold:
