@@ -32,7 +32,7 @@ struct wa_gate_t;
 typedef struct wa_messenger_t {
     wa_store_t *store;                 /* open; wa_store_child_init was called in this process */
     struct wa_twilio_client_t *twilio; /* this process's client */
-    struct wa_gate_t *gate; /* of this process; NULL: max_sends counts in this process */
+    struct wa_gate_t *gate;            /* of this process; NULL: max_sends counts in this process */
     const char *account_sid; /* "AC" and 32 hex digits; a webhook for another account is refused */
     wa_secret_t tokens
         [WA_MESSENGER_TOKENS_MAX]; /* auth tokens, the first is the one to send with; all check signatures */
@@ -46,7 +46,7 @@ typedef struct wa_messenger_t {
         max_sends; /* calls that may wait for Twilio at one time in all processes of the server; 0: no limit */
     apr_interval_time_t send_timeout; /* how long one call to Twilio may take; 0: 30 s */
     const wa_log_t *log;              /* NULL: nothing is logged */
-    apr_uint32_t sends_in_flight; /* atomic */
+    apr_uint32_t sends_in_flight;     /* atomic */
 } wa_messenger_t;
 
 /* The fields of a use case's refusal: which input was wrong and what is allowed, as a sentence for a person. Set before APR_EINVAL is returned,

@@ -11,7 +11,7 @@ typedef struct fake_message_t {
     wa_message_t m;
     const char *preview_json;
     const char *idempotency_key; /* NULL for none */
-    apr_uint32_t updates; /* how often its state was replaced */
+    apr_uint32_t updates;        /* how often its state was replaced */
 } fake_message_t;
 
 /* What a test sees of the fake and may set. The store is the first member. */
@@ -33,7 +33,15 @@ apr_size_t fake_store_count(const fake_store_t *fake);
 void fake_store_clock(fake_store_t *fake, apr_int64_t now_ms);
 
 /* The next call of one of these fails with `rv`, once. */
-typedef enum { FAKE_ADD, FAKE_UPDATE, FAKE_PARK, FAKE_UNPARK, FAKE_CONTACT, FAKE_FIND, FAKE_OPS } fake_op_e;
+typedef enum {
+    FAKE_ADD,
+    FAKE_UPDATE,
+    FAKE_PARK,
+    FAKE_UNPARK,
+    FAKE_CONTACT,
+    FAKE_FIND,
+    FAKE_OPS
+} fake_op_e;
 void fake_store_fail(fake_store_t *fake, fake_op_e op, apr_status_t rv);
 
 /* Called once, between the next update's merge and its commit (FAKE_UPDATE), or right after the next

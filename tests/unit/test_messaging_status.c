@@ -223,9 +223,9 @@ static void test_the_time_of_every_word_is_kept_in_whatever_order(void **state)
         {WA_DELIVERY_QUEUED, 0, 1001},    {WA_DELIVERY_SENDING, 0, 1002},
         {WA_DELIVERY_SENT, 0, 1003},      {WA_DELIVERY_FAILED, 63016, 1004},
         {WA_DELIVERY_DELIVERED, 0, 1005}, {WA_DELIVERY_READ, 0, 1006}};
-    const char *expected = "\"status\":\"success\",\"sid\":\"" SID_1
-                           "\",\"deliveryStatus\":\"read\" "
-                           "1;10;0;3=1001,4=1002,5=1003,8=1004,9=1005,10=1006;";
+    const char *expected =
+        "\"status\":\"success\",\"sid\":\"" SID_1 "\",\"deliveryStatus\":\"read\" "
+        "1;10;0;3=1001,4=1002,5=1003,8=1004,9=1005,10=1006;";
     size_t code;
 
     for (code = 0; code < 720; code++) {
