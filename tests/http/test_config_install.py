@@ -45,6 +45,9 @@ def test_install_and_uninstall(folder):
     conf = next(path for path in folder.rglob("whatsapp.conf"))
     assert str(conf.relative_to(folder)) in (f"{sysconf}/mods-available/whatsapp.conf", f"{sysconf}/extra/whatsapp.conf")
     assert (folder / libexec / "mod_whatsapp.so").read_bytes() == module_path().read_bytes()
+    version = subprocess.run([folder / apxs("SBINDIR").lstrip("/") / "whatsappctl", "--version"], capture_output=True, text=True, timeout=60,
+                             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    assert version.returncode == 0, version.stderr
     load = (conf.parent / "whatsapp.load").read_text()
     assert load.strip() == f"LoadModule whatsapp_module /{libexec}/mod_whatsapp.so"
     frontend = next(path for path in folder.rglob("frontend") if path.is_dir())
