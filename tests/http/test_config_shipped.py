@@ -114,6 +114,28 @@ def test_whatsapp_conf_opens_the_api_to_this_machine_and_the_webhook_to_all():
         assert refused.status == 403 and json.loads(refused.text)["code"] == "UNAUTHORIZED"
 
 
+@pytest.mark.parametrize("headers, status", [
+    ({"Host": "localhost"}, 200),
+    ({"Host": "LOCALHOST:8080"}, 200),
+    ({"Host": "[::1]:8080"}, 200),
+    ({"Host": "chat.example.org"}, 403),
+    ({"Host": "localhost.example.org"}, 403),
+    ({"Host": "127.0.0.1.example.org"}, 403),
+    ({"X_Forwarded_For": "198.51.100.7"}, 403),
+    ({"Forwarded": "for=198.51.100.7"}, 403),
+])
+def test_whatsapp_conf_takes_nothing_that_came_through_a_tunnel_for_local(whatsapp_conf, headers, status):
+    assert ask(whatsapp_conf, "GET", f"{API}/threads", **headers).status == status
+    assert json.loads(webhook(whatsapp_conf, **headers).text)["code"] == "UNAUTHORIZED"
+
+
+@pytest.fixture(scope="module")
+def whatsapp_conf():
+    with httpd_with(with_frontend("whatsapp.conf"), modules=FILE_MODULES, files=files()) as httpd:
+        httpd.claim("AH01630", "WA02*", required=False)
+        yield httpd.start()
+
+
 def webhook(httpd, **headers):
     """An unsigned webhook: the module itself answers it."""
     return ask(httpd, "POST", f"{API}/webhook", "MessageSid=SM00000000000000000000000000000001",
