@@ -16,7 +16,10 @@ async function audit(page, what) {
   const found = violations.map(({ id, nodes }) => `${what}: ${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(' | ')}`);
   assert.deepEqual(found, []);
 }
-const focused = (page) => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText ?? '');
+const focused = (page) => page.evaluate(() => {
+  const { activeElement: element } = document;
+  return element === document.body ? 'nothing' : element.getAttribute('aria-label') ?? element.innerText ?? '';
+});
 
 for (const colorScheme of ['light', 'dark']) {
   for (const viewport of [undefined, phone]) {

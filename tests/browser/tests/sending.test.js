@@ -27,8 +27,10 @@ test('Enter belongs to an input method that is composing', async () => {
   const { number, page } = await chat();
   await field(page).fill('にほん');
   await field(page).evaluate((node) => node.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true, cancelable: true })));
+  assert.equal(await field(page).inputValue(), 'にほん');
+  await field(page).pressSequentially('ご');
   await page.keyboard.press('Enter');
-  await eventually(() => sentTo(number), ['にほん']);
+  await eventually(() => sentTo(number), ['にほんご']);
 });
 
 test('white space alone is not sent; text goes out as it was typed', async () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bubble, chatPath, eventually, field, inbound, newNumber, open, row, setHidden, world } from '../support/harness.js';
+import { bubble, chatPath, editJson, eventually, field, inbound, intercept, newNumber, open, row, setHidden, world } from '../support/harness.js';
 
 test('an empty messenger says so, and what to do', async () => {
   await world.target.reset();
@@ -66,6 +66,40 @@ test('opening marks as read, and so does a message that comes while it is open a
   await inbound(number, 'unread two');
   await bubble(page, 'unread two').waitFor();
   await eventually(unread, 0);
+});
+
+test('a summary that was overtaken on its way does not undo a newer one', async () => {
+  const number = newNumber();
+  await world.target.contact(number, 'Overtaken');
+  await inbound(number, 'older text');
+  const page = await open();
+  await row(page, 'Overtaken').getByText('older text').waitFor();
+  const { body } = await world.target.api('GET', '/threads');
+  const old = body.threads.find(({ counterpart }) => counterpart === number);
+  await inbound(number, 'newer text');
+  await row(page, 'Overtaken').getByText('newer text').waitFor();
+  let came = 0;
+  await intercept(page, '/messages-since', editJson((json) => { json.threads.push(old); came++; }));
+  await eventually(() => came > 1, true);
+  assert.match(await row(page, 'Overtaken').innerText(), /newer text\s*2/);
+});
+
+test('marking as read is not undone by an answer that was on its way', async () => {
+  const number = newNumber();
+  await world.target.contact(number, 'Read Race');
+  await inbound(number, 'unread');
+  const page = await open();
+  await row(page, 'Read Race').locator('.badge').waitFor();
+  const { body } = await world.target.api('GET', '/threads');
+  const old = body.threads.find(({ counterpart }) => counterpart === number);
+  await row(page, 'Read Race').click();
+  await row(page, 'Read Race').locator('.badge').waitFor({ state: 'detached' });
+  await page.keyboard.press('Escape');
+  await page.getByText('Choose a conversation').waitFor();
+  let came = 0;
+  await intercept(page, '/messages-since', editJson((json) => { json.threads.push(old); came++; }));
+  await eventually(() => came > 1, true);
+  assert.equal(await row(page, 'Read Race').locator('.badge').count(), 0);
 });
 
 test('what comes while the page is hidden stays unread until it is shown', async () => {
