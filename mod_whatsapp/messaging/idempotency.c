@@ -75,24 +75,29 @@ apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_
 
 int wa_idempotency_is_done(const wa_state_t *state)
 {
+    if (state->part_count > 0) {
+        return state->answer != WA_ANSWER_NONE;
+    }
     return state->answer != WA_ANSWER_NONE || state->status != WA_STATUS_PENDING
            || state->error != NULL;
 }
 
 /* When whoever sends this message has given up on Twilio, or has died. */
-static apr_int64_t deadline_of(const wa_messenger_t *messenger, const wa_message_t *message)
+static apr_int64_t deadline_of(const wa_messenger_t *messenger, const wa_message_t *message,
+                               apr_size_t calls)
 {
     const apr_interval_time_t limit =
         messenger->send_timeout > 0 ? messenger->send_timeout : DEFAULT_SEND_TIMEOUT;
 
-    return message->timestamp_ms + apr_time_as_msec(limit) + STORE_MS;
+    return message->timestamp_ms + (apr_time_as_msec(limit) + STORE_MS) * (apr_int64_t)calls;
 }
 
 apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *message,
                                  wa_state_t *state, apr_pool_t *p)
 {
     const char *id = apr_pstrmemdup(p, message->id.ptr, message->id.len);
-    const apr_int64_t deadline = deadline_of(messenger, message);
+    const apr_int64_t deadline =
+        deadline_of(messenger, message, state->part_count > 0 ? state->part_count : 1);
     apr_uint64_t seen = wa_store_version(messenger->store, WA_VERSION_ALL);
     apr_pool_t *tmp;
     apr_status_t rv = apr_pool_create(&tmp, p);

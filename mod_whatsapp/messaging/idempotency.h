@@ -34,7 +34,7 @@ int wa_idempotency_is_done(const wa_state_t *state);
 /* Waits until the request that made the message is done with it, at most until it must have given
  * up or died. Takes no lock, and looks at the store only when something was committed.
  * @param message  in: the message; out: as it is then, slices in p
- * @param state    out: its state, in p
+ * @param state    in and out: its state, in p
  * @return APR_SUCCESS, also when that request died | the store's. Any thread. */
 apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *message,
                                  wa_state_t *state, apr_pool_t *p);

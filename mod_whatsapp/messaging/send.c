@@ -11,6 +11,7 @@
 #include "messaging/gate.h"
 #include "messaging/idempotency.h"
 #include "messaging/message_json.h"
+#include "messaging/parts.h"
 #include "messaging/state.h"
 #include "messaging/status.h"
 #include "messaging/validate.h"
@@ -25,11 +26,14 @@ typedef struct send_t {
     const char *id;
     const char *number; /* the counterpart */
     wa_slice_t text;
-    const char *contact_id; /* in lower case, NULL for none */
-    const char *key;        /* the idempotency key, NULL for none */
-    const char *digest;     /* of what the request means; only with a key */
-    wa_twilio_result_t answer;
-    apr_int64_t answered_ms;
+    const char *contact_id;         /* in lower case, NULL for none */
+    const char *key;                /* the idempotency key, NULL for none */
+    const char *digest;             /* of what the request means; only with a key */
+    wa_slice_t parts[WA_PARTS_MAX]; /* what Twilio gets; one, unless the text is too long */
+    apr_size_t part_count;
+    apr_size_t part;                          /* the one that is being sent, from 0 */
+    wa_twilio_result_t answers[WA_PARTS_MAX]; /* to the parts up to that one */
+    apr_int64_t answered_ms[WA_PARTS_MAX];
     wa_slice_t parked; /* receipts that came before the sid was known */
 } send_t;
 
@@ -74,6 +78,7 @@ static apr_status_t request_check(send_t *send, const wa_send_request_t *request
         return rv;
     }
     send->text = request->message;
+    send->part_count = wa_parts_cut(send->text, send->parts);
     rv = contact_check(send, request, psentence, p);
     if (rv != APR_SUCCESS || !request->idempotency_key) {
         return rv;
@@ -98,7 +103,9 @@ static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_p
                                 .phone_number = send->messenger->number,
                                 .counterpart = send->number,
                                 .body = send->text};
-    wa_state_t state = {.status = WA_STATUS_PENDING, .digest = send->digest};
+    wa_state_t state = {.status = WA_STATUS_PENDING,
+                        .digest = send->digest,
+                        .part_count = send->part_count > 1 ? send->part_count : 0};
     wa_message_state_t first;
     wa_message_new_t message = {.id = send->id,
                                 .counterpart = send->number,
@@ -126,28 +133,31 @@ static const char *callback_url(const send_t *send, apr_pool_t *p)
     if (!messenger->public_url) {
         return NULL;
     }
-    return apr_pstrcat(p, messenger->public_url, messenger->base_path,
-                       "/webhook?message=", send->id, NULL);
+    return apr_pstrcat(
+        p, messenger->public_url, messenger->base_path, "/webhook?message=", send->id,
+        send->part_count > 1 ? apr_psprintf(p, ".%" APR_SIZE_T_FMT, send->part + 1) : NULL, NULL);
 }
 
-/* Asks Twilio. Whatever comes of it is in send->answer. */
+/* Asks Twilio to send the current part. Whatever comes of it is in send->answers. */
 static void twilio_ask(send_t *send, apr_pool_t *p)
 {
     wa_messenger_t *messenger = send->messenger;
+    wa_twilio_result_t *answer = &send->answers[send->part];
     wa_twilio_account_t account = {.sid = messenger->account_sid, .secret = messenger->tokens[0]};
     wa_twilio_message_request_t request = {
-        .to = send->number, .from = messenger->number, .body = send->text};
+        .to = send->number, .from = messenger->number, .body = send->parts[send->part]};
     apr_status_t rv;
 
     request.status_callback = callback_url(send, p);
-    rv = wa_twilio_message_create(messenger->twilio, &account, &request, &send->answer, p);
+    rv = wa_twilio_message_create(messenger->twilio, &account, &request, answer, p);
     if (rv != APR_SUCCESS) {
         WA_LOG(messenger->log, WA_LOG_ERR, "WA0503", rv, "message %s cannot be given to Twilio",
                send->id);
-        memset(&send->answer, 0, sizeof(send->answer));
-        send->answer.outcome = WA_TWILIO_REFUSED;
-        send->answer.error = "This server could not hand the message to Twilio.";
+        memset(answer, 0, sizeof(*answer));
+        answer->outcome = WA_TWILIO_REFUSED;
+        answer->error = "This server could not hand the message to Twilio.";
     }
+    send->answered_ms[send->part] = wa_clock_now_ms();
 }
 
 /* What the client is told. */
@@ -159,22 +169,78 @@ static wa_answer_e answer_of(wa_status_e status, wa_twilio_outcome_e outcome)
                : WA_ANSWER_NOT_ACCEPTED;
 }
 
+/* What an answer that Twilio has a part says of it. */
+static wa_state_event_t answer_event(const send_t *send, apr_size_t part)
+{
+    const wa_twilio_result_t *answer = &send->answers[part];
+    wa_state_event_t event = {wa_delivery_parse(answer->status), answer->error_code,
+                              send->answered_ms[part]};
+
+    if (event.delivery == WA_DELIVERY_UNKNOWN) {
+        event.delivery = WA_DELIVERY_ACCEPTED;
+    }
+    return event;
+}
+
+/* One part's state by Twilio's answer. One that Twilio may not have stops those after it. */
+static void part_merge(const send_t *send, apr_size_t i, wa_state_t *state, apr_pool_t *p)
+{
+    const wa_twilio_result_t *answer = &send->answers[i];
+    wa_part_t *part = &state->parts[i];
+
+    state->part = i + 1;
+    if (answer->outcome == WA_TWILIO_ACCEPTED) {
+        wa_state_event_t event = answer_event(send, i);
+
+        wa_state_apply(state, &event, p);
+        part->sid = part->sid ? part->sid : answer->sid;
+        return;
+    }
+    if (part->delivery == WA_DELIVERY_UNKNOWN) {
+        part->is = answer->outcome == WA_TWILIO_UNKNOWN ? WA_PART_UNKNOWN : WA_PART_FAILED;
+        part->error_code = answer->error_code;
+    }
+    state->reason = answer->error;
+    for (i++; i < state->part_count; i++) {
+        state->parts[i].is = WA_PART_STOPPED;
+    }
+}
+
+/* The next state of a message in parts, by the answers so far: also those that could not be stored
+ * when they came. */
+static apr_status_t parts_merge(const send_t *send, wa_state_t *state, wa_message_state_t *next,
+                                apr_pool_t *p)
+{
+    const wa_twilio_result_t *answer = &send->answers[send->part];
+    apr_size_t i;
+
+    for (i = 0; i <= send->part; i++) {
+        part_merge(send, i, state, p);
+    }
+    wa_state_parts_settle(state, p);
+    state->new_sid = answer->sid;
+    if (send->part + 1 == state->part_count || answer->outcome != WA_TWILIO_ACCEPTED) {
+        state->answer = answer_of(state->status, answer->outcome);
+    }
+    wa_state_write(state, next, p);
+    return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
+}
+
 /* The next state of a message by Twilio's answer, whatever receipts came before it. */
 static apr_status_t outcome_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                   apr_pool_t *p)
 {
     const send_t *send = baton;
-    const wa_twilio_result_t *answer = &send->answer;
+    const wa_twilio_result_t *answer = &send->answers[send->part];
     wa_state_t state;
 
     wa_state_read(&state, now, p);
+    if (state.part_count > 0) {
+        return parts_merge(send, &state, next, p);
+    }
     if (answer->outcome == WA_TWILIO_ACCEPTED) {
-        wa_state_event_t event = {wa_delivery_parse(answer->status), answer->error_code,
-                                  send->answered_ms};
+        wa_state_event_t event = answer_event(send, send->part);
 
-        if (event.delivery == WA_DELIVERY_UNKNOWN) {
-            event.delivery = WA_DELIVERY_ACCEPTED;
-        }
         wa_state_apply(&state, &event, p);
         if (!state.sid) {
             state.sid = answer->sid;
@@ -202,10 +268,13 @@ static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_messag
     wa_state_t state;
 
     wa_state_read(&state, now, p);
+    state.part = send->part + 1;
     if (!wa_status_unpark(send->parked, &state, p)) {
         return APR_EEXIST;
     }
-    state.answer = answer_of(state.status, send->answer.outcome);
+    if (state.part_count == 0 || state.answer != WA_ANSWER_NONE) {
+        state.answer = answer_of(state.status, send->answers[send->part].outcome);
+    }
     wa_state_write(&state, next, p);
     return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
 }
@@ -214,7 +283,7 @@ static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_messag
 static apr_status_t parked_apply(send_t *send, wa_message_t *message, apr_pool_t *p)
 {
     wa_store_t *store = send->messenger->store;
-    apr_status_t rv = wa_store_parked_get(store, send->answer.sid, &send->parked, p);
+    apr_status_t rv = wa_store_parked_get(store, send->answers[send->part].sid, &send->parked, p);
 
     if (rv == APR_SUCCESS) {
         rv = wa_store_message_update(store, send->id, parked_merge, send, message, p);
@@ -224,22 +293,21 @@ static apr_status_t parked_apply(send_t *send, wa_message_t *message, apr_pool_t
 
 static void outcome_store(send_t *send, wa_message_t *message, apr_pool_t *p)
 {
+    const wa_twilio_result_t *answer = &send->answers[send->part];
     wa_message_t updated;
-    apr_status_t rv;
-
-    send->answered_ms = wa_clock_now_ms();
-    rv =
+    apr_status_t rv =
         wa_store_message_update(send->messenger->store, send->id, outcome_merge, send, &updated, p);
+
     if (rv == APR_SUCCESS) {
         *message = updated;
-        if (send->answer.outcome == WA_TWILIO_ACCEPTED) {
+        if (answer->outcome == WA_TWILIO_ACCEPTED) {
             rv = parked_apply(send, message, p);
         }
     }
     if (rv != APR_SUCCESS) {
         WA_LOG(send->messenger->log, WA_LOG_ERR, "WA0502", rv,
                "the outcome of message %s (sid %s) could not be stored", send->id,
-               send->answer.sid ? send->answer.sid : "none");
+               answer->sid ? answer->sid : "none");
     }
 }
 
@@ -262,19 +330,35 @@ static const char *outcome_name(wa_twilio_outcome_e outcome)
 
 static void send_log(const send_t *send, apr_time_t started, apr_pool_t *p)
 {
+    const wa_twilio_result_t *answer = &send->answers[send->part];
+
     WA_LOG(send->messenger->log, WA_LOG_INFO, "WA0501", APR_SUCCESS,
            "send: sid=%s id=%s to=%s length=%" APR_SIZE_T_FMT
            " status=%s http=%d error=%d duration=%" APR_INT64_T_FMT "ms",
-           send->answer.sid ? send->answer.sid : "-", send->id, wa_phone_mask(send->number, p),
-           wa_text_utf16_length(send->text.ptr, send->text.len), outcome_name(send->answer.outcome),
-           send->answer.http_status, send->answer.error_code,
-           apr_time_as_msec(apr_time_now() - started));
+           answer->sid ? answer->sid : "-", send->id, wa_phone_mask(send->number, p),
+           wa_text_utf16_length(send->text.ptr, send->text.len), outcome_name(answer->outcome),
+           answer->http_status, answer->error_code, apr_time_as_msec(apr_time_now() - started));
+}
+
+/* Sends one part after the other, as long as Twilio takes them. @return the last answer */
+static const wa_twilio_result_t *parts_send(send_t *send, wa_message_t *message, apr_pool_t *p)
+{
+    for (send->part = 0;; send->part++) {
+        twilio_ask(send, p);
+        outcome_store(send, message, p);
+        if (send->answers[send->part].outcome != WA_TWILIO_ACCEPTED
+            || send->part + 1 == send->part_count) {
+            return &send->answers[send->part];
+        }
+    }
 }
 
 /* Stores, sends, stores. Inside the gate. @return APR_EEXIST somebody else has the key: *message */
 static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_pool_t *p)
 {
     const apr_time_t started = apr_time_now();
+    wa_twilio_outcome_e outcome;
+    wa_state_t state;
     apr_status_t rv;
 
     send->id = wa_id_uuid4(p);
@@ -283,11 +367,13 @@ static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_poo
         return APR_STATUS_IS_EINVAL(rv) ? APR_EGENERAL
                                         : rv; /* what the store refuses we should have */
     }
-    twilio_ask(send, p);
-    outcome_store(send, &result->message, p);
-    result->is_accepted =
-        answer_of(result->message.status, send->answer.outcome) == WA_ANSWER_ACCEPTED;
-    result->sentence = send->answer.error;
+    outcome = parts_send(send, &result->message, p)->outcome;
+    result->is_accepted = answer_of(result->message.status, outcome) == WA_ANSWER_ACCEPTED;
+    result->sentence = send->answers[send->part].error;
+    if (send->part_count > 1) {
+        wa_state_read(&state, &result->message, p);
+        result->sentence = state.error ? state.error : result->sentence;
+    }
     send_log(send, started, p);
     return APR_SUCCESS;
 }

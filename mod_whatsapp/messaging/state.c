@@ -19,10 +19,15 @@
  *
  *   2;<delivery>;<error code>;<times as above>;<digest>;<answer>;<error sentence>
  *
+ * or, of a message in parts (wa_state_parts_write),
+ *
+ *   3;<delivery>;<error code>;<times as above>;<digest>;<answer>;<parts>;<sentence of the part that stopped the rest>
+ *
  * The sentence is last and may hold anything. A reader skips what begins with another version.
  */
 #define PLAIN_VERSION "1;"
 #define FULL_VERSION "2;"
+#define PARTS_VERSION "3;"
 
 static const char *field_skip(const char *s)
 {
@@ -75,7 +80,7 @@ void wa_state_read(wa_state_t *state, const wa_message_t *message, apr_pool_t *p
 {
     const char *s = "";
     long delivery;
-    int is_full;
+    int is_full, is_parts;
 
     memset(state, 0, sizeof(*state));
     state->status = message->status;
@@ -86,7 +91,8 @@ void wa_state_read(wa_state_t *state, const wa_message_t *message, apr_pool_t *p
         s = apr_pstrmemdup(p, message->state_private.ptr, message->state_private.len);
     }
     is_full = strncmp(s, FULL_VERSION, sizeof(FULL_VERSION) - 1) == 0;
-    if (!is_full && strncmp(s, PLAIN_VERSION, sizeof(PLAIN_VERSION) - 1) != 0) {
+    is_parts = strncmp(s, PARTS_VERSION, sizeof(PARTS_VERSION) - 1) == 0;
+    if (!is_full && !is_parts && strncmp(s, PLAIN_VERSION, sizeof(PLAIN_VERSION) - 1) != 0) {
         return;
     }
     s += sizeof(PLAIN_VERSION) - 1;
@@ -97,8 +103,15 @@ void wa_state_read(wa_state_t *state, const wa_message_t *message, apr_pool_t *p
     s = field_skip(s);
     times_read(state, s);
     s = field_skip(s);
-    if (is_full) {
+    if (is_full || is_parts) {
         s = request_read(state, s, p);
+    }
+    if (is_parts) {
+        wa_state_parts_read(state, s, p);
+        s = field_skip(s);
+        state->reason = *s ? s : NULL;
+        wa_state_parts_settle(state, p);
+        return;
     }
     state->error = *s ? s : NULL;
 }
@@ -173,7 +186,9 @@ static wa_slice_t state_private(const wa_state_t *state, apr_pool_t *p)
     int i, is_first = 1;
 
     wa_buffer_init(&b, 256);
-    if (state->digest) {
+    if (state->part_count > 0) {
+        WA_BUFFER_ADD_LITERAL(&b, PARTS_VERSION);
+    } else if (state->digest) {
         WA_BUFFER_ADD_LITERAL(&b, FULL_VERSION);
     } else {
         WA_BUFFER_ADD_LITERAL(&b, PLAIN_VERSION);
@@ -195,20 +210,24 @@ static wa_slice_t state_private(const wa_state_t *state, apr_pool_t *p)
         wa_buffer_add_int(&b, state->since_ms[i]);
     }
     WA_BUFFER_ADD_LITERAL(&b, ";");
-    if (state->digest) {
+    if (state->digest || state->part_count > 0) {
         wa_buffer_add_slice(&b, wa_slice_of(state->digest));
         WA_BUFFER_ADD_LITERAL(&b, ";");
         wa_buffer_add_int(&b, state->answer);
         WA_BUFFER_ADD_LITERAL(&b, ";");
     }
-    wa_buffer_add_slice(&b, wa_slice_of(state->error));
+    if (state->part_count > 0) {
+        wa_state_parts_write(state, &b);
+        WA_BUFFER_ADD_LITERAL(&b, ";");
+    }
+    wa_buffer_add_slice(&b, wa_slice_of(state->part_count > 0 ? state->reason : state->error));
     return buffer_slice(&b, p);
 }
 
 void wa_state_write(const wa_state_t *state, wa_message_state_t *stored, apr_pool_t *p)
 {
     stored->status = state->status;
-    stored->sid = state->sid;
+    stored->sid = state->part_count > 0 ? state->new_sid : state->sid;
     stored->state_json = state_json(state, p);
     stored->state_private = state_private(state, p);
 }
@@ -226,12 +245,35 @@ static int time_note(wa_state_t *state, const wa_state_event_t *event)
     return 1;
 }
 
+/* The same for one part. */
+static int part_apply(wa_state_t *state, const wa_state_event_t *event, apr_pool_t *p)
+{
+    wa_part_t *part = &state->parts[state->part - 1];
+    const int is_failure = wa_delivery_is_failure(event->delivery);
+
+    if (!wa_delivery_is_newer(part->delivery, event->delivery)
+        && !(is_failure && event->delivery == part->delivery
+             && event->error_code > part->error_code)) {
+        return 0;
+    }
+    part->delivery = event->delivery;
+    part->is = is_failure ? WA_PART_FAILED : WA_PART_TAKEN;
+    part->error_code = is_failure ? event->error_code : 0;
+    wa_state_parts_settle(state, p);
+    return 1;
+}
+
 int wa_state_apply(wa_state_t *state, const wa_state_event_t *event, apr_pool_t *p)
 {
     int is_newer = wa_delivery_is_newer(state->delivery, event->delivery);
     int is_failure = wa_delivery_is_failure(event->delivery);
     int is_first = time_note(state, event);
 
+    if (state->part_count > 0) {
+        return state->part > 0 && state->part <= state->part_count
+                   ? part_apply(state, event, p) | is_first
+                   : 0;
+    }
     if (!is_newer
         && !(is_failure && event->delivery == state->delivery
              && event->error_code > state->error_code)) {

@@ -6,7 +6,9 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 
+#include "base/buffer.h"
 #include "base/types.h"
+#include "messaging/parts.h"
 #include "twilio/status.h"
 
 /* How many values wa_delivery_e has. */
@@ -14,6 +16,23 @@
 
 /* How the request that made a message was answered. The values are stored: never renumber. */
 typedef enum { WA_ANSWER_NONE = 0, WA_ANSWER_ACCEPTED = 1, WA_ANSWER_NOT_ACCEPTED = 2 } wa_answer_e;
+
+/* What became of one part of a message that was too long for one. The values are stored: never
+ * renumber. */
+typedef enum {
+    WA_PART_WAITING = 0, /* its turn has not come yet, or it is being sent */
+    WA_PART_TAKEN = 1,   /* Twilio has it */
+    WA_PART_FAILED = 2,  /* it was refused, or could not be delivered */
+    WA_PART_UNKNOWN = 3, /* nobody can know whether Twilio has it */
+    WA_PART_STOPPED = 4  /* it was not sent because one before it was not */
+} wa_part_e;
+
+typedef struct wa_part_t {
+    wa_part_e is;
+    wa_delivery_e delivery;
+    int error_code;
+    const char *sid;
+} wa_part_t;
 
 /* What is known of a sent message. Strings are NUL-terminated UTF-8; NULL for none. */
 typedef struct wa_state_t {
@@ -25,6 +44,13 @@ typedef struct wa_state_t {
     apr_int64_t since_ms[WA_DELIVERY_COUNT]; /* when each word was first told; 0 never */
     const char *digest; /* of the request, when it had an idempotency key; lower-case hex */
     wa_answer_e answer; /* how that request was answered; kept only beside a digest */
+    /* Of a message in parts. Its status, delivery, error_code, error and sid then follow from them
+     * (wa_state_parts_settle): the status is that of the worst part. */
+    apr_size_t part_count; /* 0: it is one message at Twilio's too */
+    wa_part_t parts[WA_PARTS_MAX];
+    const char *reason;  /* what was said of the part that stopped the rest */
+    apr_size_t part;     /* 1 and up: the part that wa_state_apply is about; never stored */
+    const char *new_sid; /* a part's, which the store shall find it by; never stored */
 } wa_state_t;
 
 /* Something Twilio said of a message, in the API's answer or in a callback. */
@@ -47,5 +73,15 @@ void wa_state_write(const wa_state_t *state, wa_message_state_t *stored, apr_poo
  * stays; a late word leaves nothing but its time.
  * @return 1 the state changed | 0 the event was repeated or unknown. Any thread. */
 int wa_state_apply(wa_state_t *state, const wa_state_event_t *event, apr_pool_t *p);
+
+/* Makes of what became of the parts what is said of the whole message. Any thread. */
+void wa_state_parts_settle(wa_state_t *state, apr_pool_t *p);
+
+/* The part with that sid, 1 and up; 0 for none. Any thread. */
+apr_size_t wa_state_part_find(const wa_state_t *state, const char *sid);
+
+/* The text that the parts are stored as, and back; for state.c. Any thread that may use p. */
+void wa_state_parts_write(const wa_state_t *state, wa_buffer_t *b);
+void wa_state_parts_read(wa_state_t *state, const char *text, apr_pool_t *p);
 
 #endif

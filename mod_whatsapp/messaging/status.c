@@ -18,8 +18,9 @@ typedef struct callback_t {
     const char *sid;
     const char *word; /* Twilio's, as it may be logged */
     wa_state_event_t event;
-    int is_other;   /* merge: the message is not the one the callback is about */
-    int is_changed; /* merge: the callback said something new */
+    apr_size_t part; /* from the query, 0 for none */
+    int is_other;    /* merge: the message is not the one the callback is about */
+    int is_changed;  /* merge: the callback said something new */
 } callback_t;
 
 int wa_status_is_callback(const wa_form_t *form)
@@ -76,6 +77,37 @@ static apr_status_t callback_read(callback_t *callback, const wa_form_t *form, a
     return wa_id_is_sid(callback->sid, "SM,MM") ? APR_SUCCESS : APR_EINVAL;
 }
 
+/* Whether the callback is about this message, or the part of it that state->part then says. */
+static int is_about(const callback_t *callback, wa_state_t *state)
+{
+    if (state->part_count == 0) {
+        return !state->sid || strcmp(state->sid, callback->sid) == 0;
+    }
+    state->part = wa_state_part_find(state, callback->sid);
+    if (state->part == 0 && callback->part >= 1 && callback->part <= state->part_count
+        && !state->parts[callback->part - 1].sid) {
+        state->part = callback->part;
+    }
+    return state->part > 0;
+}
+
+static apr_status_t part_merge(callback_t *callback, wa_state_t *state, wa_message_state_t *next,
+                               apr_pool_t *p)
+{
+    wa_part_t *part = &state->parts[state->part - 1];
+
+    if (!wa_state_apply(state, &callback->event, p) && part->sid) {
+        return APR_EEXIST;
+    }
+    if (!part->sid) {
+        part->sid = state->new_sid = callback->sid;
+        wa_state_parts_settle(state, p);
+    }
+    wa_state_write(state, next, p);
+    callback->is_changed = 1;
+    return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
+}
+
 static apr_status_t callback_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                    apr_pool_t *p)
 {
@@ -83,13 +115,14 @@ static apr_status_t callback_merge(void *baton, const wa_message_t *now, wa_mess
     wa_state_t state;
 
     callback->is_changed = 0;
-    callback->is_other =
-        now->direction != WA_DIRECTION_SENT
-        || (now->sid.len > 0 && !wa_slice_is_equal(now->sid, wa_slice_of(callback->sid)));
+    wa_state_read(&state, now, p);
+    callback->is_other = now->direction != WA_DIRECTION_SENT || !is_about(callback, &state);
     if (callback->is_other) {
         return APR_EEXIST;
     }
-    wa_state_read(&state, now, p);
+    if (state.part_count > 0) {
+        return part_merge(callback, &state, next, p);
+    }
     if (!wa_state_apply(&state, &callback->event, p) && state.sid) {
         return APR_EEXIST;
     }
@@ -147,6 +180,21 @@ int wa_status_unpark(wa_slice_t parked, wa_state_t *state, apr_pool_t *p)
     return is_changed;
 }
 
+/* Our id as it stands in the callback's query: "<id>", or "<id>.<part>". */
+static const char *message_id_read(const char *text, apr_size_t *ppart, apr_pool_t *p)
+{
+    const char *dot = text ? strchr(text, '.') : NULL;
+    apr_int64_t part;
+
+    *ppart = 0;
+    if (!dot) {
+        return text;
+    }
+    part = apr_strtoi64(dot + 1, NULL, 10);
+    *ppart = part >= 1 && part <= WA_PARTS_MAX ? (apr_size_t)part : 0;
+    return apr_pstrmemdup(p, text, (apr_size_t)(dot - text));
+}
+
 /* Finds the callback's message, by our id first. Parks it when there is none, and looks again: the
  * send may have stored the sid in between, and then it has not seen what was parked. */
 static apr_status_t callback_settle(wa_messenger_t *messenger, const char *message_id,
@@ -154,6 +202,7 @@ static apr_status_t callback_settle(wa_messenger_t *messenger, const char *messa
 {
     apr_status_t rv = APR_NOTFOUND;
 
+    message_id = message_id_read(message_id, &callback->part, p);
     if (wa_id_is_uuid(message_id)) {
         rv = callback_apply(messenger, message_id, callback, p);
     }

@@ -17,7 +17,8 @@ int wa_status_is_callback(const wa_form_t *form);
  * nothing. One for a message that is not known (yet) is parked for the time it is.
  * Logs one line (WA0521, info).
  * @param form        a genuine webhook of our account
- * @param message_id  our message's id from the callback's query, NULL when there is none
+ * @param message_id  our message's id from the callback's query, with .N behind it for its part N; NULL when there is
+ *     none
  * @param psentence   out: with APR_EINVAL what is missing
  * @return APR_SUCCESS it is dealt with | APR_EINVAL no MessageSid | the store's statuses.
  * Any thread. */

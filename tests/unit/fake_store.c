@@ -80,6 +80,29 @@ static void message_give(const fake_store_t *fake, const fake_message_t *stored,
     }
 }
 
+static int sid_is_of(const fake_message_t *m, const char *sid)
+{
+    int i;
+
+    for (i = 0; i < 16 && m->sids[i]; i++) {
+        if (strcmp(m->sids[i], sid) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void sid_keep(fake_store_t *fake, fake_message_t *m, const char *sid)
+{
+    int i;
+
+    for (i = 0; i < 15 && m->sids[i]; i++) {
+    }
+    if (sid && !sid_is_of(m, sid)) {
+        m->sids[i] = apr_pstrdup(fake->p, sid);
+    }
+}
+
 static fake_message_t *message_find(const fake_store_t *fake, const char *key)
 {
     const apr_size_t prefix = sizeof(WA_KEY_IDEMPOTENCY) - 1;
@@ -93,8 +116,7 @@ static fake_message_t *message_find(const fake_store_t *fake, const char *key)
             }
             continue;
         }
-        if (wanted.len > 0
-            && (wa_slice_is_equal(m->m.id, wanted) || wa_slice_is_equal(m->m.sid, wanted))) {
+        if (wanted.len > 0 && (wa_slice_is_equal(m->m.id, wanted) || sid_is_of(m, key))) {
             return m;
         }
     }
@@ -125,6 +147,7 @@ static apr_status_t fake_message_add(wa_store_t *self, const wa_message_new_t *m
     stored = apr_pcalloc(fake->p, sizeof(*stored));
     stored->m.id = string_dup(message->id, fake->p);
     stored->m.sid = string_dup(message->sid, fake->p);
+    sid_keep(fake, stored, message->sid);
     stored->m.counterpart = string_dup(message->counterpart, fake->p);
     stored->m.direction = message->direction;
     stored->m.status = message->status;
@@ -149,6 +172,7 @@ static void state_set(fake_store_t *fake, fake_message_t *stored, const wa_messa
     stored->m.status = next->status;
     if (next->sid) {
         stored->m.sid = string_dup(next->sid, fake->p);
+        sid_keep(fake, stored, next->sid);
     }
     stored->m.state_json = slice_dup(next->state_json, fake->p);
     stored->m.state_private = slice_dup(next->state_private, fake->p);
