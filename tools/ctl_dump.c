@@ -80,7 +80,24 @@ static void extra_text(dump_t *d, int *pcount, const char *name, wa_slice_t text
     text_add(&d->line, text);
 }
 
-/* The earlier sids of a message, oldest first; a message sent in parts has several. */
+/* The sid that the API shows. A quote within a string is escaped, so what is looked for is nowhere else. */
+static wa_slice_t shown_sid(const wa_message_t *m)
+{
+    static const char name[] = "\"sid\":\"";
+    const wa_slice_t json = m->direction == WA_DIRECTION_SENT ? m->state_json : m->fixed_json;
+    const char *start = json.len ? memmem(json.ptr, json.len, name, sizeof(name) - 1) : NULL;
+    const char *end;
+
+    if (!start) {
+        return wa_slice_make(NULL, 0);
+    }
+    start += sizeof(name) - 1;
+    end = memchr(start, '"', (apr_size_t)(json.ptr + json.len - start));
+    return wa_slice_make(start, end ? (apr_size_t)(end - start) : 0);
+}
+
+/* All sids by which a message is found, the oldest first and the current one last, where that is not just the one that the API shows: a message
+ * sent in parts has several. */
 static void sids_add(dump_t *d, int *pcount, const wa_message_t *m,
                      const wa_record_message_t *fixed, apr_uint64_t row)
 {
@@ -90,6 +107,9 @@ static void sids_add(dump_t *d, int *pcount, const wa_message_t *m,
     apr_array_header_t *sids = apr_array_make(d->tmp, 4, sizeof(wa_slice_t));
     int i;
 
+    if (m->sid.len) {
+        APR_ARRAY_PUSH(sids, wa_slice_t) = m->sid;
+    }
     while (state) {
         const wa_record_t *r = wa_journal_record(journal, state, end);
         wa_record_state_t s;
@@ -105,16 +125,15 @@ static void sids_add(dump_t *d, int *pcount, const wa_message_t *m,
     if (fixed->sid.len && !wa_slice_is_equal(fixed->sid, m->sid)) {
         APR_ARRAY_PUSH(sids, wa_slice_t) = fixed->sid;
     }
+    if (sids->nelts == 0 || (sids->nelts == 1 && wa_slice_is_equal(m->sid, shown_sid(m)))) {
+        return;
+    }
+    extra_begin(&d->line, pcount, "sids");
     for (i = sids->nelts - 1; i >= 0; i--) {
-        if (i == sids->nelts - 1) {
-            extra_begin(&d->line, pcount, "sids");
-        }
         wa_buffer_add(&d->line, i == sids->nelts - 1 ? "[" : ",", 1);
         text_add(&d->line, APR_ARRAY_IDX(sids, i, wa_slice_t));
-        if (i == 0) {
-            WA_BUFFER_ADD_LITERAL(&d->line, "]");
-        }
     }
+    WA_BUFFER_ADD_LITERAL(&d->line, "]");
 }
 
 static apr_status_t message_dump(void *baton, wa_view_t *view, const wa_walk_step_t *step)

@@ -244,14 +244,14 @@ static apr_size_t media_get(reader_t *r, wa_media_t *media)
     return count;
 }
 
-/* The earlier sids in "store" and then the current one: the first goes into the message, the others follow as states. */
-static void sids_get(reader_t *r, load_item_t *item, const json_t *list, const char *current)
+/* The sids by which the message is found: those in "store", or the one that is shown. The first goes into the message, the others follow as states. */
+static void sids_get(reader_t *r, load_item_t *item, const json_t *list, const char *shown)
 {
     apr_size_t i, count = json_array_size(list);
     const char **sids;
 
-    if (list && (!json_is_array(list) || count > SIDS_MAX || (count && !current))) {
-        wrong(r, "store.sids", "must be a list of the sids before sid");
+    if (list && (!count || count > SIDS_MAX)) {
+        wrong(r, "store.sids", "must be a list of 1 to 64 sids");
         return;
     }
     sids = apr_pcalloc(r->p, (count + 2) * sizeof(*sids));
@@ -262,9 +262,9 @@ static void sids_get(reader_t *r, load_item_t *item, const json_t *list, const c
             return;
         }
     }
-    sids[count] = current;
+    sids[0] = count ? sids[0] : shown;
     item->message.sid = sids[0];
-    item->sids = current ? sids + 1 : sids;
+    item->sids = sids + (sids[0] != NULL);
 }
 
 static const char *sid_get(reader_t *r, const char *id)

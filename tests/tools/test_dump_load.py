@@ -102,8 +102,8 @@ def test_everything_that_a_message_can_have(folder):
     pairs = [
         message("+15550000001", 1000, "", sid=sid[3], media=[{"url": "https://a/?x=1&y=2", "contentType": "audio/ogg"}]),
         message("+15550000001", 1000, "the same time", sid="MM" + "f" * 32, store={"private": "WaId=1&Frequently=%20", "preview": "[other]"}),
-        message("+15550000001", 1001, "parts", direction="sent", status="failed", sid=sid[2], deliveryStatus="undelivered", errorMessage='no "way" \\', errorCode=63016,
-                store={"private": "1;7;63016;5=9,7=10;no", "idempotencyKey": "a key", "sids": [sid[0], sid[1]]}),
+        message("+15550000001", 1001, "parts", direction="sent", status="failed", sid=sid[0], deliveryStatus="undelivered", errorMessage='no "way" \\', errorCode=63016,
+                store={"private": "1;7;63016;5=9,7=10;no", "idempotencyKey": "a key", "sids": [sid[0], sid[1], sid[2]]}),
         message("US.12:3 é", 1002, "\u2028\u00e9\U0001f44b\n\t\"\\", direction="sent", status="pending", store={"private": ""}),
     ]
     pairs[2][1]["contactId"] = pairs[0][1]["contactId"] = pairs[1][1]["contactId"] = "11111111-2222-4333-8444-555555555555"
@@ -278,7 +278,8 @@ BAD = [
     (spoiled(media=[{"url": "javascript:x", "contentType": "a/b"}]), "media must have urls"),
     (spoiled(media="a"), "media must be a list"),
     (spoiled(media=[{"url": "https://a"}]), "media must have objects"),
-    (spoiled(store={"sids": ["SM" + "1" * 32]}), "store.sids must be a list"),
+    (spoiled(store={"sids": []}), "store.sids must be a list"),
+    (spoiled(store={"sids": "SM" + "1" * 32}), "store.sids must be a list"),
     (spoiled(sid="SM" + "2" * 32, store={"sids": ["SM1"]}), "store.sids must hold sids"),
     (spoiled().replace("msg:+15550000001", "msg:+15550000002"), "key does not say"),
     (spoiled().replace(":1740000000000:", ":1740000000001:"), "key does not say"),
