@@ -189,6 +189,7 @@ def test_the_export_is_served(folder, serve):
         assert api.now() == 1740000600000
         api.webhook(api.account.status("+15551230002", "SM0123456789abcdef0123456789abcdef", "delivered"))
         assert [m["status"] for m in api.all_messages("+15551230002")] == ["pending", "success"]
+        assert [m.get("sid") for m in api.all_messages("+15551230001")] == [None, None, None]
         api.mark_read("+15551230001")
         api.receive("+15551230001", "the newest of all", "SM" + "7" * 32)
         assert api.since(1740000600000)["messages"][0]["body"] == "the newest of all"
