@@ -11,6 +11,8 @@
 #define DEFAULT_BASE_PATH "/api/whatsapp-messenger"
 #define DEFAULT_CONNECT_TIMEOUT apr_time_from_sec(10)
 #define DEFAULT_TOTAL_TIMEOUT apr_time_from_sec(30)
+#define DEFAULT_RECONCILE_INTERVAL apr_time_from_sec(60)
+#define DEFAULT_RECONCILE_LOOK_BACK apr_time_from_sec(24 * 3600)
 #define DEFAULT_MAX_BODY ((apr_off_t)64 * 1024)
 
 void *wa_config_create(apr_pool_t *p, server_rec *s)
@@ -23,6 +25,9 @@ void *wa_config_create(apr_pool_t *p, server_rec *s)
     config->max_body = WA_CONFIG_UNSET;
     config->max_sends = WA_CONFIG_UNSET;
     config->sync = WA_CONFIG_UNSET;
+    config->reconcile = WA_CONFIG_UNSET;
+    config->reconcile_interval = WA_CONFIG_UNSET;
+    config->reconcile_look_back = WA_CONFIG_UNSET;
     return config;
 }
 
@@ -55,6 +60,11 @@ void *wa_config_merge(apr_pool_t *p, void *base_config, void *add_config)
     if (add->sync != WA_CONFIG_UNSET) {
         merged->sync = add->sync;
         merged->sync_interval = add->sync_interval;
+    }
+    if (add->reconcile != WA_CONFIG_UNSET) {
+        merged->reconcile = add->reconcile;
+        merged->reconcile_interval = add->reconcile_interval;
+        merged->reconcile_look_back = add->reconcile_look_back;
     }
     MERGE(account_sid, NULL);
     MERGE(number, NULL);
@@ -132,6 +142,23 @@ apr_interval_time_t wa_config_total_timeout(const wa_config_t *config)
 apr_off_t wa_config_max_body(const wa_config_t *config)
 {
     return config->max_body != WA_CONFIG_UNSET ? config->max_body : DEFAULT_MAX_BODY;
+}
+
+int wa_config_reconcile(const wa_config_t *config)
+{
+    return config->reconcile != 0;
+}
+
+apr_interval_time_t wa_config_reconcile_interval(const wa_config_t *config)
+{
+    return config->reconcile_interval != WA_CONFIG_UNSET ? config->reconcile_interval
+                                                         : DEFAULT_RECONCILE_INTERVAL;
+}
+
+apr_interval_time_t wa_config_reconcile_look_back(const wa_config_t *config)
+{
+    return config->reconcile_look_back != WA_CONFIG_UNSET ? config->reconcile_look_back
+                                                          : DEFAULT_RECONCILE_LOOK_BACK;
 }
 
 wa_sync_e wa_config_sync(const wa_config_t *config)

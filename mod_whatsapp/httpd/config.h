@@ -38,6 +38,9 @@ typedef struct wa_config_t {
     int max_sends;
     int sync; /* a wa_sync_e */
     apr_interval_time_t sync_interval;
+    int reconcile; /* WA_CONFIG_UNSET, 0 or 1; the two after it belong to it */
+    apr_interval_time_t reconcile_interval;  /* WA_CONFIG_UNSET for the default */
+    apr_interval_time_t reconcile_look_back; /* likewise */
     struct wa_api_server_t *api; /* set in post_config; NULL where no account is configured */
 } wa_config_t;
 
@@ -66,6 +69,9 @@ apr_interval_time_t wa_config_connect_timeout(const wa_config_t *config);
 apr_interval_time_t wa_config_total_timeout(const wa_config_t *config);
 apr_off_t wa_config_max_body(const wa_config_t *config);
 wa_sync_e wa_config_sync(const wa_config_t *config);
+int wa_config_reconcile(const wa_config_t *config);
+apr_interval_time_t wa_config_reconcile_interval(const wa_config_t *config);
+apr_interval_time_t wa_config_reconcile_look_back(const wa_config_t *config);
 
 /* The calls that may wait for Twilio in all processes of a server that may have `threads` threads: three quarters of them unless configured, so that
  * a slow Twilio leaves threads to read with. */

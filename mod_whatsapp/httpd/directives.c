@@ -296,6 +296,53 @@ static const char *set_twilio_timeout(cmd_parms *cmd, void *dir, const char *con
     return NULL;
 }
 
+#define RECONCILE_ALLOWED                                                             \
+    "on or off, perhaps followed by interval= and a time from 100ms to 24h and by "   \
+    "lookback= and a time from 100ms to 720h, such as on interval=60s lookback=24h"
+
+/* Takes "name=TIME" with a time within limits. @return NULL when it was that. */
+static const char *named_time(const cmd_parms *cmd, const char *value, const char *name,
+                              apr_interval_time_t max, apr_interval_time_t *ptime)
+{
+    const apr_size_t len = strlen(name);
+    apr_interval_time_t time = 0;
+
+    if (strncmp(value, name, len) != 0 || value[len] != '='
+        || ap_timeout_parameter_parse(value + len + 1, &time, "s") != APR_SUCCESS
+        || time < apr_time_from_msec(100) || time > max)
+        return refuse(cmd, value, RECONCILE_ALLOWED);
+    *ptime = time;
+    return NULL;
+}
+
+static const char *set_reconcile(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    wa_config_t *config = wa_config_get(cmd->server);
+    apr_interval_time_t interval = WA_CONFIG_UNSET, look_back = WA_CONFIG_UNSET;
+    const char *wrong;
+    int i;
+
+    (void)dir;
+    wrong = argc < 1 ? NULL : refuse_unexpanded(cmd, argv[0]);
+    if (wrong)
+        return wrong;
+    if (argc < 1 || (strcmp(argv[0], "on") != 0 && strcmp(argv[0], "off") != 0))
+        return refuse(cmd, argc < 1 ? "" : argv[0], RECONCILE_ALLOWED);
+    for (i = 1; i < argc; i++) {
+        wrong = refuse_unexpanded(cmd, argv[i]);
+        if (!wrong && strncmp(argv[i], "lookback", 8) == 0)
+            wrong = named_time(cmd, argv[i], "lookback", apr_time_from_sec(720 * 3600), &look_back);
+        else if (!wrong)
+            wrong = named_time(cmd, argv[i], "interval", apr_time_from_sec(24 * 3600), &interval);
+        if (wrong)
+            return wrong;
+    }
+    config->reconcile = strcmp(argv[0], "on") == 0;
+    config->reconcile_interval = interval;
+    config->reconcile_look_back = look_back;
+    return NULL;
+}
+
 static const char *set_max_body(cmd_parms *cmd, void *dir, const char *value)
 {
     const char *wrong = refuse_unexpanded(cmd, value);
@@ -377,6 +424,8 @@ const command_rec wa_config_commands[] = {
                   "where Twilio's REST API is; https://api.twilio.com"),
     AP_INIT_TAKE2("WhatsAppTwilioTimeout", set_twilio_timeout, NULL, RSRC_CONF,
                   "the time to connect to Twilio and the time of a whole call; 10s 30s"),
+    AP_INIT_TAKE_ARGV("WhatsAppReconcile", set_reconcile, NULL, RSRC_CONF,
+                      "asking Twilio for what was missed: on or off [interval=TIME] [lookback=TIME]; on interval=60s lookback=24h"),
     AP_INIT_TAKE1("WhatsAppMaxBody", set_max_body, NULL, RSRC_CONF,
                   "the largest request body; 64K"),
     AP_INIT_TAKE1("WhatsAppMaxSends", set_max_sends, NULL, RSRC_CONF,

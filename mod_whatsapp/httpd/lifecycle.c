@@ -17,6 +17,7 @@
 #include "httpd/config.h"
 #include "httpd/limits.h"
 #include "httpd/log.h"
+#include "httpd/reconciler.h"
 #include "httpd/status.h"
 #include "store/store.h"
 #include "twilio/client.h"
@@ -243,6 +244,7 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     wa_check_warn(main_server);
     if (runtime->stores->nelts > 0)
         maintain_start(main_server, pconf);
+    wa_reconciler_start(main_server, pconf);
     return OK;
 }
 

@@ -28,6 +28,10 @@ GOOD = [
     ACCOUNT + "WhatsAppBasePath /",
     ACCOUNT + "WhatsAppSync always",
     ACCOUNT + "WhatsAppSync off",
+    ACCOUNT + "WhatsAppReconcile off",
+    ACCOUNT + "WhatsAppReconcile on",
+    ACCOUNT + "WhatsAppReconcile on interval=100ms lookback=720h",
+    ACCOUNT + "WhatsAppReconcile on lookback=1h interval=24h",
     ACCOUNT + "WhatsAppSync interval=1s",
     ACCOUNT + "WhatsAppSync interval=250ms",
     ACCOUNT + "WhatsAppStore dbm:/nonexistent/whatsapp",
@@ -84,6 +88,14 @@ BAD = [
     ("WhatsAppSync", "interval=", "always, off, or interval="),
     ("WhatsAppSync", "interval=1ms", "10ms to 1h"),
     ("WhatsAppSync", "interval=2h", "10ms to 1h"),
+    ("WhatsAppReconcile", "yes", "on or off"),
+    ("WhatsAppReconcile", "on 60s", "interval="),
+    ("WhatsAppReconcile", "on interval=99ms", "100ms to 24h"),
+    ("WhatsAppReconcile", "on interval=25h", "100ms to 24h"),
+    ("WhatsAppReconcile", "on interval=soon", "100ms to 24h"),
+    ("WhatsAppReconcile", "on lookback=721h", "100ms to 720h"),
+    ("WhatsAppReconcile", "off lookback", "lookback="),
+    ("WhatsAppReconcile", "interval=60s on", "on or off"),
     ("WhatsAppStore", "sqlite:/var/lib/x", "dbm"),
     ("WhatsAppStore", "dbm:", "dbm"),
     ("WhatsAppStore", "dbm:/var/lib/x type=nosuch", "type"),
@@ -108,7 +120,7 @@ def test_refuses_with_name_value_and_what_is_allowed(directive, value, allowed):
     assert allowed in output
 
 
-@pytest.mark.parametrize("directive", ONE_VALUE + ["WhatsAppStore"])
+@pytest.mark.parametrize("directive", ONE_VALUE + ["WhatsAppStore", "WhatsAppReconcile"])
 def test_refuses_a_variable_that_is_not_defined(directive):
     value = "dbm:/var/lib/${WA_NO_SUCH}" if directive == "WhatsAppStore" else "${WA_NO_SUCH}"
     output = refusal(f"{ACCOUNT}{directive} {value}\n")
@@ -134,7 +146,8 @@ def test_refuses_three_tokens():
     assert "WhatsAppAuthToken takes 1-2 arguments" in refusal(f"{ACCOUNT}WhatsAppAuthToken {TOKEN} {TOKEN} {TOKEN}\n")
 
 
-@pytest.mark.parametrize("directive", ONE_VALUE + ["WhatsAppAuthToken", "WhatsAppStore", "WhatsAppTwilioTimeout"])
+@pytest.mark.parametrize("directive", ONE_VALUE + ["WhatsAppAuthToken", "WhatsAppStore", "WhatsAppTwilioTimeout",
+                                                     "WhatsAppReconcile"])
 def test_refuses_a_directive_in_a_location(directive):
     status, output = configtest(f'{ACCOUNT}<Location "/x">\n{directive} 1 2\n</Location>\n')
     assert status != 0 and f"{directive} not allowed" in output

@@ -182,6 +182,7 @@ WhatsAppNumber whatsapp:{account.number}
 WhatsAppPublicURL {account.public_url}
 WhatsAppTwilioURL {twilio_url}
 WhatsAppStore "dbm:{store}"
+WhatsAppReconcile off
 <Location "{base}">
     SetHandler whatsapp-messenger
 </Location>

@@ -23,6 +23,7 @@ The control side, JSON both ways:
     POST /_simulator/callback             {"sid", "status", "error_code", "extra", "url"}: one, now
     POST /_simulator/inbound              Twilio's fields (From, Body, MediaUrl0, ...) and "media",
                                           "repeat", "sign", "token", "url", "deliver", "method",
+                                          "seconds_ago",
                                           "headers", "signature"
     POST /_simulator/config               {"webhook", "auth_token", "tokens", "numbers", ...}
     POST /_simulator/conversations        a few example conversations
@@ -588,6 +589,7 @@ class Server:
         medias = options.get("media") or []
         sid = fields.get("MessageSid") or twilio_rules.new_sid("MM" if medias else "SM")
         message = Message(self.account, "inbound", to, sender, str(fields.get("Body", "")), "received", sid)
+        message.created -= float(options.get("seconds_ago", 0))
         message.sent = message.created
         message.media = [self.media_make(m) for m in medias]
         self.keep(message)

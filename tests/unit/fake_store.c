@@ -375,12 +375,39 @@ static apr_status_t fake_parked_get(wa_store_t *self, const char *key, wa_slice_
     return parked ? APR_SUCCESS : APR_NOTFOUND;
 }
 
+/* The messages are kept newest first. */
+static apr_status_t pending_visit(fake_store_t *fake, const fake_message_t *m,
+                                  apr_int64_t before_ms, apr_size_t *pleft,
+                                  wa_message_visit_fn visit, void *baton, apr_pool_t *p)
+{
+    wa_message_t given;
+    apr_status_t rv =
+        m ? pending_visit(fake, m->next, before_ms, pleft, visit, baton, p) : APR_SUCCESS;
+
+    if (!m || rv != APR_SUCCESS || *pleft == 0 || m->m.status != WA_STATUS_PENDING
+        || m->m.timestamp_ms > before_ms) {
+        return rv;
+    }
+    (*pleft)--;
+    message_give(fake, m, &given, p);
+    return visit(baton, &given, 0);
+}
+
+static apr_status_t fake_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_size_t max,
+                                      wa_message_visit_fn visit, void *baton, apr_pool_t *p)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+
+    return pending_visit(fake, fake->messages, before_ms, &max, visit, baton, p);
+}
+
 static const wa_store_ops_t fake_ops = {
     .name = "fake",
     .thread_version = fake_thread_version,
     .message_add = fake_message_add,
     .message_update = fake_message_update,
     .message_find = fake_message_find,
+    .pending_list = fake_pending_list,
     .version = fake_version,
     .contact_add = fake_contact_add,
     .contact_rename = fake_contact_rename,

@@ -213,7 +213,7 @@ class Module(Httpd):
         token.chmod(0o600)
         return [f"LoadModule whatsapp_module {self.module}", f"WhatsAppAccountSID {ACCOUNT}", f"WhatsAppAuthToken file:{token}",
                 f"WhatsAppNumber whatsapp:{NUMBER}", f"WhatsAppPublicURL {ORIGIN}", f"WhatsAppStore dbm:{self.store}",
-                f"WhatsAppTwilioURL http://127.0.0.1:{self.twilio_port}", "WhatsAppMaxSends 256",
+                f"WhatsAppTwilioURL http://127.0.0.1:{self.twilio_port}", "WhatsAppMaxSends 256", "WhatsAppReconcile off",
                 f'<Location "{BASE}">', "SetHandler whatsapp-messenger", "Require all granted", "</Location>"]
 
 

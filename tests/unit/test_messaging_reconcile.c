@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of reconciliation: what is settled, what is given up and when, and what is fetched. */
+#include "test_messaging.h"
+
+#include "messaging/reconcile.h"
+#include "messaging/state.h"
+#include "messaging/status.h"
+#include "twilio/client.h"
+
+#define NUMBER "+15551230001"
+#define START ((apr_int64_t)1795000000000)
+#define MINUTE ((apr_int64_t)60000)
+#define SID(n) "SM0000000000000000000000000000000" n
+
+/* Stands in for twilio/list.c, which is not linked. Newest first, as Twilio lists. */
+typedef struct entry_t {
+    const char *sid, *from, *to, *body, *direction, *status;
+    apr_int64_t created_ms;
+    int media_count, error_code, is_unsent;
+} entry_t;
+
+static struct {
+    const entry_t *entries;
+    size_t count;
+    apr_status_t rv; /* of every list */
+    apr_status_t media_rv;
+    int sent_lists, undated_lists, inbound_lists;
+    apr_time_t date_from; /* of the last list with a date */
+    world_t *world;
+} twilio;
+
+static int is_to(const char *address, const char *number)
+{
+    return strcmp(address + strlen("whatsapp:"), number) == 0;
+}
+
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
+                                      const wa_twilio_account_t *account,
+                                      const wa_twilio_query_t *query,
+                                      wa_twilio_message_cb *callback, void *baton,
+                                      wa_twilio_result_t *result, apr_pool_t *tmp)
+{
+    apr_status_t rv = twilio.rv;
+    size_t i;
+
+    (void)client;
+    memset(result, 0, sizeof(*result));
+    assert_string_equal(account->sid, OUR_SID);
+    *(!query->from ? &twilio.inbound_lists
+                   : (query->date_sent_from ? &twilio.sent_lists : &twilio.undated_lists)) += 1;
+    if (query->date_sent_from) {
+        twilio.date_from = query->date_sent_from;
+    }
+    for (i = 0; i < twilio.count && rv == APR_SUCCESS; i++) {
+        const entry_t *e = &twilio.entries[i];
+        wa_twilio_message_t m = {.sid = e->sid,
+                                 .from = e->from,
+                                 .to = e->to,
+                                 .body = e->body,
+                                 .direction = e->direction,
+                                 .status = e->status,
+                                 .error_code = e->error_code,
+                                 .media_count = e->media_count,
+                                 .date_created = apr_time_from_msec(e->created_ms)};
+
+        m.date_sent = e->is_unsent ? 0 : m.date_created;
+        if (is_to(e->to, query->to) && (!query->from || is_to(e->from, query->from))
+            && (!query->date_sent_from || m.date_sent >= query->date_sent_from)) {
+            rv = callback(baton, &m, tmp);
+        }
+    }
+    return rv;
+}
+
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                                  const char *message_sid, wa_twilio_media_cb *callback,
+                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp)
+{
+    const wa_twilio_media_t media = {"https://api.twilio.com/ME1", "image/png"};
+
+    (void)client;
+    (void)account;
+    (void)message_sid;
+    memset(result, 0, sizeof(*result));
+    return twilio.media_rv != APR_SUCCESS ? twilio.media_rv : callback(baton, &media, tmp);
+}
+
+#define SENT_TO(sid, body, status, when)                                                           \
+    {                                                                                              \
+        sid, "whatsapp:" OUR_NUMBER, "whatsapp:" NUMBER, body, "outbound-api", status, when, 0, 0, \
+            0                                                                                      \
+    }
+
+static void begin(world_t *world, apr_pool_t *p, const entry_t *entries, size_t count)
+{
+    world_init(world, p);
+    memset(&twilio, 0, sizeof(twilio));
+    twilio.world = world;
+    twilio.entries = entries;
+    twilio.count = count;
+    fake_store_clock(world->fake, START);
+}
+
+/* A message whose outcome is not known. */
+static const char *pending_add(world_t *world, const char *id, const char *body)
+{
+    wa_state_t state = {.status = WA_STATUS_PENDING, .error = "Twilio did not answer."};
+    wa_message_draft_t draft = {.id = id,
+                                .direction = WA_DIRECTION_SENT,
+                                .phone_number = OUR_NUMBER,
+                                .counterpart = NUMBER,
+                                .body = wa_slice_of(body)};
+    wa_message_new_t message = {.id = id,
+                                .counterpart = NUMBER,
+                                .direction = WA_DIRECTION_SENT,
+                                .preview_json = WA_SLICE_LITERAL("x")};
+    wa_message_state_t first;
+    wa_message_t stored;
+
+    wa_state_write(&state, &first, world->p);
+    message.status = first.status;
+    message.fixed_json = wa_message_fixed_json(&draft, world->p);
+    message.state_json = first.state_json;
+    message.state_private = first.state_private;
+    assert_int_equal(wa_store_message_add(world->messenger.store, &message, &stored, world->p),
+                     APR_SUCCESS);
+    return id;
+}
+
+static const char *state_of(world_t *world, const char *id)
+{
+    wa_message_t m;
+
+    assert_int_equal(wa_store_message_find(world->messenger.store, id, &m, world->p), APR_SUCCESS);
+    return text_of(m.state_json, world->p);
+}
+
+static wa_reconcile_memory_t memory;
+
+static apr_status_t run_at(world_t *world, apr_int64_t after_ms, wa_reconcile_result_t *result)
+{
+    const wa_reconcile_options_t options = {.now_ms = START + after_ms,
+                                            .look_back = apr_time_from_sec(24 * 3600)};
+
+    return wa_reconcile(&world->messenger, &memory, &options, result, world->p);
+}
+
+static wa_reconcile_result_t run(world_t *world, apr_int64_t after_ms)
+{
+    wa_reconcile_result_t result;
+
+    assert_int_equal(run_at(world, after_ms, &result), APR_SUCCESS);
+    return result;
+}
+
+#define PENDING "\"status\":\"pending\",\"errorMessage\":\"Twilio did not answer.\""
+#define QUEUED(sid) "\"status\":\"success\",\"sid\":\"" sid "\",\"deliveryStatus\":\"queued\""
+
+static void test_a_send_is_settled_by_text_and_time(void **state)
+{
+    static const entry_t entries[] = {
+        SENT_TO(SID("5"), "hello", "queued", START + 11 * MINUTE), /* too late */
+        SENT_TO(SID("3"), " hello\n", "queued", START + 2000),
+        SENT_TO(SID("4"), "other", "queued", START + 1),
+        SENT_TO(SID("2"), "hello", "queued", START - 3 * MINUTE), /* too early */
+    };
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    pending_add(&world, "a", "hello");
+    assert_int_equal(run(&world, 59 * 1000).settled, 0); /* it may still be under way */
+    assert_int_equal(twilio.sent_lists, 0);
+    assert_int_equal(run(&world, MINUTE + 1000).settled, 1);
+    assert_string_equal(state_of(&world, "a"), QUEUED(SID("3")));
+    assert_int_equal(twilio.sent_lists, 1);
+    assert_int_equal(run(&world, 2 * MINUTE).settled, 0);
+    assert_int_equal(twilio.sent_lists, 1); /* nothing is pending any more */
+}
+
+static void test_a_failure_at_twilio_is_told(void **state)
+{
+    static const entry_t entries[] = {{SID("1"), "whatsapp:" OUR_NUMBER, "whatsapp:" NUMBER,
+                                       "hello", "outbound-api", "undelivered", START + 2000, 0,
+                                       63016, 0}};
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    pending_add(&world, "a", "hello");
+    assert_int_equal(run(&world, 2 * MINUTE).settled, 1);
+    assert_non_null(strstr(state_of(&world, "a"), "\"status\":\"failed\",\"sid\":\"" SID("1")));
+    assert_non_null(strstr(state_of(&world, "a"), "\"errorCode\":63016"));
+}
+
+static void test_no_message_of_twilios_is_claimed_twice(void **state)
+{
+    static const entry_t entries[] = {SENT_TO(SID("3"), "hello", "queued", START + 3000),
+                                      SENT_TO(SID("2"), "hello", "queued", START + 2000),
+                                      SENT_TO(SID("1"), "hello", "queued", START + 1000)};
+    wa_message_new_t known = {.id = "known",
+                              .sid = SID("1"),
+                              .counterpart = NUMBER,
+                              .direction = WA_DIRECTION_SENT,
+                              .status = WA_STATUS_SUCCESS,
+                              .fixed_json = WA_SLICE_LITERAL("\"id\":\"known\"")};
+    wa_message_t stored;
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    assert_int_equal(wa_store_message_add(world.messenger.store, &known, &stored, world.p),
+                     APR_SUCCESS);
+    pending_add(&world, "a", "hello");
+    pending_add(&world, "b", "hello");
+    pending_add(&world, "c", "hello");
+    assert_int_equal(run(&world, 2 * MINUTE).settled, 2);
+    assert_string_equal(state_of(&world, "a"), QUEUED(SID("2")));
+    assert_string_equal(state_of(&world, "b"), QUEUED(SID("3")));
+    assert_string_equal(state_of(&world, "c"), PENDING);
+}
+
+static void another_claims(void *baton)
+{
+    world_t *world = baton;
+    wa_sentence_t sentence;
+
+    assert_int_equal(
+        wa_status_receive(&world->messenger,
+                          form_of("MessageSid=" SID("1") "&MessageStatus=sent", world->p),
+                          "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10", &sentence, world->p),
+        APR_SUCCESS);
+}
+
+static void test_what_another_process_settles_meanwhile_stays(void **state)
+{
+    static const entry_t entries[] = {SENT_TO(SID("1"), "hello", "queued", START + 1000)};
+    static const char other[] = "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10";
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    pending_add(&world, other, "hello");
+    /* Between the look at the message and the change of it. */
+    fake_store_meanwhile(world.fake, FAKE_UPDATE, another_claims, &world);
+    assert_int_equal(run(&world, 2 * MINUTE).settled, 0);
+    assert_non_null(strstr(state_of(&world, other), "\"deliveryStatus\":\"sent\""));
+}
+
+static void test_parked_receipts_are_applied(void **state)
+{
+    static const entry_t entries[] = {SENT_TO(SID("1"), "hello", "queued", START + 1000)};
+    wa_sentence_t sentence;
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    pending_add(&world, "a", "hello");
+    assert_int_equal(
+        wa_status_receive(&world.messenger,
+                          form_of("MessageSid=" SID("1") "&MessageStatus=read", world.p), NULL,
+                          &sentence, world.p),
+        APR_SUCCESS);
+    assert_int_equal(run(&world, 2 * MINUTE).settled, 1);
+    assert_non_null(strstr(state_of(&world, "a"), "\"deliveryStatus\":\"read\""));
+}
+
+static void test_what_twilio_never_took_fails_after_15_minutes(void **state)
+{
+    world_t world;
+    wa_reconcile_result_t result;
+
+    begin(&world, *state, NULL, 0);
+    pending_add(&world, "a", "hello");
+    assert_int_equal(run(&world, 15 * MINUTE - 1000).given_up, 0);
+    assert_string_equal(state_of(&world, "a"), PENDING);
+    assert_int_equal(twilio.undated_lists, 0);
+    twilio.rv = APR_EGENERAL;
+    assert_int_equal(run_at(&world, 16 * MINUTE, &result), APR_EGENERAL);
+    assert_string_equal(state_of(&world, "a"), PENDING); /* the list was not read */
+    twilio.rv = APR_SUCCESS;
+    assert_int_equal(run(&world, 16 * MINUTE).given_up, 1);
+    assert_string_equal(
+        state_of(&world, "a"),
+        "\"status\":\"failed\",\"errorMessage\":\"Twilio never took this message: it "
+        "was not sent, and sending it anew is safe.\"");
+}
+
+static void test_what_twilio_has_queued_is_not_given_up(void **state)
+{
+    static const entry_t entries[] = {{SID("1"), "whatsapp:" OUR_NUMBER, "whatsapp:" NUMBER,
+                                       "hello", "outbound-api", "queued", START + 1000, 0, 0, 1}};
+    world_t world;
+    wa_reconcile_result_t result;
+
+    begin(&world, *state, entries, COUNT(entries));
+    pending_add(&world, "a", "hello");
+    result = run(&world, 16 * MINUTE);
+    assert_int_equal(result.given_up, 0);
+    assert_int_equal(result.settled, 1);
+    assert_string_equal(state_of(&world, "a"), QUEUED(SID("1")));
+}
+
+static void test_the_same_text_at_another_time_is_another_message(void **state)
+{
+    static const entry_t entries[] = {SENT_TO(SID("2"), "hello", "queued", START + 11 * MINUTE),
+                                      SENT_TO(SID("1"), "hello", "queued", START - 3 * MINUTE)};
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    pending_add(&world, "a", "hello");
+    assert_int_equal(run(&world, 14 * MINUTE).settled, 0);
+    assert_int_equal(run(&world, 16 * MINUTE).given_up, 1);
+}
+
+static void test_a_receipt_after_giving_up_still_counts(void **state)
+{
+    const char *id = "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10";
+    world_t world;
+
+    begin(&world, *state, NULL, 0);
+    pending_add(&world, id, "hello");
+    assert_int_equal(run(&world, 16 * MINUTE).given_up, 1);
+    another_claims(&world);
+    assert_string_equal(state_of(&world, id), "\"status\":\"success\",\"sid\":\"" SID(
+                                                  "1") "\",\"deliveryStatus\":\"sent\"");
+}
+
+#define FROM_ANA(sid, body, direction, when, media)                                                \
+    {                                                                                              \
+        sid, "whatsapp:" NUMBER, "whatsapp:" OUR_NUMBER, body, direction, "received", when, media, \
+            0, 0                                                                                   \
+    }
+
+static void test_missed_messages_are_stored_once_and_in_order(void **state)
+{
+    static const entry_t entries[] = {
+        FROM_ANA(SID("4"), "on its way", "inbound", START - 30 * 1000, 0),
+        FROM_ANA(SID("3"), "", "inbound", START - 5 * MINUTE, 1),
+        FROM_ANA(SID("2"), "first", "inbound", START - 6 * MINUTE, 0),
+        FROM_ANA(SID("1"), "not inbound", "outbound-api", START - 7 * MINUTE, 0),
+    };
+    const fake_message_t *newest;
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    memset(&memory, 0, sizeof(memory));
+    assert_int_equal(run(&world, 0).received, 2);
+    assert_int_equal(fake_store_count(world.fake), 2);
+    assert_int_equal(twilio.date_from, apr_time_from_msec(START - 24 * 60 * MINUTE));
+    newest = fake_store_newest(world.fake);
+    assert_string_equal(text_of(newest->m.sid, world.p), SID("3"));
+    assert_non_null(
+        strstr(text_of(newest->m.fixed_json, world.p), "\"contentType\":\"image/png\""));
+    assert_non_null(strstr(text_of(newest->m.state_private, world.p), "DateSent="));
+    assert_string_equal(text_of(newest->next->m.counterpart, world.p), NUMBER);
+    assert_int_equal(run(&world, MINUTE).received, 1); /* its webhook did not come */
+    assert_int_equal(run(&world, 2 * MINUTE).received, 0);
+    assert_int_equal(fake_store_count(world.fake), 3);
+    /* Only what is new is asked for, with some overlap. */
+    assert_int_equal(twilio.date_from, apr_time_from_msec(START + MINUTE - 10 * MINUTE));
+}
+
+static void test_a_run_that_failed_is_done_anew(void **state)
+{
+    static const entry_t entries[] = {FROM_ANA(SID("2"), "b", "inbound", START - 5 * MINUTE, 1),
+                                      FROM_ANA(SID("1"), "a", "inbound", START - 6 * MINUTE, 0)};
+    wa_reconcile_result_t result;
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    memset(&memory, 0, sizeof(memory));
+    twilio.media_rv = APR_EGENERAL;
+    assert_int_equal(run_at(&world, 0, &result), APR_EGENERAL);
+    assert_int_equal(result.received, 1);
+    assert_int_equal(memory.inbound_from_ms, 0);
+    twilio.media_rv = APR_SUCCESS;
+    assert_int_equal(run(&world, 0).received, 1);
+    assert_int_equal(fake_store_count(world.fake), 2);
+}
+
+static int stop(void)
+{
+    return 1;
+}
+
+static void test_a_server_that_stops_is_not_held_up(void **state)
+{
+    const wa_reconcile_options_t options = {.now_ms = START + 2 * MINUTE, .is_stopping = stop};
+    wa_reconcile_result_t result;
+    world_t world;
+
+    begin(&world, *state, NULL, 0);
+    pending_add(&world, "a", "hello");
+    assert_int_equal(wa_reconcile(&world.messenger, &memory, &options, &result, world.p),
+                     APR_EINTR);
+    assert_int_equal(twilio.sent_lists + twilio.inbound_lists, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        POOL_TEST(test_a_send_is_settled_by_text_and_time),
+        POOL_TEST(test_a_failure_at_twilio_is_told),
+        POOL_TEST(test_no_message_of_twilios_is_claimed_twice),
+        POOL_TEST(test_what_another_process_settles_meanwhile_stays),
+        POOL_TEST(test_parked_receipts_are_applied),
+        POOL_TEST(test_what_twilio_never_took_fails_after_15_minutes),
+        POOL_TEST(test_what_twilio_has_queued_is_not_given_up),
+        POOL_TEST(test_the_same_text_at_another_time_is_another_message),
+        POOL_TEST(test_a_receipt_after_giving_up_still_counts),
+        POOL_TEST(test_missed_messages_are_stored_once_and_in_order),
+        POOL_TEST(test_a_run_that_failed_is_done_anew),
+        POOL_TEST(test_a_server_that_stops_is_not_held_up),
+    };
+
+    return cmocka_run_group_tests(tests, apr_setup, apr_teardown);
+}
