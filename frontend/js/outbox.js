@@ -7,7 +7,7 @@ const keyLifetime = 23 * 3600_000; // the server knows a key for 24 hours
 const clockTolerance = 5_000;
 
 /*
- * An entry is {key, counterpart, body, createdAt, attempts, state, error, boundId}; its states are
+ * An entry is {key, counterpart, body, createdAt, attempts, state, error, boundId, retryOf}; its states are
  *   queued    not tried since the page was loaded
  *   sending   under way
  *   waiting   no sure answer: tried again by itself with the same key, which cannot send twice
@@ -19,7 +19,6 @@ export class Outbox extends Emitter {
   #entries;
   #busy = new Set(); // counterparts with a send under way
   #timers = new Map();
-  #settled = new Set(); // keys that have had their answer
   #rowKeys = new Map(); // message id -> key of the entry that it was, so that its bubble stays the same
 
   constructor(api, storage) {
@@ -29,6 +28,9 @@ export class Outbox extends Emitter {
     for (const entry of this.#entries) {
       if (entry.state !== 'refused') entry.state = isOld(entry) ? 'expired' : 'queued';
       Object.assign(entry, { notBefore: 0, boundId: null });
+    }
+    for (const name of storage.names('retried.')) {
+      if (Date.now() - storage.get(name) > keyLifetime) storage.set(name, null);
     }
   }
 
@@ -53,11 +55,11 @@ export class Outbox extends Emitter {
 
   // The key follows from the failed message: however often and wherever this is clicked, it is one send.
   retry({ id, counterpart, body }) {
-    if (!this.retried(id)) this.#enqueue({ key: `retry-${id}`, counterpart, body });
+    if (!this.retried(id)) this.#enqueue({ key: `retry-${id}`, counterpart, body, retryOf: id });
   }
 
   retried(id) {
-    return this.#settled.has(`retry-${id}`) || this.#entries.some(({ key }) => key === `retry-${id}`);
+    return this.storage.get(`retried.${id}`) !== null || this.#entries.some(({ key }) => key === `retry-${id}`);
   }
 
   // Only for what certainly is not under way.
@@ -134,7 +136,7 @@ export class Outbox extends Emitter {
   #settle(entry, message) {
     if (entry.boundId !== message.id) this.#rowKeys.delete(entry.boundId);
     this.#rowKeys.set(message.id, entry.key);
-    this.#settled.add(entry.key);
+    if (entry.retryOf) this.storage.set(`retried.${entry.retryOf}`, Date.now());
     this.#remove(entry);
     this.emit('answer', message);
   }
