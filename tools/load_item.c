@@ -415,6 +415,9 @@ static void thread_read(reader_t *r, load_item_t *item, const char *rest)
                                         "lastDirection",
                                         "messageCount",
                                         "unreadCount",
+                                        "windowClosesAt",
+                                        "optedOut",
+                                        "blocked",
                                         "contactId",
                                         "contactName",
                                         "store",
@@ -439,7 +442,9 @@ static void thread_read(reader_t *r, load_item_t *item, const char *rest)
         wrong(r, "store:", extra.wrong);
     }
     item->unread_count = unread > 0 ? (apr_uint64_t)unread : 0;
-    item->flags = (apr_uint32_t)flags;
+    item->flags = (apr_uint32_t)flags
+                  | (json_is_true(member(r, "optedOut")) ? WA_THREAD_OPTED_OUT : 0)
+                  | (json_is_true(member(r, "blocked")) ? WA_THREAD_BLOCKED : 0);
 }
 
 static void contact_read(reader_t *r, load_item_t *item, const char *rest)

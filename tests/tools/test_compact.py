@@ -113,6 +113,33 @@ def test_parked_receipts_of_unknown_messages_stay(lived, serve, fresh):
     assert json.loads(ctl("stats", "--json", store=lived).out)["parked"] == 1
 
 
+def test_the_time_never_goes_back(lived, serve, fresh):
+    """Also when the last thing that happened is one that leaves nothing."""
+    with serve(lived) as server:
+        api = server.client()
+        contact = api.add_contact(fresh.number(), "Here and gone")
+        api.delete(f"/contacts/{contact['id']}")
+        now = api.now()
+    ctl("compact", store=lived)
+    assert records(lived)[-1].timestamp == now
+    with serve(lived) as server:
+        assert server.client().now() == now
+
+
+def test_parked_receipts_of_known_messages_go(lived, serve, fresh):
+    sid, number = fresh.sid(), fresh.number()
+    with serve(lived) as server:
+        api = server.client()
+        api.webhook(api.account.status(number, sid, "delivered"))
+        now = api.now()
+    value = {"id": "late", "direction": "sent", "phoneNumber": "+14155238886", "counterpart": number, "body": "b", "timestamp": now + 1,
+             "status": "success", "sid": sid}
+    ctl("load", "-", store=lived, stdin=lines_of([(f"msg:{number}:{now + 1}:late", value)]))
+    assert kinds(lived)["parked"] == 2
+    assert "1 parked receipts" in ctl("compact", store=lived).err
+    assert kinds(lived)["parked"] == 1
+
+
 def test_a_second_compact_has_nothing_to_do(lived):
     ctl("compact", store=lived)
     before = files_of(lived)

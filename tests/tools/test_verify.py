@@ -106,6 +106,15 @@ def spoil_key(store):
     return "keys: the "
 
 
+def spoil_key_row(store):
+    """A key that leads to another message."""
+    data = bytearray((store / "keys.0").read_bytes())
+    slot = next(at for at in range(0, len(data), 8) if data[at : at + 8] != bytes(8))
+    data[slot] = 3 if data[slot] != 3 else 4
+    (store / "keys.0").write_bytes(data)
+    return "keys: the "
+
+
 def lose(name, sentence):
     def spoil(store):
         (store / name).unlink()
@@ -132,6 +141,7 @@ SPOILERS = [
     spoil_row_chain,
     spoil_row_state,
     spoil_key,
+    spoil_key_row,
     spoil_current,
     spoil_state,
     lose("rows", "rows: the file is missing"),

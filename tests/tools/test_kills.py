@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""load and compact are killed at every single call that changes the disk: what is there then is the old store or the new one."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from conftest import PROGRAM, copy, ctl, dump, give_to_server, lines_of
+
+SOURCE = pathlib.Path(__file__).with_name("kill_at.c")
+
+
+@pytest.fixture(scope="session")
+def killer(session_folder):
+    """The library that kills."""
+    library = session_folder / "kill_at.so"
+    subprocess.run(["cc", "-std=gnu11", "-O1", "-fPIC", "-shared", "-o", library, SOURCE], check=True)
+    return library
+
+
+def run(killer, store, words, stdin, **more):
+    preload = ":".join(filter(None, [os.environ.get("WA_TEST_PRELOAD"), str(killer)]))
+    environment = {**os.environ, "LD_PRELOAD": preload, **{name: str(value) for name, value in more.items()}}
+    return subprocess.run([PROGRAM, "--store", store, *words], input=stdin, text=True, capture_output=True, env=environment, timeout=60)
+
+
+def newer(said):
+    """Two messages that are newer than all others, and one of a thread that is there."""
+    value = {"id": "n1", "direction": "received", "phoneNumber": "+14155238886", "counterpart": said["threads"][0]["counterpart"],
+             "body": "newer", "timestamp": said["now"] + 1000}
+    other = {**value, "id": "n2", "counterpart": "+15559990000", "unread": True, "timestamp": said["now"] + 1001}
+    return lines_of([(f"msg:{each['counterpart']}:{each['timestamp']}:{each['id']}", each) for each in (value, other)])
+
+
+@pytest.mark.parametrize("words", [["compact"], ["load", "-"]], ids=["compact", "load"])
+def test_killed_at_every_call(lived_once, said, folder, killer, words):
+    stdin = newer(said) if words[0] == "load" else ""
+    old = dump(lived_once[0])
+    whole = copy(lived_once[0], folder / "whole")
+    done = run(killer, whole, words, stdin, KILL_COUNT=folder / "count")
+    assert done.returncode == 0, done
+    calls = int((folder / "count").read_text())
+    new = dump(whole)
+    assert calls > 20 and (new == old) == (words[0] == "compact")
+    new_journal = (whole / "journal").stat().st_size
+    swapped = 0
+    for at in range(1, calls + 1):
+        store = copy(lived_once[0], folder / "store")
+        done = run(killer, store, words, stdin, KILL_AT=at)
+        assert done.returncode == -signal.SIGKILL, (at, done)
+        found = dump(store)
+        is_new = (store / "journal").stat().st_size == new_journal
+        swapped += is_new
+        assert found == (new if is_new else old), at
+        assert ctl("verify", store=store).out.endswith("sound\n"), at
+        if at % 4 == 0:
+            again = ctl(*words, store=store, stdin=stdin)
+            assert again.status == 0 and dump(store) == new, at
+            assert not (store / "load.new").exists() and not (store / "compact.new").exists()
+        shutil.rmtree(store)
+    assert 3 < swapped < calls
+
+
+@pytest.mark.parametrize("back", range(0, 16, 3))
+def test_a_server_starts_on_what_a_kill_left(lived_once, said, folder, serve, killer, back):
+    """Within the swap, which are the last calls of all."""
+    whole = copy(lived_once[0], folder / "whole")
+    assert run(killer, whole, ["compact"], "", KILL_COUNT=folder / "count").returncode == 0
+    calls = int((folder / "count").read_text())
+    store = copy(lived_once[0], folder / "store")
+    assert run(killer, store, ["compact"], "", KILL_AT=calls - back).returncode == -signal.SIGKILL
+    give_to_server(store)
+    with serve(store) as server:
+        api = server.client()
+        assert api.threads() == said["threads"] and api.contacts() == said["contacts"]
+        for counterpart, messages in said["messages"].items():
+            assert api.all_messages(counterpart) == messages
+        server.claim("WA0430", "WA0436", required=False)
+    assert ctl("verify", store=store).out.endswith("sound\n")
