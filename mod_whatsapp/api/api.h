@@ -6,6 +6,7 @@
 #include <httpd.h>
 
 #include "messaging/messenger.h"
+#include "messaging/rate.h"
 
 struct wa_cache_t;
 
@@ -16,6 +17,8 @@ typedef struct wa_api_server_t {
     const char *
         base_path; /* where the API is, "/api/whatsapp-messenger", without a slash at the end; "" for the root */
     apr_off_t max_body;       /* WhatsAppMaxBody in bytes, over 0 */
+    wa_rate_t send_rate;      /* for each client address and each user */
+    wa_rate_table_t *rates;   /* shared by all processes */
     struct wa_cache_t *cache; /* set by wa_api_child_init */
 } wa_api_server_t;
 

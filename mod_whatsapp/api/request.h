@@ -27,6 +27,8 @@ int wa_endpoint_media(wa_request_t *q);
 int wa_endpoint_messages_since(wa_request_t *q);
 int wa_endpoint_threads(wa_request_t *q);
 int wa_endpoint_thread_read(wa_request_t *q);
+int wa_endpoint_thread_block(wa_request_t *q);
+int wa_endpoint_thread_unblock(wa_request_t *q);
 int wa_endpoint_contacts(wa_request_t *q);
 int wa_endpoint_contact_create(wa_request_t *q);
 int wa_endpoint_contact_rename(wa_request_t *q);

@@ -30,6 +30,8 @@ static const route_t routes[] = {
     {M_POST, "POST", "/webhook", wa_endpoint_webhook},
     {M_POST, "POST", "/send", wa_endpoint_send},
     {M_POST, "POST", "/threads/*/read", wa_endpoint_thread_read},
+    {M_POST, "POST", "/threads/*/block", wa_endpoint_thread_block},
+    {M_POST, "POST", "/threads/*/unblock", wa_endpoint_thread_unblock},
     {M_POST, "POST", "/contacts", wa_endpoint_contact_create},
     {M_PATCH, "PATCH", "/contacts/*", wa_endpoint_contact_rename},
     {M_DELETE, "DELETE", "/contacts/*", wa_endpoint_contact_delete},

@@ -2,6 +2,10 @@
 /* POST /send */
 #include "messaging/send.h"
 
+#include <time.h>
+
+#include <apr_strings.h>
+
 #include "api/body.h"
 #include "api/reply.h"
 #include "messaging/message_json.h"
@@ -22,6 +26,59 @@ static int request_read(wa_request_t *q, wa_send_request_t *request, int *presul
            || wa_body_string(q, j, "contactId", &request->contact_id, presult);
 }
 
+/* A time that all processes share and that never goes back. */
+static apr_time_t shared_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return apr_time_from_sec((apr_time_t)now.tv_sec) + now.tv_nsec / 1000 + 1;
+}
+
+/* Who a request is from, for the rate: its address, of which a network of IPv6 counts as one (it is
+ * what one customer has). */
+static const char *address_of(const request_rec *r)
+{
+    const apr_sockaddr_t *address = r->useragent_addr;
+
+#if APR_HAVE_IPV6
+    if (address && address->family == APR_INET6
+        && !IN6_IS_ADDR_V4MAPPED(&address->sa.sin6.sin6_addr)) {
+        const unsigned char *b = address->sa.sin6.sin6_addr.s6_addr;
+
+        return apr_psprintf(r->pool, "%02x%02x:%02x%02x:%02x%02x:%02x%02x", b[0], b[1], b[2], b[3],
+                            b[4], b[5], b[6], b[7]);
+    }
+#endif
+    (void)address;
+    return r->useragent_ip ? r->useragent_ip : "";
+}
+
+/* Takes from the bucket of the address and, where httpd knows one, of the user: of both or of none. */
+static apr_interval_time_t admit(void *baton)
+{
+    const wa_request_t *q = baton;
+    const wa_rate_t *rate = &q->server->send_rate;
+    const char *account = q->messenger->account_sid;
+    const apr_time_t now = shared_time();
+    const char *address;
+    apr_interval_time_t wait;
+
+    if (rate->count == 0 || !q->server->rates) {
+        return 0;
+    }
+    address = apr_pstrcat(q->r->pool, account, " address ", address_of(q->r), NULL);
+    wait = wa_rate_take(q->server->rates, rate, address, now);
+    if (wait == 0 && q->r->user) {
+        wait = wa_rate_take(q->server->rates, rate,
+                            apr_pstrcat(q->r->pool, account, " user ", q->r->user, NULL), now);
+        if (wait != 0) {
+            wa_rate_give_back(q->server->rates, rate, address, now);
+        }
+    }
+    return wait;
+}
+
 int wa_endpoint_send(wa_request_t *q)
 {
     wa_send_request_t request;
@@ -33,9 +90,13 @@ int wa_endpoint_send(wa_request_t *q)
     if (!request_read(q, &request, &result)) {
         return result;
     }
+    request.admit = admit;
+    request.admit_baton = q;
     rv = wa_send(q->messenger, &request, &sent, q->r->pool);
     if (APR_STATUS_IS_TIMEUP(rv) && sent.sentence) {
-        return wa_reply_retry(q, WA_ERROR_UNAVAILABLE, sent.sentence, sent.retry_after_s);
+        return wa_reply_retry(q,
+                              sent.is_rate_limited ? WA_ERROR_RATE_LIMITED : WA_ERROR_UNAVAILABLE,
+                              sent.sentence, sent.retry_after_s);
     }
     if (rv == APR_EACCES) {
         return wa_reply_error(q, WA_ERROR_CONFLICT, sent.sentence);

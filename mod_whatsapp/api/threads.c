@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /threads and POST /threads/{counterpart}/read */
+/* GET /threads and POST /threads/{counterpart}/read, block, unblock */
 #include "api/threads.h"
 
 #include "api/body.h"
@@ -82,7 +82,23 @@ static apr_status_t thread_only(void *baton, const wa_thread_t *thread)
     return APR_SUCCESS;
 }
 
-int wa_endpoint_thread_read(wa_request_t *q)
+/* What a POST to a thread does to it. */
+typedef enum { THREAD_READ, THREAD_BLOCK, THREAD_UNBLOCK } change_e;
+
+static apr_status_t thread_change(wa_request_t *q, const char *counterpart, change_e change)
+{
+    wa_store_t *store = q->messenger->store;
+
+    if (change == THREAD_READ) {
+        return wa_store_thread_mark_read(store, counterpart, q->r->pool);
+    }
+    return wa_store_thread_flags_set(store, counterpart,
+                                     change == THREAD_BLOCK ? WA_THREAD_BLOCKED : 0,
+                                     change == THREAD_BLOCK ? 0 : WA_THREAD_BLOCKED, q->r->pool);
+}
+
+/* Changes the thread and answers with it as it is then. */
+static int thread_post(wa_request_t *q, change_e change)
 {
     const char *counterpart;
     wa_slice_t ignored;
@@ -101,7 +117,7 @@ int wa_endpoint_thread_read(wa_request_t *q)
         || !wa_query_counterpart(q, q->argument, &counterpart, &result)) {
         return result;
     }
-    rv = wa_store_thread_mark_read(q->messenger->store, counterpart, q->r->pool);
+    rv = thread_change(q, counterpart, change);
     if (rv != APR_SUCCESS) {
         return wa_reply_status(q, rv, "There is no thread with this counterpart.");
     }
@@ -114,4 +130,19 @@ int wa_endpoint_thread_read(wa_request_t *q)
     }
     WA_BUFFER_ADD_LITERAL(&b, "}");
     return wa_reply_json(q, &b);
+}
+
+int wa_endpoint_thread_read(wa_request_t *q)
+{
+    return thread_post(q, THREAD_READ);
+}
+
+int wa_endpoint_thread_block(wa_request_t *q)
+{
+    return thread_post(q, THREAD_BLOCK);
+}
+
+int wa_endpoint_thread_unblock(wa_request_t *q)
+{
+    return thread_post(q, THREAD_UNBLOCK);
 }

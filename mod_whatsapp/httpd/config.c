@@ -24,6 +24,7 @@ void *wa_config_create(apr_pool_t *p, server_rec *s)
     config->total_timeout = WA_CONFIG_UNSET;
     config->max_body = WA_CONFIG_UNSET;
     config->max_sends = WA_CONFIG_UNSET;
+    config->enforce_window = WA_CONFIG_UNSET;
     config->sync = WA_CONFIG_UNSET;
     config->reconcile = WA_CONFIG_UNSET;
     config->reconcile_interval = WA_CONFIG_UNSET;
@@ -76,6 +77,13 @@ void *wa_config_merge(apr_pool_t *p, void *base_config, void *add_config)
     MERGE(total_timeout, WA_CONFIG_UNSET);
     MERGE(max_body, WA_CONFIG_UNSET);
     MERGE(max_sends, WA_CONFIG_UNSET);
+    MERGE(enforce_window, WA_CONFIG_UNSET);
+    if (add->send_rate_set) {
+        merged->send_rate_set = 1;
+        merged->send_rate = add->send_rate;
+    }
+    MERGE(stop_words, NULL);
+    MERGE(start_words, NULL);
 #undef MERGE
     merged->api = NULL;
     return merged;
@@ -137,6 +145,27 @@ apr_interval_time_t wa_config_connect_timeout(const wa_config_t *config)
 apr_interval_time_t wa_config_total_timeout(const wa_config_t *config)
 {
     return config->total_timeout != WA_CONFIG_UNSET ? config->total_timeout : DEFAULT_TOTAL_TIMEOUT;
+}
+
+int wa_config_enforce_window(const wa_config_t *config)
+{
+    return config->enforce_window == 1;
+}
+
+/* The words that Twilio itself takes by default, in its Messaging Services. */
+const char *const *wa_config_stop_words(const wa_config_t *config)
+{
+    static const char *const words[] = {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END",
+                                        "QUIT", "OPTOUT",  "REVOKE",      NULL};
+
+    return config->stop_words ? config->stop_words : words;
+}
+
+const char *const *wa_config_start_words(const wa_config_t *config)
+{
+    static const char *const words[] = {"START", "YES", "UNSTOP", NULL};
+
+    return config->start_words ? config->start_words : words;
 }
 
 apr_off_t wa_config_max_body(const wa_config_t *config)

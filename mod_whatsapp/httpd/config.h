@@ -10,6 +10,7 @@
 
 #include "base/secret.h"
 #include "messaging/messenger.h"
+#include "messaging/rate.h"
 #include "store/store.h"
 
 struct wa_api_server_t;
@@ -36,6 +37,11 @@ typedef struct wa_config_t {
     apr_interval_time_t total_timeout;
     apr_off_t max_body;
     int max_sends;
+    int enforce_window; /* 0, 1 */
+    int send_rate_set;  /* 1: send_rate was configured, also as off */
+    wa_rate_t send_rate;
+    const char *const *stop_words; /* NULL: not set; a NULL ends the list */
+    const char *const *start_words;
     int sync; /* a wa_sync_e */
     apr_interval_time_t sync_interval;
     int reconcile; /* WA_CONFIG_UNSET, 0 or 1; the two after it belong to it */
@@ -67,6 +73,9 @@ const char *wa_config_twilio_url(const wa_config_t *config);
 const char *wa_config_base_path(const wa_config_t *config);
 apr_interval_time_t wa_config_connect_timeout(const wa_config_t *config);
 apr_interval_time_t wa_config_total_timeout(const wa_config_t *config);
+int wa_config_enforce_window(const wa_config_t *config);
+const char *const *wa_config_stop_words(const wa_config_t *config);
+const char *const *wa_config_start_words(const wa_config_t *config);
 apr_off_t wa_config_max_body(const wa_config_t *config);
 wa_sync_e wa_config_sync(const wa_config_t *config);
 int wa_config_reconcile(const wa_config_t *config);

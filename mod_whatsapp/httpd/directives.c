@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/phone.h"
 #include "httpd/config.h"
+#include "httpd/directives_policy.h"
 #include "httpd/secrets.h"
 
 static const char *refuse(const cmd_parms *cmd, const char *value, const char *allowed)
@@ -430,6 +431,14 @@ const command_rec wa_config_commands[] = {
                   "the largest request body; 64K"),
     AP_INIT_TAKE1("WhatsAppMaxSends", set_max_sends, NULL, RSRC_CONF,
                   "the sends that may wait for Twilio at one time in the whole server; three quarters of its threads"),
+    AP_INIT_TAKE1("WhatsAppSendRate", wa_directive_send_rate, NULL, RSRC_CONF,
+                  "how many messages one client address, and one user, may send: N/second, N/minute, N/hour or off; off"),
+    AP_INIT_FLAG("WhatsAppEnforceWindow", wa_directive_enforce_window, NULL, RSRC_CONF,
+                 "on: only templates are sent to who has not written in the last 24 hours; off"),
+    AP_INIT_TAKE_ARGV("WhatsAppStopWords", wa_directive_stop_words, NULL, RSRC_CONF,
+                      "messages that opt their sender out, or none; STOP STOPALL UNSUBSCRIBE CANCEL END QUIT OPTOUT REVOKE"),
+    AP_INIT_TAKE_ARGV("WhatsAppStartWords", wa_directive_start_words, NULL, RSRC_CONF,
+                      "messages that opt their sender in again, or none; START YES UNSTOP"),
     AP_INIT_TAKE1("WhatsAppBasePath", set_base_path, NULL, RSRC_CONF,
                   "where the API is, when its Location is another; /api/whatsapp-messenger"),
     {NULL}

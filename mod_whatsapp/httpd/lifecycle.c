@@ -156,6 +156,9 @@ static apr_status_t server_start(server_rec *s, int threads, apr_pool_t *pconf, 
     messenger->public_url = config->public_url;
     messenger->base_path = wa_config_base_path(config);
     messenger->max_sends = wa_config_max_sends(config, threads * daemons_max());
+    messenger->enforce_window = wa_config_enforce_window(config);
+    messenger->stop_words = wa_config_stop_words(config);
+    messenger->start_words = wa_config_start_words(config);
     messenger->send_timeout = wa_config_total_timeout(config);
     messenger->log = wa_log_create(s, pconf);
 
@@ -163,6 +166,8 @@ static apr_status_t server_start(server_rec *s, int threads, apr_pool_t *pconf, 
     config->api->messenger = messenger;
     config->api->base_path = wa_config_base_path(config);
     config->api->max_body = wa_config_max_body(config);
+    config->api->send_rate = config->send_rate;
+    config->api->rates = wa_limits_rates();
     return APR_SUCCESS;
 }
 
@@ -233,14 +238,14 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     runtime->main_server = main_server;
     runtime->threads = threads;
     apr_pool_cleanup_register(pconf, runtime, runtime_forget, apr_pool_cleanup_null);
+    if (wa_status_create(main_server) != APR_SUCCESS
+        || wa_limits_create(main_server) != APR_SUCCESS)
+        return HTTP_INTERNAL_SERVER_ERROR;
     for (s = main_server; s; s = s->next) {
         if (wa_config_is_complete(wa_config_get(s))
             && server_start(s, threads, pconf, ptemp) != APR_SUCCESS)
             return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (wa_status_create(main_server) != APR_SUCCESS
-        || wa_limits_create(main_server) != APR_SUCCESS)
-        return HTTP_INTERNAL_SERVER_ERROR;
     wa_check_warn(main_server);
     if (runtime->stores->nelts > 0)
         maintain_start(main_server, pconf);

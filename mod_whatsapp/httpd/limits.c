@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <apr_general.h>
 #include <apr_shm.h>
 #include <httpd.h>
 #include <http_config.h>
@@ -14,10 +15,11 @@
 APLOG_USE_MODULE(whatsapp);
 
 /* Raised with every change of what is shared: a reloaded module then finds none, and makes its own. */
-#define LAYOUT 1
+#define LAYOUT 2
 
 typedef struct limits_t {
     wa_gate_shared_t gate;
+    wa_rate_table_t rates;
 } limits_t;
 
 /* Holds no pointer into the module, which may be reloaded in between. */
@@ -41,15 +43,22 @@ apr_status_t wa_limits_create(server_rec *s)
         rv = apr_shm_create(&shm, sizeof(limits_t), NULL, s->process->pool);
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
-                         "WA0127: no shared memory for the limits");
+                         "WA0137: no shared memory for the limits");
             return rv;
         }
         retained->limits = apr_shm_baseaddr_get(shm);
         memset(retained->limits, 0, sizeof(limits_t));
+        (void)apr_generate_random_bytes((unsigned char *)&retained->limits->rates.seed,
+                                        sizeof(retained->limits->rates.seed));
         retained->layout = LAYOUT;
     }
     limits = retained->limits;
     return APR_SUCCESS;
+}
+
+wa_rate_table_t *wa_limits_rates(void)
+{
+    return limits ? &limits->rates : NULL;
 }
 
 wa_gate_t *wa_limits_child(server_rec *s, apr_pool_t *pchild)
@@ -60,7 +69,7 @@ wa_gate_t *wa_limits_child(server_rec *s, apr_pool_t *pchild)
     gate->own = wa_gate_claim(&limits->gate, (apr_uint32_t)getpid());
     if (!gate->own) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "WA0128: over %d processes: WhatsAppMaxSends counts in this one by itself",
+                     "WA0138: over %d processes: WhatsAppMaxSends counts in this one by itself",
                      WA_GATE_SLOTS);
         return NULL;
     }

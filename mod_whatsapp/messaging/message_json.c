@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "messaging/policy.h"
 
 static void string_add(wa_buffer_t *b, wa_slice_t s)
 {
@@ -119,6 +120,16 @@ void wa_thread_render(wa_buffer_t *b, const wa_thread_t *thread)
     wa_buffer_add_int(b, (apr_int64_t)thread->message_count);
     WA_BUFFER_ADD_LITERAL(b, ",\"unreadCount\":");
     wa_buffer_add_int(b, (apr_int64_t)thread->unread_count);
+    if (thread->last_inbound_ms > 0) {
+        WA_BUFFER_ADD_LITERAL(b, ",\"windowClosesAt\":");
+        wa_buffer_add_int(b, thread->last_inbound_ms + WA_WINDOW_MS);
+    }
+    if (thread->flags & WA_THREAD_OPTED_OUT) {
+        WA_BUFFER_ADD_LITERAL(b, ",\"optedOut\":true");
+    }
+    if (thread->flags & WA_THREAD_BLOCKED) {
+        WA_BUFFER_ADD_LITERAL(b, ",\"blocked\":true");
+    }
     if (thread->contact_id.len > 0) {
         WA_BUFFER_ADD_LITERAL(b, ",\"contactId\":");
         quoted_add(b, thread->contact_id);

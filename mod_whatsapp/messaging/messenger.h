@@ -21,7 +21,8 @@ struct wa_gate_t;
  * Made by httpd/, one for each virtual host that is configured; use cases only read it (but for the counter at the end).
  *
  * Set in the parent, before the children are forked; the strings live as long as the struct:
- *   store, account_sid, tokens, token_count, number, public_url, base_path, max_sends, send_timeout, log
+ *   store, account_sid, tokens, token_count, number, public_url, base_path, max_sends, send_timeout, enforce_window,
+ *   stop_words, start_words, log
  * Set in each child, in child_init and before the first request, from the child's pool:
  *   twilio, gate
  * Zero at start, changed atomically by messaging/ afterwards:
@@ -44,6 +45,9 @@ typedef struct wa_messenger_t {
     const char *base_path; /* "/api/whatsapp-messenger", without a slash at the end */
     apr_uint32_t
         max_sends; /* calls that may wait for Twilio at one time in all processes of the server; 0: no limit */
+    int enforce_window; /* 1: nothing but templates is sent to who has not written in 24 hours */
+    const char *const *stop_words;    /* that opt out, and in again; a NULL ends each list */
+    const char *const *start_words;   /* NULL: none */
     apr_interval_time_t send_timeout; /* how long one call to Twilio may take; 0: 30 s */
     const wa_log_t *log;              /* NULL: nothing is logged */
     apr_uint32_t sends_in_flight;     /* atomic */

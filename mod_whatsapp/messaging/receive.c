@@ -13,6 +13,7 @@
 #include "messaging/inbound_text.h"
 #include "messaging/media.h"
 #include "messaging/message_json.h"
+#include "messaging/policy.h"
 #include "messaging/validate.h"
 
 /* The counterpart of a webhook that names nobody. */
@@ -141,5 +142,8 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
            : APR_STATUS_IS_EEXIST(rv) ? "duplicate"
                                       : "not stored",
            apr_time_as_msec(apr_time_now() - started));
-    return APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv;
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
+        return rv;
+    }
+    return wa_policy_inbound(messenger, &stored, rv == APR_SUCCESS, draft.body, p);
 }

@@ -12,6 +12,7 @@
 #include "messaging/idempotency.h"
 #include "messaging/message_json.h"
 #include "messaging/parts.h"
+#include "messaging/policy.h"
 #include "messaging/state.h"
 #include "messaging/status.h"
 #include "messaging/validate.h"
@@ -368,6 +369,8 @@ static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_poo
                                         : rv; /* what the store refuses we should have */
     }
     outcome = parts_send(send, &result->message, p)->outcome;
+    wa_policy_error(send->messenger, result->message.counterpart,
+                    send->answers[send->part].error_code, p);
     result->is_accepted = answer_of(result->message.status, outcome) == WA_ANSWER_ACCEPTED;
     result->sentence = send->answers[send->part].error;
     if (send->part_count > 1) {
@@ -429,6 +432,20 @@ static apr_status_t earlier_find(const send_t *send, wa_send_result_t *result, a
     return earlier_answer(send, result, p);
 }
 
+static int is_admitted(const wa_send_request_t *request, wa_send_result_t *result)
+{
+    const apr_interval_time_t wait = request->admit ? request->admit(request->admit_baton) : 0;
+
+    if (wait <= 0) {
+        return 1;
+    }
+    result->is_rate_limited = 1;
+    result->retry_after_s = (int)((wait + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC);
+    result->sentence = "You have sent as many messages as are allowed in this time; nothing was"
+                       " sent, try again later.";
+    return 0;
+}
+
 apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request,
                      wa_send_result_t *result, apr_pool_t *p)
 {
@@ -444,13 +461,17 @@ apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request
     if (!APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
+    rv = wa_policy_check(messenger, send.number, 1, &result->sentence);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     if (!wa_gate_enter(messenger)) {
         result->sentence = "Too many messages are being sent right now; nothing was sent, try"
                            " again in a moment.";
         result->retry_after_s = BUSY_RETRY_S;
         return APR_TIMEUP;
     }
-    rv = message_send(&send, result, p);
+    rv = is_admitted(request, result) ? message_send(&send, result, p) : APR_TIMEUP;
     if (APR_STATUS_IS_EEXIST(rv)) {
         rv = send.key ? earlier_answer(&send, result, p) : APR_EGENERAL;
     }

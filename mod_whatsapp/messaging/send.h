@@ -14,7 +14,11 @@ typedef struct wa_send_request_t {
     wa_slice_t phone_number; /* as typed */
     wa_slice_t message;
     int has_contact_id;
-    wa_slice_t contact_id;       /* must be the contact of that number */
+    wa_slice_t contact_id; /* must be the contact of that number */
+    /* Asked right before a message is stored and sent, when nothing else is against it; not for one that
+     * is only answered again. Gives how long until it may be, 0 for now. NULL: always. */
+    apr_interval_time_t (*admit)(void *baton);
+    void *admit_baton;
     const char *idempotency_key; /* NULL for none: the request's Idempotency-Key */
 } wa_send_request_t;
 
@@ -22,6 +26,7 @@ typedef struct wa_send_result_t {
     wa_sentence_t sentence; /* what was wrong (APR_EINVAL), or why it is not sent */
     int is_accepted;        /* 1: it is on its way, as far as Twilio and its receipts say by now */
     int retry_after_s;      /* with APR_TIMEUP: when to try again */
+    int is_rate_limited;    /* with APR_TIMEUP: it was `admit` */
     wa_message_t message;   /* as stored, with APR_SUCCESS only; slices in p */
 } wa_send_result_t;
 
@@ -35,7 +40,9 @@ typedef struct wa_send_result_t {
  * @param result  out: always filled
  * @return APR_SUCCESS the intent is stored and Twilio was asked: see is_accepted and message |
  *         APR_EINVAL the request is not valid, see sentence; nothing was stored or sent |
- *         APR_EACCES the idempotency key belongs to another message, see sentence; likewise |
+ *         APR_EACCES the idempotency key belongs to another message, or nothing may be sent to this
+ *         counterpart now (messaging/policy.h), see sentence; likewise |
+ *         APR_TIMEUP not admitted (is_rate_limited), likewise |
  *         APR_TIMEUP, APR_ENOSPC no capacity to send or to store; nothing was stored or sent |
  *         APR_EGENERAL the store or the system failed; nothing was sent.
  * Any thread; takes as long as Twilio does. */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "messaging/policy.h"
 
 /* Twilio's codes have five digits. */
 #define ERROR_CODE_MAX 999999
@@ -144,6 +145,9 @@ static apr_status_t callback_apply(wa_messenger_t *messenger, const char *key, c
     apr_status_t rv =
         wa_store_message_update(messenger->store, key, callback_merge, callback, &message, p);
 
+    if (rv == APR_SUCCESS && callback->is_changed) {
+        wa_policy_error(messenger, message.counterpart, callback->event.error_code, p);
+    }
     return rv == APR_SUCCESS && callback->is_other ? APR_NOTFOUND : rv;
 }
 

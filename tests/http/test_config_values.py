@@ -24,6 +24,14 @@ GOOD = [
     ACCOUNT + "WhatsAppMaxBody 64m",
     ACCOUNT + "WhatsAppMaxSends 1",
     ACCOUNT + "WhatsAppMaxSends 65536",
+    ACCOUNT + "WhatsAppSendRate 30/minute",
+    ACCOUNT + "WhatsAppSendRate 1000/second",
+    ACCOUNT + "WhatsAppSendRate 1/hour",
+    ACCOUNT + "WhatsAppSendRate off",
+    ACCOUNT + "WhatsAppEnforceWindow on",
+    ACCOUNT + "WhatsAppStopWords none",
+    ACCOUNT + 'WhatsAppStopWords "basta ya" ALTO arr\u00eat',
+    ACCOUNT + "WhatsAppStartWords OK",
     ACCOUNT + "WhatsAppBasePath /chat/api-v1/",
     ACCOUNT + "WhatsAppBasePath /",
     ACCOUNT + "WhatsAppSync always",
@@ -80,6 +88,14 @@ BAD = [
     ("WhatsAppMaxSends", "ten", "1 to 65536"),
     ("WhatsAppMaxSends", "+5", "1 to 65536"),
     ("WhatsAppMaxSends", "18446744073709551617", "1 to 65536"),
+    ("WhatsAppSendRate", "0/minute", "1 to 1000"),
+    ("WhatsAppSendRate", "1001/hour", "1 to 1000"),
+    ("WhatsAppSendRate", "30", "/second, /minute or /hour"),
+    ("WhatsAppSendRate", "30/day", "/second, /minute or /hour"),
+    ("WhatsAppSendRate", "x/minute", "1 to 1000"),
+    ("WhatsAppSendRate", "-1/minute", "1 to 1000"),
+    ("WhatsAppStopWords", "x" * 65, "words of up to 64 bytes"),
+    ("WhatsAppStartWords", "x" * 65, "words of up to 64 bytes"),
     ("WhatsAppBasePath", "api", "begins with /"),
     ("WhatsAppBasePath", "/api//v1", "letters, digits"),
     ("WhatsAppBasePath", "/api/../v1", "letters, digits"),
@@ -103,7 +119,7 @@ BAD = [
 ]
 
 ONE_VALUE = ["WhatsAppAccountSID", "WhatsAppNumber", "WhatsAppPublicURL", "WhatsAppTwilioURL", "WhatsAppMaxBody", "WhatsAppMaxSends",
-             "WhatsAppBasePath", "WhatsAppSync"]
+             "WhatsAppBasePath", "WhatsAppSync", "WhatsAppSendRate"]
 
 
 @pytest.mark.parametrize("text", GOOD)
@@ -151,3 +167,11 @@ def test_refuses_three_tokens():
 def test_refuses_a_directive_in_a_location(directive):
     status, output = configtest(f'{ACCOUNT}<Location "/x">\n{directive} 1 2\n</Location>\n')
     assert status != 0 and f"{directive} not allowed" in output
+
+
+def test_the_window_is_on_or_off():
+    assert "WhatsAppEnforceWindow must be On or Off" in refusal(f"{ACCOUNT}WhatsAppEnforceWindow maybe\n")
+
+
+def test_a_blank_word_is_refused():
+    assert "words of up to 64 bytes" in refusal(f'{ACCOUNT}WhatsAppStopWords STOP " "\n')

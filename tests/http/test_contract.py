@@ -20,6 +20,8 @@ OPERATIONS = {
     ("PATCH", "/contacts/{id}"),
     ("DELETE", "/contacts/{id}"),
     ("POST", "/threads/{counterpart}/read"),
+    ("POST", "/threads/{counterpart}/block"),
+    ("POST", "/threads/{counterpart}/unblock"),
     ("POST", "/webhook"),
 }
 
@@ -129,6 +131,9 @@ def test_an_answer_that_is_not_as_promised_is_caught(contract, answers):
         "errorCode",
         "media",
         "contactName",
+        "windowClosesAt",
+        "optedOut",
+        "blocked",
     }
     count = 0
     for method, path, good in answers:

@@ -18,6 +18,7 @@ def test_a_thread_sums_up_its_messages(api, fresh):
         "lastDirection": "received",
         "messageCount": 2,
         "unreadCount": 2,
+        "windowClosesAt": newest["timestamp"] + 24 * 3600 * 1000,
     }
     sent = api.send(number, "the answer to both")["message"]
     assert api.thread(number) == {
@@ -27,6 +28,7 @@ def test_a_thread_sums_up_its_messages(api, fresh):
         "lastDirection": "sent",
         "messageCount": 3,
         "unreadCount": 2,
+        "windowClosesAt": newest["timestamp"] + 24 * 3600 * 1000,
     }
 
 

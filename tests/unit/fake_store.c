@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "store/driver.h"
@@ -25,6 +26,7 @@ struct fake_store_t {
     fake_message_t *messages;
     fake_contact_t *contacts;
     fake_parked_t *parked;
+    apr_hash_t *flags; /* counterpart: apr_uint32_t */
     apr_int64_t now_ms;
     apr_status_t failures[FAKE_OPS];
     void (*hooks[FAKE_OPS])(void *baton);
@@ -248,6 +250,53 @@ static apr_uint64_t fake_thread_version(wa_store_t *self, const char *counterpar
     return 0;
 }
 
+static apr_status_t fake_thread_visit(wa_store_t *self, const char *counterpart,
+                                      wa_thread_visit_fn visit, void *baton)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    wa_thread_t thread;
+    const fake_message_t *m;
+
+    memset(&thread, 0, sizeof(thread));
+    for (m = fake->messages; m; m = m->next) {
+        if (!wa_slice_is_equal(m->m.counterpart, wa_slice_of(counterpart))) {
+            continue;
+        }
+        thread.counterpart = m->m.counterpart;
+        thread.message_count++;
+        if (m->m.direction == WA_DIRECTION_RECEIVED && thread.last_inbound_ms == 0) {
+            thread.last_inbound_ms = m->m.timestamp_ms;
+        }
+    }
+    thread.flags =
+        apr_hash_get(fake->flags, counterpart, APR_HASH_KEY_STRING)
+            ? *(apr_uint32_t *)apr_hash_get(fake->flags, counterpart, APR_HASH_KEY_STRING)
+            : 0;
+    return thread.message_count > 0 ? visit(baton, &thread) : APR_NOTFOUND;
+}
+
+static apr_status_t fake_thread_flags_set(wa_store_t *self, const char *counterpart,
+                                          apr_uint32_t set, apr_uint32_t clear, apr_pool_t *tmp)
+{
+    fake_store_t *fake = (fake_store_t *)self;
+    apr_uint32_t *flags = apr_hash_get(fake->flags, counterpart, APR_HASH_KEY_STRING);
+    apr_status_t rv = failure_take(fake, FAKE_FLAGS);
+
+    (void)tmp;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (fake_thread_version(self, counterpart) == 0) {
+        return APR_NOTFOUND;
+    }
+    if (!flags) {
+        flags = apr_pcalloc(fake->p, sizeof(*flags));
+        apr_hash_set(fake->flags, apr_pstrdup(fake->p, counterpart), APR_HASH_KEY_STRING, flags);
+    }
+    *flags = (*flags | set) & ~clear;
+    return APR_SUCCESS;
+}
+
 static fake_contact_t *contact_find(const fake_store_t *fake, wa_slice_t key)
 {
     fake_contact_t *c;
@@ -408,6 +457,8 @@ static const wa_store_ops_t fake_ops = {
     .message_update = fake_message_update,
     .message_find = fake_message_find,
     .pending_list = fake_pending_list,
+    .thread_visit = fake_thread_visit,
+    .thread_flags_set = fake_thread_flags_set,
     .version = fake_version,
     .contact_add = fake_contact_add,
     .contact_rename = fake_contact_rename,
@@ -422,6 +473,7 @@ fake_store_t *fake_store_create(apr_pool_t *p)
 
     fake->base.ops = &fake_ops;
     fake->p = p;
+    fake->flags = apr_hash_make(p);
     fake->now_ms = 1700000000000;
     return fake;
 }

@@ -41,6 +41,7 @@ typedef enum {
     FAKE_UNPARK,
     FAKE_CONTACT,
     FAKE_FIND,
+    FAKE_FLAGS,
     FAKE_OPS
 } fake_op_e;
 void fake_store_fail(fake_store_t *fake, fake_op_e op, apr_status_t rv);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* To whom nothing may be sent: blocked, opted out, or outside WhatsApp's 24 hours. */
+#include "messaging/policy.h"
+
+#include <apr_strings.h>
+
+#include "base/clock.h"
+#include "base/phone.h"
+#include "base/text.h"
+#include "twilio/errors.h"
+
+/* What the rules need of a thread; all zero when there is none. */
+typedef struct row_t {
+    apr_uint32_t flags;
+    apr_int64_t last_inbound_ms;
+} row_t;
+
+static apr_status_t row_visit(void *baton, const wa_thread_t *thread)
+{
+    row_t *row = baton;
+
+    row->flags = thread->flags;
+    row->last_inbound_ms = thread->last_inbound_ms;
+    return APR_SUCCESS;
+}
+
+static apr_status_t row_get(wa_messenger_t *messenger, const char *counterpart, row_t *row)
+{
+    apr_status_t rv;
+
+    memset(row, 0, sizeof(*row));
+    rv = wa_store_thread_visit(messenger->store, counterpart, row_visit, row);
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+}
+
+apr_status_t wa_policy_check(wa_messenger_t *messenger, const char *counterpart, int is_free_form,
+                             wa_sentence_t *psentence)
+{
+    row_t row;
+    apr_status_t rv = row_get(messenger, counterpart, &row);
+
+    *psentence = NULL;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (row.flags & WA_THREAD_BLOCKED) {
+        *psentence = "This counterpart is blocked here; unblock it to send to it.";
+    } else if (row.flags & WA_THREAD_OPTED_OUT) {
+        *psentence = "This counterpart asked for no more messages; it has to write START first.";
+    } else if (messenger->enforce_window && is_free_form
+               && wa_clock_now_ms() >= row.last_inbound_ms + WA_WINDOW_MS) {
+        *psentence = "This counterpart has not written in the last 24 hours; until it does,"
+                     " WhatsApp takes only a template.";
+    }
+    return *psentence ? APR_EACCES : APR_SUCCESS;
+}
+
+/* The text without what people put around a word. */
+static wa_slice_t word_of(wa_slice_t text)
+{
+    text = wa_text_trim(text);
+    while (text.len > 0 && strchr(".!", text.ptr[text.len - 1])) {
+        text.len--;
+    }
+    return wa_text_trim(text);
+}
+
+static int is_among(const char *const *words, wa_slice_t word)
+{
+    for (; words && *words; words++) {
+        if (strlen(*words) == word.len && strncasecmp(*words, word.ptr, word.len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t opted_out_set(wa_messenger_t *messenger, const char *counterpart, int is_out,
+                                  apr_pool_t *p)
+{
+    row_t row;
+    apr_status_t rv = row_get(messenger, counterpart, &row);
+
+    if (rv != APR_SUCCESS || ((row.flags & WA_THREAD_OPTED_OUT) != 0) == is_out) {
+        return rv;
+    }
+    rv = wa_store_thread_flags_set(messenger->store, counterpart, is_out ? WA_THREAD_OPTED_OUT : 0,
+                                   is_out ? 0 : WA_THREAD_OPTED_OUT, p);
+    WA_LOG(messenger->log, rv == APR_SUCCESS ? WA_LOG_INFO : WA_LOG_ERR, "WA0541", rv,
+           "%s has opted %s", wa_phone_mask(counterpart, p), is_out ? "out" : "in again");
+    return rv;
+}
+
+apr_status_t wa_policy_inbound(wa_messenger_t *messenger, const wa_message_t *stored, int is_new,
+                               wa_slice_t text, apr_pool_t *p)
+{
+    const wa_slice_t word = word_of(text);
+    const int is_stop = is_among(messenger->stop_words, word);
+    const char *counterpart;
+    row_t row;
+    apr_status_t rv;
+
+    if (!is_stop && !is_among(messenger->start_words, word)) {
+        return APR_SUCCESS;
+    }
+    counterpart = apr_pstrmemdup(p, stored->counterpart.ptr, stored->counterpart.len);
+    if (!is_new) {
+        rv = row_get(messenger, counterpart, &row);
+        if (rv != APR_SUCCESS || row.last_inbound_ms != stored->timestamp_ms) {
+            return rv;
+        }
+    }
+    return opted_out_set(messenger, counterpart, is_stop, p);
+}
+
+void wa_policy_error(wa_messenger_t *messenger, wa_slice_t counterpart, int error_code,
+                     apr_pool_t *p)
+{
+    apr_status_t rv;
+
+    if (wa_twilio_error_kind(error_code) != WA_TWILIO_ERROR_OPTED_OUT) {
+        return;
+    }
+    rv = opted_out_set(messenger, apr_pstrmemdup(p, counterpart.ptr, counterpart.len), 1, p);
+    if (rv != APR_SUCCESS) {
+        WA_LOG(messenger->log, WA_LOG_WARNING, "WA0542", rv,
+               "that a counterpart opted out could not be kept");
+    }
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of to whom nothing is sent: blocked, opted out, window closed. */
+#include "test_sending.h"
+
+#include "base/clock.h"
+#include "messaging/policy.h"
+#include "messaging/receive.h"
+
+/* Not asked for here; it would bring the real client with it. */
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                                   const char *url, apr_int64_t max_bytes,
+                                   const wa_twilio_sink_t *sink, apr_pool_t *tmp)
+{
+    (void)client, (void)account, (void)url, (void)max_bytes, (void)sink, (void)tmp;
+    return APR_EGENERAL;
+}
+
+static const char *const stops[] = {"STOP", "Basta ya", NULL};
+static const char *const starts[] = {"START", NULL};
+
+static void begin_policy(world_t *world, apr_pool_t *p)
+{
+    begin(world, p);
+    fake_store_clock(world->fake, wa_clock_now_ms() - 1000);
+    world->messenger.stop_words = stops;
+    world->messenger.start_words = starts;
+}
+
+static apr_status_t inbound_as(world_t *world, const char *sid, const char *text)
+{
+    const char *body = apr_psprintf(
+        world->p, "MessageSid=%s&From=whatsapp%%3A%%2B15551230001&NumMedia=0&Body=%s", sid, text);
+    wa_sentence_t sentence;
+
+    return wa_receive(&world->messenger, form_of(body, world->p), &sentence, world->p);
+}
+
+static void inbound(world_t *world, const char *text)
+{
+    static int count;
+    const char *sid = apr_psprintf(world->p, "SM%032x", ++count + 0x1000);
+
+    assert_int_equal(inbound_as(world, sid, text), APR_SUCCESS);
+}
+
+static apr_status_t try_send(world_t *world)
+{
+    wa_send_result_t result;
+    const int calls = twilio.calls;
+    const apr_size_t count = fake_store_count(world->fake);
+    apr_status_t rv = send_text(world, NUMBER, TEXT, &result);
+
+    if (rv != APR_SUCCESS) {
+        assert_int_equal(twilio.calls, calls);
+        assert_int_equal(fake_store_count(world->fake), count);
+        assert_non_null(result.sentence);
+    }
+    return rv;
+}
+
+static void test_stop_and_start(void **state)
+{
+    static const char *const stop[] = {"STOP", "stop", "+Stop!%0A", "stop.", "basta+YA"};
+    static const char *const other[] = {"STOP+IT", "please+stop", "START+STOP", "", "st%00op"};
+    world_t world;
+    size_t i;
+
+    begin_policy(&world, *state);
+    for (i = 0; i < COUNT(stop); i++) {
+        inbound(&world, stop[i]);
+        assert_int_equal(try_send(&world), APR_EACCES);
+        inbound(&world, "hello");
+        assert_int_equal(try_send(&world), APR_EACCES);
+        inbound(&world, "start");
+        assert_int_equal(try_send(&world), APR_SUCCESS);
+    }
+    for (i = 0; i < COUNT(other); i++) {
+        inbound(&world, other[i]);
+        assert_int_equal(try_send(&world), APR_SUCCESS);
+    }
+    assert_non_null(strstr(world.lines, "6 WA0541 +1555***0001 has opted out"));
+    world.messenger.stop_words = NULL;
+    inbound(&world, "STOP");
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+}
+
+static void test_a_stop_whose_mark_was_lost_counts_when_it_comes_again(void **state)
+{
+    world_t world;
+
+    begin_policy(&world, *state);
+    fake_store_fail(world.fake, FAKE_FLAGS, APR_TIMEUP);
+    assert_int_equal(inbound_as(&world, SID_2, "STOP"), APR_TIMEUP);
+    assert_int_equal(inbound_as(&world, SID_2, "STOP"), APR_SUCCESS);
+    assert_int_equal(try_send(&world), APR_EACCES);
+    /* but not once there is something newer */
+    inbound(&world, "START");
+    assert_int_equal(inbound_as(&world, SID_2, "STOP"), APR_SUCCESS);
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+}
+
+static void test_21610_opts_out(void **state)
+{
+    world_t world;
+
+    begin_policy(&world, *state);
+    twilio.answer =
+        (wa_twilio_result_t){.outcome = WA_TWILIO_REFUSED, .error_code = 21610, .error = "No."};
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+    assert_int_equal(try_send(&world), APR_EACCES);
+
+    begin_policy(&world, *state);
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+    receipt(&world, "undelivered", "&ErrorCode=63016", NULL);
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+
+    begin_policy(&world, *state);
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+    receipt(&world, "failed", "&ErrorCode=21610", NULL);
+    assert_int_equal(try_send(&world), APR_EACCES);
+    inbound(&world, "START");
+    /* the same receipt again undoes no START */
+    receipt(&world, "failed", "&ErrorCode=21610", NULL);
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+}
+
+static void test_an_opt_out_that_cannot_be_kept_is_logged(void **state)
+{
+    world_t world;
+
+    begin_policy(&world, *state);
+    twilio.answer =
+        (wa_twilio_result_t){.outcome = WA_TWILIO_REFUSED, .error_code = 21610, .error = "No."};
+    fake_store_fail(world.fake, FAKE_FLAGS, APR_ENOSPC);
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+    assert_non_null(strstr(world.lines, "4 WA0542 "));
+}
+
+static void test_blocked(void **state)
+{
+    world_t world;
+    wa_store_t *store;
+
+    begin_policy(&world, *state);
+    store = world.messenger.store;
+    inbound(&world, "hello");
+    assert_int_equal(wa_store_thread_flags_set(store, NUMBER, WA_THREAD_BLOCKED, 0, world.p),
+                     APR_SUCCESS);
+    assert_int_equal(try_send(&world), APR_EACCES);
+    inbound(&world, "START");
+    assert_int_equal(try_send(&world), APR_EACCES);
+    assert_int_equal(wa_store_thread_flags_set(store, NUMBER, 0, WA_THREAD_BLOCKED, world.p),
+                     APR_SUCCESS);
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+}
+
+static void test_the_window(void **state)
+{
+    world_t world;
+    wa_sentence_t sentence;
+
+    begin_policy(&world, *state);
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+    world.messenger.enforce_window = 1;
+    assert_int_equal(try_send(&world), APR_EACCES);
+    assert_int_equal(wa_policy_check(&world.messenger, NUMBER, 0, &sentence), APR_SUCCESS);
+    fake_store_clock(world.fake, wa_clock_now_ms() - WA_WINDOW_MS - 10);
+    inbound(&world, "long ago");
+    assert_int_equal(try_send(&world), APR_EACCES);
+    fake_store_clock(world.fake, wa_clock_now_ms() - WA_WINDOW_MS + 600000);
+    inbound(&world, "just in time");
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+}
+
+static void test_a_thread_says_what_holds(void **state)
+{
+    wa_thread_t thread = {.counterpart = wa_slice_of(NUMBER), .last_inbound_ms = 1700000000000};
+    wa_buffer_t b;
+
+    (void)state;
+    wa_buffer_init(&b, 0);
+    thread.flags = WA_THREAD_OPTED_OUT | WA_THREAD_BLOCKED;
+    wa_thread_render(&b, &thread);
+    wa_buffer_add(&b, "", 1);
+    assert_non_null(strstr(b.data, ",\"windowClosesAt\":1700086400000,\"optedOut\":true,"
+                                   "\"blocked\":true}"));
+    wa_buffer_release(&b);
+    thread.flags = 0;
+    thread.last_inbound_ms = 0;
+    wa_buffer_init(&b, 0);
+    wa_thread_render(&b, &thread);
+    wa_buffer_add(&b, "", 1);
+    assert_null(strstr(b.data, "windowClosesAt"));
+    assert_null(strstr(b.data, "optedOut"));
+    assert_null(strstr(b.data, "blocked"));
+    wa_buffer_release(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        POOL_TEST(test_stop_and_start),
+        POOL_TEST(test_a_stop_whose_mark_was_lost_counts_when_it_comes_again),
+        POOL_TEST(test_21610_opts_out),
+        POOL_TEST(test_an_opt_out_that_cannot_be_kept_is_logged),
+        POOL_TEST(test_blocked),
+        POOL_TEST(test_the_window),
+        POOL_TEST(test_a_thread_says_what_holds),
+    };
+
+    return cmocka_run_group_tests(tests, apr_setup, apr_teardown);
+}
