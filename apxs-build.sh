@@ -23,7 +23,7 @@ END
 BUILD_PACKAGES=(gcc libc6-dev make apache2-bin apache2-dev libcurl4-openssl-dev libjansson-dev libssl-dev)
 RUN_PACKAGES=(python3 curl ca-certificates)
 TEST_PACKAGES=(libcmocka-dev python3-pytest python3-pytest-xdist python3-requests python3-jsonschema python3-yaml
-               nodejs npm chromium openssl procps shellcheck)
+               chromium openssl procps shellcheck)
 LINT_PACKAGES=(clang-format cppcheck shellcheck libcmocka-dev)
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -54,6 +54,14 @@ need() {
     quietly as_root apt-get update || die 'apt-get update failed: is there a network?'
     quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get -o Dpkg::Use-Pty=0 install -y --no-remove --no-install-recommends \
         "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
+}
+
+# Node.js and npm for the browser tests. Where they came from elsewhere than Debian they are not replaced.
+need_node() {
+    local missing=()
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    [ ${#missing[@]} -eq 0 ] || need "${missing[@]}"
 }
 
 # Shows what a command says only when it fails.
@@ -284,6 +292,7 @@ build)
     ;;
 test)
     need "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+    need_node
     build
     make -s -j"$(nproc)" tests
     say 'testing'
