@@ -145,8 +145,13 @@ check-tools: $(BUILD)/mod_whatsapp.so $(BUILD)/whatsappctl ## whatsappctl on mad
 	@$(MAKE) --no-print-directory -C tests/bench fill BUILD='$(abspath $(BUILD))' CFLAGS='$(SAN)'
 	$(PYTEST) tests/tools
 
-check-http: $(BUILD)/mod_whatsapp.so ## the module in a real httpd
-	$(PYTEST) tests/http
+check-http: $(BUILD)/mod_whatsapp.so tests/npm/node_modules/.package-lock.json ## the module in a real httpd
+	$(PYTEST) tests/http tests/support
+
+# Twilio's own library, which the HTTP tests hold the module and the simulator against.
+tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
+	cd tests/npm && npm ci --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 # Suites that bring a runner of their own.
 check-store check-browser: check-%: $(BUILD)/mod_whatsapp.so

@@ -93,7 +93,9 @@ def fresh():
 def simulator():
     running = Simulator(Account())
     yield running
+    running.gather()
     running.close()
+    assert not running.wrong, f"Twilio would refuse what was sent: {running.wrong[:3]}"
 
 
 @pytest.fixture

@@ -144,8 +144,10 @@ def test_another_process_goes_on_when_that_one_is_killed(new_server, twilio, fre
     with new_server(ON) as server:
         wait_for_runs(twilio)
         server.claim("AH0*", required=False)
-        for pid in server.children():
+        old = set(server.children())
+        for pid in old:
             os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not old & set(server.children()), "the killed processes to be gone")
         number = fresh.number()
         sid = missed(twilio, number, fresh.text())
         api = server.client()

@@ -16,6 +16,8 @@ class Simulator(Control):
     def __init__(self, account):
         self.account = account
         self._rules = []
+        self._allowed = set()
+        self.wrong = []  # requests that Twilio would refuse or not understand, and nobody wanted
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -38,6 +40,17 @@ class Simulator(Control):
         assert line.startswith("listening on "), f"the simulator did not start: {line!r}"
         super().__init__(line.split()[-1])
 
+    def allow(self, *codes):
+        """Until the next reset requests may come that are refused with these of Twilio's errors."""
+        self._allowed |= set(codes)
+
+    def gather(self):
+        """Notes what came and breaks Twilio's rules for requests, unasked by a rule of the test."""
+        for entry in self.requests():
+            refused = entry.get("refused")
+            if entry["problems"] or (refused is not None and refused not in self._allowed):
+                self.wrong.append((refused, entry["problems"], entry["form"]))
+
     def close(self):
         self._process.terminate()
         self._process.wait(30)
@@ -57,7 +70,9 @@ class Simulator(Control):
         return found
 
     def reset(self):
+        self.gather()
         self._rules = []
+        self._allowed = set()
         super().reset()
 
     def fail(self, number, mode, **options):

@@ -377,10 +377,14 @@ class Server:
             == "application/x-www-form-urlencoded"
         form = Form(twilio_signing.form_pairs(request.body) if is_form else [])
         rule = self.rules.take(form.one("To"), request.number == 1)
-        self.record(request, form, rule["mode"])
+        entry = self.record(request, form, rule["mode"])
         self.authorize(request, account)
         if rule["mode"] == "ok":
-            return self.make(form)
+            try:
+                return self.make(form)
+            except Refusal as refusal:
+                entry["refused"] = refusal.code
+                raise
         return self.misanswer(rule, request, lambda: self.make(form))
 
     def make(self, form: Form):
