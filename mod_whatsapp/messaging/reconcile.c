@@ -15,6 +15,7 @@
 
 /* How much one run takes on; the next one goes on. */
 #define PENDING_MAX 200
+#define PENDING_SEEN_MAX 65536 /* with those that are passed over */
 #define LIST_MAX 1000
 #define MISSING_MAX 5000
 #define MEDIA_MAX 10
@@ -100,6 +101,9 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
     body = member_string(j, "body", p);
     if (wa_text_utf16_length(body, strlen(body)) > PART_UNITS_MAX) {
         return APR_SUCCESS;
+    }
+    if (gather->pending->nelts >= PENDING_MAX) {
+        return APR_EOF;
     }
     one = apr_array_push(gather->pending);
     memset(one, 0, sizeof(*one));
@@ -336,11 +340,12 @@ static apr_status_t settle_all(const run_t *run, pending_t **group, int count,
     apr_status_t rv = APR_SUCCESS;
     int i;
 
-    for (i = 0; i < count && rv == APR_SUCCESS; i++) {
-        pending_t *pending = group[i];
+    for (i = 0; i < 2 * count && rv == APR_SUCCESS; i++) {
+        pending_t *pending = group[i % count];
         listed_t *found;
 
-        if (pending->is_done) {
+        /* Templates last: they take whatever no text of ours is. */
+        if (pending->is_done || pending->has_any_body != (i >= count)) {
             continue;
         }
         found = match(run, pending, listed);
@@ -390,9 +395,9 @@ static apr_status_t sends_reconcile(const run_t *run)
     int i, j;
 
     rv = wa_store_pending_list(run->messenger->store,
-                               run->options->now_ms - 2 * apr_time_as_msec(timeout), PENDING_MAX,
-                               pending_gather, &gather, run->p);
-    if (rv != APR_SUCCESS) {
+                               run->options->now_ms - 2 * apr_time_as_msec(timeout),
+                               PENDING_SEEN_MAX, pending_gather, &gather, run->p);
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
         return rv;
     }
     rv = apr_pool_create(&p, run->p);

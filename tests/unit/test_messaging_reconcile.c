@@ -308,6 +308,29 @@ static void test_the_same_text_at_another_time_is_another_message(void **state)
     assert_int_equal(run(&world, 16 * MINUTE).given_up, 1);
 }
 
+static void test_a_template_takes_what_no_text_is(void **state)
+{
+    static const entry_t entries[] = {SENT_TO(SID("2"), "Dear Ana", "queued", START + 2000),
+                                      SENT_TO(SID("1"), "hello", "queued", START + 1000)};
+    wa_message_new_t template = {
+        .id = "t",
+        .counterpart = NUMBER,
+        .direction = WA_DIRECTION_SENT,
+        .status = WA_STATUS_PENDING,
+        .fixed_json = WA_SLICE_LITERAL("\"id\":\"t\",\"phoneNumber\":\"" OUR_NUMBER
+                                       "\",\"body\":\"[template]\",\"contentSid\":\"HX1\"")};
+    wa_message_t stored;
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    assert_int_equal(wa_store_message_add(world.messenger.store, &template, &stored, world.p),
+                     APR_SUCCESS);
+    pending_add(&world, "a", "hello");
+    assert_int_equal(run(&world, 2 * MINUTE).settled, 2);
+    assert_string_equal(state_of(&world, "a"), QUEUED(SID("1")));
+    assert_string_equal(state_of(&world, "t"), QUEUED(SID("2")));
+}
+
 static void test_a_receipt_after_giving_up_still_counts(void **state)
 {
     const char *id = "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10";
@@ -403,6 +426,7 @@ int main(void)
         POOL_TEST(test_what_twilio_never_took_fails_after_15_minutes),
         POOL_TEST(test_what_twilio_has_queued_is_not_given_up),
         POOL_TEST(test_the_same_text_at_another_time_is_another_message),
+        POOL_TEST(test_a_template_takes_what_no_text_is),
         POOL_TEST(test_a_receipt_after_giving_up_still_counts),
         POOL_TEST(test_missed_messages_are_stored_once_and_in_order),
         POOL_TEST(test_a_run_that_failed_is_done_anew),
