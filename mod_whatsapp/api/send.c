@@ -10,6 +10,48 @@
 #include "api/reply.h"
 #include "messaging/message_json.h"
 
+/* Reads mediaUrl: a string, or an array of them. */
+static int media_read(wa_request_t *q, const json_t *media, wa_content_request_t *content,
+                      int *presult)
+{
+    const apr_size_t count = json_is_array(media) ? json_array_size(media) : 1;
+
+    for (content->media_count = 0; content->media_count < count; content->media_count++) {
+        const json_t *url =
+            json_is_array(media) ? json_array_get(media, content->media_count) : media;
+
+        if (count > WA_CONTENT_MEDIA_MAX || !json_is_string(url)) {
+            break;
+        }
+        content->media_urls[content->media_count] =
+            wa_slice_make(json_string_value(url), json_string_length(url));
+    }
+    if (count == 0 || content->media_count < count) {
+        *presult =
+            wa_reply_error(q, WA_ERROR_INVALID_INPUT,
+                           "mediaUrl must be an https:// address, or an array of 1 to 10 of them.");
+        return 0;
+    }
+    return 1;
+}
+
+/* Reads what is to be sent: a message, which may be missing where there is something else. */
+static int content_read(wa_request_t *q, const json_t *j, wa_send_request_t *request, int *presult)
+{
+    const json_t *media = json_object_get(j, "mediaUrl");
+    const json_t *sid = json_object_get(j, "contentSid");
+
+    request->content.content_variables = json_object_get(j, "contentVariables");
+    if (media && !media_read(q, media, &request->content, presult)) {
+        return 0;
+    }
+    if (sid && !wa_body_string(q, j, "contentSid", &request->content.content_sid, presult)) {
+        return 0;
+    }
+    return ((media || sid) && !json_object_get(j, "message"))
+           || wa_body_string(q, j, "message", &request->message, presult);
+}
+
 static int request_read(wa_request_t *q, wa_send_request_t *request, int *presult)
 {
     json_t *j;
@@ -18,7 +60,7 @@ static int request_read(wa_request_t *q, wa_send_request_t *request, int *presul
     request->idempotency_key = apr_table_get(q->r->headers_in, "Idempotency-Key");
     if (!wa_body_json(q, &j, presult)
         || !wa_body_string(q, j, "phoneNumber", &request->phone_number, presult)
-        || !wa_body_string(q, j, "message", &request->message, presult)) {
+        || !content_read(q, j, request, presult)) {
         return 0;
     }
     request->has_contact_id = json_object_get(j, "contactId") != NULL;

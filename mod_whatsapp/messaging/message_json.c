@@ -73,6 +73,10 @@ wa_slice_t wa_message_fixed_json(const wa_message_draft_t *draft, apr_pool_t *p)
     if (draft->media_count > 0) {
         media_add(&b, draft->media, draft->media_count);
     }
+    if (draft->content_sid) {
+        WA_BUFFER_ADD_LITERAL(&b, ",\"contentSid\":");
+        string_add(&b, wa_slice_of(draft->content_sid));
+    }
     if (!b.failed) {
         made = wa_slice_make(apr_pstrmemdup(p, b.data, b.len), b.len);
     }

@@ -28,6 +28,7 @@ typedef struct wa_message_draft_t {
     wa_slice_t body;
     const wa_media_t *media;
     apr_size_t media_count;
+    const char *content_sid; /* of the template that a sent message was made with; NULL for none */
 } wa_message_draft_t;
 
 /* Makes wa_message_t.fixed_json. @return the JSON members in p; empty when memory ran out. Any

@@ -8,8 +8,10 @@
 #include "base/id.h"
 #include "base/phone.h"
 #include "base/text.h"
+#include "messaging/content.h"
 #include "messaging/gate.h"
 #include "messaging/idempotency.h"
+#include "messaging/inbound_text.h"
 #include "messaging/message_json.h"
 #include "messaging/parts.h"
 #include "messaging/policy.h"
@@ -25,8 +27,9 @@
 typedef struct send_t {
     wa_messenger_t *messenger;
     const char *id;
-    const char *number; /* the counterpart */
-    wa_slice_t text;
+    const char *number;             /* the counterpart */
+    wa_slice_t text;                /* as shown; of a template what stands for it */
+    wa_content_t content;           /* beside the text, or instead of it */
     const char *contact_id;         /* in lower case, NULL for none */
     const char *key;                /* the idempotency key, NULL for none */
     const char *digest;             /* of what the request means; only with a key */
@@ -65,6 +68,41 @@ static apr_status_t contact_check(send_t *send, const wa_send_request_t *request
     return rv;
 }
 
+/* Checks what is to be sent, and cuts it into what Twilio takes at a time. */
+static apr_status_t text_check(send_t *send, const wa_send_request_t *request,
+                               wa_sentence_t *psentence, apr_pool_t *p)
+{
+    const int has_text = request->message.ptr != NULL;
+    apr_status_t rv = wa_content_check(&send->content, &request->content, has_text, psentence, p);
+
+    if (rv == APR_SUCCESS && (has_text || (!send->content.sid && send->content.media_count == 0))) {
+        rv = wa_validate_message(request->message, psentence);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    send->text = send->content.sid ? send->content.body : request->message;
+    send->part_count = 1;
+    if (has_text) {
+        send->part_count = wa_parts_cut(send->text, send->parts);
+    }
+    return APR_SUCCESS;
+}
+
+/* The digest of all that makes two requests the same. */
+static const char *meaning_digest(const send_t *send, apr_pool_t *p)
+{
+    wa_slice_t meaning[5 + WA_CONTENT_MEDIA_MAX] = {
+        wa_slice_of(send->number), send->text, wa_slice_of(send->contact_id),
+        wa_slice_of(send->content.sid), wa_slice_of(send->content.variables)};
+    apr_size_t i;
+
+    for (i = 0; i < send->content.media_count; i++) {
+        meaning[5 + i] = wa_slice_of(send->content.media_urls[i]);
+    }
+    return wa_idempotency_digest(meaning, 5 + send->content.media_count, p);
+}
+
 static apr_status_t request_check(send_t *send, const wa_send_request_t *request,
                                   wa_sentence_t *psentence, apr_pool_t *p)
 {
@@ -74,12 +112,10 @@ static apr_status_t request_check(send_t *send, const wa_send_request_t *request
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = wa_validate_message(request->message, psentence);
+    rv = text_check(send, request, psentence, p);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    send->text = request->message;
-    send->part_count = wa_parts_cut(send->text, send->parts);
     rv = contact_check(send, request, psentence, p);
     if (rv != APR_SUCCESS || !request->idempotency_key) {
         return rv;
@@ -87,10 +123,7 @@ static apr_status_t request_check(send_t *send, const wa_send_request_t *request
     send->key = request->idempotency_key;
     rv = wa_idempotency_check(send->key, psentence);
     if (rv == APR_SUCCESS) {
-        const wa_slice_t meaning[] = {wa_slice_of(send->number), send->text,
-                                      wa_slice_of(send->contact_id)};
-
-        send->digest = wa_idempotency_digest(meaning, sizeof(meaning) / sizeof(meaning[0]), p);
+        send->digest = meaning_digest(send, p);
         rv = send->digest ? APR_SUCCESS : APR_EGENERAL;
     }
     return rv;
@@ -103,7 +136,10 @@ static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_p
                                 .direction = WA_DIRECTION_SENT,
                                 .phone_number = send->messenger->number,
                                 .counterpart = send->number,
-                                .body = send->text};
+                                .body = send->text,
+                                .media = send->content.media,
+                                .media_count = send->content.media_count,
+                                .content_sid = send->content.sid};
     wa_state_t state = {.status = WA_STATUS_PENDING,
                         .digest = send->digest,
                         .part_count = send->part_count > 1 ? send->part_count : 0};
@@ -115,7 +151,10 @@ static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_p
                                 .idempotency_key = send->key};
 
     wa_state_write(&state, &first, p);
-    message.preview_json = wa_message_preview_json(send->text, p);
+    message.preview_json =
+        send->text.len == 0 && send->content.media_count > 0
+            ? wa_inbound_text_media_preview(send->content.media[0].content_type, p)
+            : wa_message_preview_json(send->text, p);
     message.fixed_json = wa_message_fixed_json(&draft, p);
     message.state_json = first.state_json;
     message.state_private = first.state_private;
@@ -149,6 +188,12 @@ static void twilio_ask(send_t *send, apr_pool_t *p)
         .to = send->number, .from = messenger->number, .body = send->parts[send->part]};
     apr_status_t rv;
 
+    if (send->part == 0) {
+        request.media_urls = send->content.media_urls;
+        request.media_count = (int)send->content.media_count;
+        request.content_sid = send->content.sid;
+        request.content_variables = send->content.variables;
+    }
     request.status_callback = callback_url(send, p);
     rv = wa_twilio_message_create(messenger->twilio, &account, &request, answer, p);
     if (rv != APR_SUCCESS) {
@@ -461,7 +506,7 @@ apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request
     if (!APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
-    rv = wa_policy_check(messenger, send.number, 1, &result->sentence);
+    rv = wa_policy_check(messenger, send.number, !send.content.sid, &result->sentence);
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -6,13 +6,15 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 
+#include "messaging/content.h"
 #include "messaging/messenger.h"
 
 /* What somebody wants to send. Start from zero bytes: members added later are off then. Borrowed for
  * the time of the call. */
 typedef struct wa_send_request_t {
-    wa_slice_t phone_number; /* as typed */
-    wa_slice_t message;
+    wa_slice_t phone_number;      /* as typed */
+    wa_slice_t message;           /* ptr NULL: none, there is other content */
+    wa_content_request_t content; /* beside the message, or instead of it */
     int has_contact_id;
     wa_slice_t contact_id; /* must be the contact of that number */
     /* Asked right before a message is stored and sent, when nothing else is against it; not for one that
