@@ -297,8 +297,8 @@ static const char *set_twilio_timeout(cmd_parms *cmd, void *dir, const char *con
     return NULL;
 }
 
-#define RECONCILE_ALLOWED                                                             \
-    "on or off, perhaps followed by interval= and a time from 100ms to 24h and by "   \
+#define RECONCILE_ALLOWED                                                           \
+    "on or off, perhaps followed by interval= and a time from 100ms to 24h and by " \
     "lookback= and a time from 100ms to 720h, such as on interval=60s lookback=24h"
 
 /* Takes "name=TIME" with a time within limits. @return NULL when it was that. */
