@@ -28,12 +28,12 @@ int ctl_store_find(ctl_t *ctl)
     ctl->uid = info.st_uid;
     ctl->gid = info.st_gid;
     if (access(journal, R_OK)) {
-        return errno == EACCES
-                   ? ctl_error("%s may not be read: run this as the server's user, or as root",
-                               journal)
-                   : ctl_error(
-                       "there is no store in %s (no file journal): name its folder with --store",
-                       ctl->folder);
+        if (errno == EACCES) {
+            return ctl_error("%s may not be read: run this as the server's user, or as root",
+                             journal);
+        }
+        return ctl_error("there is no store in %s (no file journal): name its folder with --store",
+                         ctl->folder);
     }
     return CTL_DONE;
 }

@@ -85,11 +85,14 @@ apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_ac
     return twilio.media_rv != APR_SUCCESS ? twilio.media_rv : callback(baton, &media, tmp);
 }
 
+/* The versions of clang-format differ about these braces. */
+/* clang-format off */
 #define SENT_TO(sid, body, status, when)                                                           \
     {                                                                                              \
         sid, "whatsapp:" OUR_NUMBER, "whatsapp:" NUMBER, body, "outbound-api", status, when, 0, 0, \
             0                                                                                      \
     }
+/* clang-format on */
 
 static void begin(world_t *world, apr_pool_t *p, const entry_t *entries, size_t count)
 {
@@ -344,11 +347,14 @@ static void test_a_receipt_after_giving_up_still_counts(void **state)
                                                   "1") "\",\"deliveryStatus\":\"sent\"");
 }
 
+/* The versions of clang-format differ about these braces. */
+/* clang-format off */
 #define FROM_ANA(sid, body, direction, when, media)                                                \
     {                                                                                              \
         sid, "whatsapp:" NUMBER, "whatsapp:" OUR_NUMBER, body, direction, "received", when, media, \
             0, 0                                                                                   \
     }
+/* clang-format on */
 
 static void test_missed_messages_are_stored_once_and_in_order(void **state)
 {

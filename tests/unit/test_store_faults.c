@@ -650,9 +650,11 @@ static void die_with_upkeep(bench_t *b)
     kill(getpid(), SIGKILL);
 }
 
+typedef void (*death_fn)(bench_t *b);
+
 static void who_dies_with_a_lock_blocks_nobody(void **state)
 {
-    static void (*const deaths[])(bench_t * b) = {die_with_append, die_with_sync, die_with_upkeep};
+    static const death_fn deaths[] = {die_with_append, die_with_sync, die_with_upkeep};
     bench_t *b = *state;
     apr_size_t i, turn;
 
