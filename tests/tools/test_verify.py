@@ -3,11 +3,13 @@
 
 import json
 import os
+import pathlib
 import shutil
+import subprocess
 
 import pytest
 
-from conftest import copy, ctl, dump, everything, files_of, give_to_server
+from conftest import BUILD, ROOT, copy, ctl, dump, everything, files_of, give_to_server
 from journal import START, flip, records
 
 KINDS = ["message", "state", "read", "contact", "contact deleted", "parked"]
@@ -161,6 +163,47 @@ def test_what_is_derived_is_compared_and_made_anew(lived, spoil):
     ctl("rebuild", store=lived)
     assert ctl("verify", store=lived).out.endswith("sound\n")
     assert dump(lived) == before
+
+
+@pytest.fixture(scope="session")
+def spoiler(session_folder):
+    """The program that writes wrong checkpoints."""
+    program = session_folder / "spoil_checkpoint"
+    flags = [
+        word
+        for config in (["apu-1-config", "--includes", "--link-ld"], ["apr-1-config", "--cppflags", "--includes", "--link-ld"])
+        for word in subprocess.run(config, check=True, capture_output=True, text=True).stdout.split()
+    ]
+    source = pathlib.Path(__file__).with_name("spoil_checkpoint.c")
+    sanitizers = ["-fsanitize=address,undefined"] if os.environ.get("WA_TEST_PRELOAD") else []
+    subprocess.run(["cc", "-std=gnu11", "-pthread", *sanitizers, f"-I{ROOT}/mod_whatsapp", "-o", program, source, BUILD / "libwa.a", *flags,
+                    "-lcurl", "-ljansson", "-lcrypto"], check=True)
+    return program
+
+
+@pytest.mark.parametrize(
+    "what, sentence",
+    [
+        ("read_row", ": read_row is"),
+        ("message_count", ": message_count is"),
+        ("unread_count", ": unread_count is"),
+        ("changed_ms", ": changed_ms is"),
+        ("last_inbound_ms", ": last_inbound_ms is"),
+        ("flags", ": flags is"),
+        ("thread", ": is missing"),
+        ("contact", "contacts, should have"),
+        ("parked", "has 0 parked receipts, should have 1"),
+        ("pending", "pending messages, should have"),
+        ("records", "CURRENT counts"),
+    ],
+)
+def test_a_checkpoint_that_is_whole_and_wrong(lived, spoiler, what, sentence):
+    subprocess.run([spoiler, lived, what], check=True)
+    result = ctl("verify", store=lived, expect=1)
+    assert sentence in result.out and "the journal is sound" in result.out
+    assert result.out.count("\n") <= 4, "more than what is wrong"
+    ctl("rebuild", store=lived)
+    assert ctl("verify", store=lived).out.endswith("sound\n")
 
 
 def test_a_mark(filled):

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes a checkpoint that is whole and says something wrong: spoil_checkpoint FOLDER WHAT. Linked with the library by the tests. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_general.h>
+
+#include "store/dbm/dbm.h"
+
+static int spoil(wa_replica_t *replica, const char *what)
+{
+    wa_replica_thread_t *t = replica->newest;
+
+    if (!strcmp(what, "read_row")) {
+        t->read_row++;
+    } else if (!strcmp(what, "message_count")) {
+        t->message_count++;
+    } else if (!strcmp(what, "unread_count")) {
+        t->unread_count++;
+    } else if (!strcmp(what, "changed_ms")) {
+        t->changed_ms--;
+    } else if (!strcmp(what, "last_inbound_ms")) {
+        t->last_inbound_ms++;
+    } else if (!strcmp(what, "flags")) {
+        t->flags ^= 1;
+    } else if (!strcmp(what, "thread")) {
+        replica->newest = t->older; /* left out */
+    } else if (!strcmp(what, "contact")) {
+        replica->contacts->nelts--;
+    } else if (!strcmp(what, "parked")) {
+        replica->parked_first = NULL;
+    } else if (!strcmp(what, "pending")) {
+        APR_ARRAY_PUSH(replica->pending, apr_uint64_t) = 1;
+    } else if (!strcmp(what, "records")) {
+        replica->at.records++;
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    wa_store_options_t options = {.sync = WA_SYNC_OFF, .uid = geteuid(), .gid = getegid()};
+    wa_store_uri_t uri = {"dbm", argc > 1 ? argv[1] : "", ""};
+    const char *error = NULL;
+    wa_store_t *store;
+    apr_pool_t *p;
+
+    apr_initialize();
+    apr_pool_create(&p, NULL);
+    if (argc != 3 || wa_dbm_open(&store, &uri, &options, &error, p) != APR_SUCCESS
+        || !spoil(&WA_DBM_STORE(store)->replica, argv[2])
+        || wa_dbm_checkpoint(WA_DBM_STORE(store), p) != APR_SUCCESS) {
+        fprintf(stderr, "spoil_checkpoint: %s\n", error ? error : "cannot");
+        return 1;
+    }
+    _exit(0); /* without the checkpoint that closing would make */
+}
