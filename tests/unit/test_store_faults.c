@@ -870,6 +870,40 @@ static void who_makes_a_checkpoint_may_die_at_every_call(void **state)
     assert_true(at > 10);
 }
 
+/* The file that CURRENT names must be there at every instant. */
+static void current_check(bench_t *b, int at)
+{
+    wa_checkpoint_t c;
+    const char *path;
+
+    assert_int_equal(wa_checkpoint_find(&c, &WA_DBM_STORE(b->f->store)->place, b->p), APR_SUCCESS);
+    path = apr_psprintf(b->p, "%s/store/state-%" APR_UINT64_T_FMT, b->f->folder, c.number);
+    if (access(path, F_OK) && access(apr_pstrcat(b->p, path, ".pag", NULL), F_OK)) {
+        fail_msg("killed at call %d: CURRENT names %s, which is not there", at, path);
+    }
+}
+
+/* Who made the newest checkpoint died before it could say so: the next one must not be made in its place. */
+static void the_newest_checkpoint_stays_while_the_next_is_made(void **state)
+{
+    bench_t *b = *state;
+    int at, killed = 1;
+
+    assert_int_equal(in_message(b, "first"), APR_SUCCESS);
+    fault_set(FAULT_KILL_AFTER, "rename", 1, EIO);
+    fault.path = "CURRENT";
+    assert_int_equal(child_run(b, child_checkpoint), 1);
+    for (at = 1; killed; at++) {
+        assert_int_equal(in_message(b, apr_psprintf(b->f->p, "message-%d", at)), APR_SUCCESS);
+        fault_set(FAULT_KILL, NULL, at, EIO);
+        killed = child_run(b, child_checkpoint);
+        fault_clear();
+        current_check(b, at);
+    }
+    assert_true(at > 10);
+    sound_check(b, "after all these deaths");
+}
+
 /* ---- owning ---- */
 
 static void a_failed_open_gives_the_folder_back(void **state)
@@ -915,6 +949,7 @@ int main(void)
         ALL_TYPES(a_checkpoint_that_cannot_be_finished_leaves_the_one_before),
         ALL_TYPES(a_checkpoint_on_a_full_disk_is_not_believed),
         ALL_TYPES(who_makes_a_checkpoint_may_die_at_every_call),
+        ALL_TYPES(the_newest_checkpoint_stays_while_the_next_is_made),
         TEST(a_writer_may_die_at_every_call_among_others),
         ALL_TYPES(every_single_call_may_fail),
         TEST(every_single_call_may_be_the_last),

@@ -616,6 +616,29 @@ static void every_used_byte_of_the_index_may_flip(void **state)
     }
 }
 
+/* A mark with a time that is too early would let a poll begin too late, and messages would be hidden. */
+static void a_mark_that_points_too_far_hides_nothing(void **state)
+{
+    bench_t *b = *state;
+    char *bytes = snapshot_file(b->closed, "marks", NULL);
+    wa_mark_t *mark = (wa_mark_t *)(void *)bytes + 1, right = *mark;
+
+    assert_true(mark->offset > WA_JOURNAL_START);
+    mark->timestamp_ms = 1;
+    snapshot_restore(b->closed, b->f);
+    *mark = right;
+    fixture_log_clear();
+    fixture_open(b->f);
+    image_check(b, b->model->count, NULL, "a mark with a wrong time");
+    assert_non_null(strstr(fixture_log(), "WA0405"));
+    fixture_reopen(b->f);
+    fixture_log_clear();
+    fixture_reopen(b->f);
+    image_check(b, b->model->count, NULL, "after the next start");
+    assert_string_equal(fixture_log(), "");
+    fixture_close(b->f);
+}
+
 static void file_write(bench_t *b, const char *name, const void *bytes, apr_size_t len)
 {
     int fd = open(apr_pstrcat(b->p, b->f->folder, "/store/", name, NULL),
@@ -857,6 +880,7 @@ int main(void)
         TEST(zeroed_pages_take_only_what_was_in_them),
         TEST(damage_before_the_checkpoint_is_found_by_reading_and_healed_by_a_start),
         TEST(every_used_byte_of_the_index_may_flip),
+        TEST(a_mark_that_points_too_far_hides_nothing),
         TEST(a_checkpoint_of_another_journal_is_not_believed),
         TEST(a_journal_shorter_than_its_checkpoint_is_said),
         TEST(a_foreign_journal_is_refused_and_left_alone),

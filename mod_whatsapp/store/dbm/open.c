@@ -467,7 +467,8 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
         visible / CHECKPOINT_PART > CHECKPOINT_BYTES ? visible / CHECKPOINT_PART : CHECKPOINT_BYTES;
     apr_time_t now = apr_time_now();
     /* Who appended what is not visible yet may have died before its sync: nobody else would make one until the next commit. */
-    int is_left = wa_shared_tail(store->shared).offset > visible;
+    int is_left = wa_shared_tail(store->shared).offset > visible
+                  && !__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST);
     apr_status_t rv = wa_commit_sync(&store->writer, is_left);
 
     if (store->checked_at == 0 || grown == 0) {
