@@ -387,7 +387,7 @@ static int view_judge(const compact_t *c)
 static int compact(compact_t *c, int is_delete)
 {
     ctl_t *ctl = c->ctl;
-    const char *work;
+    const char *work = NULL;
     apr_uint64_t before;
     apr_status_t rv;
     int rc = ctl_view_read(ctl, 0, newest_note, c, &c->view);

@@ -526,7 +526,7 @@ static int work_fill(load_t *l, const char *work, const char *account_sid, apr_p
 static int load(load_t *l, const load_options_t *o)
 {
     ctl_t *ctl = l->ctl;
-    const char *work;
+    const char *work = NULL;
     apr_pool_t *p;
     apr_status_t rv;
     int has_store, rc = place_make(ctl, o, &has_store, &work);

@@ -316,6 +316,43 @@ def test_every_bad_line_is_named_and_nothing_is_loaded(folder):
     assert not (folder / "store").exists()
 
 
+def mutated(line, chance):
+    """A line with a few bytes changed, lost, doubled or put in."""
+    data = bytearray(line.encode())
+    for _ in range(chance.randrange(1, 4)):
+        at = chance.randrange(len(data))
+        kind = chance.randrange(4)
+        if kind == 0:
+            data[at] = chance.choice(b'"\\\\{}[]:,0u\x00\xff\xc3 -e.')
+        elif kind == 1:
+            del data[at : at + chance.randrange(1, 9)]
+        elif kind == 2:
+            data[at:at] = data[at : at + chance.randrange(1, 40)]
+        else:
+            data[at:at] = chance.choice([b"\\ud83d", b"null", b"1e400", b"99999999999999999999", b"\\u0000", b"{}", b"[[", b'\\\\"'])
+    return bytes(data).replace(b"\n", b" ")
+
+
+def test_spoiled_lines_are_read_or_refused(lived, folder):
+    """Whatever is done to lines: what is taken is in the store afterwards, what is not is named, and a dump of the rest goes round."""
+    chance = random.Random(11)
+    lines = ctl("dump", store=lived).out.split("\n")[:-1]
+    spoilt = [mutated(chance.choice(lines), chance) for _ in range(3000)]
+    (folder / "input").write_bytes(b"\n".join(spoilt))
+    result = ctl("load", folder / "input", "--account-sid", ACCOUNT, "--ignore-other-keys", store=folder / "store", expect=1)
+    prefix = f"{folder}/input:"
+    refused = {int(line[len(prefix) :].split(":")[0]) for line in result.err.splitlines() if line.startswith(prefix)}
+    assert 1000 < len(refused) < 3000
+    good = [line for number, line in enumerate(spoilt, 1) if number not in refused]
+    (folder / "good").write_bytes(b"\n".join(good))
+    ctl("load", folder / "good", "--account-sid", ACCOUNT, "--ignore-other-keys", store=folder / "store")
+    text = ctl("dump", store=folder / "store").out
+    assert text.count('{"key":"msg:') > 10
+    load(folder / "again", text)
+    assert ctl("dump", store=folder / "again").out == text
+    assert ctl("verify", store=folder / "store").out.endswith("sound\n")
+
+
 @pytest.mark.parametrize(
     "text, line, what",
     [
