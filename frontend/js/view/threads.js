@@ -112,8 +112,10 @@ export class ThreadsView {
     const { outbox, threads, contacts, opened, api } = this.messenger;
     const thread = threads.get(counterpart);
     const last = thread?.lastMessageTimestamp ?? 0;
-    const entry = outbox.visible(counterpart).findLast(({ createdAt }) => createdAt + api.clockSkew >= last);
-    const timestamp = entry ? entry.createdAt + api.clockSkew : last;
+    // What is on its way is the newest, whatever the clocks say; what was refused is old after the next message.
+    const entry = outbox.visible(counterpart)
+      .findLast(({ state, createdAt }) => !/refused|expired/.test(state) || createdAt + api.clockSkew >= last);
+    const timestamp = entry ? Math.max(last, entry.createdAt + api.clockSkew) : last;
     const text = (entry?.body.slice(0, 300) ?? thread?.lastMessagePreview) || t('attachment');
     const draft = counterpart === opened ? '' : this.drafts.get(counterpart).slice(0, 300);
     return {

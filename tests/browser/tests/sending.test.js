@@ -307,6 +307,27 @@ test('nobody knows whether it was sent: said so, and no button that could send i
   assert.equal(await bubble(page, 'perhaps').locator('.note').count(), 0);
 });
 
+test('what is on its way is the newest in the list, whatever the clocks say', async () => {
+  const number = newNumber();
+  await world.target.contact(number, 'Clock Person');
+  await inbound(number, 'before');
+  const page = await open();
+  let go;
+  const gate = new Promise((resolve) => { go = resolve; });
+  await intercept(page, '/', async (route) => {
+    if (route.request().url().endsWith('/send')) await gate;
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, headers: { ...answer.headers(), date: new Date(Date.now() - 60_000).toUTCString() } });
+  });
+  await page.goto(world.target.page + chatPath(number));
+  await page.reload();
+  await bubble(page, 'before').waitFor();
+  await say(page, 'on its way');
+  await row(page, 'Clock Person').getByText('You: on its way').waitFor();
+  go();
+  await eventually(() => label(page, 'on its way'), 'Sent');
+});
+
 test('a first message to a new number makes a conversation at once', async () => {
   const number = newNumber();
   const page = await open(chatPath(number));
