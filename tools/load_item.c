@@ -290,6 +290,17 @@ static const char *counterpart_get(reader_t *r, const char **praw)
     return number ? number : counterpart;
 }
 
+/* The template that a sent message was made with. */
+static const char *content_sid_get(reader_t *r)
+{
+    const char *sid = text_optional(r, "contentSid");
+
+    if (sid && !wa_id_is_sid(sid, "HX")) {
+        wrong(r, "contentSid", "must be the sid of a template: HX and 32 hex digits");
+    }
+    return sid;
+}
+
 /* Which of our numbers it was sent from or to. */
 static const char *our_number_get(reader_t *r)
 {
@@ -312,10 +323,10 @@ static void preview_set(reader_t *r, wa_message_new_t *m, const char *given)
 
 static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
 {
-    static const char *const known[] = {"id",        "direction", "phoneNumber", "counterpart",
-                                        "body",      "timestamp", "status",      "errorMessage",
-                                        "contactId", "unread",    "sid",         "deliveryStatus",
-                                        "errorCode", "media",     "store",       NULL};
+    static const char *const known[] = {
+        "id",        "direction",    "phoneNumber", "counterpart", "body", "timestamp",
+        "status",    "errorMessage", "contactId",   "unread",      "sid",  "deliveryStatus",
+        "errorCode", "media",        "contentSid",  "store",       NULL};
     wa_message_new_t *m = &item->message;
     wa_media_t media[MEDIA_MAX];
     wa_message_draft_t draft = {.media = media};
@@ -342,9 +353,7 @@ static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
     private_text = text_optional(&extra, "private");
     if (m->direction == WA_DIRECTION_SENT) {
         outcome_write(r, item, sid, private_text);
-        if (draft.media_count) {
-            wrong(r, "media", "is for received messages only");
-        }
+        draft.content_sid = content_sid_get(r);
     } else {
         draft.sid = sid;
         m->state_private = wa_slice_of(private_text);

@@ -194,6 +194,10 @@ def live_through(api, simulator, fresh):
     for status in ("sent", "delivered", "read"):
         api.webhook(api.account.status(read, sent[0]["sid"], status))
     api.webhook(api.account.status(unread, sent[1]["sid"], "undelivered", ErrorCode="63016"))
+    others = [{"mediaUrl": "https://media.example.org/a.jpg?b=1&c=2"}, {"contentSid": "HX" + "4" * 32}]
+    assert all(api.post("/send", {"phoneNumber": read, **each}).status == 200 for each in others)
+    api.send(read, "a long one, in parts. " * 100)
+    api.post("/send", {"phoneNumber": read, "message": fresh.text()}, headers={"Idempotency-Key": "key of the lived store"})
     simulator.fail(refused, "refuse", http=400, code=21211)
     api.send(refused, fresh.text(), expect=502)
     simulator.fail(refused, "close")
