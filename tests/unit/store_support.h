@@ -34,6 +34,9 @@ apr_status_t fixture_open_second(fixture_t *f, wa_store_t **pstore, const char *
 void fixture_close(fixture_t *f);
 void fixture_reopen(fixture_t *f);
 
+/* How far loops over bytes and calls go at once: 1, more where a tool (valgrind) makes everything slow. */
+int test_step(void);
+
 /* What all stores of this process logged at notice level or above since the last clear: "TAG text" lines. */
 void fixture_log_clear(void);
 const char *fixture_log(void);

@@ -291,7 +291,8 @@ static int setup(void **state)
     static int turn;
     int count;
 
-    alarm(TIME_LIMIT); /* a lock that nobody gives back would hang for ever */
+    alarm(TIME_LIMIT
+          * (unsigned)test_step()); /* a lock that nobody gives back would hang for ever */
     fault_clear();
     model_ops(&count);
     *state = bench_create(types[turn++ % 3], count - 20);
@@ -445,7 +446,7 @@ static void every_single_call_may_fail(void **state)
     const char *type = b->f->type;
     int at, is_over = 0;
 
-    for (at = 1; !is_over; at++) {
+    for (at = 1; !is_over; at += test_step()) {
         fixture_t *f;
         bench_t *one;
         int i, opened;
@@ -534,7 +535,7 @@ static void every_single_call_may_be_the_last(void **state)
         int at, killed = 1;
 
         /* the steps differ from kind to kind, so that all are met in some run */
-        for (at = 1; killed; at += k == 0 ? 1 : 2) {
+        for (at = 1; killed; at += (k == 0 ? 1 : 2) * test_step()) {
             bench_t *one = bench_create(b->f->type, 50);
             const char *found, *wanted, *more;
             int i, count;

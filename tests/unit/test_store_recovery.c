@@ -209,7 +209,8 @@ static void the_journal_may_be_cut_at_every_byte_of_its_last_records(void **stat
     int last = b->model->count;
     apr_uint64_t at;
 
-    for (at = b->model->records[last - 3].begin; at <= b->model->records[last - 1].end; at++) {
+    for (at = b->model->records[last - 3].begin; at <= b->model->records[last - 1].end;
+         at += (apr_uint64_t)test_step()) {
         int whole = records_before(b, at);
         apr_uint64_t end = whole ? b->model->records[whole - 1].end : WA_JOURNAL_START;
 
@@ -234,7 +235,7 @@ static void a_last_record_may_be_torn_at_every_byte(void **state)
 
     killed_journal(b, &bytes, &size);
     copy = apr_pmemdup(b->f->p, bytes, size);
-    for (at = begin; at < end; at++) {
+    for (at = begin; at < end; at += (apr_uint64_t)test_step()) {
         apr_uint64_t content = at;
         int is_whole = 1;
 
@@ -335,11 +336,13 @@ static void a_flipped_byte_takes_its_record_and_no_other(void **state)
     apr_uint64_t at;
 
     for (n = count - 3; n < count; n++) {
-        for (at = b->model->records[n].begin; at < b->model->records[n].end; at++) {
+        for (at = b->model->records[n].begin; at < b->model->records[n].end;
+             at += (apr_uint64_t)test_step()) {
             flip_check(b, b->killed, n, at);
         }
     }
-    for (at = b->model->records[51].begin; at < b->model->records[51].end; at++) {
+    for (at = b->model->records[51].begin; at < b->model->records[51].end;
+         at += (apr_uint64_t)test_step()) {
         flip_check(b, b->killed, 51, at);
     }
     /* every record once, of every type */
@@ -590,7 +593,7 @@ static void every_used_byte_of_the_index_may_flip(void **state)
 
         for (at = 0; at < size; at++) {
             /* every third byte that is in use: all kinds of them */
-            if (!bytes[at] || step++ % 3) {
+            if (!bytes[at] || step++ % (3 * (apr_size_t)test_step())) {
                 continue;
             }
             bytes[at] ^= 0x21;
