@@ -18,6 +18,7 @@ static struct {
     apr_status_t rv;
     int calls;
     wa_twilio_message_request_t request;
+    const char *media_urls[10];
     wa_secret_t secret;
     void (*meanwhile)(world_t *world); /* before the answer */
     world_t *world;
@@ -28,10 +29,17 @@ apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
                                       const wa_twilio_message_request_t *request,
                                       wa_twilio_result_t *result, apr_pool_t *p)
 {
+    int i;
+
     (void)client;
     (void)p;
+    assert_true(request->media_count <= 10);
     twilio.calls++;
     twilio.request = *request;
+    for (i = 0; i < request->media_count; i++) { /* the caller's array ends with its call */
+        twilio.media_urls[i] = request->media_urls[i];
+    }
+    twilio.request.media_urls = twilio.media_urls;
     twilio.secret = account->secret;
     assert_string_equal(account->sid, OUR_SID);
     if (twilio.meanwhile) {
