@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: help, mistakes, exit codes, locks, and the bar on a terminal."""
 
+import contextlib
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
+import tempfile
 
 import pytest
 
@@ -95,14 +99,36 @@ def test_a_store_in_use_is_left_alone(lived, serve, words):
     assert not {"load.new", "compact.new"} & set(files_of(lived))
 
 
+TIOCSPTLCK, TIOCGPTPEER = 0x40045431, 0x5441
+
+
+@contextlib.contextmanager
+def terminal():
+    """Both sides of a terminal; in a bare chroot without /dev/pts those of one mounted for it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            ours, theirs = pty.openpty()
+        except OSError:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            subprocess.run(
+                ["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", folder],
+                check=True,
+            )
+            stack.callback(subprocess.run, ["umount", folder], check=True)
+            ours = os.open(os.path.join(folder, "ptmx"), os.O_RDWR | os.O_NOCTTY)
+            fcntl.ioctl(ours, TIOCSPTLCK, struct.pack("i", 0))
+            theirs = fcntl.ioctl(ours, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
+        stack.callback(os.close, ours)
+        yield ours, theirs
+
+
 def test_the_bar_is_for_terminals(filled):
-    ours, theirs = pty.openpty()
-    done = subprocess.run(
-        [PROGRAM, "--store", filled, "verify"], stdout=subprocess.PIPE, stderr=theirs, text=True
-    )
-    os.close(theirs)
-    shown = os.read(ours, 65536).decode()
-    os.close(ours)
+    with terminal() as (ours, theirs):
+        done = subprocess.run(
+            [PROGRAM, "--store", filled, "verify"], stdout=subprocess.PIPE, stderr=theirs, text=True
+        )
+        os.close(theirs)
+        shown = os.read(ours, 65536).decode()
     assert done.returncode == 0 and done.stdout.endswith("sound\n")
     assert re.search(r"reading \[#* *\] +\d+%", shown) and shown.endswith("\r\x1b[K")
     assert ctl("verify", store=filled).err == ""
