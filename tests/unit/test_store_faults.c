@@ -936,7 +936,7 @@ static void a_failed_open_gives_the_folder_back(void **state)
 #define ALL_TYPES(f) TEST(f), TEST(f), TEST(f)
 
 /* Berkeley DB keeps memory of a file that it could not write: its leak, provoked here on purpose. LeakSanitizer asks this; nothing else does. */
-int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
     return 1;
