@@ -37,7 +37,7 @@ typedef struct simulator_t {
 
 /* Starts it and waits until it listens. `cert` and `key` may be NULL; `option` is one more, or
  * NULL. It dies with this program. */
-static inline void simulator_start(simulator_t *simulator, const char *cert, const char *key,
+static inline void simulator_start(simulator_t *at, const char *cert, const char *key,
                                    const char *option)
 {
     const char *python = getenv("WA_TEST_PYTHON");
@@ -46,9 +46,9 @@ static inline void simulator_start(simulator_t *simulator, const char *cert, con
     FILE *out;
 
     assert_int_equal(pipe(ends), 0);
-    simulator->pid = fork();
-    assert_true(simulator->pid >= 0);
-    if (simulator->pid == 0) {
+    at->pid = fork();
+    assert_true(at->pid >= 0);
+    if (at->pid == 0) {
         const char *arguments[16] = {python ? python : "/usr/bin/python3",
                                      "-B",
                                      SIMULATOR,
@@ -79,13 +79,13 @@ static inline void simulator_start(simulator_t *simulator, const char *cert, con
     assert_non_null(out);
     assert_non_null(fgets(line, sizeof(line), out));
     fclose(out);
-    assert_int_equal(sscanf(line, "listening on %127s", simulator->url), 1);
+    assert_int_equal(sscanf(line, "listening on %127s", at->url), 1);
 }
 
-static inline void simulator_stop(simulator_t *simulator)
+static inline void simulator_stop(simulator_t *at)
 {
-    kill(simulator->pid, SIGKILL);
-    waitpid(simulator->pid, NULL, 0);
+    kill(at->pid, SIGKILL);
+    waitpid(at->pid, NULL, 0);
 }
 
 static inline size_t control_receive(char *bytes, size_t size, size_t count, void *baton)
@@ -95,7 +95,7 @@ static inline size_t control_receive(char *bytes, size_t size, size_t count, voi
 }
 
 /* One control call: GET without `body`, else POST. The caller drops the result. */
-static inline json_t *control(simulator_t *simulator, const char *name, const char *body)
+static inline json_t *control(simulator_t *at, const char *name, const char *body)
 {
     CURL *curl = curl_easy_init();
     wa_buffer_t answer;
@@ -103,7 +103,7 @@ static inline json_t *control(simulator_t *simulator, const char *name, const ch
     json_t *json;
 
     wa_buffer_init(&answer, 0);
-    snprintf(url, sizeof(url), "%s/_simulator/%s", simulator->url, name);
+    snprintf(url, sizeof(url), "%s/_simulator/%s", at->url, name);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -123,20 +123,51 @@ static inline json_t *control(simulator_t *simulator, const char *name, const ch
     return json;
 }
 
-static inline void control_do(simulator_t *simulator, const char *name, const char *body)
+static inline void control_do(simulator_t *at, const char *name, const char *body)
 {
-    json_decref(control(simulator, name, body));
+    json_decref(control(at, name, body));
 }
 
 /* A count of the simulator's: "requests", "created", "resets". */
-static inline int stat_of(simulator_t *simulator, const char *name)
+static inline int stat_of(simulator_t *at, const char *name)
 {
-    json_t *stats = control(simulator, "stats", NULL);
+    json_t *stats = control(at, "stats", NULL);
     int value = (int)json_integer_value(json_object_get(stats, name));
 
     json_decref(stats);
     return value;
 }
+
+/* ---- The simulator of a test program: one for all its tests ---- */
+
+static simulator_t simulator;
+static const char *simulator_option = "--callbacks=off"; /* main may say another */
+
+static inline int simulator_setup(void **state)
+{
+    (void)state;
+    apr_initialize();
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    simulator_start(&simulator, NULL, NULL, simulator_option);
+    return 0;
+}
+
+static inline int simulator_teardown(void **state)
+{
+    (void)state;
+    simulator_stop(&simulator);
+    apr_terminate();
+    return 0;
+}
+
+/* Each test meets a simulator that knows nothing. */
+static inline int test_setup(void **state)
+{
+    control_do(&simulator, "reset", "{}");
+    return pool_setup(state);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, test_setup, pool_teardown)
 
 /* ---- A server that answers bytes from a script ---- */
 

@@ -6,34 +6,6 @@
 #include "base/id.h"
 #include "twilio/errors.h"
 
-static simulator_t simulator;
-
-static int simulator_setup(void **state)
-{
-    (void)state;
-    apr_initialize();
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    simulator_start(&simulator, NULL, NULL, "--callbacks=off");
-    return 0;
-}
-
-static int simulator_teardown(void **state)
-{
-    (void)state;
-    simulator_stop(&simulator);
-    apr_terminate();
-    return 0;
-}
-
-/* Each test meets a simulator that knows nothing. */
-static int test_setup(void **state)
-{
-    control_do(&simulator, "reset", "{}");
-    return pool_setup(state);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, test_setup, pool_teardown)
-
 /* The only request that the simulator saw; the caller drops *pall. */
 static json_t *only_request(json_t **pall)
 {

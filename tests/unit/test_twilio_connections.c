@@ -7,34 +7,6 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-static simulator_t simulator;
-
-static int simulator_setup(void **state)
-{
-    (void)state;
-    apr_initialize();
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    simulator_start(&simulator, NULL, NULL, "--callbacks=off");
-    return 0;
-}
-
-static int simulator_teardown(void **state)
-{
-    (void)state;
-    simulator_stop(&simulator);
-    apr_terminate();
-    return 0;
-}
-
-/* Each test meets a simulator that knows nothing. */
-static int test_setup(void **state)
-{
-    control_do(&simulator, "reset", "{}");
-    return pool_setup(state);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, test_setup, pool_teardown)
-
 /* ---- Not reached ---- */
 
 /* Nobody listens: certainly not sent, and tried as often as allowed. */

@@ -5,33 +5,6 @@
 
 #include "twilio/http.h"
 
-static simulator_t simulator;
-
-static int simulator_setup(void **state)
-{
-    (void)state;
-    apr_initialize();
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    simulator_start(&simulator, NULL, NULL, "--media-auth");
-    return 0;
-}
-
-static int simulator_teardown(void **state)
-{
-    (void)state;
-    simulator_stop(&simulator);
-    apr_terminate();
-    return 0;
-}
-
-static int test_setup(void **state)
-{
-    control_do(&simulator, "reset", "{}");
-    return pool_setup(state);
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, test_setup, pool_teardown)
-
 /* ---- Lists ---- */
 
 typedef struct seen_t {
@@ -476,5 +449,6 @@ int main(void)
         TEST(test_urls_are_taken_apart),
     };
 
+    simulator_option = "--media-auth";
     return cmocka_run_group_tests(tests, simulator_setup, simulator_teardown);
 }

@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 
 #include "base/hash.h"
+#include "store/dbm/replica_load.h"
 
 #define CURRENT "CURRENT"
 #define PREFIX "state-"

@@ -56,29 +56,16 @@ apr_status_t wa_dbm_contact_find(wa_store_t *self, const char *key, wa_contact_t
     return c ? APR_SUCCESS : APR_NOTFOUND;
 }
 
-/* Commits a contact record whose preconditions hold up to commit->base. @return APR_SUCCESS | APR_EAGAIN check again | other */
+/* Commits a contact record whose preconditions hold up to commit->base. @return like wa_dbm_commit_try */
 static apr_status_t contact_commit(wa_dbm_store_t *store, wa_record_type_e type,
                                    const wa_record_contact_t *contact, wa_commit_t *commit,
                                    apr_pool_t *tmp)
 {
     wa_record_t *record;
-    apr_status_t waited, rv = wa_record_contact_make(&record, type, contact, tmp);
+    apr_status_t rv = wa_record_contact_make(&record, type, contact, tmp);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
     commit->timestamp_ms = 0;
-    rv = wa_commit_append(&store->writer, record, commit);
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
-        return rv;
-    }
-    waited = wa_commit_wait(&store->writer, commit->end);
-    return waited != APR_SUCCESS ? waited : rv;
-}
-
-static apr_uint64_t visible_get(wa_dbm_store_t *store)
-{
-    return __atomic_load_n(&store->replica.at.offset, __ATOMIC_ACQUIRE);
+    return rv == APR_SUCCESS ? wa_dbm_commit_try(store, record, commit) : rv;
 }
 
 apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc,
@@ -94,11 +81,10 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
 
     memset(&commit, 0, sizeof(commit));
     do {
-        rv = wa_replica_catch_up(&store->replica, store->shared);
+        rv = wa_dbm_check_begin(store, &commit);
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        commit.base = visible_get(store);
         if (wa_dbm_contact_find(self, number, pc, p) == APR_SUCCESS
             || wa_dbm_contact_find(self, id, pc, p) == APR_SUCCESS) {
             return APR_EEXIST;
@@ -108,58 +94,47 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
     return rv == APR_SUCCESS ? wa_dbm_contact_find(self, id, pc, p) : rv;
 }
 
-apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name_json,
-                                   wa_contact_t *pc, apr_pool_t *p)
+/* Commits a record about a contact that is there.
+ * @param name  what the record says of its display_name_json
+ * @param pc  out: the contact as it was before
+ * @return APR_SUCCESS | APR_NOTFOUND | what commit.h says */
+static apr_status_t contact_change(wa_store_t *self, wa_record_type_e type, const char *id,
+                                   wa_slice_t name, wa_contact_t *pc, apr_pool_t *tmp)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_contact_t change;
     wa_commit_t commit;
     apr_status_t rv;
 
     memset(&commit, 0, sizeof(commit));
     do {
-        wa_record_contact_t record;
-
-        rv = wa_replica_catch_up(&store->replica, store->shared);
-        commit.base = visible_get(store);
+        rv = wa_dbm_check_begin(store, &commit);
         if (rv == APR_SUCCESS) {
-            rv = wa_dbm_contact_find(self, id, pc, p);
+            rv = wa_dbm_contact_find(self, id, pc, tmp);
         }
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        record.id = pc->id;
-        record.phone_number = pc->phone_number;
-        record.display_name_json = display_name_json;
-        record.created_ms = pc->created_ms;
-        rv = contact_commit(store, WA_RECORD_CONTACT, &record, &commit, p);
+        change.id = pc->id;
+        change.phone_number = pc->phone_number;
+        change.display_name_json = name;
+        change.created_ms = pc->created_ms;
+        rv = contact_commit(store, type, &change, &commit, tmp);
     } while (APR_STATUS_IS_EAGAIN(rv));
+    return rv;
+}
+
+apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name_json,
+                                   wa_contact_t *pc, apr_pool_t *p)
+{
+    apr_status_t rv = contact_change(self, WA_RECORD_CONTACT, id, display_name_json, pc, p);
+
     return rv == APR_SUCCESS ? wa_dbm_contact_find(self, id, pc, p) : rv;
 }
 
 apr_status_t wa_dbm_contact_delete(wa_store_t *self, const char *id, apr_pool_t *tmp)
 {
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    wa_commit_t commit;
-    wa_contact_t c;
-    apr_status_t rv;
+    wa_contact_t before;
 
-    memset(&commit, 0, sizeof(commit));
-    do {
-        wa_record_contact_t record;
-
-        rv = wa_replica_catch_up(&store->replica, store->shared);
-        commit.base = visible_get(store);
-        if (rv == APR_SUCCESS) {
-            rv = wa_dbm_contact_find(self, id, &c, tmp);
-        }
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        record.id = c.id;
-        record.phone_number = c.phone_number;
-        record.display_name_json = wa_slice_make(NULL, 0);
-        record.created_ms = c.created_ms;
-        rv = contact_commit(store, WA_RECORD_CONTACT_DELETE, &record, &commit, tmp);
-    } while (APR_STATUS_IS_EAGAIN(rv));
-    return rv;
+    return contact_change(self, WA_RECORD_CONTACT_DELETE, id, wa_slice_make(NULL, 0), &before, tmp);
 }

@@ -63,6 +63,25 @@ apr_status_t wa_dbm_message_get(wa_dbm_store_t *store, apr_uint64_t row, wa_mess
 apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key,
                              apr_uint64_t *prow);
 
+/* How far this process's replica is: what is served ends here. Any thread. */
+static inline apr_uint64_t wa_dbm_end(const wa_dbm_store_t *store)
+{
+    return __atomic_load_n(&store->replica.at.offset, __ATOMIC_ACQUIRE);
+}
+
+/* The same with the time, number and counts of the last record. Any thread that does not hold the replica's lock. */
+void wa_dbm_end_get(wa_dbm_store_t *store, wa_tail_t *at);
+
+/* Brings the replica up to date and says in commit->base up to where what the caller checks next holds.
+ * @return APR_SUCCESS | APR_EGENERAL (logged). Any thread that does not hold the replica's lock. */
+apr_status_t wa_dbm_check_begin(wa_dbm_store_t *store, wa_commit_t *commit);
+
+/* Commits a record whose preconditions hold up to commit->base.
+ * @param commit  like wa_commit_append
+ * @return APR_SUCCESS durable and visible | APR_EAGAIN another record was in the way and is visible now: check and try again |
+ *         what wa_commit_append and wa_commit_wait say. Any thread that does not hold the replica's lock. */
+apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_commit_t *commit);
+
 /* The operations, one file for each group. */
 apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey,
                           apr_pool_t *p);

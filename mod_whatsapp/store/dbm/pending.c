@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists the sent messages that are pending, from the replica's list of their rows. */
-
 #include "store/dbm/dbm.h"
 
 /* How many rows are copied under the replica's lock at one time. */
@@ -10,21 +9,12 @@
 static apr_size_t rows_copy(wa_replica_t *replica, apr_uint64_t after, apr_uint64_t *rows)
 {
     apr_size_t count = 0;
-    int low = 0, high;
+    int at;
 
     pthread_rwlock_rdlock(&replica->lock);
-    high = replica->pending->nelts;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-
-        if (APR_ARRAY_IDX(replica->pending, middle, apr_uint64_t) <= after) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    for (; low < replica->pending->nelts && count < ROWS_AT_ONCE; low++) {
-        rows[count++] = APR_ARRAY_IDX(replica->pending, low, apr_uint64_t);
+    at = wa_replica_pending_place(replica, after + 1);
+    for (; at < replica->pending->nelts && count < ROWS_AT_ONCE; at++) {
+        rows[count++] = APR_ARRAY_IDX(replica->pending, at, apr_uint64_t);
     }
     pthread_rwlock_unlock(&replica->lock);
     return count;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reading operations: versions, messages, changes, threads, from the replica, the index and the mapped journal. */
-#include <stdio.h>
+/* Reading messages: by row, by key and in pages, from the replica, the index and the mapped journal; and the versions of what is read. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -8,10 +7,7 @@
 #include "base/hash.h"
 #include "store/dbm/dbm.h"
 
-/* A change walk looks at no more records than this, whatever they are: the rest comes with the next call. */
-#define CHANGES_RECORDS 20000
-#define PREFETCH_LINES 8     /* of 64 bytes: a usual record */
-#define CHANGES_UPDATES 1024 /* slots for rows that changed, a power of two */
+#define PREFETCH_LINES 8 /* of 64 bytes: a usual record */
 
 /* What a message's rendering needs of its thread, copied under the replica's lock. */
 typedef struct thread_part_t {
@@ -37,19 +33,6 @@ static int thread_part_get(wa_dbm_store_t *store, wa_slice_t counterpart, thread
     return t != NULL;
 }
 
-static apr_uint64_t replica_end(wa_dbm_store_t *store)
-{
-    return __atomic_load_n(&store->replica.at.offset, __ATOMIC_ACQUIRE);
-}
-
-/* Where the visible journal ends, and the time of its last record. */
-static void end_get(wa_dbm_store_t *store, wa_tail_t *at)
-{
-    pthread_rwlock_rdlock(&store->replica.lock);
-    *at = store->replica.at;
-    pthread_rwlock_unlock(&store->replica.lock);
-}
-
 /* The newest state of a row that this replica has come to, 0 for none: another process may be ahead of it and have noted newer ones. */
 static apr_uint64_t state_get(wa_dbm_store_t *store, const wa_row_t *entry, apr_uint64_t row,
                               apr_uint64_t end)
@@ -72,7 +55,7 @@ static apr_uint64_t state_get(wa_dbm_store_t *store, const wa_row_t *entry, apr_
 
 static apr_status_t row_take(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m)
 {
-    apr_uint64_t end = replica_end(store), state;
+    apr_uint64_t end = wa_dbm_end(store), state;
     const wa_row_t *entry = wa_index_row(&store->index, row);
     const wa_record_t *r;
     wa_record_message_t fixed;
@@ -158,30 +141,21 @@ apr_uint64_t wa_dbm_version(wa_store_t *self, wa_version_e part)
     }
 }
 
-apr_uint64_t wa_dbm_thread_version(wa_store_t *self, const char *counterpart)
+void wa_dbm_end_get(wa_dbm_store_t *store, wa_tail_t *at)
 {
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    const wa_replica_thread_t *t;
-    apr_uint64_t version;
-
-    wa_replica_catch_up(&store->replica, store->shared);
     pthread_rwlock_rdlock(&store->replica.lock);
-    t = wa_replica_thread_find(&store->replica, wa_slice_of(counterpart));
-    version = t ? t->version : 0;
+    *at = store->replica.at;
     pthread_rwlock_unlock(&store->replica.lock);
-    return version;
 }
 
 apr_int64_t wa_dbm_timestamp(wa_store_t *self)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    apr_int64_t timestamp_ms;
+    wa_tail_t at;
 
     wa_replica_catch_up(&store->replica, store->shared);
-    pthread_rwlock_rdlock(&store->replica.lock);
-    timestamp_ms = store->replica.at.timestamp_ms;
-    pthread_rwlock_unlock(&store->replica.lock);
-    return timestamp_ms;
+    wa_dbm_end_get(store, &at);
+    return at.timestamp_ms;
 }
 
 /* ---- finding by key ---- */
@@ -197,7 +171,7 @@ typedef struct key_baton_t {
 /* 1 when one of the message's earlier states had this sid (a message sent in parts has several). */
 static int had_sid(wa_dbm_store_t *store, const wa_row_t *entry, apr_uint64_t row, wa_slice_t sid)
 {
-    apr_uint64_t end = replica_end(store), state = state_get(store, entry, row, end);
+    apr_uint64_t end = wa_dbm_end(store), state = state_get(store, entry, row, end);
 
     while (state) {
         const wa_record_t *r = wa_journal_record(&store->journal, state, end);
@@ -218,7 +192,7 @@ static int had_sid(wa_dbm_store_t *store, const wa_row_t *entry, apr_uint64_t ro
 static apr_status_t key_candidate(void *baton, apr_uint64_t row)
 {
     key_baton_t *k = baton;
-    apr_uint64_t end = replica_end(k->store);
+    apr_uint64_t end = wa_dbm_end(k->store);
     const wa_row_t *entry;
     const wa_record_t *r;
     wa_record_message_t m;
@@ -255,7 +229,7 @@ apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char
     apr_status_t rv;
 
     *prow = 0;
-    end_get(store, &at);
+    wa_dbm_end_get(store, &at);
     k.rows = at.rows;
     rv = wa_index_key_find(&store->index, at.keys,
                            wa_index_hash(&store->index, kind, k.key.ptr, k.key.len), key_candidate,
@@ -335,7 +309,7 @@ static void record_prefetch(wa_dbm_store_t *store, apr_uint64_t offset)
     const char *at = NULL;
     int line;
 
-    if (offset < replica_end(store)) {
+    if (offset < wa_dbm_end(store)) {
         at = wa_mapping_at(&store->journal.map, offset, sizeof(wa_record_t));
     }
     for (line = 0; at && line < PREFETCH_LINES; line++) {
@@ -432,207 +406,4 @@ apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, con
         page->next_cursor = cursor_make(store, counterpart, rows[count - 1], p);
     }
     return rv;
-}
-
-/* ---- changes ---- */
-
-/* A walk over the journal after a time: the rows of older messages that changed, each once. */
-typedef struct changes_walk_t {
-    apr_uint64_t rows[CHANGES_UPDATES]; /* open addressing, 0 is empty */
-    apr_uint64_t order[CHANGES_UPDATES / 2];
-    apr_size_t count;
-    apr_int64_t since_ms;
-    apr_uint64_t last_row; /* the newest that is visible */
-} changes_walk_t;
-
-static int walk_put(changes_walk_t *w, apr_uint64_t row)
-{
-    apr_size_t at = (apr_size_t)(row * 0x9E3779B97F4A7C15u >> 54) & (CHANGES_UPDATES - 1);
-
-    for (; w->rows[at]; at = (at + 1) & (CHANGES_UPDATES - 1)) {
-        if (w->rows[at] == row) {
-            return 0;
-        }
-    }
-    w->rows[at] = row;
-    w->order[w->count++] = row;
-    return 1;
-}
-
-/* Looks at one record: gives a new message in *m (its id is empty otherwise), notes an older one that changed. */
-static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, changes_walk_t *w,
-                                wa_message_t *m)
-{
-    const wa_row_t *entry;
-    const wa_record_t *message;
-
-    m->id.len = 0;
-    if (r->type == WA_RECORD_MESSAGE) {
-        apr_status_t rv = wa_dbm_message_get(store, r->row, m);
-
-        if (APR_STATUS_IS_NOTFOUND(rv)) {
-            wa_dbm_damage_note(store); /* the record is here, so the row must be */
-            rv = APR_EGENERAL;
-        }
-        return rv;
-    }
-    if (r->type == WA_RECORD_STATE && r->row <= w->last_row) {
-        entry = wa_index_row(&store->index, r->row);
-        message =
-            entry ? wa_journal_record(&store->journal, entry->offset, replica_end(store)) : NULL;
-        if (message && message->timestamp_ms <= w->since_ms && w->count < CHANGES_UPDATES / 2) {
-            walk_put(w, r->row);
-        }
-    }
-    return APR_SUCCESS;
-}
-
-static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w,
-                                  wa_message_visit_fn visit, void *baton)
-{
-    apr_status_t rv = APR_SUCCESS;
-    wa_message_t m;
-    apr_size_t i;
-
-    for (i = 0; rv == APR_SUCCESS && i < w->count; i++) {
-        rv = wa_dbm_message_get(store, w->order[i], &m);
-        if (rv == APR_SUCCESS) {
-            rv = visit(baton, &m, 1);
-        }
-    }
-    return rv;
-}
-
-/* Where to begin looking for what came after `since_ms`. A mark is believed only where its record agrees: one that pointed too far would hide messages. */
-static apr_uint64_t changes_start(wa_dbm_store_t *store, const wa_tail_t *at, apr_int64_t since_ms)
-{
-    apr_uint64_t offset = wa_index_mark_find(&store->index, at->records, since_ms);
-    const wa_record_t *r;
-
-    if (!offset) {
-        return WA_JOURNAL_START;
-    }
-    r = wa_journal_record(&store->journal, offset, at->offset);
-    if (!r || r->timestamp_ms > since_ms) {
-        wa_dbm_damage_note(store);
-        return WA_JOURNAL_START;
-    }
-    return offset;
-}
-
-apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
-                                 wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
-                                 apr_pool_t *p)
-{
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    apr_size_t visits = 0, records = 0;
-    changes_walk_t *w;
-    apr_uint64_t offset;
-    wa_message_t m;
-    wa_tail_t at;
-    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    end_get(store, &at);
-    changes->timestamp_ms = at.timestamp_ms;
-    if (since_ms >= at.timestamp_ms) {
-        return APR_SUCCESS;
-    }
-    w = apr_pcalloc(p, sizeof(*w));
-    max = max < CHANGES_UPDATES / 2 ? max : CHANGES_UPDATES / 2;
-    w->since_ms = since_ms;
-    w->last_row = at.rows;
-    offset = changes_start(store, &at, since_ms);
-    changes->timestamp_ms = since_ms;
-    while (offset < at.offset) {
-        const wa_record_t *r = wa_journal_record_checked(&store->journal, offset, at.offset);
-
-        if (!r) {
-            wa_dbm_damage_note(store);
-            return APR_EGENERAL;
-        }
-        offset += r->length;
-        if (r->type == WA_RECORD_FILLER || r->timestamp_ms <= since_ms) {
-            continue;
-        }
-        if ((visits + w->count >= max || records >= CHANGES_RECORDS)
-            && r->timestamp_ms > changes->timestamp_ms) {
-            changes->has_more = 1;
-            break;
-        }
-        rv = change_take(store, r, w, &m);
-        if (rv == APR_SUCCESS && m.id.len) {
-            visits++;
-            rv = visit(baton, &m, 0);
-        }
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        records++;
-        changes->timestamp_ms = r->timestamp_ms;
-    }
-    return updates_visit(store, w, visit, baton);
-}
-
-/* ---- threads ---- */
-
-static void thread_fill(wa_thread_t *out, const wa_replica_thread_t *t)
-{
-    out->counterpart = t->counterpart;
-    out->preview_json = t->preview_json;
-    out->last_timestamp_ms = t->last_timestamp_ms;
-    out->changed_ms = t->changed_ms;
-    out->last_inbound_ms = t->last_inbound_ms;
-    out->last_direction = t->last_direction;
-    out->message_count = t->message_count;
-    out->unread_count = t->unread_count;
-    out->flags = t->flags;
-    out->contact_id = t->contact ? t->contact->id : wa_slice_make(NULL, 0);
-    out->contact_name_json = t->contact ? t->contact->display_name_json : wa_slice_make(NULL, 0);
-}
-
-apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit,
-                                 void *baton)
-{
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    const wa_replica_thread_t *t;
-    wa_thread_t out;
-    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    pthread_rwlock_rdlock(&store->replica.lock);
-    t = since_ms && since_ms >= store->replica.threads_changed_ms ? NULL : store->replica.newest;
-    for (; rv == APR_SUCCESS && t; t = t->older) {
-        if (t->changed_ms > since_ms) {
-            thread_fill(&out, t);
-            rv = visit(baton, &out);
-        }
-    }
-    pthread_rwlock_unlock(&store->replica.lock);
-    return rv;
-}
-
-apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart,
-                                 wa_thread_visit_fn visit, void *baton)
-{
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    const wa_replica_thread_t *t;
-    wa_thread_t out;
-    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    pthread_rwlock_rdlock(&store->replica.lock);
-    t = wa_replica_thread_find(&store->replica, wa_slice_of(counterpart));
-    if (t) {
-        thread_fill(&out, t);
-        rv = visit(baton, &out);
-    }
-    pthread_rwlock_unlock(&store->replica.lock);
-    return t ? rv : APR_NOTFOUND;
 }

@@ -2,12 +2,9 @@
 /* Applies journal records to the replica and to the mapped index, one function for each type of record. */
 #include "store/dbm/replica.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <apr_strings.h>
-
-/* apr_pools give no failure but abort; allocation sizes here are small and bounded by what the journal holds. */
+#include "store/dbm/replica_parts.h"
 
 apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_index_t *index)
 {
@@ -59,50 +56,7 @@ void wa_replica_release(wa_replica_t *replica)
     }
 }
 
-/* ---- threads ---- */
-
-wa_replica_thread_t *wa_replica_thread_find(const wa_replica_t *replica, wa_slice_t counterpart)
-{
-    return apr_hash_get(replica->threads, counterpart.ptr, (apr_ssize_t)counterpart.len);
-}
-
-static void list_remove(wa_replica_t *replica, wa_replica_thread_t *t)
-{
-    if (t->newer) {
-        t->newer->older = t->older;
-    } else if (replica->newest == t) {
-        replica->newest = t->older;
-    }
-    if (t->older) {
-        t->older->newer = t->newer;
-    } else if (replica->oldest == t) {
-        replica->oldest = t->newer;
-    }
-    t->newer = t->older = NULL;
-}
-
-static void list_put_newest(wa_replica_t *replica, wa_replica_thread_t *t)
-{
-    t->older = replica->newest;
-    t->newer = NULL;
-    if (replica->newest) {
-        replica->newest->newer = t;
-    } else {
-        replica->oldest = t;
-    }
-    replica->newest = t;
-}
-
-static wa_replica_thread_t *thread_create(wa_replica_t *replica, wa_slice_t counterpart)
-{
-    wa_replica_thread_t *t = apr_pcalloc(replica->pool, sizeof(*t));
-
-    t->counterpart = counterpart;
-    t->contact =
-        apr_hash_get(replica->contacts_by_number, counterpart.ptr, (apr_ssize_t)counterpart.len);
-    apr_hash_set(replica->threads, t->counterpart.ptr, (apr_ssize_t)t->counterpart.len, t);
-    return t;
-}
+/* ---- one function for each type of record ---- */
 
 static void thread_changed(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r,
                            apr_uint64_t end)
@@ -112,205 +66,6 @@ static void thread_changed(wa_replica_t *replica, wa_replica_thread_t *t, const 
     replica->threads_changed_ms = r->timestamp_ms;
     __atomic_store_n(&replica->threads_version, end, __ATOMIC_RELEASE);
 }
-
-/* ---- contacts ---- */
-
-static int contact_compare(const wa_replica_contact_t *a, const wa_replica_contact_t *b)
-{
-    apr_size_t i, n = a->display_name_json.len < b->display_name_json.len
-                          ? a->display_name_json.len
-                          : b->display_name_json.len;
-
-    for (i = 0; i < n; i++) {
-        int x = (unsigned char)a->display_name_json.ptr[i],
-            y = (unsigned char)b->display_name_json.ptr[i];
-
-        x = x >= 'A' && x <= 'Z' ? x + 32 : x;
-        y = y >= 'A' && y <= 'Z' ? y + 32 : y;
-        if (x != y) {
-            return x - y;
-        }
-    }
-    if (a->display_name_json.len != b->display_name_json.len) {
-        return a->display_name_json.len < b->display_name_json.len ? -1 : 1;
-    }
-    n = a->phone_number.len < b->phone_number.len ? a->phone_number.len : b->phone_number.len;
-    return memcmp(a->phone_number.ptr, b->phone_number.ptr, n);
-}
-
-static void contact_unlist(wa_replica_t *replica, const wa_replica_contact_t *contact)
-{
-    wa_replica_contact_t **all = (wa_replica_contact_t **)replica->contacts->elts;
-    int i;
-
-    for (i = 0; i < replica->contacts->nelts; i++) {
-        if (all[i] == contact) {
-            memmove(all + i, all + i + 1,
-                    (apr_size_t)(replica->contacts->nelts - i - 1) * sizeof(*all));
-            replica->contacts->nelts--;
-            return;
-        }
-    }
-}
-
-static void contact_list(wa_replica_t *replica, wa_replica_contact_t *contact)
-{
-    wa_replica_contact_t **all;
-    int low = 0, high;
-
-    apr_array_push(replica->contacts);
-    all = (wa_replica_contact_t **)replica->contacts->elts;
-    high = replica->contacts->nelts - 1;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-
-        if (contact_compare(all[middle], contact) <= 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    memmove(all + low + 1, all + low,
-            (apr_size_t)(replica->contacts->nelts - 1 - low) * sizeof(*all));
-    all[low] = contact;
-}
-
-static wa_replica_contact_t *contact_create(wa_replica_t *replica)
-{
-    wa_replica_contact_t *contact = replica->free_contacts;
-
-    if (contact) {
-        replica->free_contacts = contact->next_free;
-        memset(contact, 0, sizeof(*contact));
-        return contact;
-    }
-    return apr_pcalloc(replica->pool, sizeof(*contact));
-}
-
-static void contact_forget(wa_replica_t *replica, wa_replica_contact_t *contact)
-{
-    contact_unlist(replica, contact);
-    apr_hash_set(replica->contacts_by_id, contact->id.ptr, (apr_ssize_t)contact->id.len, NULL);
-    apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr,
-                 (apr_ssize_t)contact->phone_number.len, NULL);
-    contact->next_free = replica->free_contacts;
-    replica->free_contacts = contact;
-}
-
-static wa_replica_contact_t *contact_put(wa_replica_t *replica, const wa_record_t *r,
-                                         apr_uint64_t offset, const wa_record_contact_t *c)
-{
-    wa_replica_contact_t *contact =
-        apr_hash_get(replica->contacts_by_id, c->id.ptr, (apr_ssize_t)c->id.len);
-
-    if (contact) {
-        contact_unlist(replica, contact);
-    } else {
-        /* Only where damage took the deletion of another contact: no two may have one number. */
-        wa_replica_contact_t *other = apr_hash_get(replica->contacts_by_number, c->phone_number.ptr,
-                                                   (apr_ssize_t)c->phone_number.len);
-
-        if (other) {
-            contact_forget(replica, other);
-        }
-        contact = contact_create(replica);
-        contact->id = c->id;
-        contact->phone_number = c->phone_number;
-        apr_hash_set(replica->contacts_by_id, contact->id.ptr, (apr_ssize_t)contact->id.len,
-                     contact);
-        apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr,
-                     (apr_ssize_t)contact->phone_number.len, contact);
-    }
-    contact->display_name_json = c->display_name_json;
-    contact->created_ms = c->created_ms ? c->created_ms : r->timestamp_ms;
-    contact->updated_ms = r->timestamp_ms;
-    contact->offset = offset;
-    contact_list(replica, contact);
-    return contact;
-}
-
-/* ---- parked ---- */
-
-static void parked_put(wa_replica_t *replica, apr_uint64_t offset, const wa_record_parked_t *k)
-{
-    wa_replica_parked_t *parked =
-        apr_hash_get(replica->parked, k->key.ptr, (apr_ssize_t)k->key.len);
-
-    if (!parked) {
-        if (apr_hash_count(replica->parked) >= WA_PARKED_MAX) {
-            parked = replica->parked_first;
-            replica->parked_first = parked->next;
-            apr_hash_set(replica->parked, parked->key.ptr, (apr_ssize_t)parked->key.len, NULL);
-        } else {
-            parked = apr_pcalloc(replica->pool, sizeof(*parked));
-        }
-        parked->key = k->key;
-        parked->next = NULL;
-        if (replica->parked_first) {
-            replica->parked_last->next = parked;
-        } else {
-            replica->parked_first = parked;
-        }
-        replica->parked_last = parked;
-        apr_hash_set(replica->parked, parked->key.ptr, (apr_ssize_t)parked->key.len, parked);
-    }
-    parked->value = k->value;
-    parked->offset = offset;
-}
-
-/* ---- pending messages ---- */
-
-/* Where `row` is, or would be, in the list. Most changes are near its end. */
-static int pending_place(const wa_replica_t *replica, apr_uint64_t row)
-{
-    const apr_uint64_t *rows = (const apr_uint64_t *)(const void *)replica->pending->elts;
-    int low = 0, high = replica->pending->nelts;
-
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-
-        if (rows[middle] < row) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-/* Notes whether a message is pending. Applying the same record again changes nothing. */
-static void pending_set(wa_replica_t *replica, apr_uint64_t row, int is_pending)
-{
-    apr_array_header_t *list = replica->pending;
-    int at = pending_place(replica, row);
-    int is_there = at < list->nelts && APR_ARRAY_IDX(list, at, apr_uint64_t) == row;
-    apr_uint64_t *rows;
-
-    if (is_there == is_pending) {
-        return;
-    }
-    if (is_pending && list->nelts >= (int)WA_PENDING_MAX) {
-        if (at == 0) {
-            return;
-        }
-        rows = (apr_uint64_t *)(void *)list->elts;
-        memmove(rows, rows + 1, (apr_size_t)(list->nelts - 1) * sizeof(*rows));
-        list->nelts--;
-        at--;
-    }
-    if (is_pending) {
-        apr_array_push(list);
-        rows = (apr_uint64_t *)(void *)list->elts;
-        memmove(rows + at + 1, rows + at, (apr_size_t)(list->nelts - 1 - at) * sizeof(*rows));
-        rows[at] = row;
-    } else {
-        rows = (apr_uint64_t *)(void *)list->elts;
-        memmove(rows + at, rows + at + 1, (apr_size_t)(list->nelts - 1 - at) * sizeof(*rows));
-        list->nelts--;
-    }
-}
-
-/* ---- one function for each type of record ---- */
 
 static apr_status_t key_put(wa_replica_t *replica, const char *kind, wa_slice_t key,
                             apr_uint64_t row)
@@ -362,7 +117,7 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     }
     t = wa_replica_thread_find(replica, m.counterpart);
     if (!t) {
-        t = thread_create(replica, m.counterpart);
+        t = wa_replica_thread_create(replica, m.counterpart);
     }
     /* `state` is not touched: a new row's is 0, and another process may have applied the message's first change already. */
     if (row->offset != offset) {
@@ -379,10 +134,9 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
         t->last_inbound_ms = r->timestamp_ms;
     }
     if (m.direction == WA_DIRECTION_SENT && m.status == WA_STATUS_PENDING) {
-        pending_set(replica, r->row, 1);
+        wa_replica_pending_set(replica, r->row, 1);
     }
-    list_remove(replica, t);
-    list_put_newest(replica, t);
+    wa_replica_thread_lead(replica, t);
     thread_changed(replica, t, r, offset + r->length);
     replica->at.rows = r->row;
     return APR_SUCCESS;
@@ -431,8 +185,8 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
         if (t) {
             t->version = offset + r->length;
         }
-        pending_set(replica, r->row,
-                    m.direction == WA_DIRECTION_SENT && s.status == WA_STATUS_PENDING);
+        wa_replica_pending_set(replica, r->row,
+                               m.direction == WA_DIRECTION_SENT && s.status == WA_STATUS_PENDING);
     }
     return s.sid_is_new || is_sid_lost(replica, r, &s, offset)
                ? key_put(replica, "sid", s.sid, r->row)
@@ -502,12 +256,12 @@ static apr_status_t apply_contact(wa_replica_t *replica, const wa_record_t *r, a
     contact = apr_hash_get(replica->contacts_by_id, c.id.ptr, (apr_ssize_t)c.id.len);
     t = wa_replica_thread_find(replica, c.phone_number);
     if (r->type == WA_RECORD_CONTACT) {
-        contact = contact_put(replica, r, offset, &c);
+        contact = wa_replica_contact_put(replica, r, offset, &c);
         if (t) {
             t->contact = contact;
         }
     } else if (contact) {
-        contact_forget(replica, contact);
+        wa_replica_contact_forget(replica, contact);
         if (t) {
             t->contact = NULL;
         }
@@ -525,7 +279,7 @@ static apr_status_t apply_parked(wa_replica_t *replica, const wa_record_t *r, ap
     apr_status_t rv = wa_record_parked_read(r, &k);
 
     if (rv == APR_SUCCESS) {
-        parked_put(replica, offset, &k);
+        wa_replica_parked_put(replica, offset, &k);
     }
     return rv;
 }
@@ -589,118 +343,4 @@ apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *share
     }
     pthread_rwlock_unlock(&replica->lock);
     return rv;
-}
-
-/* ---- loading a checkpoint ---- */
-
-/* A record that a checkpoint or the index points to. Where it is not right the journal is read again and shows what is damaged, so nothing is logged. */
-static const wa_record_t *record_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
-{
-    const wa_record_t *r = wa_journal_record(replica->journal, offset, end);
-
-    return r && wa_record_payload_is_valid(r) ? r : NULL;
-}
-
-apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
-                                    apr_uint64_t end)
-{
-    const wa_row_t *row = wa_index_row(replica->index, thread->last_row);
-    const wa_record_t *r = row ? record_load(replica, row->offset, end) : NULL;
-    wa_replica_thread_t *t;
-    wa_record_message_t m;
-
-    if (!r || r->type != WA_RECORD_MESSAGE || wa_record_message_read(r, &m) != APR_SUCCESS
-        || !wa_slice_is_equal(m.counterpart, thread->counterpart)
-        || wa_replica_thread_find(replica, m.counterpart)) {
-        return APR_EGENERAL;
-    }
-    t = thread_create(replica, m.counterpart);
-    t->preview_json = m.preview_json;
-    t->last_direction = m.direction;
-    t->last_timestamp_ms = r->timestamp_ms;
-    t->version = end;
-    t->last_row = thread->last_row;
-    t->read_row = thread->read_row;
-    t->message_count = thread->message_count;
-    t->unread_count = thread->unread_count;
-    t->changed_ms = thread->changed_ms;
-    t->last_inbound_ms = thread->last_inbound_ms;
-    t->flags = thread->flags;
-    if (t->changed_ms > replica->threads_changed_ms) {
-        replica->threads_changed_ms = t->changed_ms;
-    }
-    return APR_SUCCESS;
-}
-
-apr_status_t wa_replica_contact_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
-{
-    const wa_record_t *r = record_load(replica, offset, end);
-    wa_record_contact_t c;
-
-    if (!r || r->type != WA_RECORD_CONTACT || wa_record_contact_read(r, &c) != APR_SUCCESS) {
-        return APR_EGENERAL;
-    }
-    contact_put(replica, r, offset, &c);
-    return APR_SUCCESS;
-}
-
-apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
-{
-    const wa_record_t *r = record_load(replica, offset, end);
-    wa_record_parked_t k;
-
-    if (!r || r->type != WA_RECORD_PARKED || wa_record_parked_read(r, &k) != APR_SUCCESS) {
-        return APR_EGENERAL;
-    }
-    parked_put(replica, offset, &k);
-    return APR_SUCCESS;
-}
-
-apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, apr_uint64_t end)
-{
-    const wa_row_t *entry = wa_index_row(replica->index, row);
-    const wa_record_t *r = entry ? record_load(replica, entry->offset, end) : NULL;
-
-    if (!r || r->type != WA_RECORD_MESSAGE || r->row != row) {
-        return APR_EGENERAL;
-    }
-    pending_set(replica, row, 1);
-    return APR_SUCCESS;
-}
-
-static int newest_last(const void *a, const void *b)
-{
-    const wa_replica_thread_t *x = *(wa_replica_thread_t *const *)a,
-                              *y = *(wa_replica_thread_t *const *)b;
-
-    if (x->last_row == y->last_row) {
-        return 0;
-    }
-    return x->last_row < y->last_row ? -1 : 1;
-}
-
-apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at)
-{
-    apr_size_t count = apr_hash_count(replica->threads), n = 0, i;
-    wa_replica_thread_t **all = malloc((count + 1) * sizeof(*all));
-    apr_hash_index_t *hi;
-
-    if (!all) {
-        return APR_ENOMEM;
-    }
-    for (hi = apr_hash_first(NULL, replica->threads); hi; hi = apr_hash_next(hi)) {
-        all[n++] = apr_hash_this_val(hi);
-    }
-    qsort(all, n, sizeof(*all), newest_last);
-    for (i = 0; i < n; i++) {
-        wa_replica_thread_t *t = all[i];
-
-        list_put_newest(replica, t);
-        t->contact = apr_hash_get(replica->contacts_by_number, t->counterpart.ptr,
-                                  (apr_ssize_t)t->counterpart.len);
-    }
-    free(all);
-    replica->at = *at;
-    replica->threads_version = replica->contacts_version = at->offset;
-    return APR_SUCCESS;
 }

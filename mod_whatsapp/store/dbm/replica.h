@@ -81,17 +81,7 @@ apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *share
 /* The thread of a counterpart, NULL when there is none. The caller holds `lock`. */
 wa_replica_thread_t *wa_replica_thread_find(const wa_replica_t *replica, wa_slice_t counterpart);
 
-/* For loading a checkpoint: puts a thread (by counterpart, last_row and its numbers), a contact or a parked fact (by their records' offsets before `end`).
- * The caller is the only thread. @return APR_SUCCESS | APR_EGENERAL the journal does not hold them */
-apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
-                                    apr_uint64_t end);
-apr_status_t wa_replica_contact_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end);
-apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end);
-
-/* The same for a pending message by its row, the lower ones first. */
-apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, apr_uint64_t end);
-
-/* After the last load: orders the thread list and joins contacts. The caller is the only thread. */
-apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at);
+/* Where `row` is, or would be, in the list of pending rows. The caller holds `lock`. */
+int wa_replica_pending_place(const wa_replica_t *replica, apr_uint64_t row);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writing operations on messages and threads: check against what is visible, append, and try again where something came in between. */
+/* The writing operations on messages and parked facts: check against what is visible, append, and try again where something came in between. */
 #include <string.h>
 
 #include <apr_strings.h>
@@ -9,18 +9,15 @@
 /* An idempotency key is forgotten after this long. */
 #define IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
 
-/* Brings the replica up to date and says up to where the caller's checks then hold. */
-static apr_status_t check_begin(wa_dbm_store_t *store, wa_commit_t *commit)
+apr_status_t wa_dbm_check_begin(wa_dbm_store_t *store, wa_commit_t *commit)
 {
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
 
-    commit->base = __atomic_load_n(&store->replica.at.offset, __ATOMIC_ACQUIRE);
+    commit->base = wa_dbm_end(store);
     return rv;
 }
 
-/* Commits a record whose preconditions hold up to commit->base.
- * @return APR_SUCCESS durable and visible | APR_EAGAIN check again | what commit.h says */
-static apr_status_t commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_commit_t *commit)
+apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_commit_t *commit)
 {
     apr_status_t rv = wa_commit_append(&store->writer, record, commit);
     apr_status_t waited;
@@ -29,10 +26,7 @@ static apr_status_t commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_co
         return rv;
     }
     waited = wa_commit_wait(&store->writer, commit->end);
-    if (waited != APR_SUCCESS) {
-        return waited;
-    }
-    return rv;
+    return waited != APR_SUCCESS ? waited : rv;
 }
 
 /* The row of a message that is there already under one of the new one's keys. */
@@ -80,7 +74,7 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
     do {
         apr_uint64_t row;
 
-        rv = check_begin(store, &commit);
+        rv = wa_dbm_check_begin(store, &commit);
         if (rv == APR_SUCCESS) {
             rv = duplicate_find(store, m, &row);
         }
@@ -92,7 +86,7 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
             return rv;
         }
         commit.timestamp_ms = m->timestamp_ms;
-        rv = commit_try(store, record, &commit);
+        rv = wa_dbm_commit_try(store, record, &commit);
     } while (APR_STATUS_IS_EAGAIN(rv));
     if (rv == APR_SUCCESS) {
         rv = wa_replica_catch_up(&store->replica, store->shared);
@@ -139,7 +133,7 @@ apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message
         wa_record_t *record;
 
         memset(&next, 0, sizeof(next));
-        rv = check_begin(store, &commit);
+        rv = wa_dbm_check_begin(store, &commit);
         if (rv == APR_SUCCESS) {
             rv = wa_dbm_key_find(store, "id", key, &row);
         }
@@ -164,93 +158,12 @@ apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message
         }
         commit.timestamp_ms = 0;
         commit.keys = record->touch[1] ? 1 : 0;
-        rv = commit_try(store, record, &commit);
+        rv = wa_dbm_commit_try(store, record, &commit);
     } while (APR_STATUS_IS_EAGAIN(rv));
     if (rv == APR_SUCCESS) {
         rv = wa_replica_catch_up(&store->replica, store->shared);
     }
     return rv == APR_SUCCESS ? wa_dbm_message_get(store, row, pm) : rv;
-}
-
-/* ---- threads ---- */
-
-/* What a change of a thread starts from; its counterpart's bytes stay. */
-static apr_status_t thread_get(wa_dbm_store_t *store, const char *counterpart,
-                               wa_replica_thread_t *out)
-{
-    const wa_replica_thread_t *t;
-
-    pthread_rwlock_rdlock(&store->replica.lock);
-    t = wa_replica_thread_find(&store->replica, wa_slice_of(counterpart));
-    if (t) {
-        *out = *t;
-    }
-    pthread_rwlock_unlock(&store->replica.lock);
-    return t ? APR_SUCCESS : APR_NOTFOUND;
-}
-
-static apr_status_t thread_commit(wa_dbm_store_t *store, wa_record_type_e type,
-                                  const wa_record_thread_t *change, apr_uint64_t row,
-                                  wa_commit_t *commit, apr_pool_t *tmp)
-{
-    wa_record_t *record;
-    apr_status_t rv = wa_record_thread_make(&record, type, change, row, tmp);
-
-    commit->timestamp_ms = 0;
-    return rv == APR_SUCCESS ? commit_try(store, record, commit) : rv;
-}
-
-apr_status_t wa_dbm_thread_mark_read(wa_store_t *self, const char *counterpart, apr_pool_t *tmp)
-{
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    wa_record_thread_t change;
-    wa_replica_thread_t t;
-    wa_commit_t commit;
-    apr_status_t rv;
-
-    memset(&commit, 0, sizeof(commit));
-    memset(&t, 0, sizeof(t));
-    do {
-        rv = check_begin(store, &commit);
-        if (rv == APR_SUCCESS) {
-            rv = thread_get(store, counterpart, &t);
-        }
-        if (rv != APR_SUCCESS || t.unread_count == 0) {
-            return rv;
-        }
-        change.counterpart = t.counterpart;
-        change.flags = 0;
-        rv = thread_commit(store, WA_RECORD_READ, &change, t.last_row, &commit, tmp);
-    } while (APR_STATUS_IS_EAGAIN(rv));
-    return rv;
-}
-
-apr_status_t wa_dbm_thread_flags_set(wa_store_t *self, const char *counterpart, apr_uint32_t set,
-                                     apr_uint32_t clear, apr_pool_t *tmp)
-{
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    wa_record_thread_t change;
-    wa_replica_thread_t t;
-    wa_commit_t commit;
-    apr_status_t rv;
-
-    memset(&commit, 0, sizeof(commit));
-    do {
-        rv = check_begin(store, &commit);
-        if (rv == APR_SUCCESS) {
-            rv = thread_get(store, counterpart, &t);
-        }
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
-        change.counterpart = t.counterpart;
-        change.flags = (t.flags | set) & ~clear;
-        if (change.flags == t.flags) {
-            return APR_SUCCESS;
-        }
-        rv = thread_commit(store, WA_RECORD_FLAGS, &change, 0, &commit, tmp);
-    } while (APR_STATUS_IS_EAGAIN(rv));
-    return rv;
 }
 
 /* ---- parked facts ---- */
@@ -272,7 +185,7 @@ apr_status_t wa_dbm_parked_add(wa_store_t *self, const char *key, wa_slice_t val
     do {
         const wa_replica_parked_t *now;
 
-        rv = check_begin(store, &commit);
+        rv = wa_dbm_check_begin(store, &commit);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -295,7 +208,7 @@ apr_status_t wa_dbm_parked_add(wa_store_t *self, const char *key, wa_slice_t val
         rv = wa_record_parked_make(&record, &parked, tmp);
         if (rv == APR_SUCCESS) {
             commit.timestamp_ms = 0;
-            rv = commit_try(store, record, &commit);
+            rv = wa_dbm_commit_try(store, record, &commit);
         }
     } while (APR_STATUS_IS_EAGAIN(rv));
     return rv;
