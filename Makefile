@@ -145,7 +145,7 @@ check-tools: $(BUILD)/mod_whatsapp.so $(BUILD)/whatsappctl ## whatsappctl on mad
 	@$(MAKE) --no-print-directory -C tests/bench fill BUILD='$(abspath $(BUILD))' CFLAGS='$(SAN)'
 	$(PYTEST) tests/tools
 
-check-http: $(BUILD)/mod_whatsapp.so tests/npm/node_modules/.package-lock.json ## the module in a real httpd
+check-http: $(BUILD)/mod_whatsapp.so $(BUILD)/whatsappctl tests/npm/node_modules/.package-lock.json ## the module in a real httpd
 	$(PYTEST) tests/http tests/support
 
 # Twilio's own library, which the HTTP tests hold the module and the simulator against.

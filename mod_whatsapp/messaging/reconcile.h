@@ -38,8 +38,10 @@ typedef struct wa_reconcile_result_t {
  * no call for it can still be under way, is looked up in Twilio's list: by its sid when that is known,
  * else by numbers, text and time. Each of Twilio's messages is taken for one of ours at most, the
  * oldest first; receipts that were parked for it are applied. Without a match it stays pending until
- * it is WA_RECONCILE_GIVE_UP_MS old; then, if the whole list was read, also without the filter by
- * date, which passes over what Twilio has not sent yet, it is failed with a sentence.
+ * it is WA_RECONCILE_GIVE_UP_MS old, or as old as its send may take where that is more; then, if the
+ * whole list was read, also without the filter by date, which passes over what Twilio has not sent yet,
+ * it is failed with a sentence. Of a message in parts each open part is looked up like a message, in
+ * their order, and settled by itself; what is given up is kept in the parts (wa_state_parts_give_up).
  * Inbound: what Twilio lists as received since the look-back, or since the last whole run, and is not
  * stored is stored like its webhook, the oldest first, with Twilio's date in the private part
  * (DateSent).

@@ -374,16 +374,24 @@ static const char *outcome_name(wa_twilio_outcome_e outcome)
     return "unknown";
 }
 
+/* One line for a message. Of one in parts the sid is the message's, the first part's, and the rest is
+ * about the last part that was asked for. */
 static void send_log(const send_t *send, apr_time_t started, apr_pool_t *p)
 {
     const wa_twilio_result_t *answer = &send->answers[send->part];
+    const char *sid = send->answers[0].sid, *part = "";
 
+    if (send->part_count > 1) {
+        part = apr_psprintf(p, " part=%" APR_SIZE_T_FMT "/%" APR_SIZE_T_FMT, send->part + 1,
+                            send->part_count);
+    }
     WA_LOG(send->messenger->log, WA_LOG_INFO, "WA0501", APR_SUCCESS,
            "send: sid=%s id=%s to=%s length=%" APR_SIZE_T_FMT
-           " status=%s http=%d error=%d duration=%" APR_INT64_T_FMT "ms",
-           answer->sid ? answer->sid : "-", send->id, wa_phone_mask(send->number, p),
-           wa_text_utf16_length(send->text.ptr, send->text.len), outcome_name(answer->outcome),
-           answer->http_status, answer->error_code, apr_time_as_msec(apr_time_now() - started));
+           "%s status=%s http=%d error=%d duration=%" APR_INT64_T_FMT "ms",
+           sid ? sid : "-", send->id, wa_phone_mask(send->number, p),
+           wa_text_utf16_length(send->text.ptr, send->text.len), part,
+           outcome_name(answer->outcome), answer->http_status, answer->error_code,
+           apr_time_as_msec(apr_time_now() - started));
 }
 
 /* Sends one part after the other, as long as Twilio takes them. @return the last answer */

@@ -38,7 +38,7 @@ typedef struct wa_send_result_t {
  * (WA0502); a receipt may still settle it. Never asks Twilio twice where it may have acted.
  * Of any number of requests with one idempotency key and the same content, in any processes and
  * within 24 hours, one sends; the others wait for its outcome and give the same result.
- * Logs one line (WA0501, info).
+ * Logs one line (WA0501, info), of a message in parts about the last one that was asked for.
  * @param result  out: always filled
  * @return APR_SUCCESS the intent is stored and Twilio was asked: see is_accepted and message |
  *         APR_EINVAL the request is not valid, see sentence; nothing was stored or sent |

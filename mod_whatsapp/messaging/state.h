@@ -45,7 +45,8 @@ typedef struct wa_state_t {
     const char *digest; /* of the request, when it had an idempotency key; lower-case hex */
     wa_answer_e answer; /* how that request was answered; kept only beside a digest */
     /* Of a message in parts. Its status, delivery, error_code, error and sid then follow from them
-     * (wa_state_parts_settle): the status is that of the worst part. */
+     * (wa_state_parts_settle): the status is that of the worst part, but pending while it is not known
+     * of some part whether Twilio has it. */
     apr_size_t part_count; /* 0: it is one message at Twilio's too */
     wa_part_t parts[WA_PARTS_MAX];
     const char *reason;  /* what was said of the part that stopped the rest */
@@ -74,8 +75,19 @@ void wa_state_write(const wa_state_t *state, wa_message_state_t *stored, apr_poo
  * @return 1 the state changed | 0 the event was repeated or unknown. Any thread. */
 int wa_state_apply(wa_state_t *state, const wa_state_event_t *event, apr_pool_t *p);
 
-/* Makes of what became of the parts what is said of the whole message. Any thread. */
+/* Makes of what became of the parts what is said of the whole message: failed when a part was refused
+ * or not delivered, else pending while a part is open, else failed when a part was not sent. Any
+ * thread. */
 void wa_state_parts_settle(wa_state_t *state, apr_pool_t *p);
+
+/* 1 for a part of which nothing shows yet whether Twilio has it. Any thread. */
+int wa_state_part_is_open(const wa_part_t *part);
+
+/* Of a message in parts: Twilio has none of the open parts, which is then kept in them. Those before one
+ * that Twilio has were taken all the same, as each was sent only when Twilio had taken the one before; of
+ * the others the first was not sent, and stopped the rest.
+ * @return 1 the state changed | 0 there is no open part. Any thread that may use p. */
+int wa_state_parts_give_up(wa_state_t *state, apr_pool_t *p);
 
 /* The part with that sid, 1 and up; 0 for none. Any thread. */
 apr_size_t wa_state_part_find(const wa_state_t *state, const char *sid);

@@ -9,6 +9,9 @@
 #include "base/id.h"
 #include "twilio/errors.h"
 
+#define NONE_TAKEN "Twilio never took it, and sending it anew is safe."
+#define REST_NOT_TAKEN "Twilio never took the next one."
+
 /* Stored as <is>:<delivery>:<error code>:<sid>, with a comma between parts. */
 void wa_state_parts_write(const wa_state_t *state, wa_buffer_t *b)
 {
@@ -82,6 +85,12 @@ static apr_size_t first_of(const wa_state_t *state, wa_part_e is)
     return i;
 }
 
+int wa_state_part_is_open(const wa_part_t *part)
+{
+    return (part->is == WA_PART_WAITING || part->is == WA_PART_UNKNOWN) && !part->sid
+           && part->delivery == WA_DELIVERY_UNKNOWN;
+}
+
 /* Twilio's word for the whole: a failure where there is one, else the least that holds for all. */
 static wa_delivery_e delivery_of(const wa_state_t *state)
 {
@@ -149,14 +158,43 @@ void wa_state_parts_settle(wa_state_t *state, apr_pool_t *p)
     const apr_size_t failed = first_of(state, WA_PART_FAILED);
     const int is_waiting = first_of(state, WA_PART_WAITING) < state->part_count
                            || first_of(state, WA_PART_UNKNOWN) < state->part_count;
+    const int is_stopped = first_of(state, WA_PART_STOPPED) < state->part_count;
 
-    state->status =
-        failed < state->part_count || first_of(state, WA_PART_STOPPED) < state->part_count
-            ? WA_STATUS_FAILED
-        : is_waiting ? WA_STATUS_PENDING
-                     : WA_STATUS_SUCCESS;
+    state->status = failed < state->part_count ? WA_STATUS_FAILED
+                    : is_waiting               ? WA_STATUS_PENDING
+                    : is_stopped               ? WA_STATUS_FAILED
+                                               : WA_STATUS_SUCCESS;
     state->sid = state->parts[0].sid;
     state->delivery = delivery_of(state);
     state->error_code = failed < state->part_count ? state->parts[failed].error_code : 0;
     state->error = sentence_of(state, p);
+}
+
+int wa_state_parts_give_up(wa_state_t *state, apr_pool_t *p)
+{
+    apr_size_t i,
+        taken = 0; /* so many are at Twilio's: all up to the last one that is known there */
+    int is_changed = 0, is_stopped = 0;
+
+    for (i = 0; i < state->part_count; i++) {
+        if (state->parts[i].is == WA_PART_TAKEN
+            || state->parts[i].delivery != WA_DELIVERY_UNKNOWN) {
+            taken = i + 1;
+        }
+    }
+    for (i = 0; i < state->part_count; i++) {
+        wa_part_t *part = &state->parts[i];
+
+        if (!wa_state_part_is_open(part)) {
+            continue;
+        }
+        part->is = i < taken ? WA_PART_TAKEN : is_stopped ? WA_PART_STOPPED : WA_PART_FAILED;
+        if (part->is == WA_PART_FAILED) {
+            state->reason = i == 0 ? NONE_TAKEN : REST_NOT_TAKEN;
+            is_stopped = 1;
+        }
+        is_changed = 1;
+    }
+    wa_state_parts_settle(state, p);
+    return is_changed;
 }

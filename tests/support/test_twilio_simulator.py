@@ -371,3 +371,19 @@ def test_program_prints_its_address_and_ends(receiver):
         program.terminate()
         program.wait(20)
         program.stdout.close()
+
+
+def test_rules_that_are_added_count_after_a_reset_and_after_ok(twilio):
+    def status():
+        return create(twilio)[0]
+
+    twilio.mode("refuse", http=400, code=21211, count=1, add=True)
+    assert status() == 400 and status() == 201
+    twilio.mode("ok")
+    twilio.mode("error", http=500, count=1, add=True)
+    twilio.mode("rate-limit", count=1, add=True)
+    assert [status() for _ in range(3)] == [500, 429, 201]
+    # "ok" for so many is a rule like any other
+    twilio.mode("ok", count=1)
+    twilio.mode("error", http=500, add=True)
+    assert [status() for _ in range(3)] == [201, 500, 500]

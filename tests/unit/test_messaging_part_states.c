@@ -101,7 +101,9 @@ static void test_a_refusal_stops_the_rest_and_says_so(void **state)
          "Only the first of the 3 parts of this message was sent: Said no."},
         {2, WA_TWILIO_NOT_REACHED, "failed",
          "Only the first 2 of the 3 parts of this message were sent: Said no."},
-        {1, WA_TWILIO_UNKNOWN, "failed",
+        {0, WA_TWILIO_UNKNOWN, "pending",
+         "Nobody can know whether part 1 of 3 was sent; those after it were not: Said no."},
+        {1, WA_TWILIO_UNKNOWN, "pending",
          "Nobody can know whether part 2 of 3 was sent; those after it were not: Said no."},
         {2, WA_TWILIO_UNKNOWN, "pending",
          "Nobody can know whether part 3 of 3 was sent: Said no."}};
@@ -120,6 +122,11 @@ static void test_a_refusal_stops_the_rest_and_says_so(void **state)
         assert_non_null(strstr(state_now(&world),
                                apr_pstrcat(world.p, "\"status\":\"", cases[i].status, "\"", NULL)));
         assert_non_null(strstr(state_now(&world), cases[i].sentence));
+        /* one line in the log, that says which part it is about; the sid is the message's own */
+        assert_non_null(strstr(world.lines, apr_psprintf(world.p, "WA0501 send: sid=%s id=",
+                                                         cases[i].at ? SID(1) : "-")));
+        assert_non_null(strstr(
+            world.lines, apr_psprintf(world.p, " length=4000 part=%d/3 status=", cases[i].at + 1)));
     }
 }
 

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settles sends whose outcome is not known by Twilio's list, message by message and part by part. */
+#include "messaging/reconcile_sends.h"
+
+#include <apr_strings.h>
+#include <apr_tables.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "messaging/policy.h"
+#include "messaging/state.h"
+#include "messaging/status.h"
+
+/* How much one run takes on; the next one goes on. */
+#define PENDING_MAX 200
+#define PENDING_SEEN_MAX 65536 /* with those that are passed over */
+#define LIST_MAX 1000
+
+/* Clocks differ, and Twilio's dates have no milliseconds: a message of ours may seem so much older than
+ * its intent, and may have been made so long after it. */
+#define EARLIER_MS ((apr_int64_t)2 * 60 * 1000)
+#define LATER_MS ((apr_int64_t)10 * 60 * 1000)
+
+#define SEND_TIMEOUT_DEFAULT apr_time_from_sec(30)
+
+#define NEVER_TAKEN "Twilio never took this message: it was not sent, and sending it anew is safe."
+
+typedef wa_reconcile_run_t run_t;
+
+/* A pending message of ours, or one part of it. Strings in the run's pool. */
+typedef struct pending_t {
+    const char *id;
+    apr_size_t part; /* 1 and up; 0: it is one message at Twilio's too */
+    const char *sid; /* NULL while unknown; never of a part */
+    const char *counterpart;
+    const char *number; /* ours, which it was sent from */
+    wa_slice_t body;
+    int has_any_body; /* 1: Twilio makes the text of it (a template) */
+    apr_int64_t timestamp_ms;
+    apr_int64_t after_ms; /* of a part: when the one before it was made, as far as this run knows */
+    apr_int64_t until_ms; /* Twilio's message was made by then */
+    apr_int64_t give_up_ms; /* what is not found from then on never was */
+    int is_done;
+} pending_t;
+
+/* One of Twilio's messages. */
+typedef struct listed_t {
+    const char *sid;
+    const char *body;
+    const char *status;
+    int error_code;
+    apr_int64_t created_ms;
+    int is_claimed; /* it is one of ours already */
+} listed_t;
+
+static apr_int64_t timeout_ms(const run_t *run)
+{
+    const apr_interval_time_t timeout = run->messenger->send_timeout;
+
+    return apr_time_as_msec(timeout > 0 ? timeout : SEND_TIMEOUT_DEFAULT);
+}
+
+/* ---- what is pending ---- */
+
+typedef struct gather_t {
+    const run_t *run;
+    apr_array_header_t
+        *pending; /* of pending_t; a message's parts stand together, in their order */
+} gather_t;
+
+static const char *member_string(json_t *j, const char *name, apr_pool_t *p)
+{
+    const char *s = json_string_value(json_object_get(j, name));
+
+    return s ? apr_pstrdup(p, s) : "";
+}
+
+static void pending_push(gather_t *gather, const pending_t *one)
+{
+    *(pending_t *)apr_array_push(gather->pending) = *one;
+}
+
+/* The parts of which nobody knows. A text that is cut otherwise than it was sent is left to its
+ * receipts. */
+static void parts_push(gather_t *gather, pending_t one, const wa_message_t *message)
+{
+    wa_slice_t parts[WA_PARTS_MAX];
+    wa_state_t state;
+    apr_int64_t longest_ms;
+    apr_size_t i;
+
+    wa_state_read(&state, message, gather->run->p);
+    if (state.part_count == 0 || wa_parts_cut(one.body, parts) != state.part_count) {
+        return;
+    }
+    longest_ms = (apr_int64_t)(state.part_count + 1) * timeout_ms(gather->run);
+    one.sid = NULL;
+    one.until_ms += longest_ms;
+    if (one.give_up_ms < one.timestamp_ms + longest_ms) {
+        one.give_up_ms = one.timestamp_ms + longest_ms;
+    }
+    for (i = 0; i < state.part_count; i++) {
+        if (wa_state_part_is_open(&state.parts[i])) {
+            one.part = i + 1;
+            one.body = parts[i];
+            pending_push(gather, &one);
+        }
+    }
+}
+
+static apr_status_t pending_gather(void *baton, const wa_message_t *message, int is_update)
+{
+    gather_t *gather = baton;
+    apr_pool_t *p = gather->run->p;
+    pending_t one = {.timestamp_ms = message->timestamp_ms};
+    const char *error;
+    char *text;
+    json_t *j;
+
+    (void)is_update;
+    text = apr_psprintf(p, "{%.*s}", (int)message->fixed_json.len, message->fixed_json.ptr);
+    if (wa_json_parse(&j, text, message->fixed_json.len + 2, &error, p) != APR_SUCCESS) {
+        return APR_SUCCESS; /* not of our making */
+    }
+    if (gather->pending->nelts >= PENDING_MAX) {
+        return APR_EOF;
+    }
+    one.id = apr_pstrmemdup(p, message->id.ptr, message->id.len);
+    one.sid = message->sid.len ? apr_pstrmemdup(p, message->sid.ptr, message->sid.len) : NULL;
+    one.counterpart = apr_pstrmemdup(p, message->counterpart.ptr, message->counterpart.len);
+    one.number = member_string(j, "phoneNumber", p);
+    one.body = wa_slice_of(member_string(j, "body", p));
+    one.has_any_body = json_object_get(j, "contentSid") != NULL;
+    one.until_ms = one.timestamp_ms + LATER_MS;
+    one.give_up_ms = one.timestamp_ms + WA_RECONCILE_GIVE_UP_MS;
+    if (wa_text_utf16_length(one.body.ptr, one.body.len) > WA_PART_UNITS_MAX) {
+        parts_push(gather, one, message);
+    } else {
+        pending_push(gather, &one);
+    }
+    return APR_SUCCESS;
+}
+
+/* ---- what Twilio lists ---- */
+
+typedef struct listing_t {
+    apr_array_header_t *listed; /* of listed_t, newest first */
+    apr_int64_t from_ms;        /* 0, or: stop at messages from before */
+    apr_pool_t *p;
+} listing_t;
+
+static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, apr_pool_t *tmp)
+{
+    listing_t *listing = baton;
+    const apr_time_t when = message->date_created ? message->date_created : message->date_sent;
+    listed_t *one;
+
+    (void)tmp;
+    if (listing->from_ms != 0 && when != 0 && apr_time_as_msec(when) < listing->from_ms) {
+        return APR_EOF;
+    }
+    if (!message->direction || strncmp(message->direction, "outbound", 8) != 0) {
+        return APR_SUCCESS;
+    }
+    one = apr_array_push(listing->listed);
+    memset(one, 0, sizeof(*one));
+    one->sid = apr_pstrdup(listing->p, message->sid);
+    one->body = apr_pstrdup(listing->p, message->body ? message->body : "");
+    one->status = apr_pstrdup(listing->p, message->status ? message->status : "");
+    one->error_code = message->error_code;
+    one->created_ms = apr_time_as_msec(when);
+    return APR_SUCCESS;
+}
+
+/* Reads what Twilio has for one counterpart since `from_ms`.
+ * @param has_dates  1: Twilio filters by the date of sending; 0: it gives all, and we stop at what is
+ *                   older
+ * @param plisted    out: NULL unless the list is whole */
+static apr_status_t sent_list(const run_t *run, const pending_t *like, apr_int64_t from_ms,
+                              int has_dates, apr_array_header_t **plisted, apr_pool_t *p)
+{
+    listing_t listing = {.listed = apr_array_make(p, 16, sizeof(listed_t)),
+                         .from_ms = has_dates ? 0 : from_ms,
+                         .p = p};
+    wa_twilio_query_t query = {.to = like->counterpart,
+                               .from = like->number,
+                               .date_sent_from = has_dates ? apr_time_from_msec(from_ms) : 0,
+                               .page_size = 100,
+                               .max_messages = LIST_MAX};
+    wa_twilio_result_t result;
+    apr_status_t rv;
+
+    *plisted = NULL;
+    rv = wa_twilio_messages_fetch(run->messenger->twilio, &run->account, &query, sent_take,
+                                  &listing, &result, p);
+    if (APR_STATUS_IS_EOF(rv)) {
+        rv = APR_SUCCESS;
+    }
+    if (rv == APR_SUCCESS) {
+        *plisted = listing.listed;
+    }
+    return rv;
+}
+
+/* ---- matching ---- */
+
+static int body_is_same(const pending_t *pending, const listed_t *listed)
+{
+    return pending->has_any_body
+           || wa_slice_is_equal(wa_text_trim(pending->body),
+                                wa_text_trim(wa_slice_of(listed->body)));
+}
+
+static int time_fits(const pending_t *pending, const listed_t *listed)
+{
+    return listed->created_ms >= pending->timestamp_ms - EARLIER_MS
+           && listed->created_ms >= pending->after_ms && listed->created_ms <= pending->until_ms;
+}
+
+/* Twilio's message that is the pending one: by sid, else the oldest that fits and is nobody's; NULL
+ * for none. */
+static listed_t *match(const run_t *run, const pending_t *pending, apr_array_header_t *listed)
+{
+    int i;
+
+    for (i = listed->nelts - 1; i >= 0; i--) {
+        listed_t *one = &APR_ARRAY_IDX(listed, i, listed_t);
+        wa_message_t ours;
+
+        if (pending->sid) {
+            if (strcmp(pending->sid, one->sid) == 0) {
+                return one;
+            }
+            continue;
+        }
+        if (one->is_claimed || !time_fits(pending, one) || !body_is_same(pending, one)) {
+            continue;
+        }
+        one->is_claimed =
+            wa_store_message_find(run->messenger->store, one->sid, &ours, run->p) != APR_NOTFOUND;
+        if (!one->is_claimed) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
+/* ---- settling ---- */
+
+/* What a merge makes of a pending message. */
+typedef struct settle_t {
+    const run_t *run;
+    const listed_t *listed; /* NULL: Twilio has none */
+    apr_size_t part;        /* that it is about; 0: the whole */
+    wa_slice_t parked;
+    int is_changed;
+} settle_t;
+
+static apr_status_t state_finish(settle_t *settle, const wa_state_t *state,
+                                 wa_message_state_t *next, apr_pool_t *p)
+{
+    wa_state_write(state, next, p);
+    settle->is_changed = next->state_json.len > 0;
+    return settle->is_changed ? APR_SUCCESS : APR_ENOMEM;
+}
+
+/* 1 while the message, or the part, has no sid or, of a message, this one. */
+static int is_waiting_for(const settle_t *settle, const wa_message_t *now, const wa_state_t *state)
+{
+    if (settle->part == 0) {
+        return now->status == WA_STATUS_PENDING
+               && (!state->sid || strcmp(state->sid, settle->listed->sid) == 0);
+    }
+    return settle->part <= state->part_count
+           && wa_state_part_is_open(&state->parts[settle->part - 1])
+           && wa_state_part_find(state, settle->listed->sid) == 0;
+}
+
+/* Makes Twilio's message ours. The sid is looked up within the merge: the store repeats it when another
+ * process gave the sid away in between. */
+static apr_status_t claim_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
+                                apr_pool_t *p)
+{
+    settle_t *settle = baton;
+    const listed_t *listed = settle->listed;
+    wa_state_event_t event = {wa_delivery_parse(listed->status), listed->error_code,
+                              listed->created_ms};
+    wa_message_t other;
+    wa_state_t state;
+    apr_status_t rv;
+
+    settle->is_changed = 0;
+    wa_state_read(&state, now, p);
+    if (!is_waiting_for(settle, now, &state)) {
+        return APR_EEXIST; /* settled meanwhile */
+    }
+    rv = wa_store_message_find(settle->run->messenger->store, listed->sid, &other, p);
+    if (rv == APR_SUCCESS && !wa_slice_is_equal(other.id, now->id)) {
+        return APR_EEXIST; /* it is another one's */
+    }
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
+        return rv;
+    }
+    if (wa_delivery_rank(event.delivery) < 0) {
+        event.delivery = WA_DELIVERY_ACCEPTED;
+    }
+    state.part = settle->part;
+    wa_state_apply(&state, &event, p);
+    if (settle->part > 0) {
+        state.parts[settle->part - 1].sid = state.new_sid = listed->sid;
+        wa_state_parts_settle(&state, p);
+    } else {
+        state.sid = listed->sid;
+    }
+    return state_finish(settle, &state, next, p);
+}
+
+static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
+                                 apr_pool_t *p)
+{
+    settle_t *settle = baton;
+    wa_state_t state;
+
+    wa_state_read(&state, now, p);
+    state.part = wa_state_part_find(&state, settle->listed->sid);
+    return wa_status_unpark(settle->parked, &state, p) ? state_finish(settle, &state, next, p)
+                                                       : APR_EEXIST;
+}
+
+static apr_status_t give_up_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
+                                  apr_pool_t *p)
+{
+    settle_t *settle = baton;
+    wa_state_t state;
+
+    settle->is_changed = 0;
+    wa_state_read(&state, now, p);
+    if (state.part_count > 0) {
+        return wa_state_parts_give_up(&state, p) ? state_finish(settle, &state, next, p)
+                                                 : APR_EEXIST;
+    }
+    if (now->status != WA_STATUS_PENDING || state.sid || state.delivery != WA_DELIVERY_UNKNOWN) {
+        return APR_EEXIST;
+    }
+    state.status = WA_STATUS_FAILED;
+    state.error = NEVER_TAKEN;
+    state.error_code = 0;
+    return state_finish(settle, &state, next, p);
+}
+
+static apr_status_t claim(const run_t *run, pending_t *pending, listed_t *listed)
+{
+    wa_store_t *store = run->messenger->store;
+    settle_t settle = {.run = run, .listed = listed, .part = pending->part};
+    wa_message_t message;
+    apr_status_t rv =
+        wa_store_message_update(store, pending->id, claim_merge, &settle, &message, run->p);
+
+    listed->is_claimed = 1;
+    if (rv == APR_SUCCESS) {
+        pending->is_done =
+            pending->part > 0 ? settle.is_changed : message.status != WA_STATUS_PENDING;
+    }
+    if (rv != APR_SUCCESS || !settle.is_changed) {
+        return rv;
+    }
+    wa_policy_error(run->messenger, message.counterpart, listed->error_code, run->p);
+    rv = wa_store_parked_get(store, listed->sid, &settle.parked, run->p);
+    if (rv == APR_SUCCESS) {
+        rv = wa_store_message_update(store, pending->id, parked_merge, &settle, &message, run->p);
+    }
+    run->result->settled += pending->part == 0 || message.status != WA_STATUS_PENDING;
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
+}
+
+/* Of a message in parts all that were not found at once. */
+static apr_status_t give_up(const run_t *run, const pending_t *pending)
+{
+    settle_t settle = {.run = run};
+    wa_message_t message;
+    apr_status_t rv = wa_store_message_update(run->messenger->store, pending->id, give_up_merge,
+                                              &settle, &message, run->p);
+
+    if (rv == APR_SUCCESS && settle.is_changed) {
+        run->result->given_up += message.status == WA_STATUS_FAILED;
+        run->result->settled += message.status != WA_STATUS_FAILED;
+    }
+    return rv;
+}
+
+/* The messages to one counterpart that are settled together. */
+typedef struct group_t {
+    pending_t **pending; /* the oldest first */
+    int count;
+} group_t;
+
+/* Says of the later parts of a message that they are not older than the one that was found. */
+static void order_note(const group_t *group, const pending_t *found, const listed_t *listed)
+{
+    int i;
+
+    for (i = 0; i < group->count; i++) {
+        pending_t *other = group->pending[i];
+
+        if (other->part > found->part && strcmp(other->id, found->id) == 0) {
+            other->after_ms = listed->created_ms;
+        }
+    }
+}
+
+/* Claims what matches: first what has a text of ours, as a template takes whatever is left. */
+static apr_status_t claim_all(const run_t *run, const group_t *group, apr_array_header_t *listed)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < 2 * group->count && rv == APR_SUCCESS; i++) {
+        pending_t *pending = group->pending[i % group->count];
+        listed_t *found;
+
+        if (pending->is_done || pending->has_any_body != (i >= group->count)) {
+            continue;
+        }
+        found = match(run, pending, listed);
+        if (found) {
+            rv = claim(run, pending, found);
+            if (pending->part > 0 && pending->is_done) {
+                order_note(group, pending, found);
+            }
+        }
+    }
+    return rv;
+}
+
+static int may_be_given_up(const run_t *run, const pending_t *pending)
+{
+    return !pending->is_done && !pending->sid && run->options->now_ms >= pending->give_up_ms;
+}
+
+static apr_status_t give_up_all(const run_t *run, const group_t *group)
+{
+    const char *last = ""; /* a message's parts stand together */
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < group->count && rv == APR_SUCCESS; i++) {
+        const pending_t *pending = group->pending[i];
+
+        if (may_be_given_up(run, pending) && strcmp(pending->id, last) != 0) {
+            last = pending->id;
+            rv = give_up(run, pending);
+        }
+    }
+    return rv;
+}
+
+/* Settles the pending messages to one counterpart. */
+static apr_status_t group_settle(const run_t *run, const group_t *group, apr_pool_t *p)
+{
+    const pending_t *first = group->pending[0];
+    const apr_int64_t from_ms = first->timestamp_ms - EARLIER_MS;
+    apr_array_header_t *listed;
+    int i, is_needed = 0;
+    apr_status_t rv = sent_list(run, first, from_ms, 1, &listed, p);
+
+    if (rv == APR_SUCCESS) {
+        rv = claim_all(run, group, listed);
+    }
+    for (i = 0; i < group->count; i++) {
+        is_needed |= may_be_given_up(run, group->pending[i]);
+    }
+    if (rv != APR_SUCCESS || !is_needed) {
+        return rv;
+    }
+    rv = sent_list(run, first, from_ms, 0, &listed, p);
+    if (rv == APR_SUCCESS) {
+        rv = claim_all(run, group, listed);
+    }
+    return rv == APR_SUCCESS && listed->nelts < LIST_MAX ? give_up_all(run, group) : rv;
+}
+
+apr_status_t wa_reconcile_sends(const run_t *run)
+{
+    gather_t gather = {.run = run, .pending = apr_array_make(run->p, 16, sizeof(pending_t))};
+    group_t group = {NULL, 0};
+    char *is_taken;
+    apr_pool_t *p;
+    apr_status_t rv;
+    int i, j;
+
+    rv = wa_store_pending_list(run->messenger->store, run->options->now_ms - 2 * timeout_ms(run),
+                               PENDING_SEEN_MAX, pending_gather, &gather, run->p);
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
+        return rv;
+    }
+    group.pending =
+        apr_palloc(run->p, ((apr_size_t)gather.pending->nelts + 1) * sizeof(pending_t *));
+    is_taken = apr_pcalloc(run->p, (apr_size_t)gather.pending->nelts + 1);
+    rv = apr_pool_create(&p, run->p);
+    for (i = 0; i < gather.pending->nelts && rv == APR_SUCCESS; i++) {
+        const pending_t *first = &APR_ARRAY_IDX(gather.pending, i, pending_t);
+
+        if (is_taken[i]) {
+            continue;
+        }
+        for (group.count = 0, j = i; j < gather.pending->nelts; j++) {
+            pending_t *other = &APR_ARRAY_IDX(gather.pending, j, pending_t);
+
+            if (strcmp(first->counterpart, other->counterpart) == 0
+                && strcmp(first->number, other->number) == 0) {
+                group.pending[group.count++] = other;
+                is_taken[j] = 1;
+            }
+        }
+        rv = wa_reconcile_is_stopping(run) ? APR_EINTR : group_settle(run, &group, p);
+        apr_pool_clear(p);
+    }
+    return rv;
+}

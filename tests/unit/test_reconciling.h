@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of reconciliation share: a Twilio with a list of messages, and runs against it. */
+#ifndef WA_TEST_RECONCILING_H
+#define WA_TEST_RECONCILING_H
+
+#include "test_messaging.h"
+
+#include "messaging/reconcile.h"
+#include "messaging/state.h"
+#include "messaging/status.h"
+#include "twilio/client.h"
+
+#define NUMBER "+15551230001"
+#define START ((apr_int64_t)1795000000000)
+#define MINUTE ((apr_int64_t)60000)
+#define SID(n) "SM0000000000000000000000000000000" n
+
+/* Stands in for twilio/list.c, which is not linked. Newest first, as Twilio lists. */
+typedef struct entry_t {
+    const char *sid, *from, *to, *body, *direction, *status;
+    apr_int64_t created_ms;
+    int media_count, error_code, is_unsent;
+} entry_t;
+
+static struct {
+    const entry_t *entries;
+    size_t count;
+    apr_status_t rv; /* of every list */
+    apr_status_t media_rv;
+    int sent_lists, undated_lists, inbound_lists;
+    apr_time_t date_from; /* of the last list with a date */
+    world_t *world;
+} twilio;
+
+static int is_to(const char *address, const char *number)
+{
+    return strcmp(address + strlen("whatsapp:"), number) == 0;
+}
+
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
+                                      const wa_twilio_account_t *account,
+                                      const wa_twilio_query_t *query,
+                                      wa_twilio_message_cb *callback, void *baton,
+                                      wa_twilio_result_t *result, apr_pool_t *tmp)
+{
+    apr_status_t rv = twilio.rv;
+    size_t i;
+
+    (void)client;
+    memset(result, 0, sizeof(*result));
+    assert_string_equal(account->sid, OUR_SID);
+    *(!query->from ? &twilio.inbound_lists
+                   : (query->date_sent_from ? &twilio.sent_lists : &twilio.undated_lists)) += 1;
+    if (query->date_sent_from) {
+        twilio.date_from = query->date_sent_from;
+    }
+    for (i = 0; i < twilio.count && rv == APR_SUCCESS; i++) {
+        const entry_t *e = &twilio.entries[i];
+        wa_twilio_message_t m = {.sid = e->sid,
+                                 .from = e->from,
+                                 .to = e->to,
+                                 .body = e->body,
+                                 .direction = e->direction,
+                                 .status = e->status,
+                                 .error_code = e->error_code,
+                                 .media_count = e->media_count,
+                                 .date_created = apr_time_from_msec(e->created_ms)};
+
+        m.date_sent = e->is_unsent ? 0 : m.date_created;
+        if (is_to(e->to, query->to) && (!query->from || is_to(e->from, query->from))
+            && (!query->date_sent_from || m.date_sent >= query->date_sent_from)) {
+            rv = callback(baton, &m, tmp);
+        }
+    }
+    return rv;
+}
+
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                                  const char *message_sid, wa_twilio_media_cb *callback,
+                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp)
+{
+    const wa_twilio_media_t media = {"https://api.twilio.com/ME1", "image/png"};
+
+    (void)client;
+    (void)account;
+    (void)message_sid;
+    memset(result, 0, sizeof(*result));
+    return twilio.media_rv != APR_SUCCESS ? twilio.media_rv : callback(baton, &media, tmp);
+}
+
+/* The versions of clang-format differ about these braces. */
+/* clang-format off */
+#define SENT_TO(sid, body, status, when)                                                           \
+    {                                                                                              \
+        sid, "whatsapp:" OUR_NUMBER, "whatsapp:" NUMBER, body, "outbound-api", status, when, 0, 0, \
+            0                                                                                      \
+    }
+/* clang-format on */
+
+static inline void begin(world_t *world, apr_pool_t *p, const entry_t *entries, size_t count)
+{
+    world_init(world, p);
+    memset(&twilio, 0, sizeof(twilio));
+    twilio.world = world;
+    twilio.entries = entries;
+    twilio.count = count;
+    fake_store_clock(world->fake, START);
+}
+
+/* A message whose outcome is not known. */
+static inline const char *pending_add(world_t *world, const char *id, const char *body)
+{
+    wa_state_t state = {.status = WA_STATUS_PENDING, .error = "Twilio did not answer."};
+    wa_message_draft_t draft = {.id = id,
+                                .direction = WA_DIRECTION_SENT,
+                                .phone_number = OUR_NUMBER,
+                                .counterpart = NUMBER,
+                                .body = wa_slice_of(body)};
+    wa_message_new_t message = {.id = id,
+                                .counterpart = NUMBER,
+                                .direction = WA_DIRECTION_SENT,
+                                .preview_json = WA_SLICE_LITERAL("x")};
+    wa_message_state_t first;
+    wa_message_t stored;
+
+    wa_state_write(&state, &first, world->p);
+    message.status = first.status;
+    message.fixed_json = wa_message_fixed_json(&draft, world->p);
+    message.state_json = first.state_json;
+    message.state_private = first.state_private;
+    assert_int_equal(wa_store_message_add(world->messenger.store, &message, &stored, world->p),
+                     APR_SUCCESS);
+    return id;
+}
+
+static inline const char *state_of(world_t *world, const char *id)
+{
+    wa_message_t m;
+
+    assert_int_equal(wa_store_message_find(world->messenger.store, id, &m, world->p), APR_SUCCESS);
+    return text_of(m.state_json, world->p);
+}
+
+static wa_reconcile_memory_t memory;
+
+static inline apr_status_t run_at(world_t *world, apr_int64_t after_ms,
+                                  wa_reconcile_result_t *result)
+{
+    const wa_reconcile_options_t options = {.now_ms = START + after_ms,
+                                            .look_back = apr_time_from_sec(24 * 3600)};
+
+    return wa_reconcile(&world->messenger, &memory, &options, result, world->p);
+}
+
+static inline wa_reconcile_result_t run(world_t *world, apr_int64_t after_ms)
+{
+    wa_reconcile_result_t result;
+
+    assert_int_equal(run_at(world, after_ms, &result), APR_SUCCESS);
+    return result;
+}
+
+#define PENDING "\"status\":\"pending\",\"errorMessage\":\"Twilio did not answer.\""
+#define QUEUED(sid) "\"status\":\"success\",\"sid\":\"" sid "\",\"deliveryStatus\":\"queued\""
+
+#endif
