@@ -163,7 +163,7 @@ static apr_status_t message_dump(void *baton, wa_view_t *view, const wa_walk_ste
     WA_BUFFER_ADD_LITERAL(&d->line, ":");
     wa_buffer_add_json(&d->line, m.id.ptr, m.id.len);
     WA_BUFFER_ADD_LITERAL(&d->line, "\",\"value\":");
-    wa_message_render(&d->line, &m);
+    wa_message_render(&d->line, &m, NULL);
     preview = load_preview_guess(m.fixed_json, d->tmp);
     if (!wa_slice_is_equal(preview, fixed.preview_json) && !d->line.failed) {
         extra_begin(&d->line, &extras, "preview");

@@ -43,20 +43,28 @@ static int page_read(wa_request_t *q, page_t *page, int *presult)
     return 1;
 }
 
+/* A page on its way. */
+typedef struct rendering_t {
+    wa_buffer_t *b;
+    const char *base_path;
+} rendering_t;
+
 static apr_status_t message_add(void *baton, const wa_message_t *message, int is_update)
 {
-    wa_buffer_t *b = baton;
+    const rendering_t *rendering = baton;
+    wa_buffer_t *b = rendering->b;
 
     (void)is_update;
     if (b->data[b->len - 1] == '}') {
         WA_BUFFER_ADD_LITERAL(b, ",");
     }
-    wa_message_render(b, message);
+    wa_message_render(b, message, rendering->base_path);
     return b->failed ? APR_ENOMEM : APR_SUCCESS;
 }
 
 static apr_status_t page_render(wa_request_t *q, const page_t *page, wa_buffer_t *b)
 {
+    rendering_t rendering = {b, q->server->base_path};
     wa_page_t listed = {NULL, 0};
     apr_status_t rv;
 
@@ -66,7 +74,8 @@ static apr_status_t page_render(wa_request_t *q, const page_t *page, wa_buffer_t
         return APR_ENOMEM;
     }
     rv = wa_store_messages_list(q->messenger->store, page->counterpart, page->cursor,
-                                (apr_size_t)page->limit, message_add, b, &listed, q->r->pool);
+                                (apr_size_t)page->limit, message_add, &rendering, &listed,
+                                q->r->pool);
     if (rv != APR_SUCCESS) {
         wa_buffer_release(b);
         return rv;

@@ -15,6 +15,7 @@
 /* A poll on its way. */
 typedef struct poll_t {
     apr_int64_t since;
+    const char *base_path;
     int is_changed_only; /* threads=changed */
     wa_buffer_t b;       /* the answer so far; it has a "messages" array that is open */
     int is_in_updates;   /* "messages" is closed, "updates" is open */
@@ -59,7 +60,7 @@ static apr_status_t change_add(void *baton, const wa_message_t *message, int is_
     if (poll->b.data[poll->b.len - 1] == '}') {
         WA_BUFFER_ADD_LITERAL(&poll->b, ",");
     }
-    wa_message_render(&poll->b, message);
+    wa_message_render(&poll->b, message, poll->base_path);
     return poll->b.failed ? APR_ENOMEM : APR_SUCCESS;
 }
 
@@ -137,6 +138,7 @@ int wa_endpoint_messages_since(wa_request_t *q)
     apr_status_t rv;
     int result;
 
+    poll.base_path = q->server->base_path;
     if (!poll_read(q, &poll, &result)) {
         return result;
     }

@@ -117,7 +117,7 @@ int wa_reply_error_message(wa_request_t *q, wa_error_e error, const char *senten
     WA_BUFFER_ADD_LITERAL(&b, "\"");
     if (message) {
         WA_BUFFER_ADD_LITERAL(&b, ",\"message\":");
-        wa_message_render(&b, message);
+        wa_message_render(&b, message, NULL);
     }
     WA_BUFFER_ADD_LITERAL(&b, "}");
     return buffer_send(q, errors[error].status, &b);

@@ -153,7 +153,7 @@ int wa_endpoint_send(wa_request_t *q)
     }
     wa_buffer_init(&b, sent.message.fixed_json.len + 512);
     WA_BUFFER_ADD_LITERAL(&b, "{\"success\":true,\"message\":");
-    wa_message_render(&b, &sent.message);
+    wa_message_render(&b, &sent.message, NULL);
     WA_BUFFER_ADD_LITERAL(&b, "}");
     return wa_reply_json(q, &b);
 }

@@ -8,6 +8,9 @@
 #include "base/text.h"
 #include "messaging/policy.h"
 
+/* Our path of an attachment, without its base and number: the longest id has 64 characters. */
+#define LINK_BYTES_MAX 96
+
 static void string_add(wa_buffer_t *b, wa_slice_t s)
 {
     WA_BUFFER_ADD_LITERAL(b, "\"");
@@ -90,10 +93,51 @@ wa_slice_t wa_message_preview_json(wa_slice_t body, apr_pool_t *p)
     return wa_json_escape(body, p);
 }
 
-void wa_message_render(wa_buffer_t *b, const wa_message_t *message)
+/* Where a text stands in another one; NULL when it does not. */
+static const char *place_of(const char *from, const char *end, wa_slice_t what)
 {
+    return memmem(from, (apr_size_t)(end - from), what.ptr, what.len);
+}
+
+/* The members of a message with links to its attachments. The links were stored with the base path of
+ * that time and get today's. What is looked for with its quotes is never text: in a JSON string a quote
+ * has a backslash before it. */
+static void links_add(wa_buffer_t *b, const wa_message_t *message, const char *base_path)
+{
+    const wa_slice_t url = WA_SLICE_LITERAL("\"url\":\"");
+    const char *from = message->fixed_json.ptr, *const end = from + message->fixed_json.len;
+    const char *at = place_of(from, end, WA_SLICE_LITERAL(",\"media\":[{\"url\":\""));
+    char path[LINK_BYTES_MAX];
+    wa_slice_t link = {path, 0};
+
+    link.len = (apr_size_t)apr_snprintf(path, sizeof(path), "/messages/%.*s/media/",
+                                        (int)message->id.len, message->id.ptr);
+    for (at = at ? place_of(at, end, url) : NULL; at; at = place_of(at, end, url)) {
+        const char *quote, *ours;
+
+        at += url.len;
+        quote = memchr(at, '"', (apr_size_t)(end - at));
+        ours = quote ? place_of(at, quote, link) : NULL;
+        if (ours) {
+            wa_buffer_add(b, from, (apr_size_t)(at - from));
+            wa_buffer_add(b, base_path, strlen(base_path));
+            from = at = ours;
+        }
+    }
+    wa_buffer_add(b, from, (apr_size_t)(end - from));
+}
+
+void wa_message_render(wa_buffer_t *b, const wa_message_t *message, const char *base_path)
+{
+    const wa_slice_t fixed = message->fixed_json;
+
     WA_BUFFER_ADD_LITERAL(b, "{");
-    wa_buffer_add_slice(b, message->fixed_json);
+    if (base_path && fixed.len > 0 && fixed.ptr[fixed.len - 1] == ']'
+        && message->direction == WA_DIRECTION_RECEIVED) {
+        links_add(b, message, base_path);
+    } else {
+        wa_buffer_add_slice(b, fixed);
+    }
     if (message->state_json.len > 0) {
         WA_BUFFER_ADD_LITERAL(b, ",");
         wa_buffer_add_slice(b, message->state_json);

@@ -39,8 +39,12 @@ wa_slice_t wa_message_fixed_json(const wa_message_draft_t *draft, apr_pool_t *p)
  * thread that may use p. */
 wa_slice_t wa_message_preview_json(wa_slice_t body, apr_pool_t *p);
 
-/* Appends a Message object. Allocates nothing but the buffer's growth. Any thread. */
-void wa_message_render(wa_buffer_t *b, const wa_message_t *message);
+/* Appends a Message object. Allocates nothing but the buffer's growth.
+ * @param base_path  where the API is now, without a slash at the end or anything to escape: the links
+ *                   to attachments of a received message lead there, wherever it was when they were
+ *                   stored. NULL: as stored.
+ * Any thread. */
+void wa_message_render(wa_buffer_t *b, const wa_message_t *message, const char *base_path);
 
 /* Appends a ThreadSummary object. Any thread. */
 void wa_thread_render(wa_buffer_t *b, const wa_thread_t *thread);

@@ -87,8 +87,7 @@ static apr_size_t first_of(const wa_state_t *state, wa_part_e is)
 
 int wa_state_part_is_open(const wa_part_t *part)
 {
-    return (part->is == WA_PART_WAITING || part->is == WA_PART_UNKNOWN) && !part->sid
-           && part->delivery == WA_DELIVERY_UNKNOWN;
+    return part->is == WA_PART_WAITING || part->is == WA_PART_UNKNOWN;
 }
 
 /* Twilio's word for the whole: a failure where there is one, else the least that holds for all. */

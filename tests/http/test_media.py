@@ -243,3 +243,46 @@ def test_a_twilio_that_fails_is_502(server, gated_api, gate, fresh):
     server.claim("WA0304")
     response = gated_api.get(f"/messages/{message['id']}/media/0")
     assert response.status == 502 and response.json()["code"] == "TWILIO_ERROR"
+
+
+def test_links_lead_to_where_the_api_is_now(new_server, twilio, fresh):
+    """Links are stored with the base path of their time; another one later moves them, and them only."""
+    server = new_server()
+    first, paths = server.configure, ["/api/whatsapp-messenger", "/moved/api"]
+
+    def configure(httpd):
+        return first(httpd).replace(paths[0], httpd.base) + f"WhatsAppBasePath {httpd.base}\n"
+
+    server.configure, server.base = configure, paths[0]
+    with server:
+        number = fresh.number()
+        body = f'","media":[{{"url":"{paths[0]}/messages/x/media/0"}}]'
+        api = server.client()
+        made = twilio.inbound(
+            From=number, Body=body, deliver=False, media=[{"content_type": "image/png"}]
+        )["sid"]
+        (listed,) = twilio_get(
+            twilio, f"/2010-04-01/Accounts/{twilio.account.sid}/Messages/{made}/Media.json"
+        )["media_list"]
+        address = twilio.url + listed["uri"].removesuffix(".json")
+        fields = {"NumMedia": "2"}
+        for n in range(2):
+            fields[f"MediaUrl{n}"] = address
+            fields[f"MediaContentType{n}"] = "image/png"
+        api.receive(number, body, made, **fields)
+        api.send(number, fresh.text(), mediaUrl=f"https://files.test{paths[0]}/messages/a.png")
+        before = api.messages(number)["messages"]
+        server.stop()
+        server.base = paths[1]
+        server.start()
+        api = server.client(base=paths[1])
+        after = api.messages(number)["messages"]
+        assert [each["url"] for each in before[1]["media"]] == [
+            f"{paths[0]}/messages/{before[1]['id']}/media/{n}" for n in range(2)
+        ]
+        assert [each["url"] for each in after[1]["media"]] == [
+            f"{paths[1]}/messages/{before[1]['id']}/media/{n}" for n in range(2)
+        ]
+        assert after[0] == before[0] and {**after[1], "media": 0} == {**before[1], "media": 0}
+        assert api.since(0)["messages"] == after[::-1]
+        assert api.fetch("GET", after[1]["media"][1]["url"]).body.startswith(b"\x89PNG")

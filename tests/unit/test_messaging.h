@@ -78,7 +78,7 @@ static inline const char *json_of(const wa_message_t *message, apr_pool_t *p)
     const char *json;
 
     wa_buffer_init(&b, 0);
-    wa_message_render(&b, message);
+    wa_message_render(&b, message, NULL);
     assert_false(b.failed);
     json = apr_pstrmemdup(p, b.data, b.len);
     wa_buffer_release(&b);

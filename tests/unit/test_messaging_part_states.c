@@ -66,6 +66,14 @@ static const char *state_now(world_t *world)
     return text_of(fake_store_newest(world->fake)->m.state_json, world->p);
 }
 
+static wa_state_t parts_now(world_t *world)
+{
+    wa_state_t read;
+
+    wa_state_read(&read, &fake_store_newest(world->fake)->m, world->p);
+    return read;
+}
+
 static void test_all_parts_in_order(void **state)
 {
     world_t world;
@@ -134,6 +142,7 @@ static void test_the_status_is_the_worst_of_the_parts(void **state)
 {
     world_t world;
     wa_send_result_t result;
+    wa_state_t parts;
 
     begin_parts(&world, *state, -1, (wa_twilio_result_t){.outcome = WA_TWILIO_UNKNOWN});
     assert_int_equal(send_text(&world, NUMBER, long_text(world.p), &result), APR_SUCCESS);
@@ -146,9 +155,98 @@ static void test_the_status_is_the_worst_of_the_parts(void **state)
     assert_non_null(strstr(state_now(&world), "\"status\":\"failed\""));
     assert_non_null(strstr(state_now(&world), "Part 2 of 3 was not delivered: "));
     assert_non_null(strstr(state_now(&world), "\"errorCode\":63016"));
+    assert_non_null(strstr(state_now(&world), "\"deliveryStatus\":\"undelivered\""));
     part_receipt(&world, SID(2), "delivered", "", NULL);
     assert_string_equal(state_now(&world), "\"status\":\"success\",\"sid\":\"" SID(
                                                1) "\",\"deliveryStatus\":\"delivered\"");
+    parts = parts_now(&world);
+    assert_int_equal(parts.parts[1].error_code, 0);
+    assert_int_equal(parts.since_ms[WA_DELIVERY_READ] > 0, 1);
+    assert_int_equal(parts.since_ms[WA_DELIVERY_SENDING], 0);
+    part_receipt(&world, SID(1), "sending", "", NULL); /* late: nothing but its time */
+    assert_int_equal(parts_now(&world).since_ms[WA_DELIVERY_SENDING] > 0, 1);
+}
+
+static void test_a_failure_is_worse_than_not_to_know(void **state)
+{
+    world_t world;
+    wa_send_result_t result;
+
+    begin_parts(&world, *state, 2,
+                (wa_twilio_result_t){.outcome = WA_TWILIO_UNKNOWN, .error = "No answer."});
+    assert_int_equal(send_text(&world, NUMBER, long_text(world.p), &result), APR_SUCCESS);
+    part_receipt(&world, SID(1), "undelivered", "&ErrorCode=63024", NULL);
+    assert_non_null(strstr(state_now(&world), "\"status\":\"failed\""));
+    assert_non_null(strstr(state_now(&world), "Part 1 of 3 was not delivered: "));
+    assert_non_null(strstr(state_now(&world), "\"deliveryStatus\":\"undelivered\""));
+    /* where that was not true the question is open again */
+    part_receipt(&world, SID(1), "delivered", "", NULL);
+    assert_non_null(strstr(state_now(&world), "\"status\":\"pending\""));
+}
+
+/* Of two failures of one kind the higher code stays, whichever came first. */
+static void test_the_code_of_a_part_does_not_depend_on_the_order(void **state)
+{
+    static const char *const codes[] = {"&ErrorCode=63016", "&ErrorCode=63024"};
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        world_t world;
+        wa_send_result_t result;
+
+        begin_parts(&world, *state, -1, (wa_twilio_result_t){.outcome = WA_TWILIO_UNKNOWN});
+        assert_int_equal(send_text(&world, NUMBER, long_text(world.p), &result), APR_SUCCESS);
+        part_receipt(&world, SID(2), "failed", codes[i], NULL);
+        part_receipt(&world, SID(2), "failed", codes[1 - i], NULL);
+        assert_non_null(strstr(state_now(&world), "\"errorCode\":63024"));
+    }
+}
+
+static void receipt_before_the_loss(world_t *world)
+{
+    part_answer(world);
+    if (twilio.calls == 2) {
+        const char *callback = script.callbacks[1];
+
+        part_receipt(world, SID(2), "sent", "", strstr(callback, "message=") + strlen("message="));
+    }
+}
+
+static void test_a_receipt_proves_more_than_a_lost_answer(void **state)
+{
+    world_t world;
+    wa_send_result_t result;
+
+    begin_parts(&world, *state, 1,
+                (wa_twilio_result_t){.outcome = WA_TWILIO_UNKNOWN, .error = "No answer."});
+    twilio.meanwhile = receipt_before_the_loss;
+    assert_int_equal(send_text(&world, NUMBER, long_text(world.p), &result), APR_SUCCESS);
+    assert_int_equal(twilio.calls, 2);
+    assert_int_equal(parts_now(&world).parts[1].is, WA_PART_TAKEN);
+    assert_string_equal(parts_now(&world).parts[1].sid, SID(2));
+    assert_non_null(strstr(state_now(&world),
+                           "\"Only the first 2 of the 3 parts of this message were sent.\""));
+}
+
+/* What a newer version, or damage, wrote: nothing is believed that has no meaning here. */
+static void test_parts_that_cannot_be_read(void **state)
+{
+    wa_message_t m = {.status = WA_STATUS_PENDING};
+    wa_state_t read;
+
+    m.state_private = WA_SLICE_LITERAL("3;0;0;;;0;9:99:7:SMx,-1:-1:x:,:::,"
+                                       "1:3:0:" SID(1) ",1:3:0:" SID(2) ",1:3:0:,1:3:0:,1:3:0:,"
+                                                                        "1:3:0:,1:3:0:;why");
+    wa_state_read(&read, &m, *state);
+    assert_int_equal(read.part_count, WA_PARTS_MAX);
+    assert_int_equal(read.parts[0].is, WA_PART_UNKNOWN);
+    assert_int_equal(read.parts[0].delivery, WA_DELIVERY_UNKNOWN);
+    assert_null(read.parts[0].sid);
+    assert_int_equal(read.parts[1].is, WA_PART_UNKNOWN);
+    assert_int_equal(read.parts[2].is, WA_PART_WAITING);
+    assert_string_equal(read.parts[4].sid, SID(2));
+    assert_string_equal(read.reason, "why");
+    assert_int_equal(read.status, WA_STATUS_PENDING);
 }
 
 /* Callbacks for all parts in any order and twice give one state. */
@@ -285,6 +383,10 @@ int main(void)
         POOL_TEST(test_all_parts_in_order),
         POOL_TEST(test_a_refusal_stops_the_rest_and_says_so),
         POOL_TEST(test_the_status_is_the_worst_of_the_parts),
+        POOL_TEST(test_a_failure_is_worse_than_not_to_know),
+        POOL_TEST(test_the_code_of_a_part_does_not_depend_on_the_order),
+        POOL_TEST(test_a_receipt_proves_more_than_a_lost_answer),
+        POOL_TEST(test_parts_that_cannot_be_read),
         POOL_TEST(test_the_order_of_receipts_does_not_matter),
         POOL_TEST(test_a_lost_part_is_settled_by_its_number_in_the_callback),
         POOL_TEST(test_receipts_of_something_else_change_nothing),

@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "base/hash.h"
 #include "messaging/rate.h"
 
 #define START ((apr_time_t)1000000000)
@@ -119,6 +120,71 @@ static void test_many_names(void **state)
     free(table);
 }
 
+/* Names that fall into one set of a table. */
+static void names_of_one_set(const char **names, int count, apr_uint64_t seed, apr_pool_t *p)
+{
+    int i, found = 0;
+
+    for (i = 0; found < count; i++) {
+        const char *name = apr_psprintf(p, "name %d", i);
+
+        if (wa_hash64(seed, name, strlen(name)) % WA_RATE_SETS == 7) {
+            names[found++] = name;
+        }
+    }
+}
+
+/* Where a set is full somebody's bucket gives way, but nobody pays for another one, or is paid. */
+static void test_a_full_set(void **state)
+{
+    const char *names[WA_RATE_WAYS + 2];
+    wa_rate_table_t *table = table_make();
+    int i, k, still = 0;
+
+    names_of_one_set(names, WA_RATE_WAYS + 2, table->seed, *state);
+    for (i = 0; i < WA_RATE_WAYS; i++) {
+        for (k = 0; k < (i == 3 ? 2 : 3); k++) {
+            assert_int_equal(wa_rate_take(table, &three_a_minute, names[i], START), 0);
+        }
+    }
+    /* one that has no bucket has none to put back in */
+    wa_rate_give_back(table, &three_a_minute, names[WA_RATE_WAYS + 1], START);
+    assert_int_equal(wa_rate_take(table, &three_a_minute, names[3], START), 0);
+    for (i = 0; i < WA_RATE_WAYS; i++) {
+        assert_true(wa_rate_take(table, &three_a_minute, names[i], START) > 0);
+        assert_true(table->buckets[7][i] != 0);
+    }
+    for (k = 0; k < 3; k++) {
+        assert_int_equal(wa_rate_take(table, &three_a_minute, names[WA_RATE_WAYS], START), 0);
+    }
+    assert_true(wa_rate_take(table, &three_a_minute, names[WA_RATE_WAYS], START) > 0);
+    /* one made room, all others are where they were */
+    for (i = WA_RATE_WAYS - 1; i > 0; i--) {
+        still += wa_rate_take(table, &three_a_minute, names[i], START) > 0;
+    }
+    assert_int_equal(still, WA_RATE_WAYS - 1);
+    free(table);
+}
+
+/* Names that fall together in one server's table do not in another's. */
+static void test_the_seed_counts(void **state)
+{
+    const char *names[20];
+    wa_rate_table_t *table = table_make();
+    int i, sets = 0;
+
+    names_of_one_set(names, COUNT(names), table->seed, *state);
+    table->seed++;
+    for (i = 0; i < (int)COUNT(names); i++) {
+        assert_int_equal(wa_rate_take(table, &three_a_minute, names[i], START), 0);
+    }
+    for (i = 0; i < WA_RATE_SETS; i++) {
+        sets += table->buckets[i][0] != 0;
+    }
+    assert_in_range(sets, 15, 20);
+    free(table);
+}
+
 static struct {
     wa_rate_table_t *table;
     apr_uint32_t taken;
@@ -158,8 +224,12 @@ static void test_threads_together_get_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_a_burst_then_one_by_one),      POOL_TEST(test_one_is_put_back),
-        POOL_TEST(test_every_rate_is_kept),           POOL_TEST(test_many_names),
+        POOL_TEST(test_a_burst_then_one_by_one),
+        POOL_TEST(test_one_is_put_back),
+        POOL_TEST(test_every_rate_is_kept),
+        POOL_TEST(test_many_names),
+        POOL_TEST(test_a_full_set),
+        POOL_TEST(test_the_seed_counts),
         POOL_TEST(test_threads_together_get_no_more),
     };
 

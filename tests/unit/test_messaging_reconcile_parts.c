@@ -235,7 +235,56 @@ static void test_parked_receipts_reach_their_part(void **state)
 
 static void receipt_of_the_part(void *baton)
 {
+    told(baton, SID("9"), "sent", ID ".2");
+}
+
+static void receipt_of_the_next_part(void *baton)
+{
     told(baton, SID("2"), "sent", ID ".2");
+}
+
+/* It names the same message of Twilio's as another part, which nobody could have known before. */
+static void test_no_sid_becomes_two_parts_whatever_comes_in_between(void **state)
+{
+    apr_pool_t *p = *state;
+    const entry_t entries[] = {SENT_TO(SID("2"), part_text('a', 2, p), "queued", START + 2000)};
+    world_t world;
+
+    begin(&world, p, entries, COUNT(entries));
+    parts_add(&world, ID, text_of_parts("aab", p), "www", NULL);
+    fake_store_meanwhile(world.fake, FAKE_UPDATE, receipt_of_the_next_part, &world);
+    run(&world, 2 * MINUTE);
+    run(&world, 3 * MINUTE);
+    assert_string_equal(sids_of(&world, ID), "-,2,-");
+}
+
+/* A part may have been made as late as all calls before it may have taken. */
+static void test_a_late_part_is_found(void **state)
+{
+    apr_pool_t *p = *state;
+    const entry_t entries[] = {
+        SENT_TO(SID("3"), part_text('c', 3, p), "queued", START + 14 * MINUTE)};
+    static const char *const known[] = {SID("1"), SID("2"), NULL};
+    world_t world;
+
+    begin(&world, p, entries, COUNT(entries));
+    world.messenger.send_timeout = apr_time_from_sec(300);
+    parts_add(&world, ID, text_of_parts("abc", p), "ttu", known);
+    assert_int_equal(run(&world, 15 * MINUTE).settled, 1);
+    assert_string_equal(sids_of(&world, ID), "1,2,3");
+}
+
+static void test_twilio_tells_that_they_opted_out(void **state)
+{
+    static const entry_t entries[] = {{SID("1"), "whatsapp:" OUR_NUMBER, "whatsapp:" NUMBER,
+                                       "hello", "outbound-api", "failed", START + 2000, 0, 21610,
+                                       0}};
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    pending_add(&world, "a", "hello");
+    assert_int_equal(run(&world, 2 * MINUTE).settled, 1);
+    assert_non_null(strstr(world.lines, "WA0541"));
 }
 
 static void test_a_receipt_in_between_stays(void **state)
@@ -250,9 +299,9 @@ static void test_a_receipt_in_between_stays(void **state)
     parts_add(&world, ID, text_of_parts("abc", p), "tus", known);
     fake_store_meanwhile(world.fake, FAKE_UPDATE, receipt_of_the_part, &world);
     run(&world, 2 * MINUTE);
-    assert_string_equal(sids_of(&world, ID), "1,2,-");
+    assert_string_equal(sids_of(&world, ID), "1,9,-");
     assert_int_equal(run(&world, 3 * MINUTE).settled, 0);
-    assert_string_equal(sids_of(&world, ID), "1,2,-");
+    assert_string_equal(sids_of(&world, ID), "1,9,-");
 }
 
 static void test_what_twilio_never_took_is_kept_in_the_parts(void **state)
@@ -408,6 +457,9 @@ int main(void)
         POOL_TEST(test_a_part_that_failed_at_twilio_makes_it_failed),
         POOL_TEST(test_parked_receipts_reach_their_part),
         POOL_TEST(test_a_receipt_in_between_stays),
+        POOL_TEST(test_no_sid_becomes_two_parts_whatever_comes_in_between),
+        POOL_TEST(test_a_late_part_is_found),
+        POOL_TEST(test_twilio_tells_that_they_opted_out),
         POOL_TEST(test_what_twilio_never_took_is_kept_in_the_parts),
         POOL_TEST(test_a_receipt_after_giving_up_still_counts),
         POOL_TEST(test_a_part_before_one_that_twilio_has_was_taken),
