@@ -21,18 +21,32 @@ static int url_is_web(const char *url)
     return strncasecmp(url, "https://", 8) == 0 || strncasecmp(url, "http://", 7) == 0;
 }
 
-apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p)
+/* How many addresses of attachments there are. */
+static apr_size_t urls_count(const wa_form_t *form)
 {
+    const wa_slice_t prefix = WA_SLICE_LITERAL("MediaUrl");
     apr_size_t i, count = 0;
 
-    for (i = 0; i < WA_MEDIA_MAX; i++) {
+    for (i = 0; i < form->count; i++) {
+        const wa_slice_t *name = &form->fields[i].name;
+
+        count += name->len > prefix.len && memcmp(name->ptr, prefix.ptr, prefix.len) == 0;
+    }
+    return count;
+}
+
+apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p)
+{
+    apr_size_t i, count = 0, left = urls_count(form);
+
+    for (i = 0; i < WA_MEDIA_MAX && left > 0; i++) {
         wa_slice_t url, type;
         const char *text;
 
-        if (!wa_form_get(form, apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, i), &url)
-            || url.len == 0) {
-            break;
+        if (!wa_form_get(form, apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, i), &url)) {
+            continue;
         }
+        left--;
         url = wa_inbound_text_clean(url, p);
         text = apr_pstrmemdup(p, url.ptr, url.len);
         if (!url_is_web(text) || url.len > URL_BYTES_MAX) {

@@ -24,16 +24,22 @@ typedef struct callback_t {
     int is_changed;  /* merge: the callback said something new */
 } callback_t;
 
+/* 1 for the words of messages that came in. */
+static int is_inbound_word(wa_slice_t word)
+{
+    return wa_slice_is_equal(word, WA_SLICE_LITERAL("received"))
+           || wa_slice_is_equal(word, WA_SLICE_LITERAL("receiving"));
+}
+
 int wa_status_is_callback(const wa_form_t *form)
 {
-    wa_slice_t word;
+    wa_slice_t word, media;
 
     if (wa_form_get(form, "MessageStatus", &word) && word.len > 0) {
-        return 1;
+        /* every message that comes in says how many attachments it has, and no receipt does */
+        return !is_inbound_word(word) || !wa_form_get(form, "NumMedia", &media);
     }
-    return wa_form_get(form, "SmsStatus", &word) && word.len > 0
-           && !wa_slice_is_equal(word, WA_SLICE_LITERAL("received"))
-           && !wa_slice_is_equal(word, WA_SLICE_LITERAL("receiving"));
+    return wa_form_get(form, "SmsStatus", &word) && word.len > 0 && !is_inbound_word(word);
 }
 
 /* Twilio's word as far as it can stand in a log and in a parked line. */
@@ -70,7 +76,7 @@ static apr_status_t callback_read(callback_t *callback, const wa_form_t *form, a
     const char *word = first_of(form, "MessageStatus", "SmsStatus", p);
 
     memset(callback, 0, sizeof(*callback));
-    callback->sid = wa_form_string(form, "MessageSid", p);
+    callback->sid = first_of(form, "MessageSid", "SmsSid", p);
     callback->word = word_clean(word, p);
     callback->event.delivery = wa_delivery_parse(word);
     callback->event.error_code = code_of(wa_form_string(form, "ErrorCode", p));
@@ -151,13 +157,37 @@ static apr_status_t callback_apply(wa_messenger_t *messenger, const char *key, c
     return rv == APR_SUCCESS && callback->is_other ? APR_NOTFOUND : rv;
 }
 
-/* Keeps a callback until its message is known: "<delivery> <error code> <unix ms>". */
+/* 1 when among the parked lines is one that begins like this. */
+static int is_parked(wa_slice_t parked, const char *what, apr_pool_t *p)
+{
+    const char *s = parked.len > 0 ? apr_pstrmemdup(p, parked.ptr, parked.len) : NULL;
+
+    for (; s; s = strchr(s, '\n')) {
+        s += *s == '\n';
+        if (strncmp(s, what, strlen(what)) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Keeps a callback until its message is known: "<delivery> <error code> <unix ms>". One that is kept
+ * already is not kept again: a request that somebody caught is valid for ever. */
 static apr_status_t callback_park(wa_messenger_t *messenger, const callback_t *callback,
                                   apr_pool_t *p)
 {
-    const char *line = apr_psprintf(p, "%d %d %" APR_INT64_T_FMT, (int)callback->event.delivery,
-                                    callback->event.error_code, callback->event.at_ms);
+    const char *what =
+        apr_psprintf(p, "%d %d ", (int)callback->event.delivery, callback->event.error_code);
+    const char *line = apr_psprintf(p, "%s%" APR_INT64_T_FMT, what, callback->event.at_ms);
+    wa_slice_t parked;
+    apr_status_t rv = wa_store_parked_get(messenger->store, callback->sid, &parked, p);
 
+    if (rv == APR_SUCCESS && is_parked(parked, what, p)) {
+        return APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
+        return rv;
+    }
     return wa_store_parked_add(messenger->store, callback->sid, wa_slice_of(line), p);
 }
 
