@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/phone.h"
-#include "base/text.h"
+#include "messaging/words.h"
 #include "twilio/errors.h"
 
 /* What the rules need of a thread; all zero when there is none. */
@@ -55,24 +55,19 @@ apr_status_t wa_policy_check(wa_messenger_t *messenger, const char *counterpart,
     return *psentence ? APR_EACCES : APR_SUCCESS;
 }
 
-/* The text without what people put around a word. */
-static wa_slice_t word_of(wa_slice_t text)
+wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text,
+                                wa_slice_t opt_out_type)
 {
-    text = wa_text_trim(text);
-    while (text.len > 0 && strchr(".!", text.ptr[text.len - 1])) {
-        text.len--;
+    if (wa_slice_is_equal(opt_out_type, WA_SLICE_LITERAL("STOP"))) {
+        return WA_POLICY_STOP;
     }
-    return wa_text_trim(text);
-}
-
-static int is_among(const char *const *words, wa_slice_t word)
-{
-    for (; words && *words; words++) {
-        if (strlen(*words) == word.len && strncasecmp(*words, word.ptr, word.len) == 0) {
-            return 1;
-        }
+    if (wa_slice_is_equal(opt_out_type, WA_SLICE_LITERAL("START"))) {
+        return WA_POLICY_START;
     }
-    return 0;
+    if (wa_words_has(messenger->stop_words, text)) {
+        return WA_POLICY_STOP;
+    }
+    return wa_words_has(messenger->start_words, text) ? WA_POLICY_START : WA_POLICY_NO_WORD;
 }
 
 static apr_status_t opted_out_set(wa_messenger_t *messenger, const char *counterpart, int is_out,
@@ -92,15 +87,13 @@ static apr_status_t opted_out_set(wa_messenger_t *messenger, const char *counter
 }
 
 apr_status_t wa_policy_inbound(wa_messenger_t *messenger, const wa_message_t *stored, int is_new,
-                               wa_slice_t text, apr_pool_t *p)
+                               wa_policy_word_e word, apr_pool_t *p)
 {
-    const wa_slice_t word = word_of(text);
-    const int is_stop = is_among(messenger->stop_words, word);
     const char *counterpart;
     row_t row;
     apr_status_t rv;
 
-    if (!is_stop && !is_among(messenger->start_words, word)) {
+    if (word == WA_POLICY_NO_WORD) {
         return APR_SUCCESS;
     }
     counterpart = apr_pstrmemdup(p, stored->counterpart.ptr, stored->counterpart.len);
@@ -110,7 +103,7 @@ apr_status_t wa_policy_inbound(wa_messenger_t *messenger, const wa_message_t *st
             return rv;
         }
     }
-    return opted_out_set(messenger, counterpart, is_stop, p);
+    return opted_out_set(messenger, counterpart, word == WA_POLICY_STOP, p);
 }
 
 void wa_policy_error(wa_messenger_t *messenger, wa_slice_t counterpart, int error_code,

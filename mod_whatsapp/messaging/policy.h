@@ -18,14 +18,23 @@
 apr_status_t wa_policy_check(wa_messenger_t *messenger, const char *counterpart, int is_free_form,
                              wa_sentence_t *psentence);
 
-/* Notices STOP and START in an inbound message: one of the configured words and nothing else, in
- * whatever case, but for white space and . or ! around it. Logs a change (WA0541).
+/* What an inbound message says about more messages. */
+typedef enum { WA_POLICY_NO_WORD = 0, WA_POLICY_STOP, WA_POLICY_START } wa_policy_word_e;
+
+/* Reads it: one of the configured words and nothing else, as people write it (messaging/words.h), or what
+ * Twilio understood itself.
+ * @param opt_out_type  the webhook's OptOutType, empty for none: STOP and START count before the text
+ * Any thread. */
+wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text,
+                                wa_slice_t opt_out_type);
+
+/* Acts on the word of an inbound message. Logs a change (WA0541).
  * @param stored  the message as stored; one that was stored before counts only as the newest of its
  *     thread, so that an old STOP that comes again undoes no START
  * @param is_new  1 when it was stored just now
  * @return APR_SUCCESS | the store's, when the change could not be kept. Any thread. */
 apr_status_t wa_policy_inbound(wa_messenger_t *messenger, const wa_message_t *stored, int is_new,
-                               wa_slice_t text, apr_pool_t *p);
+                               wa_policy_word_e word, apr_pool_t *p);
 
 /* Notices an error of Twilio's that says that the counterpart has opted out (21610). A change that
  * cannot be kept is logged (WA0542): Twilio will refuse the next message too. Any thread. */

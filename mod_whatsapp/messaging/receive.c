@@ -106,6 +106,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     wa_media_t media[WA_MEDIA_MAX];
     wa_message_draft_t draft = {.direction = WA_DIRECTION_RECEIVED};
     wa_message_new_t message = {.direction = WA_DIRECTION_RECEIVED, .status = WA_STATUS_NONE};
+    wa_slice_t opt_out_type;
     wa_message_t stored;
     apr_status_t rv;
 
@@ -145,5 +146,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
         return rv;
     }
-    return wa_policy_inbound(messenger, &stored, rv == APR_SUCCESS, draft.body, p);
+    wa_form_get(form, "OptOutType", &opt_out_type);
+    return wa_policy_inbound(messenger, &stored, rv == APR_SUCCESS,
+                             wa_policy_word(messenger, draft.body, opt_out_type), p);
 }

@@ -23,6 +23,9 @@
 /* When somebody should try again who found all sends taken. */
 #define BUSY_RETRY_S 2
 
+/* What a request means, beside the addresses of its media. */
+#define MEANING_FIELDS 6
+
 /* One send on its way through the steps below. */
 typedef struct send_t {
     wa_messenger_t *messenger;
@@ -89,18 +92,23 @@ static apr_status_t text_check(send_t *send, const wa_send_request_t *request,
     return APR_SUCCESS;
 }
 
-/* The digest of all that makes two requests the same. */
+/* The digest of all that makes two requests the same, the number that it is sent from included: several
+ * virtual hosts may share a store. */
 static const char *meaning_digest(const send_t *send, apr_pool_t *p)
 {
-    wa_slice_t meaning[5 + WA_CONTENT_MEDIA_MAX] = {
-        wa_slice_of(send->number), send->text, wa_slice_of(send->contact_id),
-        wa_slice_of(send->content.sid), wa_slice_of(send->content.variables)};
+    wa_slice_t meaning[MEANING_FIELDS + WA_CONTENT_MEDIA_MAX] = {
+        wa_slice_of(send->messenger->number),
+        wa_slice_of(send->number),
+        send->text,
+        wa_slice_of(send->contact_id),
+        wa_slice_of(send->content.sid),
+        wa_slice_of(send->content.variables)};
     apr_size_t i;
 
     for (i = 0; i < send->content.media_count; i++) {
-        meaning[5 + i] = wa_slice_of(send->content.media_urls[i]);
+        meaning[MEANING_FIELDS + i] = wa_slice_of(send->content.media_urls[i]);
     }
-    return wa_idempotency_digest(meaning, 5 + send->content.media_count, p);
+    return wa_idempotency_digest(meaning, MEANING_FIELDS + send->content.media_count, p);
 }
 
 static apr_status_t request_check(send_t *send, const wa_send_request_t *request,
@@ -434,6 +442,18 @@ static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_poo
     return APR_SUCCESS;
 }
 
+/* Enters the gate; says why when it is full. */
+static int is_let_in(wa_messenger_t *messenger, wa_send_result_t *result)
+{
+    if (wa_gate_enter(messenger)) {
+        return 1;
+    }
+    result->sentence = "Too many messages are being sent right now; nothing was sent, try again in"
+                       " a moment.";
+    result->retry_after_s = BUSY_RETRY_S;
+    return 0;
+}
+
 /* Answers by the message that an earlier request with the key made. Inside the gate when that
  * request may still be at it. */
 static apr_status_t earlier_answer(const send_t *send, wa_send_result_t *result, apr_pool_t *p)
@@ -463,8 +483,9 @@ static apr_status_t earlier_answer(const send_t *send, wa_send_result_t *result,
     return APR_SUCCESS;
 }
 
-/* What an earlier request with the key has come to, where that needs no waiting.
- * @return APR_SUCCESS and what earlier_answer gives | APR_NOTFOUND there is none, or it is not done */
+/* What an earlier request with the key has come to. One that is still at it is waited for inside the
+ * gate; it costs nothing and no rule is against it, because nothing is sent.
+ * @return what earlier_answer gives | APR_NOTFOUND there is none | APR_TIMEUP no capacity to wait */
 static apr_status_t earlier_find(const send_t *send, wa_send_result_t *result, apr_pool_t *p)
 {
     wa_state_t state;
@@ -478,11 +499,16 @@ static apr_status_t earlier_find(const send_t *send, wa_send_result_t *result, a
         return rv;
     }
     wa_state_read(&state, &result->message, p);
-    if (state.digest && strcmp(state.digest, send->digest) == 0
-        && !wa_idempotency_is_done(&state)) {
-        return APR_NOTFOUND;
+    if (!state.digest || strcmp(state.digest, send->digest) != 0
+        || wa_idempotency_is_done(&state)) {
+        return earlier_answer(send, result, p);
     }
-    return earlier_answer(send, result, p);
+    if (!is_let_in(send->messenger, result)) {
+        return APR_TIMEUP;
+    }
+    rv = earlier_answer(send, result, p);
+    wa_gate_leave(send->messenger);
+    return rv;
 }
 
 static int is_admitted(const wa_send_request_t *request, wa_send_result_t *result)
@@ -518,10 +544,7 @@ apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!wa_gate_enter(messenger)) {
-        result->sentence = "Too many messages are being sent right now; nothing was sent, try"
-                           " again in a moment.";
-        result->retry_after_s = BUSY_RETRY_S;
+    if (!is_let_in(messenger, result)) {
         return APR_TIMEUP;
     }
     rv = is_admitted(request, result) ? message_send(&send, result, p) : APR_TIMEUP;

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tells whether a message is one of some words and nothing else, as people write it. */
+#ifndef WA_MESSAGING_WORDS_H
+#define WA_MESSAGING_WORDS_H
+
+#include "base/slice.h"
+
+/* Looks for a text among words (or phrases). Upper and lower case are the same in the Latin, Greek,
+ * Cyrillic, Armenian and full-width Latin letters; what is not a letter or a digit is passed over
+ * around the text, such as white space, quotes, dots, emoji and marks that nobody sees, but no
+ * question mark: to ask is not to tell.
+ * @param words  valid UTF-8, a NULL at the end; NULL for none
+ * @param text   valid UTF-8
+ * @return 1 it is one of them | 0. Any thread. */
+int wa_words_has(const char *const *words, wa_slice_t text);
+
+#endif
