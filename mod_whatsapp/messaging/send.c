@@ -230,7 +230,7 @@ static wa_state_event_t answer_event(const send_t *send, apr_size_t part)
     wa_state_event_t event = {wa_delivery_parse(answer->status), answer->error_code,
                               send->answered_ms[part]};
 
-    if (event.delivery == WA_DELIVERY_UNKNOWN) {
+    if (wa_delivery_rank(event.delivery) < 0) { /* none, or none of a message that is sent */
         event.delivery = WA_DELIVERY_ACCEPTED;
     }
     return event;

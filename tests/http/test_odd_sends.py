@@ -337,3 +337,68 @@ def test_the_first_token_sends_and_both_are_good_for_signatures(new_server, fres
         server.claim("WA0302")
         assert api.send(number, fresh.text(), expect=502)["message"]["status"] == "failed"
         assert len(twilio.requests_to(number)) == 2, "it was tried with the other token, too"
+
+
+# ---- answers ----
+
+
+@pytest.mark.parametrize(
+    "answer, shown",
+    [
+        ({"status": 5}, "accepted"),
+        ({"status": None}, "accepted"),
+        ({"status": "partially_delivered"}, "accepted"),
+        ({"status": "received"}, "accepted"),
+        ({"status": "read"}, "read"),
+        ({"status": "failed", "error_code": "63016"}, "failed"),
+        ({"status": "canceled", "error_code": -1}, "canceled"),
+        ({"error_code": 63016}, "queued"),
+        ({"sid": "MM" + "aB" * 16}, "queued"),
+        ({"body": None, "to": None, "from": None, "num_media": 7, "tags": {"a": ["b"]}}, "queued"),
+    ],
+    ids=repr,
+)
+def test_an_accepting_answer_with_odd_members(gated_api, fresh, gate, answer, shown):
+    number = fresh.number()
+    gate.before_answer(number, lambda request, sid: answer)
+    message = gated_api.send(number, fresh.text(), expect=None)["message"]
+    assert message["deliveryStatus"] == shown
+    assert message["status"] == ("failed" if shown in ("failed", "canceled") else "success")
+    assert len(gate.requests_to(number)) == 1
+
+
+@pytest.mark.parametrize(
+    "sid", [None, "", 5, "SM1", "XX" + "0" * 32, "SM" + "0" * 33, "SM" + "g" * 32, "SM" + "0" * 31 + "\n"]
+)
+def test_an_answer_with_no_sid_that_is_one_is_no_confirmation(server, gated_api, fresh, gate, sid):
+    number = fresh.number()
+    server.claim("WA0301")
+    gate.before_answer(number, lambda request, given: {"sid": sid})
+    message = gated_api.send(number, fresh.text(), expect=502)["message"]
+    assert message["status"] == "pending" and "sid" not in message
+    assert len(gate.requests_to(number)) == 1
+
+
+def test_one_sid_for_two_messages_breaks_neither(gated_api, fresh, gate):
+    """Something between us and Twilio gives an old answer again."""
+    numbers, sid = [fresh.number(), fresh.number()], fresh.sid()
+    for number in numbers:
+        gate.before_answer(number, lambda request, given: {"sid": sid})
+    sent = [gated_api.send(number, fresh.text())["message"] for number in numbers]
+    assert [message["sid"] for message in sent] == [sid, sid]
+    gated_api.webhook(gated_api.account.status(numbers[0], sid, "delivered"))
+    words = [gated_api.messages(n)["messages"][0]["deliveryStatus"] for n in numbers]
+    assert sorted(words) == ["delivered", "queued"]
+    target = f"{gated_api.base}/webhook?message={sent[words.index('queued')]['id']}"
+    gated_api.webhook(gated_api.account.status(numbers[1], sid, "delivered"), target=target)
+    assert {gated_api.messages(n)["messages"][0]["deliveryStatus"] for n in numbers} == {"delivered"}
+
+
+def test_start_ends_what_twilio_said(api, fresh, twilio):
+    number = fresh.number()
+    twilio.fail(number, "refuse", http=400, code=21610, count=1)
+    api.send(number, fresh.text(), expect=502)
+    api.send(number, fresh.text(), expect=409)
+    api.receive(number, "Start", fresh.sid())
+    api.send(number, fresh.text())
+    assert len(twilio.requests_to(number)) == 2

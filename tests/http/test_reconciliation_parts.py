@@ -56,13 +56,14 @@ def target_of(api, twilio, number, part):
     return request["StatusCallback"][len(api.account.public_url) :]
 
 
-def kill_while_sending(server, twilio, fresh, mode, at):
+def kill_while_sending(server, twilio, fresh, mode, at, headers=()):
     """Kills everything while part `at` waits for its answer."""
     number, api = fresh.number(), server.client()
     api.plant(number)
     twilio.fail(number, mode, count=1, skip=at - 1)
     body = json.dumps({"phoneNumber": number, "message": TEXT}).encode()
     head = f"POST {api.base}/send HTTP/1.1\r\nHost: {api.host}\r\nContent-Type: application/json\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in dict(headers).items())
     with RawConnection(api.port) as connection:
         connection.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         wait_until(lambda: len(twilio.requests_to(number)) == at, f"part {at} to be sent")
@@ -262,3 +263,18 @@ def test_parts_that_are_alike_and_a_short_message_that_is_like_one(new_server, t
         assert {e["sid"] for e in found} == {e["sid"] for e in made(twilio, number)}
         status = {e["id"]: e["status"] for e in found}
         assert [status[each] for each in [*twice, short]] == ["failed", "failed", "success"]
+
+
+def test_a_key_whose_request_was_cut_off_between_the_parts(new_server, twilio, fresh):
+    """Asking again sends nothing, before and after it is known what became of the parts."""
+    with new_server(ON) as server:
+        headers = {"Idempotency-Key": "cut off"}
+        number = kill_while_sending(server, twilio, fresh, "hang-after", 3, headers)
+        server.start()
+        api = server.client()
+        again = api.send(number, TEXT, headers=headers, expect=None)
+        assert again["message"]["status"] in ("pending", "success")
+        wait_until(lambda: stored(api, number)["status"] == "success", "it to be settled")
+        assert api.send(number, TEXT, headers=headers)["message"] == stored(api, number)
+        api.send(number, TEXT + "!", headers=headers, expect=409)
+        assert len(made(twilio, number)) == 3
