@@ -2,12 +2,20 @@
 /* To whom nothing may be sent: blocked, opted out, or outside WhatsApp's 24 hours. */
 #include "messaging/policy.h"
 
+#include <apr_date.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "base/form.h"
+#include "base/json.h"
 #include "base/phone.h"
 #include "messaging/words.h"
 #include "twilio/errors.h"
+#include "twilio/signature.h"
+
+/* How many messages of a thread are looked through for a later word, and how long one of them may be. */
+#define LATER_MAX 200
+#define WORD_MESSAGE_BYTES_MAX 4096
 
 /* What the rules need of a thread; all zero when there is none. */
 typedef struct row_t {
@@ -86,11 +94,88 @@ static apr_status_t opted_out_set(wa_messenger_t *messenger, const char *counter
     return rv;
 }
 
+/* What somebody said of more messages after a message that is looked at late. */
+typedef struct later_t {
+    const wa_messenger_t *messenger;
+    wa_slice_t id; /* the message itself */
+    apr_int64_t date_ms;
+    int is_found;
+    apr_pool_t *p;
+} later_t;
+
+/* The fields of a received message that are kept beside it; none when there are none. */
+static const wa_form_t *fields_of(const wa_message_t *message, apr_pool_t *p)
+{
+    static const wa_form_t none = {NULL, 0};
+    wa_form_t *form;
+
+    return wa_form_parse(&form, message->state_private.ptr, message->state_private.len,
+                         WA_SIGNATURE_MAX_FIELDS, p)
+                   == APR_SUCCESS
+               ? form
+               : &none;
+}
+
+/* When they wrote it: Twilio's date of one that was fetched, else when it came. */
+static apr_int64_t date_of(const wa_message_t *message, const wa_form_t *fields, apr_pool_t *p)
+{
+    const char *text = wa_form_string(fields, "DateSent", p);
+    const apr_time_t date = text ? apr_date_parse_rfc(text) : 0;
+
+    return date > 0 ? apr_time_as_msec(date) : message->timestamp_ms;
+}
+
+static apr_status_t later_visit(void *baton, const wa_message_t *message, int is_update)
+{
+    later_t *later = baton;
+    const wa_form_t *fields;
+    const char *text, *error;
+    wa_slice_t type;
+    json_t *j;
+
+    (void)is_update;
+    if (message->timestamp_ms < later->date_ms) {
+        return APR_EOF; /* what came before cannot have been written after */
+    }
+    if (message->direction != WA_DIRECTION_RECEIVED || wa_slice_is_equal(message->id, later->id)
+        || message->fixed_json.len > WORD_MESSAGE_BYTES_MAX) {
+        return APR_SUCCESS;
+    }
+    text = apr_psprintf(later->p, "{%.*s}", (int)message->fixed_json.len, message->fixed_json.ptr);
+    if (wa_json_parse(&j, text, message->fixed_json.len + 2, &error, later->p) != APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    fields = fields_of(message, later->p);
+    text = json_string_value(json_object_get(j, "body"));
+    wa_form_get(fields, "OptOutType", &type);
+    later->is_found = wa_policy_word(later->messenger, wa_slice_of(text), type) != WA_POLICY_NO_WORD
+                      && date_of(message, fields, later->p) > later->date_ms;
+    return later->is_found ? APR_EOF : APR_SUCCESS;
+}
+
+/* 1 when a message that was fetched late says what a later one has said anew. */
+static apr_status_t later_find(wa_messenger_t *messenger, const wa_message_t *stored,
+                               const char *counterpart, int *pis_found, apr_pool_t *p)
+{
+    later_t later = {.messenger = messenger, .id = stored->id, .p = p};
+    wa_page_t page;
+    apr_status_t rv = APR_SUCCESS;
+
+    later.date_ms = date_of(stored, fields_of(stored, p), p);
+    if (later.date_ms < stored->timestamp_ms) {
+        rv = wa_store_messages_list(messenger->store, counterpart, NULL, LATER_MAX, later_visit,
+                                    &later, &page, p);
+    }
+    *pis_found = later.is_found;
+    return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+}
+
 apr_status_t wa_policy_inbound(wa_messenger_t *messenger, const wa_message_t *stored, int is_new,
                                wa_policy_word_e word, apr_pool_t *p)
 {
     const char *counterpart;
     row_t row;
+    int is_outdated;
     apr_status_t rv;
 
     if (word == WA_POLICY_NO_WORD) {
@@ -102,6 +187,10 @@ apr_status_t wa_policy_inbound(wa_messenger_t *messenger, const wa_message_t *st
         if (rv != APR_SUCCESS || row.last_inbound_ms != stored->timestamp_ms) {
             return rv;
         }
+    }
+    rv = later_find(messenger, stored, counterpart, &is_outdated, p);
+    if (rv != APR_SUCCESS || is_outdated) {
+        return rv;
     }
     return opted_out_set(messenger, counterpart, word == WA_POLICY_STOP, p);
 }

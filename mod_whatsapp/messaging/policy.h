@@ -28,7 +28,8 @@ typedef enum { WA_POLICY_NO_WORD = 0, WA_POLICY_STOP, WA_POLICY_START } wa_polic
 wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text,
                                 wa_slice_t opt_out_type);
 
-/* Acts on the word of an inbound message. Logs a change (WA0541).
+/* Acts on the word of an inbound message, unless they have said something else since: of one that was
+ * fetched late (DateSent in its private part) later ones are looked for. Logs a change (WA0541).
  * @param stored  the message as stored; one that was stored before counts only as the newest of its
  *     thread, so that an old STOP that comes again undoes no START
  * @param is_new  1 when it was stored just now

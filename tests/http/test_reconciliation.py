@@ -192,3 +192,37 @@ def test_off_means_never_and_each_host_has_its_own(contract, simulator, twilio, 
         server.claim("WA0303", "WA0302")  # the simulator knows one account only
         wait_for_runs(twilio)
         assert all(other.sid in each["target"] for each in lists(twilio))
+
+
+@pytest.mark.parametrize("first, second", [("STOP", "START"), ("START", "STOP")])
+def test_a_stop_or_start_that_was_missed_counts_as_of_its_time(new_server, twilio, fresh, first, second):
+    """What they said last holds, whatever of it came by webhook and what was fetched after that."""
+    by_webhook, missed_both, alone = (fresh.number() for _ in range(3))
+    for number in (by_webhook, missed_both, alone):
+        missed(twilio, number, first, 600)
+    missed(twilio, missed_both, second, 500)
+    with new_server("WhatsAppReconcile off\n") as server:
+        api = server.client()
+        api.receive(by_webhook, "hello", fresh.sid())
+        api.receive(by_webhook, second, fresh.sid())
+        api.receive(by_webhook, "something else", fresh.sid())
+        api.receive(alone, "something else", fresh.sid())
+        server.stop()
+        configure = server.configure
+        server.configure = lambda httpd: configure(httpd) + ON
+        server.start()
+        api = server.client()
+        counts = {by_webhook: 4, missed_both: 2, alone: 2}
+        wait_until(
+            lambda: all((api.thread(n) or {}).get("messageCount") == counts[n] for n in counts),
+            "the missed messages to be there",
+        )
+        expected = {
+            by_webhook: second == "STOP", missed_both: second == "STOP", alone: first == "STOP"
+        }
+        wait_until(
+            lambda: {n: api.thread(n).get("optedOut", False) for n in counts} == expected,
+            "what they said last to hold",
+        )
+        wait_for_runs(twilio)
+        assert {n: api.thread(n).get("optedOut", False) for n in counts} == expected
