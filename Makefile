@@ -154,7 +154,7 @@ tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
 	@touch $@
 
 # Suites that bring a runner of their own.
-check-store check-browser: check-%: $(BUILD)/mod_whatsapp.so
+check-store check-browser: check-%: $(BUILD)/mod_whatsapp.so $(BUILD)/whatsappctl
 	@if [ -x tests/$*/run ]; then $(TEST_ENV) tests/$*/run; fi
 
 test-asan: ## every test again under AddressSanitizer and UBSan

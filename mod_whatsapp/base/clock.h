@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The wall clock in the unit that the API speaks. */
+/* The wall clock in the unit that the API speaks, and one that never jumps. */
 #ifndef WA_BASE_CLOCK_H
 #define WA_BASE_CLOCK_H
 
 #include <apr.h>
+#include <apr_time.h>
 
 /* Unix time in milliseconds, as the system says: it may jump. Any thread. */
 apr_int64_t wa_clock_now_ms(void);
+
+/* Microseconds since some moment that is the same for all processes of the machine: for how long ago, whatever is done to the wall clock. Any thread. */
+apr_time_t wa_clock_steady_us(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* What happens at the call. */
@@ -25,8 +26,10 @@ typedef struct control_t {
     uint32_t times;  /* how many from there on fail */
     uint32_t seen;   /* how many calls were looked at */
     uint32_t hits;
-    char call[32]; /* a name, or "" for every call */
-    char path[64]; /* a part of the file's path */
+    char call[32];          /* a name, or "" for every call */
+    char path[64];          /* a part of the file's path */
+    int64_t clock_shift_ms; /* added to the wall clock, armed or not */
+    int64_t process;        /* the process that came to the call */
 } control_t;
 
 static control_t *control;
@@ -65,6 +68,7 @@ static uint32_t fault_at(const char *call, const char *path)
     if (n < control->at || n >= control->at + control->times) {
         return 0;
     }
+    __atomic_store_n(&control->process, getpid(), __ATOMIC_SEQ_CST);
     __atomic_add_fetch(&control->hits, 1, __ATOMIC_SEQ_CST);
     if (control->what == KILL) {
         die();
@@ -228,3 +232,21 @@ int unlink(const char *path)
 
 OPEN(open)
 OPEN(open64)
+
+/* ---- the wall clock, which APR reads by gettimeofday ---- */
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    int rc;
+
+    REAL(gettimeofday)
+    rc = real(now, zone);
+    if (!rc && control) {
+        int64_t us = now->tv_sec * (int64_t)1000000 + now->tv_usec
+                     + __atomic_load_n(&control->clock_shift_ms, __ATOMIC_RELAXED) * 1000;
+
+        now->tv_sec = us / 1000000;
+        now->tv_usec = us % 1000000;
+    }
+    return rc;
+}

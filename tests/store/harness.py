@@ -9,6 +9,7 @@ import mmap
 import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -21,14 +22,14 @@ sys.path.insert(0, str(ROOT / "tests"))
 from support.client import Client  # noqa: E402
 from support.conditions import wait_until  # noqa: E402
 from support.contract import Contract  # noqa: E402
-from support.httpd import Account, Httpd, is_asan, messenger  # noqa: E402
+from support.httpd import Account, Httpd, is_asan, messenger, program  # noqa: E402
 from support.signing import encode_form, sign  # noqa: E402
 from support.simulator import Simulator  # noqa: E402
 
 BASE = "/api/whatsapp-messenger"
 TIMEOUT = 30.0  # nothing may take so long, whatever was killed
 NUMBERS = [f"+1555777{n:04d}" for n in range(6)]
-MPM = """
+THREADED = """
 StartServers 3
 ServerLimit 12
 ThreadsPerChild 12
@@ -36,10 +37,23 @@ ThreadLimit 12
 MaxRequestWorkers 48
 MinSpareThreads 24
 MaxSpareThreads 48
-AsyncRequestWorkerFactor 10
 """
+MPMS = {
+    "event": THREADED + "AsyncRequestWorkerFactor 10\n",
+    "worker": THREADED,
+    "prefork": """
+StartServers 8
+MinSpareServers 6
+MaxSpareServers 12
+ServerLimit 32
+MaxRequestWorkers 24
+""",
+}
+TYPES = ["db", "gdbm", "sdbm"]
+SYNCS = ["always", "interval=100ms"]
+HOUR = 3600 * 1000
 # What a server may say that is killed and whose calls fail: its own lines about the store, busy answers, the pid file it left.
-CLAIMS = ["WA01*", "WA02*", "WA04*", "WA05*", "AH00098", "AH00045", "AH00046", "AH00047", "AH00170", "AH10392"]
+CLAIMS = ["WA01*", "WA02*", "WA04*", "WA05*", "AH00098", "AH00045", "AH00046", "AH00047", "AH00170", "AH10392", "AH10393"]
 # Berkeley DB says on its own, and on stderr, what it could not write.
 NOISE = r"^BDB\d{4} "
 
@@ -58,6 +72,8 @@ class Faults:
         _fields_ = [(name, ctypes.c_uint32) for name in ("armed", "what", "is_all", "error", "at", "times", "seen", "hits")] + [
             ("call", ctypes.c_char * 32),
             ("path", ctypes.c_char * 64),
+            ("clock_shift_ms", ctypes.c_int64),
+            ("process", ctypes.c_int64),
         ]
 
     def __init__(self, folder):
@@ -78,6 +94,10 @@ class Faults:
     def disarm(self):
         self.control.armed = 0
         return self.control.hits
+
+    def shift_clock(self, shift_ms):
+        """From now on the server's wall clock is so far from the machine's."""
+        self.control.clock_shift_ms = shift_ms
 
     @property
     def hits(self):
@@ -136,11 +156,33 @@ class Poller:
         return answer["hasMore"]
 
 
+class Setup:
+    """How the server is set up: which MPM, which apr_dbm type, when it syncs."""
+
+    def __init__(self, mpm="event", dbm="db", sync="always"):
+        self.mpm, self.dbm, self.sync = mpm, dbm, sync
+
+    @classmethod
+    def draw(cls, seed):
+        """One of all there are, by the seed."""
+        rng = random.Random(f"setup {seed}")
+        return cls(rng.choice(list(MPMS)), rng.choice(TYPES), rng.choice(SYNCS))
+
+    def __str__(self):
+        return f"{self.mpm}, {self.dbm}, {self.sync}"
+
+    @property
+    def sync_calls(self):
+        """Calls that a working server makes every moment."""
+        return ["pwrite"] if self.sync == "off" else ["pwrite", "fdatasync"]
+
+
 class Crash:
     """One server under work. Use as a context; run(kills) does everything."""
 
-    def __init__(self, seed, folder, say=print):
+    def __init__(self, seed, folder, setup, say=print):
         self.random = random.Random(seed)
+        self.setup = setup
         self.say = say
         self.account = Account()
         self.ledger = Ledger()
@@ -148,6 +190,7 @@ class Crash:
         self.kills = {}
         self.fail_stops = 0
         self.faulty = 0
+        self.clock_jumps = 0
         self._running = threading.Event()
         self._ending = threading.Event()
         self._idle = threading.Semaphore(0)
@@ -162,9 +205,11 @@ class Crash:
             preload.insert(0, sanitizer)
 
         def configure(httpd):
-            return messenger(self.account, httpd.folder / "store", self.simulator.url, extra="WhatsAppMaxSends 32\n")
+            directives = messenger(self.account, httpd.folder / "store", self.simulator.url,
+                                   extra=f"WhatsAppMaxSends 32\nWhatsAppSync {setup.sync}\n")
+            return directives.replace('/store"\n', f'/store" type={setup.dbm}\n')
 
-        self.httpd = Httpd(configure, Contract(), mpm_settings=MPM, account=self.account,
+        self.httpd = Httpd(configure, Contract(), mpm=setup.mpm, mpm_settings=MPMS[setup.mpm], account=self.account,
                            environment={"LD_PRELOAD": ":".join(preload), "WA_FAULTS": str(self.faults.path)})
         self.httpd.claim(*CLAIMS, required=False)
         self.httpd.noise = NOISE
@@ -192,8 +237,7 @@ class Crash:
         else:
             print(f"the store is kept in {self.httpd.folder}")
             print("---- error log ----\n" + "\n".join(self.httpd.lines()[-60:]))
-            if self.httpd.process is not None:
-                self.httpd.kill_all()
+            self._end()
 
     # ---- requests ----
 
@@ -415,11 +459,21 @@ class Crash:
     def _is_dead(self):
         return self.httpd.process.poll() is not None
 
-    def restart(self):
-        if self.httpd.process is not None and self._is_dead():
-            self.httpd.process = None
-        elif self.httpd.process is not None:
+    def _end(self):
+        """Kills what is left of the server."""
+        if self.httpd.process is None:
+            return
+        try:
             self.httpd.kill_all()
+        except ProcessLookupError:
+            self.httpd.process = None  # it came to its end, with all its processes
+
+    def restart(self):
+        self._end()
+        if self.random.random() < 0.3:
+            # whatever the clock does, time in the store goes forward
+            self.faults.shift_clock(self.random.choice([0, self.random.randint(-2 * HOUR, 2 * HOUR), self.random.randint(-2000, 2000)]))
+            self.clock_jumps += 1
         self.httpd.start()
         assert self.httpd.port == self.port
 
@@ -447,9 +501,7 @@ class Crash:
     def round_fault_kill(self):
         """One process, or the whole server, dies at a certain call."""
         is_all = self.random.random() < 0.5
-        call = self.random.choice(["pwrite", "fdatasync", "pwrite", "fdatasync", "posix_fallocate", ""])
-        if call == "posix_fallocate":
-            call = ""
+        call = self.random.choice([*self.setup.sync_calls, ""])
         self.faults.arm(self.random.choice([KILL, KILL_HALF, KILL_AFTER]), call, self.random.randint(1, 40), is_all=is_all)
         wait_until(lambda: self.faults.hits, "the call to be made")
         self.faults.disarm()
@@ -468,7 +520,7 @@ class Crash:
         config = self.httpd._write()
         with open(self.httpd.console, "ab") as console:
             process = subprocess.Popen(
-                ["apache2" if os.path.exists("/usr/sbin/apache2") else "httpd", "-d", str(self.httpd.folder), "-f", str(config), "-DFOREGROUND"],
+                [program(), "-d", str(self.httpd.folder), "-f", str(config), "-DFOREGROUND"],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=self.httpd._environment(), cwd=self.httpd.folder,
                 start_new_session=True)
         self.httpd.process = process
@@ -477,6 +529,31 @@ class Crash:
             "the start to end")
         if self.faults.disarm():
             self.killed("server at its start")
+        self.restart()
+
+    def round_fault_restart(self):
+        """Killed at a call of a graceful restart, while the old generation and perhaps the new one write: a child, the parent, or all."""
+        is_all = self.random.random() < 0.5
+        generations = self.httpd._generations()
+        self.faults.arm(self.random.choice([KILL, KILL_AFTER]), self.random.choice(["open", "open", "", "fdatasync", "rename", "unlink"]),
+                        self.random.randint(1, 12), is_all=is_all)
+        self.httpd._claim_race_of_ending_children()
+        self.httpd.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: self.faults.hits or self._is_dead() or self.httpd._generations() > generations, "the restart or a kill")
+        if self.faults.disarm():
+            self.killed(f"{'server' if is_all else 'process'} at a restart")
+            if is_all or self.faults.control.process == self.httpd.process.pid:
+                self.restart()
+
+    def round_fault_stop(self):
+        """Killed at a call of an orderly stop, which makes a checkpoint."""
+        self.faults.arm(self.random.choice([KILL, KILL_HALF, KILL_AFTER]), self.random.choice(["", "", "", "rename", "unlink", "fsync", "ftruncate"]),
+                        self.random.randint(1, 30), is_all=True)
+        # not SIGTERM, at which the event MPM may crash on its own
+        self.httpd.process.send_signal(signal.SIGWINCH)
+        wait_until(lambda: self.faults.hits or self._is_dead(), "the stop to end")
+        if self.faults.disarm():
+            self.killed("server at its stop")
         self.restart()
 
     def round_fault_error(self):
@@ -490,6 +567,8 @@ class Crash:
 
     def round_sync_error(self):
         """A sync fails: writing stops until a new start, reading goes on."""
+        if self.setup.sync == "off":
+            return  # nobody syncs the journal but checkpoints
         self.faults.arm(FAIL, "fdatasync", self.random.randint(1, 20), path="/journal")
         wait_until(lambda: self.faults.hits, "a sync to fail")
         self.faults.disarm()
@@ -503,7 +582,7 @@ class Crash:
         self.restart()
 
     ROUNDS = [("child", 6), ("children", 3), ("server", 3), ("graceful_kill", 1), ("fault_kill", 6), ("fault_start", 2), ("fault_error", 2),
-              ("sync_error", 1)]
+              ("fault_restart", 2), ("fault_stop", 2), ("sync_error", 1)]
 
     def run(self, kills):
         rounds = [name for name, weight in self.ROUNDS for _ in range(weight)]
@@ -521,7 +600,7 @@ class Crash:
                 checked = self.kill_count
                 self.check_all(f"after {self.kill_count} kills, the last round was {name}")
                 self.say(f"{self.kill_count} kills {self.kills}, {len(self.ledger.received)} received, {len(self.ledger.sent)} sent, "
-                         f"{self.ledger.busy} refused, {self.fail_stops} failed syncs")
+                         f"{self.ledger.busy} refused, {self.fail_stops} failed syncs, {self.clock_jumps} jumps of the clock")
                 self.go()
         self.pause()
 
@@ -636,11 +715,12 @@ class Crash:
             assert (found and (found["id"], found["displayName"])) == known, f"the contact {number} is {found}, answered was {known}"
 
 
-def run(kills, seed, folder, say=print):
+def run(kills, seed, folder, setup=None, say=print):
     """The whole run; gives how often what was killed."""
+    setup = setup or Setup.draw(seed)
     started = time.monotonic()
-    say(f"seed {seed}")
-    with Crash(seed, pathlib.Path(folder), say) as crash:
+    say(f"seed {seed}: {setup}")
+    with Crash(seed, pathlib.Path(folder), setup, say) as crash:
         crash.run(kills)
-    say(f"{crash.kill_count} kills in {time.monotonic() - started:.0f} s: {crash.kills}")
+    say(f"{setup}: {crash.kill_count} kills in {time.monotonic() - started:.0f} s: {crash.kills}")
     return crash

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fifty kills of a server at work; tests/store/crash does as many as it is told to."""
+"""Fifty kills of a server at work, set up in one of the ways there are; tests/store/crash does as many as it is told to, in the way it is told."""
 
 import os
 import random

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who owns a store, and what becomes of it on a disk that is full or cannot be written, through kills and starts."""
 
+import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -13,9 +15,10 @@ import harness
 import pytest
 from support.conditions import wait_until
 from support.contract import Contract
-from support.httpd import Account, Httpd, messenger
+from support.httpd import Account, Httpd, messenger, module_path
 
 ENOSPC, EROFS = 28, 30
+PROGRAM = pathlib.Path(os.environ.get("WA_TEST_BUILD", module_path().parent)) / "whatsappctl"
 
 
 def tmpfs_mount():
@@ -69,13 +72,14 @@ class Tmpfs:
     def __init__(self, _folder):
         self.folder = pathlib.Path(tmpfs_mount())
 
-    def fill(self):
+    def fill(self, room=0):
+        """Leaves so many bytes."""
         with open(self.folder / "filler", "wb", buffering=0) as filler:
             try:
                 while True:
                     filler.write(b"x" * 4096)
             except OSError:
-                pass
+                filler.truncate(max(0, filler.tell() - room))
 
     def relieve(self):
         (self.folder / "filler").unlink()
@@ -91,7 +95,10 @@ class Tmpfs:
         self.folder.rmdir()
 
 
-@pytest.fixture(params=[Failing] + ([Tmpfs] if is_mountable() else []), ids=lambda kind: kind.__name__)
+DISKS = [Failing] + ([Tmpfs] if is_mountable() else [])
+
+
+@pytest.fixture(params=DISKS, ids=lambda kind: kind.__name__)
 def disk(request, tmp_path):
     for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         path.chmod(0o755)
@@ -100,14 +107,14 @@ def disk(request, tmp_path):
     made.close()
 
 
-def server_make(store, environment=None):
+def server_make(store, environment=None, dbm="db"):
     account = Account()
 
     def configure(_httpd):
-        return messenger(account, store, "http://127.0.0.1:9")
+        return messenger(account, store, "http://127.0.0.1:9").replace(f'{store}"', f'{store}" type={dbm}')
 
-    made = Httpd(configure, Contract(), account=account, environment=environment or {}, mpm_settings=harness.MPM)
-    made.claim("WA04*", "WA02*", "WA05*", required=False)
+    made = Httpd(configure, Contract(), account=account, environment=environment or {}, mpm_settings=harness.MPMS["event"])
+    made.claim("WA0122", "WA04*", "WA02*", "WA05*", required=False)
     made.noise = harness.NOISE
     return made
 
@@ -178,8 +185,10 @@ def test_children_that_outlive_their_killed_parent_still_own_the_store():
         assert set(stored(api)) == set(taken)
 
 
-def test_a_full_disk_loses_nothing_through_kills_and_starts(disk):
-    with server_make(disk.folder / "store", disk.environment) as server:
+# a full disk is quick to fill where there is one
+@pytest.mark.parametrize("disk,dbm", [(DISKS[-1], dbm) for dbm in harness.TYPES] + [(disk, "db") for disk in DISKS[:-1]], indirect=["disk"])
+def test_a_full_disk_loses_nothing_through_kills_stops_and_starts(disk, dbm):
+    with server_make(disk.folder / "store", disk.environment, dbm) as server:
         api = server.client()
         taken = [receive(api) for _ in range(5)]
         disk.fill()
@@ -191,8 +200,8 @@ def test_a_full_disk_loses_nothing_through_kills_and_starts(disk):
                 break
             taken.append(new)
         # what is allocated ahead may hold more than the test sends: a start takes that away
-        for _ in range(2):
-            server.kill_all()
+        for end in (server.kill_all, server.stop, server.kill_all):
+            end()
             server.start()
             api = server.client()
             assert sorted(stored(api)) == sorted(taken)
@@ -230,3 +239,134 @@ def test_a_store_that_cannot_be_written_is_refused_at_the_start_and_whole_afterw
         taken.append(receive(api))
         assert sorted(stored(api)) == sorted(taken)
         server.stop()
+
+
+def test_files_made_read_only_under_a_server_that_runs(tmp_path):
+    """What is open stays writable; what is not cannot be made. Nothing is lost, and the log says what could not be done."""
+    with server_make(tmp_path / "unused") as server:
+        store = server.folder / "store"
+        server.stop()
+        server.configure = lambda _httpd: messenger(server.account, store, "http://127.0.0.1:9")
+        server.start()
+        api = server.client()
+        taken = [receive(api) for _ in range(5)]
+        mark = server.mark()
+        modes = {path: path.stat().st_mode & 0o777 for path in [*store.iterdir(), store]}
+        for path in modes:
+            path.chmod(0o500 if path == store else 0o400)
+        # until a checkpoint is due, after 8 MB
+        while not server.lines(mark, "Permission denied: WA0420"):
+            taken.append(receive(api, "x" * 30000))
+            assert len(taken) < 3000
+        taken += [receive(api) for _ in range(5)]
+        assert None not in taken
+        assert sorted(stored(api)) == sorted(taken)
+        server.kill_all()
+        for path, mode in modes.items():
+            path.chmod(mode)
+        server.start()
+        api = server.client()
+        assert sorted(stored(api)) == sorted(taken)
+        taken.append(receive(api))
+        assert api.thread("+15551230001")["messageCount"] == len(taken)
+        server.stop()
+
+
+# ---- whatsappctl, which makes everything anew, in every amount of room ----
+
+
+class Limited:
+    """No file may be longer than this: what anybody can do."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="wa-disk-"))
+        self.bytes = None
+
+    def fill(self, room=0):
+        self.bytes = room
+
+    def relieve(self):
+        self.bytes = None
+
+    @staticmethod
+    def amounts(store):
+        """From nothing to enough."""
+        largest = max(path.stat().st_size for path in store.iterdir() if path.name != "journal")
+        return range(0, largest + 16384, 16384)
+
+    def prepare(self):
+        """Runs in the new process."""
+        if self.bytes is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.bytes, self.bytes))
+
+    def close(self):
+        shutil.rmtree(self.folder)
+
+
+class Starved(Tmpfs):
+    """A disk that has only so much room."""
+
+    def __init__(self):
+        super().__init__(None)
+
+    @staticmethod
+    def amounts(store):
+        """From nothing to enough, page by page where the checkpoint is written."""
+        whole = sum(path.stat().st_blocks * 512 for path in store.iterdir() if path.name != "journal")
+        return [*range(0, whole - 100000, 131072), *range(whole - 100000, whole + 8192, 4096)]
+
+    def prepare(self):
+        pass
+
+
+@pytest.fixture(params=[Limited] + ([Starved] if is_mountable() else []), ids=lambda kind: kind.__name__)
+def room(request):
+    made = request.param()
+    yield made
+    made.close()
+
+
+def export():
+    """Messages and contacts enough for more than one page of each type of dbm."""
+    for n in range(100):
+        number, contact = f"+1555{n:07d}", str(uuid.uuid4())
+        yield f"contact:{contact}", {"id": contact, "phoneNumber": number, "displayName": f"Name {n}", "createdAt": 1700000000000,
+                                     "updatedAt": 1700000000000}
+        for k in range(5):
+            at = 1700000000000 + 10 * n + k
+            yield f"msg:{number}:{at}:m{n}-{k}", {"id": f"m{n}-{k}", "direction": "received", "phoneNumber": "+14155238886", "counterpart": number,
+                                                  "body": "a text", "timestamp": at, "sid": f"SM{n * 10 + k:032x}"}
+
+
+@pytest.mark.parametrize("dbm", harness.TYPES)
+def test_every_amount_of_room_is_enough_or_said_to_be_too_little(room, dbm):
+    """Rows, keys and checkpoint are made on a disk that is full at any of their pages: no crash, no half truth, and all is well with more room."""
+    store = room.folder / "store"
+
+    def ctl(*words, stdin=None):
+        return subprocess.run([PROGRAM, "--quiet", "--store", f"dbm:{store} type={dbm}", *words], input=stdin, capture_output=True, text=True,
+                              timeout=60, preexec_fn=room.prepare, restore_signals=False)
+
+    lines = "".join(json.dumps({"key": key, "value": value}) + "\n" for key, value in export())
+    done = ctl("load", "-", "--account-sid", Account().sid, stdin=lines)
+    assert done.returncode == 0, done
+    before = ctl("dump").stdout
+    assert before.count("\n") > 600
+    refused = 0
+    for bytes_left in room.amounts(store):
+        for path in store.iterdir():
+            if path.name not in ("journal", "lock"):
+                path.unlink()
+        room.fill(bytes_left)
+        done = ctl("rebuild")
+        refused += done.returncode == 2
+        assert done.returncode == 0 or (done.returncode == 2 and ("No space left" in done.stderr or "too large" in done.stderr)), (bytes_left, done)
+        if done.returncode == 0:
+            assert ctl("verify").returncode == 0, bytes_left
+        room.relieve()
+        assert ctl("dump").stdout == before, bytes_left
+    assert refused > 5
+    assert done.returncode == 0, "the last one had room enough"
+    assert ctl("rebuild").returncode == 0 and ctl("verify").returncode == 0
+    assert ctl("dump").stdout == before

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""load and compact are killed at every single call that changes the disk: what is there then is the old store or the new one."""
+"""load, compact, rebuild and backup are killed at every single call that changes the disk: what is there then is the old store or the new one."""
 
 import os
 import pathlib
@@ -81,3 +81,46 @@ def test_a_server_starts_on_what_a_kill_left(lived_once, said, folder, serve, ki
             assert api.all_messages(counterpart) == messages
         server.claim("WA0430", "WA0436", required=False)
     assert ctl("verify", store=store).out.endswith("sound\n")
+
+
+def calls_of(killer, folder, store, words):
+    """How many calls that change the disk a whole run makes."""
+    done = run(killer, store, words, "", KILL_COUNT=folder / "count")
+    assert done.returncode == 0, done
+    calls = int((folder / "count").read_text())
+    assert calls > 8
+    return calls
+
+
+def test_rebuild_killed_at_every_call(lived_once, folder, killer):
+    """Again and again on the same store: each goes on over what the one before left."""
+    old = dump(lived_once[0])
+    store = copy(lived_once[0], folder / "store")
+    for at in range(1, calls_of(killer, folder, store, ["rebuild"]) + 1):
+        done = run(killer, store, ["rebuild"], "", KILL_AT=at)
+        assert done.returncode == -signal.SIGKILL, (at, done)
+        assert dump(store) == old, at
+    assert ctl("rebuild", store=store).status == 0
+    assert ctl("verify", store=store).out.endswith("sound\n") and dump(store) == old
+
+
+def test_backup_killed_at_every_call(lived_once, folder, killer):
+    """The store is what it was. What stands where the backup was to be is all of it, or is no store to anybody."""
+    store = copy(lived_once[0], folder / "store")
+    old = dump(store)
+    calls = calls_of(killer, folder, store, ["backup", str(folder / "whole")])
+    assert dump(folder / "whole") == old
+    whole = 0
+    for at in range(1, calls + 1):
+        target = folder / "backup"
+        done = run(killer, store, ["backup", str(target)], "", KILL_AT=at)
+        assert done.returncode == -signal.SIGKILL, (at, done)
+        found = ctl("dump", store=target, expect=None)
+        if found.status == 0:
+            whole += 1
+            assert dump(target) == old, at
+        else:
+            assert found.status in (1, 2) and found.err, (at, found)
+        shutil.rmtree(target, ignore_errors=True)
+    assert 0 < whole < calls
+    assert ctl("verify", store=store).out.endswith("sound\n") and dump(store) == old

@@ -389,6 +389,15 @@ out:
     return rv;
 }
 
+/* apr_dbm has numbers of its own for what went wrong in a library; the operating system's is where that left it. */
+static apr_status_t dbm_status(apr_status_t rv)
+{
+    if (rv < APR_OS_START_USERERR) {
+        return rv;
+    }
+    return errno ? APR_FROM_OS_ERROR(errno) : APR_EGENERAL;
+}
+
 typedef struct write_baton_t {
     apr_dbm_t *dbm;
     wa_checkpoint_t *checkpoint;
@@ -408,7 +417,8 @@ static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, vo
     key.dsize = (apr_size_t)snprintf(text, sizeof(text), "%s%.*s", prefix, (int)name.len, name.ptr);
     value.dptr = bytes;
     value.dsize = len;
-    w->rv = key.dsize < sizeof(text) ? apr_dbm_store(w->dbm, key, value) : APR_EGENERAL;
+    errno = 0;
+    w->rv = key.dsize < sizeof(text) ? dbm_status(apr_dbm_store(w->dbm, key, value)) : APR_EGENERAL;
     w->checkpoint->entries++;
     w->checkpoint->digest += pair_digest(&key, &value);
 }
@@ -458,16 +468,18 @@ static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t 
     write_baton_t w = {NULL, c, APR_SUCCESS};
     apr_size_t i;
     apr_status_t rv;
+    int why;
 
     /* Berkeley DB would wait for ever for whoever seems to be making the file. */
     if (!access(apr_psprintf(tmp, "%s/" UNFINISHED "%" APR_UINT64_T_FMT, place->folder, c->number),
                 F_OK)) {
         return APR_EEXIST;
     }
+    errno = 0;
     rv = apr_dbm_open_ex(&w.dbm, c->type, state_path(place, c->number, tmp), APR_DBM_RWCREATE,
                          APR_FPROT_UREAD | APR_FPROT_UWRITE, tmp);
     if (rv != APR_SUCCESS) {
-        return rv;
+        return dbm_status(rv);
     }
     for (i = 0; i < snapshot->thread_count; i++) {
         pair_write(&w, "thread:", snapshot->threads[i].counterpart, &snapshot->threads[i].value,
@@ -487,8 +499,11 @@ static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t 
         snprintf(name, sizeof(name), "%" APR_UINT64_T_FMT, snapshot->pending[i]);
         pair_write(&w, "pending:", wa_slice_of(name), &snapshot->pending[i], sizeof(apr_uint64_t));
     }
+    errno = 0;
     apr_dbm_close(w.dbm);
-    return w.rv == APR_SUCCESS ? state_settle(c, place, pair_skip, tmp) : w.rv;
+    why = errno;
+    rv = w.rv == APR_SUCCESS ? state_settle(c, place, pair_skip, tmp) : w.rv;
+    return rv == APR_EGENERAL && why ? APR_FROM_OS_ERROR(why) : rv;
 }
 
 apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,

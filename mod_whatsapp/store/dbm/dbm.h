@@ -32,7 +32,8 @@ typedef struct wa_dbm_store_t {
     wa_store_keep_t *keep;
     const wa_dbm_tool_t *tool; /* NULL for a server */
     pid_t opened_by;           /* only this process closes the store */
-    apr_time_t checked_at;     /* when this process last looked whether a checkpoint is due */
+    apr_time_t
+        checked_at; /* by wa_clock_steady_us: since when this process has seen changes that are in no checkpoint */
 } wa_dbm_store_t;
 
 #define WA_DBM_STORE(s) ((wa_dbm_store_t *)(void *)(s))

@@ -11,6 +11,7 @@
 #include <apr_file_info.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "store/dbm/dbm.h"
 #include "store/dbm/rewrite.h"
 
@@ -18,6 +19,9 @@
 #define CHECKPOINT_BYTES ((apr_uint64_t)8 << 20)
 #define CHECKPOINT_PART 32
 #define CHECKPOINT_AFTER apr_time_from_sec(300)
+
+/* After a failed one, on a full disk perhaps, all processes leave it alone for so long. */
+#define CHECKPOINT_PAUSE apr_time_from_sec(60)
 
 /* A child that is further behind than this begins with the newest checkpoint. */
 #define CHILD_BEHIND ((apr_uint64_t)1 << 20)
@@ -450,6 +454,8 @@ apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
         s->checkpoint_number = c.number;
         __atomic_store_n(&s->checkpoint_offset, c.at.offset, __ATOMIC_RELEASE);
     }
+    __atomic_store_n(&s->checkpoint_failed_us, rv == APR_SUCCESS ? 0 : wa_clock_steady_us(),
+                     __ATOMIC_RELAXED);
     if (__atomic_load_n(&s->damaged, __ATOMIC_SEQ_CST)) {
         wa_checkpoint_forget(&store->place); /* damage was found meanwhile */
     }
@@ -465,7 +471,8 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
         visible - __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE);
     apr_uint64_t due =
         visible / CHECKPOINT_PART > CHECKPOINT_BYTES ? visible / CHECKPOINT_PART : CHECKPOINT_BYTES;
-    apr_time_t now = apr_time_now();
+    apr_time_t now = wa_clock_steady_us();
+    apr_time_t failed_at = __atomic_load_n(&store->shared->checkpoint_failed_us, __ATOMIC_RELAXED);
     /* Who appended what is not visible yet may have died before its sync: nobody else would make one until the next commit. */
     int is_left = wa_shared_tail(store->shared).offset > visible
                   && !__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST);
@@ -474,7 +481,7 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
     if (store->checked_at == 0 || grown == 0) {
         store->checked_at = now;
     }
-    if (rv == APR_SUCCESS
+    if (rv == APR_SUCCESS && (!failed_at || now - failed_at >= CHECKPOINT_PAUSE)
         && (grown >= due || (grown && now - store->checked_at >= CHECKPOINT_AFTER))) {
         store->checked_at = now;
         rv = wa_dbm_checkpoint(store, tmp);

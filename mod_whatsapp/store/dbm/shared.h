@@ -8,7 +8,7 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 
-#define WA_SHARED_LAYOUT 1u
+#define WA_SHARED_LAYOUT 2u
 
 /* Where the journal ends and what its last record was. */
 typedef struct wa_tail_t {
@@ -38,8 +38,10 @@ typedef struct wa_shared_t {
     apr_uint32_t damaged;      /* atomic: damage was found, no checkpoint may be written any more */
     apr_uint64_t checkpoint_offset; /* atomic: the journal up to here is in the newest checkpoint */
     apr_uint64_t checkpoint_number; /* of that checkpoint; under `upkeep` */
-    apr_int64_t synced_at_us;       /* atomic: when the last sync under WA_SYNC_INTERVAL ended */
-    apr_uint64_t synced;            /* atomic: the journal up to here is on the disk */
+    apr_int64_t
+        checkpoint_failed_us; /* atomic: when the last try at a checkpoint failed (wa_clock_steady_us), 0: it did not */
+    apr_int64_t synced_at_us; /* atomic: when the last sync under WA_SYNC_INTERVAL ended */
+    apr_uint64_t synced;      /* atomic: the journal up to here is on the disk */
     char separate_line[64]; /* what follows is read by every request and written by every commit */
     apr_uint64_t visible;   /* atomic: readers see the journal up to here */
     apr_uint64_t

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests the store with clocks that jump: its own time goes forward, and what is due is done. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "store/dbm/dbm.h"
+#include "store_model.h"
+
+#define VISIBLE __attribute__((visibility("default")))
+#define CHECKPOINT_AGE apr_time_from_sec(300)
+#define HOUR ((int64_t)3600 * 1000000)
+
+/* ---- the clocks, which this program puts itself in front of, for the library and for APR alike ---- */
+
+static int64_t wall_shift_us; /* added to the wall clock */
+static int64_t steady_us;     /* what the steady clock says, 0: the truth */
+
+VISIBLE int gettimeofday(struct timeval *restrict now, void *restrict zone)
+{
+    static int (*real)(struct timeval *, void *);
+    int rc;
+
+    if (!real) {
+        *(void **)&real = dlsym(RTLD_NEXT, "gettimeofday");
+    }
+    rc = real(now, zone);
+    if (!rc) {
+        int64_t us = now->tv_sec * (int64_t)1000000 + now->tv_usec + wall_shift_us;
+
+        now->tv_sec = us / 1000000;
+        now->tv_usec = us % 1000000;
+    }
+    return rc;
+}
+
+VISIBLE int clock_gettime(clockid_t id, struct timespec *now)
+{
+    static int (*real)(clockid_t, struct timespec *);
+
+    if (!real) {
+        *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    }
+    if (id == CLOCK_MONOTONIC && steady_us) {
+        now->tv_sec = steady_us / 1000000;
+        now->tv_nsec = steady_us % 1000000 * 1000;
+        return 0;
+    }
+    return real(id, now);
+}
+
+static int setup(void **state)
+{
+    wall_shift_us = steady_us = 0;
+    *state = fixture_create("sdbm");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    wall_shift_us = steady_us = 0;
+    fixture_destroy(*state);
+    return 0;
+}
+
+/* ---- the store's time ---- */
+
+static apr_status_t visit(void *baton, const wa_message_t *m, int is_update)
+{
+    visited_t *v = baton;
+
+    assert_int_equal(is_update, 0);
+    assert_true(v->count < sizeof(v->messages) / sizeof(v->messages[0]));
+    v->messages[v->count++] = *m;
+    return APR_SUCCESS;
+}
+
+/* Stores three messages and polls: these three come, in order, after all that came before, and none twice. */
+static void three_come(fixture_t *f, int turn, apr_int64_t *psince)
+{
+    wa_changes_t changes;
+    visited_t *v = apr_pcalloc(f->p, sizeof(*v));
+    wa_message_t stored[3];
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        const char *id = apr_psprintf(f->p, "m-%d-%d", turn, i);
+
+        stored[i] = message_add(f, id, apr_pstrcat(f->p, "SM", id, NULL), "+15551230001",
+                                WA_DIRECTION_RECEIVED, NULL);
+        assert_true(stored[i].timestamp_ms > (i ? stored[i - 1].timestamp_ms : *psince));
+    }
+    assert_int_equal(wa_store_changes_list(f->store, *psince, 50, visit, v, &changes, f->p),
+                     APR_SUCCESS);
+    assert_int_equal(v->count, 3);
+    for (i = 0; i < 3; i++) {
+        assert_slice(v->messages[i].id, apr_psprintf(f->p, "m-%d-%d", turn, i));
+    }
+    assert_int_equal(changes.timestamp_ms, stored[2].timestamp_ms);
+    assert_int_equal(wa_store_timestamp(f->store), stored[2].timestamp_ms);
+    *psince = changes.timestamp_ms;
+}
+
+static void time_goes_forward_whatever_the_clock_does(void **state)
+{
+    static const int64_t shifts[] = {0, -24 * HOUR, HOUR, -2 * HOUR, 240 * HOUR, 0, -1, 5000};
+    fixture_t *f = *state;
+    apr_int64_t since = 0;
+    apr_size_t i, how;
+    int turn = 0;
+
+    for (how = 0; how < 3; how++) {
+        for (i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+            wall_shift_us = shifts[i];
+            if (how == 1) {
+                fixture_reopen(f);
+            } else if (how == 2) {
+                snapshot_t *s = snapshot_take(f, f->p);
+
+                fixture_close(f);
+                snapshot_restore(s, f); /* as if killed */
+                fixture_open(f);
+            }
+            assert_int_equal(wa_store_timestamp(f->store), since);
+            three_come(f, turn++, &since);
+        }
+    }
+    assert_int_equal(thread_get(f, "+15551230001").message_count, 3 * turn);
+}
+
+/* A new store of another machine's clock, set right by days afterwards: what is newest is what came last. */
+static void the_thread_list_follows_the_order_of_arrival(void **state)
+{
+    fixture_t *f = *state;
+
+    wall_shift_us = 240 * HOUR;
+    message_add(f, "early", "SMearly", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    wall_shift_us = 0;
+    fixture_reopen(f);
+    message_add(f, "late", "SMlate", "+15551230002", WA_DIRECTION_RECEIVED, NULL);
+    assert_true(thread_get(f, "+15551230002").last_timestamp_ms
+                > thread_get(f, "+15551230001").last_timestamp_ms);
+}
+
+/* ---- what is due ---- */
+
+static void a_checkpoint_is_made_when_the_clock_went_back(void **state)
+{
+    fixture_t *f = *state;
+    const wa_shared_t *shared = WA_DBM_STORE(f->store)->shared;
+    apr_uint64_t before;
+
+    steady_us = HOUR;
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    before = shared->checkpoint_offset;
+    wall_shift_us = -24 * HOUR;
+    steady_us += (int64_t)299 * 1000000;
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_true(shared->checkpoint_offset == before);
+    steady_us += (int64_t)2 * 1000000;
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_true(shared->checkpoint_offset > before);
+}
+
+static void a_checkpoint_that_failed_is_left_alone_for_a_minute(void **state)
+{
+    fixture_t *f = *state;
+    const wa_shared_t *shared = WA_DBM_STORE(f->store)->shared;
+    struct rlimit old, none;
+    int i;
+
+    steady_us = HOUR;
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    none = old;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0); /* as if the disk were full */
+    steady_us += (int64_t)301 * 1000000;
+    fixture_log_clear();
+    assert_int_not_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_non_null(strstr(fixture_log(), "WA0420"));
+    fixture_log_clear();
+    for (i = 0; i < 59; i++) {
+        steady_us += 1000000;
+        assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    }
+    assert_string_equal(fixture_log(), "");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    steady_us += 1000001;
+    WA_DBM_STORE(f->store)->checked_at -= CHECKPOINT_AGE; /* it is still due */
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_true(shared->checkpoint_offset == shared->visible);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(time_goes_forward_whatever_the_clock_does),
+        TEST(the_thread_list_follows_the_order_of_arrival),
+        TEST(a_checkpoint_is_made_when_the_clock_went_back),
+        TEST(a_checkpoint_that_failed_is_left_alone_for_a_minute),
+    };
+    int failed;
+
+    apr_initialize();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return failed;
+}
