@@ -64,7 +64,7 @@ static apr_status_t message_add(void *baton, const wa_message_t *message, int is
 
 static apr_status_t page_render(wa_request_t *q, const page_t *page, wa_buffer_t *b)
 {
-    rendering_t rendering = {b, q->server->base_path};
+    rendering_t rendering;
     wa_page_t listed = {NULL, 0};
     apr_status_t rv;
 
@@ -73,6 +73,8 @@ static apr_status_t page_render(wa_request_t *q, const page_t *page, wa_buffer_t
     if (b->failed) {
         return APR_ENOMEM;
     }
+    rendering.b = b;
+    rendering.base_path = q->server->base_path;
     rv = wa_store_messages_list(q->messenger->store, page->counterpart, page->cursor,
                                 (apr_size_t)page->limit, message_add, &rendering, &listed,
                                 q->r->pool);

@@ -6,6 +6,9 @@
 
 #include "base/text.h"
 
+/* What is longer is no word, whatever stands around it. */
+#define TEXT_BYTES_MAX 1024
+
 typedef struct range_t {
     apr_uint32_t first, last;
 } range_t;
@@ -131,8 +134,13 @@ static int is_same(wa_slice_t a, wa_slice_t b)
 
 int wa_words_has(const char *const *words, wa_slice_t text)
 {
-    const wa_slice_t bare = wa_text_trim(text), word = word_of(text);
+    const wa_slice_t bare = wa_text_trim(text);
+    wa_slice_t word;
 
+    if (bare.len > TEXT_BYTES_MAX) {
+        return 0;
+    }
+    word = word_of(bare);
     for (; words && *words; words++) {
         const wa_slice_t wanted = wa_slice_of(*words);
 

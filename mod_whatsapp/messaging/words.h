@@ -10,7 +10,7 @@
  * around the text, such as white space, quotes, dots, emoji and marks that nobody sees, but no
  * question mark: to ask is not to tell.
  * @param words  valid UTF-8, a NULL at the end; NULL for none
- * @param text   valid UTF-8
+ * @param text   valid UTF-8; one of over 1024 bytes is no word
  * @return 1 it is one of them | 0. Any thread. */
 int wa_words_has(const char *const *words, wa_slice_t text);
 
