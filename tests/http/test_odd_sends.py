@@ -11,7 +11,7 @@ import pytest
 
 from support.conditions import in_parallel, wait_until
 from support.httpd import Account, Httpd, apxs, messenger
-from test_reconciliation_parts import make_older
+from support.past import make_older
 
 
 def with_key(key):

@@ -13,21 +13,6 @@ from support.httpd import Account, Httpd, messenger
 ON = "WhatsAppTwilioTimeout 1s 1s\nWhatsAppReconcile on interval=100ms lookback=2h\n"
 
 
-def lists(twilio, since=0):
-    """The requests for lists of messages, oldest first."""
-    return [
-        each
-        for each in twilio.requests(since)
-        if each["method"] == "GET" and "/Messages.json" in each["target"]
-    ]
-
-
-def wait_for_runs(twilio, count=3):
-    """Waits until Twilio was asked for inbound messages `count` times more."""
-    before = len(lists(twilio))
-    wait_until(lambda: len(lists(twilio)) >= before + count, f"{count} more lists")
-
-
 def missed(twilio, number, text, seconds_ago=300, **more):
     """A message that came while no webhook got through."""
     return twilio.inbound(
@@ -84,7 +69,7 @@ def test_the_same_text_twice_is_claimed_once_each(new_server, twilio, fresh):
             ]
 
         wait_until(lambda: len(found()) == 2, "two to be settled")
-        wait_for_runs(twilio)
+        twilio.wait_for_runs()
         assert {each["sid"] for each in found()} == made
         (left,) = [e for e in api.messages(number)["messages"] if e["status"] != "success"]
         assert left["status"] == "pending" and "sid" not in left, "it may still be under way"
@@ -106,7 +91,7 @@ def test_messages_that_came_while_the_server_was_down_are_fetched_once(new_serve
         wait_until(
             lambda: len(api.messages(number)["messages"]) >= 3, "the missed messages to be there"
         )
-        wait_for_runs(twilio)
+        twilio.wait_for_runs()
         found = api.messages(number)["messages"][::-1]
         assert [(each["sid"], each["body"]) for each in found] == list(zip(sids, texts))
         assert all(each["direction"] == "received" and each["unread"] for each in found)
@@ -133,8 +118,8 @@ def test_attachments_of_missed_messages_are_there(new_server, twilio, fresh):
 def test_one_process_does_it(new_server, twilio):
     """A process keeps its connection: more than one asking would show as more connections."""
     with new_server(ON) as server:
-        wait_until(lambda: len(lists(twilio)) >= 10, "ten lists")
-        asked = lists(twilio)
+        wait_until(lambda: len(twilio.lists()) >= 10, "ten lists")
+        asked = twilio.lists()
         assert len({each["connection"] for each in asked}) == 1
         assert all(each["user"] == server.account.sid for each in asked)
 
@@ -142,7 +127,7 @@ def test_one_process_does_it(new_server, twilio):
 @pytest.mark.every_mpm
 def test_another_process_goes_on_when_that_one_is_killed(new_server, twilio, fresh):
     with new_server(ON) as server:
-        wait_for_runs(twilio)
+        twilio.wait_for_runs()
         server.claim("AH0*", required=False)
         old = set(server.children())
         for pid in old:
@@ -167,7 +152,7 @@ def test_a_list_that_twilio_does_not_give_settles_nothing(new_server, twilio, fr
         api.send(number, fresh.text(), expect=502)
         server.claim("WA0303")
         twilio.mode("error", http=503)
-        wait_for_runs(twilio)
+        twilio.wait_for_runs()
         assert api.messages(number)["messages"][0]["status"] == "pending"
         twilio.mode("ok")
         wait_until(
@@ -190,8 +175,8 @@ def test_off_means_never_and_each_host_has_its_own(contract, simulator, twilio, 
 
     with Httpd(configure, contract, mpm=mpm, account=Account()) as server:
         server.claim("WA0303", "WA0302")  # the simulator knows one account only
-        wait_for_runs(twilio)
-        assert all(other.sid in each["target"] for each in lists(twilio))
+        twilio.wait_for_runs()
+        assert all(other.sid in each["target"] for each in twilio.lists())
 
 
 @pytest.mark.parametrize("first, second", [("STOP", "START"), ("START", "STOP")])
@@ -224,5 +209,5 @@ def test_a_stop_or_start_that_was_missed_counts_as_of_its_time(new_server, twili
             lambda: {n: api.thread(n).get("optedOut", False) for n in counts} == expected,
             "what they said last to hold",
         )
-        wait_for_runs(twilio)
+        twilio.wait_for_runs()
         assert {n: api.thread(n).get("optedOut", False) for n in counts} == expected

@@ -3,16 +3,12 @@
 that makes of the message. Nothing is ever sent again."""
 
 import json
-import os
-import shutil
-import subprocess
 
 import pytest
 
 from support.client import RawConnection
 from support.conditions import wait_until
-from support.httpd import module_path, server_user
-from test_reconciliation import lists, wait_for_runs
+from support.past import make_older
 
 ON = "WhatsAppTwilioTimeout 1s 1s\nWhatsAppReconcile on interval=100ms lookback=2h\n"
 TEXT = "a" * 1599 + " " + "b" * 1599 + " " + "c" * 600
@@ -45,7 +41,7 @@ def send(server, twilio, fresh, mode, at):
 def wait_for_looks(twilio, number):
     """Waits until reconciliation has asked for the messages to a number, and has used the answer."""
     wait_until(
-        lambda: len([e for e in lists(twilio) if number[1:] in e["target"]]) >= 2,
+        lambda: len([e for e in twilio.lists() if number[1:] in e["target"]]) >= 2,
         "reconciliation to look for the message",
     )
 
@@ -70,34 +66,6 @@ def kill_while_sending(server, twilio, fresh, mode, at, headers=()):
         server.kill_all()
     server.claim("WA0301", "WA0303", required=False)
     return number
-
-
-def make_older(server, minutes):
-    """Moves all that is in the store of a server that is stopped into the past."""
-    store, new = server.folder / "store", server.folder / "older"
-    program = module_path().parent / "whatsappctl"
-
-    def ctl(*words, **more):
-        done = subprocess.run(
-            [program, *words], capture_output=True, text=True, timeout=60, **more
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    lines = []
-    for line in ctl("--store", store, "dump").splitlines():
-        pair = json.loads(line)
-        for name in ("timestamp", "lastMessageTimestamp"):
-            if name in pair["value"]:
-                now = pair["value"][name]
-                pair["value"][name] = now - minutes * 60000
-                pair["key"] = pair["key"].replace(f":{now}:", f":{now - minutes * 60000}:")
-        lines.append(json.dumps(pair))
-    user = ("--user", server_user().pw_name) if os.geteuid() == 0 else ()
-    ctl("--store", new, "load", "-", "--account-sid", server.account.sid, *user,
-        "--ignore-other-keys", input="\n".join(lines))
-    shutil.rmtree(store)
-    new.rename(store)
 
 
 def only_the_first(count):
@@ -127,7 +95,7 @@ def test_a_part_whose_answer_was_lost_is_found(new_server, twilio, fresh, at):
             assert message["errorMessage"].startswith(only_the_first(at)), message
             assert NEVER not in message["errorMessage"]
         assert [each["id"] for each in api.since(told)["updates"]] == [message["id"]]
-        wait_for_runs(twilio)
+        twilio.wait_for_runs()
         assert stored(api, number) == message and len(made(twilio, number)) == at
         # a receipt that names no message finds its part
         api.webhook(api.account.status(number, sids[-1], "undelivered", ErrorCode="63024"))
@@ -207,7 +175,7 @@ def test_a_callback_before_reconciliation(new_server, twilio, fresh, is_named):
         )
         assert stored(api, number)["status"] == "success"
         before = stored(api, number)
-        wait_for_runs(twilio)
+        twilio.wait_for_runs()
         assert stored(api, number) == before
         # and it is found by its sid, whatever came first
         api.webhook(api.account.status(number, sids[2], "read"))
@@ -230,7 +198,7 @@ def test_given_up_and_then_a_receipt_comes_after_all(new_server, twilio, fresh, 
         assert NEVER in message["errorMessage"]
         server.kill_all()
         server.start()
-        wait_for_runs(twilio)
+        twilio.wait_for_runs()
         assert stored(api, number) == message
         sid = fresh.sid()
         api.webhook(

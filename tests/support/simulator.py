@@ -9,6 +9,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from twilio_simulator import Control  # noqa: E402
 
+from .conditions import wait_until  # noqa: E402
+
 
 class Simulator(Control):
     """A simulator for one account. It makes no callbacks of its own: tests say when one comes."""
@@ -68,6 +70,19 @@ class Simulator(Control):
                 assert entry["user"] == self.account.sid
                 found.append({name: values[0] for name, values in form.items()})
         return found
+
+    def lists(self):
+        """The requests for lists of messages, oldest first."""
+        return [
+            each
+            for each in self.requests()
+            if each["method"] == "GET" and "/Messages.json" in each["target"]
+        ]
+
+    def wait_for_runs(self, count=3):
+        """Waits until a server has asked for lists `count` times more."""
+        before = len(self.lists())
+        wait_until(lambda: len(self.lists()) >= before + count, f"{count} more lists")
 
     def reset(self):
         self.gather()
