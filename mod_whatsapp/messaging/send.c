@@ -44,22 +44,16 @@ typedef struct send_t {
     wa_slice_t parked; /* receipts that came before the sid was known */
 } send_t;
 
-static apr_status_t contact_check(send_t *send, const wa_send_request_t *request,
-                                  wa_sentence_t *psentence, apr_pool_t *p)
+/* Whether the contact is there and has the number: of what was sent already that no longer matters. */
+static apr_status_t contact_check(const send_t *send, wa_sentence_t *psentence, apr_pool_t *p)
 {
-    const char *id;
     wa_contact_t contact;
     apr_status_t rv;
 
-    if (!request->has_contact_id) {
+    if (!send->contact_id) {
         return APR_SUCCESS;
     }
-    rv = wa_validate_contact_id("contactId", request->contact_id, &id, psentence, p);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    send->contact_id = id;
-    rv = wa_store_contact_find(send->messenger->store, id, &contact, p);
+    rv = wa_store_contact_find(send->messenger->store, send->contact_id, &contact, p);
     if (APR_STATUS_IS_NOTFOUND(rv)) {
         *psentence = "contactId is not the id of a contact there is";
         return APR_EINVAL;
@@ -124,7 +118,10 @@ static apr_status_t request_check(send_t *send, const wa_send_request_t *request
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = contact_check(send, request, psentence, p);
+    if (request->has_contact_id) {
+        rv = wa_validate_contact_id("contactId", request->contact_id, &send->contact_id, psentence,
+                                    p);
+    }
     if (rv != APR_SUCCESS || !request->idempotency_key) {
         return rv;
     }
@@ -540,7 +537,10 @@ apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request
     if (!APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
-    rv = wa_policy_check(messenger, send.number, !send.content.sid, &result->sentence);
+    rv = contact_check(&send, &result->sentence, p);
+    if (rv == APR_SUCCESS) {
+        rv = wa_policy_check(messenger, send.number, !send.content.sid, &result->sentence);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }

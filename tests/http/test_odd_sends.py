@@ -127,6 +127,19 @@ def test_asking_again_while_it_is_in_flight_costs_nothing_and_minds_no_rule(
         api.send(number, fresh.text(), expect=409)
 
 
+def test_a_key_counts_although_the_contact_is_gone(api, fresh, twilio):
+    """What was sent was sent, whatever became of the contact that the request named."""
+    number, text, headers = fresh.number(), fresh.text(), with_key("gone contact")
+    contact = api.add_contact(number, "Soon gone")["id"]
+    first = api.send(number, text, headers=headers, contactId=contact)
+    api.delete(f"/contacts/{contact}")
+    again = api.send(number, text, headers=headers, contactId=contact)
+    assert again["message"]["id"] == first["message"]["id"]
+    assert len(twilio.requests_to(number)) == 1
+    api.send(number, text, headers=with_key("another"), contactId=contact, expect=400)
+    api.send(number, text, headers=headers, contactId="no id", expect=400)
+
+
 # ---- Retry-After ----
 
 
