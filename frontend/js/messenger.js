@@ -1,190 +1,140 @@
-// The messenger without its looks: keeps threads, contacts, conversations and sends in step with the server.
+// The messenger without its looks: keeps all that is shown in step with the server.
 
-import { Contacts } from './contacts.js';
 import { Conversation } from './conversation.js';
-import { Emitter } from './emitter.js';
-import { Outbox } from './outbox.js';
-import { formatNumber } from './phone.js';
-import { Poller } from './poller.js';
-import { Threads } from './threads.js';
+import { compareNames, formatNumber } from './locale.js';
+import { createOutbox } from './outbox.js';
+import { createPoller } from './poller.js';
 
 const farFuture = 253_402_300_799_999; // a since that is answered with the server's own time and no messages
-const pageSize = 50;
-const keptConversations = 12;
-const mostPagesToCatchUp = 40;
-const listsGoStaleAfter = 120_000;
 const rewindOfAnotherStore = 60_000;
 
-// Events: 'change', 'incoming' (message), 'failed' (message), 'restart', 'live', 'lost' (error).
-export class Messenger extends Emitter {
-  threads = new Threads();
-  contacts = new Contacts();
-  ready = false;
-  opened = null; // counterpart of the conversation on the screen
-  #conversations = new Map(); // the one opened last is last
-  #since = null;
-  #pagesInARow = 0;
-  #listsReadAt = 0;
-  #seen = new Set(); // ids that polling brought, so that none is announced twice
-  #markingRead = false;
+export class Messenger {
+	threads = new Map(); // counterpart -> summary
+	contacts = new Map(); // phone number -> contact, in alphabetical order
+	ready = false;
+	opened = null; // counterpart of the conversation on the screen
+	#conversations = new Map();
+	#since = null;
+	#contactsVersion = 0; // counts reasons to read them
+	#contactsRead = -1;
 
-  constructor(api, storage) {
-    super();
-    this.api = api;
-    this.outbox = new Outbox(api, storage);
-    this.outbox.on('change', () => this.emit('change'));
-    this.outbox.on('answer', (message) => this.#answered(message));
-    this.poller = new Poller((signal) => this.#step(signal));
-    this.poller.on('lost', (error) => this.emit('lost', error));
-    this.poller.on('live', () => {
-      this.emit('live');
-      this.outbox.wake();
-      this.#markRead();
-    });
-    document.addEventListener('visibilitychange', () => this.#markRead());
-  }
+	// on: {changed(), incoming(message), failed(message), polled(error, failures)}
+	constructor(api, storage, on) {
+		Object.assign(this, { api, storage, on });
+		this.outbox = createOutbox(api, storage, on.changed, (message) => this.#settled(message));
+		this.poller = createPoller((signal) => this.#ask(signal), on.polled);
+	}
 
-  nameOf(counterpart) {
-    return this.contacts.byNumber(counterpart)?.displayName ?? formatNumber(counterpart);
-  }
+	draft = (counterpart) => this.storage.get(`draft.${counterpart}`) ?? '';
+	setDraft = (counterpart, text) => this.storage.set(`draft.${counterpart}`, text);
+	nameOf = (counterpart) => this.contacts.get(counterpart)?.displayName ?? formatNumber(counterpart);
 
-  conversation(counterpart = this.opened) {
-    return this.#conversations.get(counterpart);
-  }
+	get conversation() {
+		return this.#conversations.get(this.opened);
+	}
 
-  // Makes it the one on the screen (null: none) and loads its newest page when it is not here yet.
-  open(counterpart) {
-    this.opened = counterpart;
-    if (counterpart === null) return;
-    const conversation = this.conversation() ?? new Conversation(counterpart);
-    this.#conversations.delete(counterpart);
-    this.#conversations.set(counterpart, conversation);
-    for (const other of [...this.#conversations.keys()].slice(0, -keptConversations)) this.#conversations.delete(other);
-    if (!conversation.loaded) this.loadPage(conversation);
-    this.#markRead();
-  }
+	// Puts it on the screen (null: none); it is loaded and marked read.
+	open(counterpart) {
+		this.opened = counterpart;
+		if (counterpart !== null && !this.conversation) this.#conversations.set(counterpart, new Conversation(counterpart));
+		if (!this.conversation?.loaded) this.loadPage();
+		this.poller.wake();
+	}
 
-  // The newest page, or the next older one. Not before polling has its beginning: what is stored between an earlier page
-  // and that beginning would be in neither.
-  async loadPage(conversation = this.conversation()) {
-    if (this.#since === null || conversation.loading || conversation.complete) return;
-    Object.assign(conversation, { loading: true, error: null });
-    this.emit('change');
-    try {
-      const page = await this.api.messages(conversation.counterpart, conversation.cursor, pageSize);
-      conversation.loading = false;
-      for (const message of conversation.addPage(page).reverse()) this.outbox.claim(message);
-    } catch (error) {
-      Object.assign(conversation, { loading: false, error });
-    }
-    this.emit('change');
-  }
+	// The newest page, or the next older one. Not before polling has begun: what is stored in between would be in neither.
+	loadPage = async () => {
+		const { conversation } = this;
+		if (this.#since === null || !conversation || conversation.loading || conversation.complete) return;
+		Object.assign(conversation, { loading: true, error: null });
+		this.on.changed();
+		try {
+			const page = await this.api.messages(conversation.counterpart, conversation.cursor);
+			conversation.addPage(page);
+			for (const message of page.messages.reverse()) this.outbox.claim(message);
+		} catch (error) {
+			conversation.error = error;
+		}
+		conversation.loading = false;
+		this.on.changed();
+	};
 
-  async addContact(number, name) {
-    this.contacts.put((await this.api.addContact(number, name)).contact);
-    this.emit('change');
-  }
+	// call(api) adds, renames or deletes one.
+	async changeContacts(call) {
+		await call(this.api);
+		this.#contactsVersion++;
+		this.poller.wake();
+	}
 
-  async renameContact({ id }, name) {
-    this.contacts.put((await this.api.renameContact(id, name)).contact);
-    this.emit('change');
-  }
+	// True when there is more to be had at once.
+	async #ask(signal) {
+		if (this.#since === null) return this.#begin(signal);
+		const answer = await this.api.messagesSince(this.#since, signal);
+		if (this.#since - answer.timestamp > rewindOfAnotherStore) location.reload();
+		this.#apply(answer);
+		this.#since = answer.timestamp;
+		this.outbox.live(this.#since);
+		if (this.#contactsRead !== this.#contactsVersion) await this.#readContacts();
+		if (!document.hidden && this.threads.get(this.opened)?.unreadCount) {
+			this.#merge([(await this.api.markRead(this.opened)).thread]);
+		}
+		return answer.hasMore;
+	}
 
-  async deleteContact(contact) {
-    await this.api.deleteContact(contact.id).catch((error) => {
-      if (error.status !== 404) throw error; // somebody else was faster
-    });
-    this.contacts.remove(contact);
-    this.emit('change');
-  }
+	// The time is asked for first: what happens while the lists are read comes again by polling.
+	async #begin(signal) {
+		const { timestamp } = await this.api.messagesSince(farFuture, signal);
+		const [{ threads }] = await Promise.all([this.api.threads(), this.#readContacts()]);
+		this.#merge(threads);
+		this.#since = timestamp;
+		this.ready = true;
+		this.loadPage();
+		return true;
+	}
 
-  // Asks once. True when there is more to be had at once.
-  async #step(signal) {
-    if (this.#since === null) return this.#begin(signal);
-    const answer = await this.api.messagesSince(this.#since, signal);
-    this.#pagesInARow = answer.hasMore ? this.#pagesInARow + 1 : 0;
-    if (this.#since - answer.timestamp > rewindOfAnotherStore || this.#pagesInARow > mostPagesToCatchUp) return this.#restart();
-    this.#apply(answer);
-    this.#since = answer.timestamp;
-    if (!document.hidden && Date.now() - this.#listsReadAt > listsGoStaleAfter) await this.#readLists();
-    return answer.hasMore;
-  }
+	async #readContacts() {
+		const version = this.#contactsVersion;
+		const { contacts } = await this.api.contacts();
+		contacts.sort((a, b) => compareNames(a.displayName, b.displayName));
+		this.contacts = new Map(contacts.map((contact) => [contact.phoneNumber, contact]));
+		this.#contactsRead = version;
+		this.on.changed();
+	}
 
-  // The time is asked for before the lists are read: what happens in between comes again by polling.
-  async #begin(signal) {
-    const { timestamp } = await this.api.messagesSince(farFuture, signal);
-    await this.#readLists();
-    this.#since = timestamp;
-    this.ready = true;
-    for (const conversation of this.#conversations.values()) this.loadPage(conversation);
-    this.emit('change');
-    return true;
-  }
+	#apply({ messages, updates, threads }) {
+		if (threads.length || updates.length) this.#merge(threads);
+		for (const conversation of this.#conversations.values()) {
+			conversation.add(messages);
+			conversation.update(updates);
+		}
+		for (const message of [...messages, ...updates]) {
+			this.outbox.claim(message);
+			if (message.status === 'failed') this.on.failed(message);
+			if (message.direction === 'received' && message.timestamp > this.#since) this.on.incoming(message);
+		}
+		// Somebody else added, renamed or deleted a contact.
+		const isOther = ({ counterpart, contactName }) => contactName !== this.contacts.get(counterpart)?.displayName;
+		if (threads.some(isOther)) this.#contactsVersion++;
+	}
 
-  // Too much was missed, or the store is another one: what is here is thrown away and read anew.
-  #restart() {
-    this.#since = null;
-    this.#pagesInARow = 0;
-    this.#conversations.clear();
-    this.threads = new Threads();
-    this.emit('restart');
-    return true;
-  }
+	// A summary with fewer messages was overtaken on its way; with as many, the one with fewer unread ones is newer.
+	#merge(summaries) {
+		for (const summary of summaries) {
+			const { counterpart, messageCount, unreadCount } = summary;
+			const known = this.threads.get(counterpart);
+			if (known?.messageCount > messageCount) continue;
+			const unread = known?.messageCount === messageCount ? Math.min(known.unreadCount, unreadCount) : unreadCount;
+			this.threads.set(counterpart, { ...summary, unreadCount: unread });
+		}
+		this.on.changed();
+	}
 
-  async #readLists() {
-    const { edits } = this.contacts;
-    const [{ threads }, { contacts }] = await Promise.all([this.api.threads(), this.api.contacts()]);
-    const current = edits === this.contacts.edits;
-    this.#listsReadAt = current ? Date.now() : 0;
-    if (current) this.contacts.replaceAll(contacts);
-    this.threads.merge(threads);
-    this.emit('change');
-  }
-
-  // Must not fail half way: the time is only taken over after it.
-  #apply({ messages, updates, threads }) {
-    this.threads.merge(threads);
-    // Somebody else added, renamed or deleted a contact.
-    if (threads.some(({ counterpart, contactName }) => contactName !== this.contacts.byNumber(counterpart)?.displayName)) {
-      this.#listsReadAt = 0;
-    }
-    for (const message of messages) this.#applyNew(message);
-    for (const message of updates) this.#applyUpdate(message);
-    if (messages.length || updates.length) this.poller.stir();
-    if (messages.length || updates.length || threads.length) this.emit('change');
-  }
-
-  #applyNew(message) {
-    if (this.conversation(message.counterpart)?.add([message]).length) this.outbox.claim(message);
-    if (this.#seen.has(message.id)) return;
-    this.#seen.add(message.id);
-    if (this.#seen.size > 2000) this.#seen.delete(this.#seen.values().next().value);
-    if (message.direction === 'received') this.emit('incoming', message);
-  }
-
-  #applyUpdate(message) {
-    const conversation = this.conversation(message.counterpart);
-    if (message.status === 'failed' && conversation?.get(message.id)?.status !== 'failed') this.emit('failed', message);
-    conversation?.update([message]);
-  }
-
-  #answered(message) {
-    this.conversation(message.counterpart)?.add([message]);
-    this.threads.note(message);
-    if (message.status === 'failed') this.emit('failed', message);
-    this.poller.stir();
-    this.poller.wake();
-    this.emit('change');
-  }
-
-  async #markRead() {
-    const counterpart = this.opened;
-    if (this.#markingRead || document.hidden || !this.threads.get(counterpart)?.unreadCount) return;
-    this.#markingRead = true;
-    try {
-      this.threads.setRead((await this.api.markRead(counterpart)).thread);
-      this.emit('change');
-    } catch { /* tried again after the next answer */ }
-    this.#markingRead = false;
-  }
+	// What was just sent shows before the next answer tells of it.
+	#settled(message) {
+		const { counterpart, body, timestamp } = message;
+		const known = this.threads.get(counterpart) ?? { counterpart, messageCount: 0, unreadCount: 0, lastMessageTimestamp: 0 };
+		const last = { lastMessagePreview: body, lastMessageTimestamp: timestamp, lastDirection: 'sent' };
+		this.#conversations.get(counterpart)?.add([message]);
+		this.#merge([known.lastMessageTimestamp > timestamp ? known : { ...known, ...last }]);
+		this.poller.wake();
+	}
 }

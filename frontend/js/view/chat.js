@@ -1,145 +1,103 @@
-// The right side: who the conversation is with, its messages, and what stands between them and the composer.
+// The right side: who the conversation is with, its messages, a notice, and the composer.
 
-import { formatTime } from '../format.js';
-import { t } from '../i18n.js';
-import { formatNumber, isNumber } from '../phone.js';
-import { buildTimeline } from '../timeline.js';
-import { ComposerView } from './composer.js';
-import { h, icon, iconButton, make, patch, spoken } from './dom.js';
-import { rowView } from './message.js';
+import { formatNumber, isNumber, t } from '../locale.js';
+import { createComposer } from './composer.js';
+import { openContactDialog } from './contact-dialog.js';
+import { h, icon, iconButton, make, patch } from './dom.js';
 import { avatar } from './threads.js';
+import { buildTimeline, rowView } from './timeline.js';
 import { VirtualList } from './virtual-list.js';
 
-const closesSoon = 3 * 3600_000;
+export function createChat(messenger, close) {
+	const { outbox } = messenger;
+	let shown; // the conversation on the screen
+	let seen; // the time of the newest message that was in view
+	const element = make(h('div.pane'));
+	const viewport = make(h('section.chat-scroll', { tabindex: '0' }));
+	const pill = make(h('button.pill', { type: 'button', onclick: toNewest }));
+	const composer = createComposer((text) => messenger.setDraft(messenger.opened, text), (text) => {
+		outbox.add({ counterpart: messenger.opened, body: text });
+		list.scrollToEnd();
+	});
+	const actions = {
+		// A later message that says the same may be the retry.
+		canRetry({ id, body, media }) {
+			const same = (one) => one.body === body && one.direction !== 'received';
+			return body && !media && !outbox.visibleIn(messenger.opened).some(same) && shown.messages.findLast(same).id === id;
+		},
+		retry: outbox.add,
+		discard: outbox.discard,
+		edit(entry) {
+			outbox.discard(entry);
+			composer.takeBack(entry.body);
+		},
+		loadPage: messenger.loadPage,
+	};
+	const list = new VirtualList(viewport, {
+		still: '.message', drawn,
+		view: (row) => rowView(row, messenger.nameOf(messenger.opened), actions),
+		guess: ({ message }) => (message ? 48 + message.body.length / 2 + (message.media?.length ?? 0) * 240 : 44),
+	});
 
-export class ChatView {
-  #unread = null; // {id, n}: where the line "unread messages" stands
-  #unreadAtOpen = 0;
-  #below = 0; // new messages under the lower edge
-  #newest; // id of the newest message that was counted
-  #now = 0;
+	function render() {
+		const { opened, conversation } = messenger;
+		if (conversation !== shown) {
+			shown = conversation;
+			seen = Infinity;
+			composer.field.value = messenger.draft(opened);
+			list.atEnd = true;
+		}
+		if (!shown) {
+			patch(element, h('div.empty', null, icon('chat'), h('p', null, t('choose'))));
+			return;
+		}
+		const name = messenger.nameOf(opened);
+		const { optedOut, blocked, windowClosesAt } = messenger.threads.get(opened) ?? {};
+		const stop = !isNumber(opened) ? 'noReply' : blocked ? 'blocked' : optedOut && 'optedOut';
+		const notice = stop || (windowClosesAt < Date.now() && 'windowClosed');
+		viewport.ariaLabel = t('messagesWith', { name });
+		viewport.ariaBusy = String(shown.loading);
+		composer.field.ariaLabel = t('composeLabel', { name });
+		composer.field.disabled = Boolean(stop);
+		composer.render();
+		patch(element, head(opened, name), h('div.chat-body', null, viewport, pill),
+			h('p.notice', { role: 'status' }, notice && t(notice)), composer.element);
+		list.rows = buildTimeline(shown, outbox);
+		list.draw();
+	}
 
-  // actions: {close(), contact(number)}
-  constructor(messenger, drafts, actions) {
-    const { outbox } = messenger;
-    Object.assign(this, { messenger, actions });
-    this.composer = new ComposerView(drafts, (counterpart, text) => {
-      outbox.add(counterpart, text);
-      this.list.scrollToEnd();
-    });
-    const rowActions = {
-      canRetry: ({ id }) => !outbox.retried(id),
-      retry: (message) => this.#keepFocus(() => outbox.retry(message)),
-      edit: (entry) => { outbox.discard(entry); this.composer.takeBack(entry.body); },
-      discard: (entry) => this.#keepFocus(() => outbox.discard(entry)),
-      loadPage: () => this.#keepFocus(() => messenger.loadPage()),
-    };
-    this.head = make(h('header', { class: 'chat-head' }));
-    this.viewport = make(h('section', { class: 'chat-scroll', tabindex: '0' }));
-    this.pill = make(h('button', { type: 'button', class: 'pill', onclick: () => this.#toNewest() }));
-    this.notice = make(h('p', { class: 'notice', role: 'status' }));
-    this.chat = make(h('div', { class: 'chat' },
-      this.head, h('div', { class: 'chat-body' }, this.viewport, this.pill), this.notice, this.composer.element));
-    this.empty = make(h('div', { class: 'empty' }, icon('chat'), h('h2', null, t('emptyTitle')), h('p', null, t('emptyHint'))));
-    this.element = make(h('div', { class: 'pane' }, this.empty, this.chat));
-    this.list = new VirtualList({
-      viewport: this.viewport,
-      view: (row) => rowView(row, messenger.nameOf(messenger.opened), this.#now, rowActions),
-      guess: ({ message }) => (message ? 48 + 22 * Math.ceil(message.body.length / 48) + (message.media?.length ?? 0) * 240 : 44),
-      stickToEnd: true,
-      onScroll: () => this.#onScroll(),
-    });
-  }
+	function head(counterpart, name) {
+		const contact = messenger.contacts.get(counterpart);
+		return h('header.chat-head', null,
+			iconButton('back', t('back'), close),
+			avatar(counterpart, contact),
+			h('div.who', null,
+				h('h2', null, h('bdi', null, name)),
+				contact && h('p', null, h('bdi', null, formatNumber(counterpart)))),
+			isNumber(counterpart) && iconButton(contact ? 'compose' : 'personAdd', t(contact ? 'contactEdit' : 'contactAdd'),
+				() => openContactDialog(messenger, contact, counterpart)));
+	}
 
-  // null closes.
-  open(counterpart) {
-    this.#unreadAtOpen = this.messenger.threads.get(counterpart)?.unreadCount ?? 0;
-    this.#unread = null;
-    this.#newest = undefined;
-    this.list.reset();
-    this.chat.hidden = counterpart === null;
-    this.empty.hidden = !this.chat.hidden;
-    this.messenger.open(counterpart);
-    this.composer.open(counterpart);
-    this.render();
-  }
+	function drawn() {
+		if (!shown) return;
+		const { messages, loaded, error } = shown;
+		if (list.atEnd && loaded) seen = messages.at(-1)?.timestamp ?? 0;
+		const below = messages.filter(({ direction, timestamp }) => direction === 'received' && timestamp > seen).length;
+		pill.hidden = list.atEnd;
+		patch(pill, below && t('newBelow', { n: below }), icon('down', !below && t('toNewest')));
+		if (loaded && !error && viewport.scrollTop < viewport.clientHeight * 1.5) messenger.loadPage();
+	}
 
-  render() {
-    const { messenger } = this;
-    const { opened, outbox, api } = messenger;
-    const conversation = messenger.conversation();
-    if (!conversation) return;
-    this.#now = Date.now();
-    this.#renderHead(opened);
-    this.#findUnread(conversation);
-    this.#countBelow(conversation);
-    this.viewport.ariaBusy = String(conversation.loading);
-    const rowKey = (id) => outbox.rowKey(id);
-    this.list.setRows(buildTimeline(conversation, outbox.visible(opened), rowKey, this.#unread, api.clockSkew));
-    this.#onScroll();
-  }
+	function toNewest() {
+		list.scrollToEnd();
+		focus();
+	}
 
-  focus() {
-    // A phone would cover half of the messages with its keyboard.
-    const reading = matchMedia('(pointer: coarse)').matches || this.composer.field.disabled;
-    (reading ? this.viewport : this.composer.field).focus({ preventScroll: true });
-  }
+	function focus() {
+		// A phone would cover half of the messages with its keyboard.
+		const reading = matchMedia('(pointer: coarse)').matches || composer.field.disabled;
+		(reading ? viewport : composer.field).focus({ preventScroll: true });
+	}
 
-  #renderHead(counterpart) {
-    const contact = this.messenger.contacts.byNumber(counterpart);
-    const name = this.messenger.nameOf(counterpart);
-    const number = isNumber(counterpart);
-    patch(this.head,
-      iconButton('back', t('back'), this.actions.close, 'back'),
-      avatar(counterpart, contact),
-      h('div', { class: 'who' },
-        h('h2', { dir: contact || !number ? 'auto' : 'ltr' }, name),
-        contact && h('p', { dir: 'ltr' }, formatNumber(counterpart))),
-      number && (contact
-        ? iconButton('compose', t('contactEdit'), () => this.actions.contact(counterpart))
-        : iconButton('personAdd', t('contactAdd'), () => this.actions.contact(counterpart))));
-    const { optedOut, blocked, windowClosesAt } = this.messenger.threads.get(counterpart) ?? {};
-    const left = Number(windowClosesAt) - this.messenger.api.clockSkew - this.#now;
-    patch(this.notice, !number ? t('noReply') : blocked ? t('blocked') : optedOut ? t('optedOut') : left <= 0 ? t('windowClosed')
-      : left < closesSoon && t('windowCloses', { time: formatTime(this.#now + left) }));
-    this.composer.setUp(name, !number || Boolean(optedOut || blocked));
-    this.viewport.ariaLabel = t('messagesWith', { name });
-  }
-
-  // The line stays where it was when the conversation was opened.
-  #findUnread({ loaded, messages }) {
-    if (!loaded || !this.#unreadAtOpen) return;
-    const first = messages.filter(({ direction }) => direction === 'received').at(-this.#unreadAtOpen);
-    this.#unread = first ? { id: first.id, n: this.#unreadAtOpen } : null;
-    this.#unreadAtOpen = 0;
-  }
-
-  #countBelow({ loaded, messages }) {
-    const from = messages.findLastIndex(({ id }) => id === this.#newest) + 1;
-    if (from && !this.list.stuck) this.#below += messages.slice(from).filter(({ direction }) => direction === 'received').length;
-    if (loaded) this.#newest = messages.at(-1)?.id;
-  }
-
-  #toNewest() {
-    this.list.scrollToEnd();
-    this.#onScroll();
-    this.focus();
-  }
-
-  #onScroll() {
-    if (this.list.stuck) this.#below = 0;
-    this.pill.hidden = this.list.stuck;
-    this.pill.classList.toggle('new', this.#below > 0);
-    patch(this.pill, this.#below ? t('newBelow', { n: this.#below }) : spoken(t('toNewest')), icon('down'));
-    // Before the upper edge is reached, so that scrolling rarely has to wait.
-    const { loaded, error } = this.messenger.conversation() ?? {};
-    const { scrollTop, clientHeight } = this.viewport;
-    if (loaded && !error && clientHeight && scrollTop < clientHeight * 1.5) this.messenger.loadPage();
-  }
-
-  // The button that was used goes away with its row: the keyboard goes on from the messages.
-  #keepFocus(act) {
-    act();
-    setTimeout(() => document.activeElement === document.body && this.viewport.focus({ preventScroll: true }));
-  }
+	return { element, render, focus };
 }

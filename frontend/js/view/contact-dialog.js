@@ -1,94 +1,56 @@
 // Adds, renames or deletes one contact.
 
-import { t } from '../i18n.js';
-import { formatNumber, parseNumber } from '../phone.js';
-import { h, iconButton, make, patch } from './dom.js';
+import { formatNumber, parseNumber, t } from '../locale.js';
+import { h, make, patch } from './dom.js';
 
-const longestName = 100;
+// Edits the contact, or adds one without it; number may be ''.
+export function openContactDialog(messenger, contact, number) {
+	const title = t(contact ? 'contactEdit' : 'contactNew');
+	const button = (look, label, onclick) => h(`button.button.${look}`, { type: onclick ? 'button' : 'submit', onclick }, t(label));
+	const name = make(h('input', { id: 'name', dir: 'auto', autocomplete: 'off' }));
+	const phone = make(h('input', { id: 'number', dir: 'ltr', type: 'tel', readonly: Boolean(number) }));
+	const problem = make(h('p', { role: 'alert' }));
+	const form = make(h('form', { onsubmit },
+		h('h2', null, title),
+		h('label', null, t('contactName'), name), h('label', null, t('contactNumber'), phone), problem,
+		h('div.buttons', null,
+			contact && button('quiet', 'remove', remove), button('plain', 'cancel', () => dialog.close()), button('main', 'save'))));
+	const dialog = make(h('dialog', { 'aria-label': title, onclose: () => dialog.remove() }, form));
 
-// contact: what to edit, or undefined to add number (may be '').
-// actions: {add(number, name), rename(contact, name), remove(contact)}, each giving a promise.
-export function openContactDialog(contact, number, actions) {
-  const opener = document.activeElement;
-  const dialog = make(h('dialog', {
-    class: 'dialog', 'aria-labelledby': 'dialog-title', onclose: closed,
-    onclick: ({ target }) => target === dialog && dialog.close(), onkeydown: (event) => event.stopPropagation(),
-  }));
-  // The browser gives the focus back by itself, unless a redraw came between.
-  function closed() {
-    dialog.remove();
-    if (document.activeElement === document.body) opener.focus();
-  }
+	function complain(text, where) {
+		patch(problem, text);
+		where.focus();
+	}
 
-  const form = make(h('form', { novalidate: true, onsubmit: (event) => { event.preventDefault(); submit(); } }));
-  const wrong = {}; // what is wrong with each field, and with the whole
-  let sure = false; // asked whether to delete
+	// One at a time, whatever is clicked.
+	async function run(call) {
+		if (form.inert) return;
+		form.inert = true;
+		try {
+			await messenger.changeContacts(call);
+			dialog.close();
+		} catch (error) {
+			form.inert = false;
+			complain(error.message, name);
+		}
+	}
 
-  const field = (id, label, attributes) => [
-    h('label', { for: id, key: `${id}-label` }, label),
-    h('input', {
-      id, key: id, autocomplete: 'off', 'aria-invalid': wrong[id] ? 'true' : null, 'aria-describedby': `${id}-error`,
-      ...attributes,
-    }),
-    h('span', { key: `${id}-error`, id: `${id}-error`, class: 'form-error' }, wrong[id]),
-  ];
-  const button = (label, className, onclick) => h('button', {
-    key: label, type: onclick ? 'button' : 'submit', class: `button ${className}`, onclick,
-  }, t(label));
+	function remove() {
+		if (confirm(t('removeSure', { name: contact.displayName }))) run((api) => api.deleteContact(contact.id));
+	}
 
-  function draw() {
-    patch(form,
-      field('name', t('contactName'), { dir: 'auto' }),
-      field('number', t('contactNumber'), { dir: 'ltr', type: 'tel', readonly: Boolean(contact || number) }),
-      h('p', { key: 'failure', class: 'form-error', role: 'alert' }, wrong.all),
-      h('div', { class: 'buttons' }, sure
-        ? [h('p', { dir: 'auto', role: 'alert' }, t('removeSure', { name: contact.displayName })),
-          button('cancel', '', () => ask(false)), button('removeYes', 'danger', () => run(() => actions.remove(contact)))]
-        : [contact && button('remove', 'quiet', () => ask(true)), button('save', 'main')]));
-  }
+	function onsubmit(event) {
+		event.preventDefault();
+		const displayName = name.value.trim();
+		const to = parseNumber(phone.value);
+		if (!displayName || displayName.length > 100) complain(t('nameNeeded'), name);
+		else if (!to) complain(t('numberNeeded'), phone);
+		else run((api) => (contact ? api.renameContact(contact.id, displayName) : api.addContact(to, displayName)));
+	}
 
-  function ask(now) {
-    sure = now;
-    draw();
-    form.querySelector(sure ? '.danger' : '.main').focus();
-  }
-
-  // One at a time, whatever is clicked.
-  async function run(act) {
-    if (form.inert) return;
-    wrong.all = '';
-    draw();
-    form.inert = true;
-    try {
-      await act();
-      dialog.close();
-    } catch (error) {
-      wrong.all = error.message;
-      draw();
-      form.inert = false;
-      form.elements.name.focus();
-    }
-  }
-
-  function submit() {
-    const text = form.elements.name.value.trim();
-    const to = contact?.phoneNumber ?? parseNumber(form.elements.number.value);
-    wrong.name = text && text.length <= longestName ? '' : t('nameNeeded');
-    wrong.number = to ? '' : t('numberNeeded');
-    draw();
-    const first = form.querySelector('[aria-invalid]');
-    if (first) first.focus();
-    else run(() => (contact ? actions.rename(contact, text) : actions.add(to, text)));
-  }
-
-  draw();
-  patch(dialog, h('header', { class: 'dialog-head' },
-    h('h2', { id: 'dialog-title' }, t(contact ? 'contactEdit' : 'contactNew')),
-    iconButton('close', t('close'), () => dialog.close())), form);
-  document.body.append(dialog);
-  dialog.showModal();
-  form.elements.number.value = formatNumber(contact?.phoneNumber ?? number);
-  form.elements.name.value = contact?.displayName ?? '';
-  form.elements.name.select();
-  form.elements.name.focus();
+	phone.value = formatNumber(number);
+	name.value = contact?.displayName ?? '';
+	document.body.append(dialog);
+	dialog.showModal();
+	name.select();
 }

@@ -1,197 +1,133 @@
-// The left side: conversations, and contacts to start one with, with search over both.
+// The left side: conversations, then contacts to start one with, and search over both.
 
-import { formatCount, formatWhen, initials, matcher } from '../format.js';
-import { t } from '../i18n.js';
-import { formatNumber, isNumber, parseNumber } from '../phone.js';
-import { linkTo } from '../router.js';
-import { h, icon, iconButton, make, patch, spoken } from './dom.js';
+import { formatCount, formatDay, formatNumber, initials, matcher, parseNumber, t } from '../locale.js';
+import { openContactDialog } from './contact-dialog.js';
+import { h, icon, iconButton, make, patch } from './dom.js';
 import { VirtualList } from './virtual-list.js';
+
+const linkTo = (counterpart) => `#/chat/${encodeURIComponent(counterpart)}`;
 
 // The round picture of a counterpart: initials on a colour that stays the same.
 export function avatar(counterpart, contact) {
-  const hue = [...counterpart].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 9973, 7) * 137 % 360;
-  return h('span', { class: 'avatar', 'aria-hidden': 'true', style: { '--hue': hue } },
-    (contact && initials(contact.displayName)) || icon('person'));
+	const hue = counterpart.replace(/\D/g, '') % 360;
+	return h('span.avatar', { 'aria-hidden': 'true', style: { '--hue': hue } },
+		(contact && initials(contact.displayName)) || icon('person'));
 }
 
-export class ThreadsView {
-  #people = false; // contacts instead of conversations
-  #active; // key of the row that Tab leads to
+export function createThreads(messenger) {
+	let active; // the counterpart whose row Tab leads to
+	const search = make(h('input', {
+		type: 'search', autocomplete: 'off', dir: 'auto', placeholder: t('search'), 'aria-label': t('search'), oninput: searched,
+	}));
+	const viewport = make(h('div.threads-scroll'));
+	const element = make(h('nav.threads', { 'aria-label': t('conversations'), onkeydown }));
+	const list = new VirtualList(viewport, { view: rowView, guess: ({ heading }) => (heading ? 112 : 70) });
 
-  // actions: {open(counterpart), edit(contact), add(number)}
-  constructor(messenger, drafts, actions) {
-    Object.assign(this, { messenger, drafts, actions });
-    this.head = make(h('header', { class: 'threads-head' }));
-    this.search = make(h('input', {
-      type: 'search', id: 'search', autocomplete: 'off', spellcheck: 'false', dir: 'auto', 'aria-keyshortcuts': '/',
-      oninput: () => this.#searched(), onkeydown: (event) => this.#onSearchKey(event),
-    }));
-    this.viewport = make(h('div', { class: 'threads-scroll', onkeydown: (event) => this.#onKey(event) }));
-    this.empty = make(h('div', { class: 'empty', role: 'status' }));
-    this.element = make(h('nav', { class: 'threads', 'aria-label': t('conversations') },
-      this.head, h('div', { class: 'search', role: 'search' }, icon('search'), this.search), this.viewport, this.empty));
-    this.list = new VirtualList({
-      viewport: this.viewport, label: t('conversations'), view: (row) => this.#row(row), guess: (row) => (row.heading ? 42 : 72),
-    });
-  }
+	function render() {
+		const query = search.value.trim();
+		const rows = messenger.ready ? findRows(query) : [];
+		if (!rows.some(({ key }) => key === active)) active = rows[0]?.key;
+		viewport.hidden = !rows.length;
+		patch(element,
+			h('header', null, h('h2', null, t('conversations')),
+				iconButton('personAdd', t('contactNew'), () => openContactDialog(messenger, null, parseNumber(query) ?? '')),
+				iconButton('compose', t('newConversation'), () => search.focus())),
+			h('form.search', { role: 'search', onsubmit }, icon('search'), search),
+			viewport,
+			h('div.empty', { role: 'status', hidden: rows.length > 0 }, !rows.length && nothing(query)));
+		list.rows = rows;
+		list.draw();
+	}
 
-  render() {
-    const query = this.search.value.trim();
-    const rows = this.#rows(query);
-    const [icons, key, act] = this.#people ? ['back', 'back', false] : ['compose', 'newConversation', true];
-    const button = iconButton(icons, t(key), () => this.showPeople(act));
-    const label = t(this.#people ? 'searchPeople' : 'search');
-    this.search.placeholder = label;
-    this.search.ariaLabel = label;
-    const title = h('h2', null, t(this.#people ? 'newConversation' : 'conversations'));
-    patch(this.head, this.#people ? [button, title] : [title, button]);
-    if (!rows.some((row) => row.key === this.#active)) this.#active = rows.find((row) => !row.heading)?.key;
-    this.viewport.hidden = !rows.length;
-    this.list.setRows(rows);
-    const { ready } = this.messenger;
-    patch(this.empty, rows.length ? [] : query ? h('p', { dir: 'auto' }, t('searchNone', { query }))
-      : ready ? [icon('chat'), h('strong', null, t('noConversations')), h('p', null, t('noConversationsHint'))]
-        : [h('span', { class: 'spinner' }), h('p', null, t('loading'))]);
-  }
+	function nothing(query) {
+		if (query) return h('p', { dir: 'auto' }, t('searchNone', { query }));
+		if (!messenger.ready) return h('p', null, t('loading'));
+		return [icon('chat'), h('p', null, t('noConversations'))];
+	}
 
-  showPeople(people) {
-    this.#people = people;
-    this.search.value = '';
-    this.#searched();
-    this.search.focus();
-  }
+	// The latest first; contacts without a conversation follow in their own order.
+	function findRows(query) {
+		const number = parseNumber(query);
+		const matches = matcher(query);
+		const digits = /^[\s\d()+.-]+$/.test(query) && query.replace(/\D/g, '').replace(/^0+/, '');
+		const entries = new Map(messenger.outbox.visible().map((entry) => [entry.counterpart, entry]));
+		const all = new Set([...messenger.threads.keys(), ...entries.keys(), ...messenger.contacts.keys()]);
+		const rows = [...all].map((counterpart) => describe(counterpart, entries.get(counterpart)))
+			.filter(({ key, name, preview }) => matches(name, preview) || (digits && key.includes(digits)))
+			.sort((a, b) => b.timestamp - a.timestamp);
+		const contact = rows.find(({ timestamp }) => !timestamp);
+		if (contact) contact.heading = t('contacts');
+		if (number && !all.has(number)) rows.unshift({ key: number, name: t('startWith', { number: formatNumber(number) }) });
+		return rows;
+	}
 
-  // Back to where the keyboard came from.
-  focus(counterpart) {
-    const row = this.list.rows.find((one) => one.counterpart === counterpart);
-    if (row) this.#focusRow(row.key);
-    else this.search.focus();
-  }
+	// entry: the last in the outbox. What is on its way leads; what was refused is old after the next message.
+	function describe(counterpart, entry) {
+		const thread = messenger.threads.get(counterpart);
+		const last = thread?.lastMessageTimestamp ?? 0;
+		const waiting = /refused|expired/.test(entry?.state) && entry.createdAt < last ? null : entry;
+		const text = (waiting?.body ?? thread?.lastMessagePreview) || t('attachment');
+		const draft = counterpart !== messenger.opened && messenger.draft(counterpart);
+		const timestamp = Math.max(last, waiting?.createdAt ?? 0);
+		return {
+			key: counterpart, name: messenger.nameOf(counterpart), timestamp, unread: thread?.unreadCount,
+			preview: draft ? t('draft', { text: draft }) : !timestamp ? formatNumber(counterpart)
+				: waiting || thread.lastDirection === 'sent' ? t('you', { text }) : text,
+		};
+	}
 
-  // The neighbour of the open conversation.
-  step(direction) {
-    const rows = this.list.rows.filter((row) => row.counterpart);
-    return rows[rows.findIndex((row) => row.counterpart === this.messenger.opened) + direction]?.counterpart;
-  }
+	function rowView({ key, heading, name, preview, timestamp, unread }) {
+		return h('li', null, heading && h('h2', null, heading), h('a', {
+			class: unread ? 'row unread' : 'row', href: linkTo(key),
+			tabindex: key === active ? '0' : '-1', onfocus: () => { active = key; },
+			'aria-current': key === messenger.opened && 'true',
+		},
+		avatar(key, messenger.contacts.get(key)),
+		h('span.row-name', { key: 'name' }, h('bdi', null, name)),
+		timestamp && h('span.row-when', { key: 'when' }, formatDay(timestamp, true)),
+		preview && h('span.row-preview', { key: 'preview' }, h('bdi', null, preview)),
+		unread && h('span.badge', { key: 'badge', role: 'img', 'aria-label': t('unread', { n: unread }) }, formatCount(unread))));
+	}
 
-  // Esc leads from the search to the contacts to the conversations. True when it did something.
-  escape() {
-    const some = this.#people || this.search.value !== '';
-    if (some) this.showPeople(this.#people && this.search.value !== '');
-    return some;
-  }
+	// The list is one stop for Tab; arrows lead through it, from the search and back to it.
+	function onkeydown(event) {
+		const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
+		const inList = viewport.contains(event.target);
+		const fromSearch = event.target === search && event.key === 'ArrowDown';
+		if (!step || !list.rows.length || !(inList || fromSearch)) return;
+		event.preventDefault();
+		const index = (inList ? list.rows.findIndex(({ key }) => key === active) : -1) + step;
+		if (index === -1) search.focus();
+		else focusRow(list.rows.at(Math.min(list.rows.length - 1, Math.max(0, index))).key);
+	}
 
-  #rows(query) {
-    const matches = matcher(query);
-    const threads = this.#people ? [] : this.#threads().filter((row) => matches(row.counterpart, row.name, row.preview));
-    const shown = new Set(threads.map((row) => row.counterpart));
-    const contacts = !this.#people && !query ? [] : this.messenger.contacts.all()
-      .filter(({ phoneNumber, displayName }) => !shown.has(phoneNumber) && matches(phoneNumber, displayName))
-      .map((contact) => this.#contact(contact));
-    const number = parseNumber(query);
-    const known = [...threads, ...contacts].some((row) => row.counterpart === number);
-    return [
-      this.#people && { key: 'new', icon: 'personAdd', name: t('contactNew'), act: () => this.actions.add(number ?? '') },
-      number && !known && {
-        key: 'start', icon: 'chat', counterpart: number, name: t('startWith', { number: formatNumber(number) }),
-      },
-      ...threads,
-      contacts.length > 0 && { key: 'heading', heading: t('contacts') },
-      ...contacts,
-    ].filter(Boolean);
-  }
+	function focusRow(key) {
+		active = key;
+		list.reveal(key).querySelector('a').focus({ preventScroll: true });
+	}
 
-  #threads() {
-    const { threads, outbox } = this.messenger;
-    const counterparts = new Set([...threads.all().map(({ counterpart }) => counterpart), ...outbox.counterparts()]);
-    const now = Date.now();
-    return [...counterparts].map((counterpart) => this.#thread(counterpart, now)).sort((a, b) => b.timestamp - a.timestamp);
-  }
+	function onsubmit(event) {
+		event.preventDefault();
+		if (search.value.trim() && list.rows.length) location.hash = linkTo(list.rows[0].key);
+	}
 
-  #thread(counterpart, now) {
-    const { outbox, threads, contacts, opened, api } = this.messenger;
-    const thread = threads.get(counterpart);
-    const last = thread?.lastMessageTimestamp ?? 0;
-    // What is on its way is the newest, whatever the clocks say; what was refused is old after the next message.
-    const entry = outbox.visible(counterpart)
-      .findLast(({ state, createdAt }) => !/refused|expired/.test(state) || createdAt + api.clockSkew >= last);
-    const timestamp = entry ? Math.max(last, entry.createdAt + api.clockSkew) : last;
-    const text = (entry?.body.slice(0, 300) ?? thread?.lastMessagePreview) || t('attachment');
-    const draft = counterpart === opened ? '' : this.drafts.get(counterpart).slice(0, 300);
-    return {
-      key: counterpart, counterpart, timestamp, contact: contacts.byNumber(counterpart), name: this.messenger.nameOf(counterpart),
-      preview: draft ? t('draft', { text: draft }) : entry || thread?.lastDirection === 'sent' ? t('you', { text }) : text,
-      when: formatWhen(timestamp, now), waiting: entry, draft, unread: thread?.unreadCount,
-    };
-  }
+	function searched() {
+		viewport.scrollTop = 0;
+		render();
+	}
 
-  #contact(contact) {
-    const { phoneNumber, displayName } = contact;
-    return {
-      key: `contact ${phoneNumber}`, counterpart: phoneNumber, contact, edit: true,
-      name: displayName, preview: formatNumber(phoneNumber),
-    };
-  }
+	// False when there was nothing to clear.
+	function clearSearch() {
+		const was = search.value;
+		search.value = '';
+		if (was) searched();
+		return was !== '';
+	}
 
-  #row({ key, heading, counterpart, contact, name, preview, when, waiting, draft, unread, icon: image, act, edit }) {
-    if (heading) return h('li', { class: 'row-heading' }, h('h2', null, heading));
-    const choose = (event) => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-      event.preventDefault();
-      this.#active = key;
-      this.#choose(counterpart, act);
-    };
-    return h('li', { class: 'row-line' },
-      h('a', {
-        class: `row${unread ? ' unread' : ''}${draft ? ' draft' : ''}`,
-        href: counterpart ? linkTo(counterpart) : '#/', onclick: choose, tabindex: key === this.#active ? '0' : '-1',
-        'aria-current': counterpart === this.messenger.opened && !act && 'true',
-      },
-      image ? h('span', { class: 'avatar plain' }, icon(image)) : avatar(counterpart, contact),
-      h('span', { class: 'row-name', dir: isNumber(counterpart ?? '') && !contact && !image ? 'ltr' : 'auto' }, name),
-      when && h('span', { class: 'row-when' }, when),
-      preview && h('span', { class: 'row-preview', dir: 'auto' }, waiting && icon('clock', t('stateQueued')), preview),
-      unread > 0 && h('span', { class: 'badge' },
-        h('span', { 'aria-hidden': 'true' }, formatCount(unread)), spoken(t('unread', { n: unread })))),
-      edit && iconButton('compose', t('contactEditOf', { name }), () => this.actions.edit(contact)));
-  }
+	function focus(counterpart) {
+		if (messenger.threads.has(counterpart)) focusRow(counterpart);
+		else search.focus();
+	}
 
-  #choose(counterpart, act) {
-    if (act) return act();
-    this.#people = false;
-    this.search.value = '';
-    this.actions.open(counterpart);
-    this.#searched();
-  }
-
-  #onKey(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity, PageDown: 8, PageUp: -8 }[event.key];
-    if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    const rows = this.list.rows.filter((row) => !row.heading);
-    const index = rows.findIndex((row) => row.key === this.#active);
-    if (index === 0 && event.key === 'ArrowUp') this.search.focus();
-    else this.#focusRow(rows[Math.min(rows.length - 1, Math.max(0, index + step))].key);
-  }
-
-  #onSearchKey(event) {
-    const rows = this.list.rows.filter((row) => !row.heading);
-    const first = rows.find((row) => row.counterpart);
-    if (event.key === 'ArrowDown' && rows.length) {
-      event.preventDefault();
-      this.#focusRow(rows[0].key);
-    } else if (event.key === 'Enter' && !event.isComposing && this.search.value.trim() && first) {
-      this.#choose(first.counterpart);
-    }
-  }
-
-  #focusRow(key) {
-    this.#active = key;
-    this.list.reveal(key).querySelector('a').focus({ preventScroll: true });
-  }
-
-  #searched() {
-    this.viewport.scrollTop = 0;
-    this.render();
-  }
+	return { element, render, clearSearch, focus };
 }

@@ -43,7 +43,6 @@ test('a contact is added from a conversation, and its name shows at once', async
   await row(page, 'Ida Neu').waitFor();
   assert.equal(await page.getByRole('dialog').count(), 0);
   assert.deepEqual((await contactsOf(number)).map(({ displayName }) => displayName), ['Ida Neu']);
-  await page.locator('[role="log"]').getByText('Ida Neu was added to your contacts').waitFor();
 });
 
 test('a contact is renamed, then deleted only after a second word; the messages stay', async () => {
@@ -57,10 +56,15 @@ test('a contact is renamed, then deleted only after a second word; the messages 
   await dialog.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('heading', { name: 'New Name' }).waitFor();
   await page.getByRole('button', { name: 'Edit contact' }).click();
+  const asked = [];
+  page.on('dialog', async (question) => {
+    asked.push(question.message());
+    await (asked.length > 1 ? question.accept() : question.dismiss());
+  });
   await dialog.getByRole('button', { name: 'Delete contact' }).click();
   assert.equal((await contactsOf(number)).length, 1, 'not yet');
-  await dialog.getByText('Delete New Name from your contacts? The messages stay.').waitFor();
-  await dialog.getByRole('button', { name: 'Yes, delete' }).click();
+  assert.deepEqual(asked, ['Delete New Name from your contacts? The messages stay.']);
+  await dialog.getByRole('button', { name: 'Delete contact' }).click();
   await eventually(async () => (await contactsOf(number)).length, 0);
   await page.getByRole('button', { name: 'Add to contacts' }).waitFor();
   await bubble(page, 'I stay').waitFor();
@@ -73,14 +77,14 @@ test('the list of contacts leads to each of them, in alphabetical order', async 
   await world.target.contact(numbers[1], 'émile');
   await world.target.contact(numbers[2], 'Frieda');
   const page = await open();
-  await page.getByRole('button', { name: 'New conversation' }).click();
   await row(page, 'Zora').waitFor();
-  assert.deepEqual(await page.locator('.row-name').allInnerTexts(), ['New contact', 'émile', 'Frieda', 'Zora']);
-  await page.getByRole('button', { name: 'Edit Frieda' }).click();
+  assert.deepEqual(await page.locator('.row-name').allInnerTexts(), ['émile', 'Frieda', 'Zora']);
+  await row(page, 'Frieda').click();
+  await page.getByRole('button', { name: 'Edit contact' }).click();
   await page.getByRole('dialog').getByLabel('Name').fill('Ava');
   await page.keyboard.press('Enter');
-  await eventually(() => page.locator('.row-name').allInnerTexts(), ['New contact', 'Ava', 'émile', 'Zora']);
-  await page.locator('.row', { hasText: 'New contact' }).click();
+  await eventually(() => page.locator('.row-name').allInnerTexts(), ['Ava', 'émile', 'Zora']);
+  await page.getByRole('button', { name: 'New contact' }).click();
   const dialog = page.getByRole('dialog', { name: 'New contact' });
   await dialog.getByLabel('Name').fill('Walk-in');
   await dialog.getByLabel('Phone number').fill('030 12');
@@ -97,7 +101,7 @@ test('what the server refuses is said in the dialog, and nothing typed is lost',
   await world.target.contact(number, 'First Owner');
   const page = await open();
   await page.getByRole('button', { name: 'New conversation' }).click();
-  await page.locator('.row', { hasText: 'New contact' }).click();
+  await page.getByRole('button', { name: 'New contact' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await dialog.getByText('Enter a name of at most 100 characters.').waitFor();

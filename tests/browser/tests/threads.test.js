@@ -8,7 +8,7 @@ test('an empty messenger says so, and what to do', async () => {
   await world.target.reset();
   const page = await open();
   await page.getByText('No conversations yet').waitFor();
-  await page.getByText('Your messages').waitFor();
+  await page.getByText('Choose a conversation, or start a new one.').waitFor();
 });
 
 test('a row shows name, preview, time and the number of unread messages', async () => {
@@ -21,7 +21,7 @@ test('a row shows name, preview, time and the number of unread messages', async 
   const line = row(page, 'Row Person');
   await line.waitFor();
   assert.match(await line.innerText(), /RP\s*Row Person\s*\d\d:\d\d\s*second\s*2/);
-  assert.match(await line.locator('.badge').innerText(), /2 unread messages/);
+  assert.equal(await line.locator('.badge').getAttribute('aria-label'), '2 unread messages');
   const spaced = `${unknown.slice(0, 3)} ${unknown.slice(3, 6)} ${unknown.slice(6, 9)} ${unknown.slice(9, 12)} ${unknown.slice(12)}`.replace(/ (\d) (\d)$/, ' $1$2');
   assert.match((await page.locator('.row').first().innerText()).replace(/\s/g, ''), new RegExp(spaced.replace(/\s/g, '').replace('+', '\\+')));
 });
@@ -61,7 +61,6 @@ test('opening marks as read, and so does a message that comes while it is open a
   assert.equal(await unread(), 1, 'looking at the list reads nothing');
   await row(page, 'Reader').click();
   await eventually(unread, 0);
-  await page.locator('.line-unread', { hasText: '1 unread message' }).waitFor();
   await row(page, 'Reader').locator('.badge').waitFor({ state: 'detached' });
   await inbound(number, 'unread two');
   await bubble(page, 'unread two').waitFor();
