@@ -76,7 +76,9 @@ def script(*words, **environment):
     dropped = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "BUILD", "SANITIZE", "OPT")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TWILIO_") and name not in dropped}
     return subprocess.Popen(["./apxs-build.sh", *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env={**kept, **environment}, start_new_session=True)
+                            env={**kept, **environment}, start_new_session=True,
+                            # Ctrl-C is ignored in what a shell starts in the background, and below
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def test_run_serves_client_and_api_and_ends_with_its_children(folder):
