@@ -43,7 +43,6 @@ export function initials(name) {
 
 const fold = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase(); // "José" is found by "jose"
 
-// Tests texts for every word of the query.
 export function matcher(query) {
 	const words = fold(query).split(/\s+/);
 	return (...texts) => !query || words.every((word) => fold(texts.join('\n')).includes(word));

@@ -39,7 +39,7 @@ export function createPoller(ask, told) {
 	}
 
 	document.addEventListener('visibilitychange', () => document.hidden || wake());
-	for (const event of ['online', 'offline', 'pageshow']) {
+	for (const event of ['online', 'offline']) {
 		addEventListener(event, () => {
 			question?.abort(); // it may hang on a connection that is gone
 			wake();

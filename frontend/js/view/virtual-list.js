@@ -39,8 +39,9 @@ export class VirtualList {
 
 	// What is measured moves what is near: again, until it stays. follow: the end has to come into view.
 	draw({ wanted, follow = this.still && this.atEnd } = {}) {
-		if (!this.viewport.clientHeight) patch(this.list); // not on the screen
-		else for (let pass = 0; pass < 5 && this.#drawOnce(wanted, follow); pass++);
+		let moved = this.viewport.clientHeight > 0;
+		if (!moved) patch(this.list); // not on the screen
+		for (let pass = 0; moved && pass < 5; pass++) moved = this.#drawOnce(wanted, follow);
 		this.drawn();
 	}
 
