@@ -3,12 +3,14 @@
 #include "base/id.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/rand.h>
 
 #include "base/hex.h"
 
 #define UUID_LEN 36
+#define RANDOM_LEN 16
 #define SID_DIGITS 32
 
 /* The places of the dashes in 8-4-4-4-12. */
@@ -17,14 +19,40 @@ static int is_dash_place(apr_size_t at)
     return at == 8 || at == 13 || at == 18 || at == 23;
 }
 
+/* A thread's random bytes, made for many ids at once: a call of OpenSSL's costs more than all else here. */
+typedef struct {
+    pid_t pid; /* a forked process must not go on with its parent's */
+    apr_size_t left;
+    unsigned char bytes[RANDOM_LEN * 32];
+} random_stock_t;
+
+/* @return 0 when OpenSSL has no randomness to give */
+static int random_take(unsigned char *random)
+{
+    static __thread random_stock_t stock;
+    pid_t pid = getpid();
+
+    if (stock.left == 0 || stock.pid != pid) {
+        stock.left = 0;
+        if (RAND_bytes(stock.bytes, (int)sizeof(stock.bytes)) != 1) {
+            return 0;
+        }
+        stock.pid = pid;
+        stock.left = sizeof(stock.bytes);
+    }
+    stock.left -= RANDOM_LEN;
+    memcpy(random, stock.bytes + stock.left, RANDOM_LEN);
+    return 1;
+}
+
 const char *wa_id_uuid4(apr_pool_t *p)
 {
     static const char hex[] = "0123456789abcdef";
-    unsigned char random[16];
+    unsigned char random[RANDOM_LEN];
     char *id;
     apr_size_t at, digit = 0;
 
-    if (RAND_bytes(random, (int)sizeof(random)) != 1) {
+    if (!random_take(random)) {
         return NULL;
     }
     random[6] = (unsigned char)((random[6] & 0x0f) | 0x40); /* version 4 */

@@ -106,6 +106,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     wa_media_t media[WA_MEDIA_MAX];
     wa_message_draft_t draft = {.direction = WA_DIRECTION_RECEIVED};
     wa_message_new_t message = {.direction = WA_DIRECTION_RECEIVED, .status = WA_STATUS_NONE};
+    wa_policy_word_e word;
     wa_slice_t opt_out_type;
     wa_message_t stored;
     apr_status_t rv;
@@ -133,7 +134,10 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     if (message.fixed_json.len == 0) {
         return APR_ENOMEM;
     }
-    rv = wa_store_message_add(messenger->store, &message, &stored, p);
+    wa_form_get(form, "OptOutType", &opt_out_type);
+    word = wa_policy_word(messenger, draft.body, opt_out_type);
+    rv = wa_store_message_add(messenger->store, &message,
+                              word == WA_POLICY_NO_WORD ? NULL : &stored, p);
     WA_LOG(messenger->log, WA_LOG_INFO, "WA0511", rv == APR_EEXIST ? APR_SUCCESS : rv,
            "inbound: sid=%s from=%s length=%" APR_SIZE_T_FMT " media=%" APR_SIZE_T_FMT
            " status=%s duration=%" APR_INT64_T_FMT "ms",
@@ -146,7 +150,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
         return rv;
     }
-    wa_form_get(form, "OptOutType", &opt_out_type);
-    return wa_policy_inbound(messenger, &stored, rv == APR_SUCCESS,
-                             wa_policy_word(messenger, draft.body, opt_out_type), p);
+    return word == WA_POLICY_NO_WORD
+               ? APR_SUCCESS
+               : wa_policy_inbound(messenger, &stored, rv == APR_SUCCESS, word, p);
 }

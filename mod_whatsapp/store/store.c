@@ -120,7 +120,9 @@ apr_int64_t wa_store_timestamp(wa_store_t *store)
 apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
                                   wa_message_t *pm, apr_pool_t *p)
 {
-    memset(pm, 0, sizeof(*pm));
+    if (pm) {
+        memset(pm, 0, sizeof(*pm));
+    }
     if (!message->id || !*message->id || !message->counterpart || !*message->counterpart) {
         return APR_EINVAL;
     }

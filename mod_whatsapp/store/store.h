@@ -98,6 +98,7 @@ apr_int64_t wa_store_timestamp(wa_store_t *store);
 
 /* Commits one message with its thread summary, indices and dedupe keys.
  * @param pm  out: the message as stored; with APR_EEXIST the one that was there before (same id, sid or idempotency key). Slices live in p.
+ *            NULL when only the outcome matters, which is quicker.
  * @return APR_SUCCESS | APR_EEXIST nothing stored | APR_EINVAL a field is over its limit */
 apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
                                   wa_message_t *pm, apr_pool_t *p);

@@ -62,12 +62,15 @@ static wa_slice_t string_dup(const char *s, apr_pool_t *p)
     return slice_dup(wa_slice_of(s), p);
 }
 
-/* What a reader gets: copies, and the contact joined. */
+/* What a reader gets: copies, and the contact joined; nothing when it takes none. */
 static void message_give(const fake_store_t *fake, const fake_message_t *stored, wa_message_t *pm,
                          apr_pool_t *p)
 {
     const fake_contact_t *contact;
 
+    if (!pm) {
+        return;
+    }
     *pm = stored->m;
     pm->id = slice_dup(stored->m.id, p);
     pm->sid = slice_dup(stored->m.sid, p);

@@ -192,7 +192,7 @@ static int had_sid(wa_dbm_store_t *store, const wa_row_t *entry, apr_uint64_t ro
 static apr_status_t key_candidate(void *baton, apr_uint64_t row)
 {
     key_baton_t *k = baton;
-    apr_uint64_t end = wa_dbm_end(k->store);
+    apr_uint64_t end = wa_dbm_end(k->store), offset;
     const wa_row_t *entry;
     const wa_record_t *r;
     wa_record_message_t m;
@@ -202,10 +202,14 @@ static apr_status_t key_candidate(void *baton, apr_uint64_t row)
         return APR_SUCCESS;
     }
     entry = wa_index_row(&k->store->index, row);
-    if (!entry || !__atomic_load_n(&entry->offset, __ATOMIC_ACQUIRE)) {
+    offset = entry ? __atomic_load_n(&entry->offset, __ATOMIC_ACQUIRE) : 0;
+    if (!offset) {
         return entry ? APR_SUCCESS : APR_ENOMEM;
     }
-    r = wa_journal_record(&k->store->journal, entry->offset, end);
+    if (offset >= end && offset < __atomic_load_n(&k->store->shared->visible, __ATOMIC_ACQUIRE)) {
+        return APR_SUCCESS; /* another thread is about to apply it */
+    }
+    r = wa_journal_record(&k->store->journal, offset, end);
     if (!r || r->type != WA_RECORD_MESSAGE || wa_record_message_read(r, &m) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
@@ -225,13 +229,14 @@ apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char
                              apr_uint64_t *prow)
 {
     key_baton_t k = {store, kind, wa_slice_of(key), 0, 0};
-    wa_tail_t at;
+    apr_uint64_t keys;
     apr_status_t rv;
 
     *prow = 0;
-    wa_dbm_end_get(store, &at);
-    k.rows = at.rows;
-    rv = wa_index_key_find(&store->index, at.keys,
+    /* No lock: what belongs to the end that the caller saw was written before that end; more does no harm. */
+    k.rows = __atomic_load_n(&store->replica.at.rows, __ATOMIC_ACQUIRE);
+    keys = __atomic_load_n(&store->replica.at.keys, __ATOMIC_ACQUIRE);
+    rv = wa_index_key_find(&store->index, keys,
                            wa_index_hash(&store->index, kind, k.key.ptr, k.key.len), key_candidate,
                            &k);
     *prow = k.row;

@@ -73,7 +73,9 @@ static apr_status_t key_put(wa_replica_t *replica, const char *kind, wa_slice_t 
     apr_status_t rv = wa_index_key_put(replica->index, replica->at.keys,
                                        wa_index_hash(replica->index, kind, key.ptr, key.len), row);
 
-    replica->at.keys += rv == APR_SUCCESS;
+    if (rv == APR_SUCCESS) {
+        __atomic_store_n(&replica->at.keys, replica->at.keys + 1, __ATOMIC_RELEASE);
+    }
     return rv;
 }
 
@@ -91,7 +93,7 @@ static apr_status_t message_keys_put(wa_replica_t *replica, const wa_record_mess
         rv = key_put(replica, "idem", m->idempotency_key, row);
     }
     if (rv != APR_SUCCESS) {
-        replica->at.keys = keys;
+        __atomic_store_n(&replica->at.keys, keys, __ATOMIC_RELEASE);
     }
     return rv;
 }
@@ -138,7 +140,7 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     }
     wa_replica_thread_lead(replica, t);
     thread_changed(replica, t, r, offset + r->length);
-    replica->at.rows = r->row;
+    __atomic_store_n(&replica->at.rows, r->row, __ATOMIC_RELEASE);
     return APR_SUCCESS;
 }
 
@@ -329,7 +331,7 @@ apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end)
     return APR_SUCCESS;
 }
 
-apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *shared)
+static apr_status_t catch_up(wa_replica_t *replica, const wa_shared_t *shared, int may_wait)
 {
     apr_uint64_t visible = __atomic_load_n(&shared->visible, __ATOMIC_ACQUIRE);
     apr_status_t rv = APR_SUCCESS;
@@ -337,10 +339,24 @@ apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *share
     if (__atomic_load_n(&replica->at.offset, __ATOMIC_ACQUIRE) >= visible) {
         return APR_SUCCESS;
     }
-    pthread_rwlock_wrlock(&replica->lock);
+    if (may_wait) {
+        pthread_rwlock_wrlock(&replica->lock);
+    } else if (pthread_rwlock_trywrlock(&replica->lock)) {
+        return APR_SUCCESS;
+    }
     if (replica->at.offset < visible) {
         rv = wa_replica_apply(replica, visible);
     }
     pthread_rwlock_unlock(&replica->lock);
     return rv;
+}
+
+apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *shared)
+{
+    return catch_up(replica, shared, 1);
+}
+
+apr_status_t wa_replica_catch_up_try(wa_replica_t *replica, const wa_shared_t *shared)
+{
+    return catch_up(replica, shared, 0);
 }

@@ -78,6 +78,10 @@ apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end);
  * @return APR_SUCCESS | APR_EGENERAL (logged). Any thread that does not hold `lock`. */
 apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *shared);
 
+/* The same for who can do with a little less: where another thread is at it, it returns at once.
+ * @return APR_SUCCESS | APR_EGENERAL (logged). Any thread that does not hold `lock`. */
+apr_status_t wa_replica_catch_up_try(wa_replica_t *replica, const wa_shared_t *shared);
+
 /* The thread of a counterpart, NULL when there is none. The caller holds `lock`. */
 wa_replica_thread_t *wa_replica_thread_find(const wa_replica_t *replica, wa_slice_t counterpart);
 

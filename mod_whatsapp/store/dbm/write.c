@@ -63,6 +63,7 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     wa_record_t *record;
     wa_commit_t commit;
+    int is_again = 0;
     apr_status_t rv = wa_record_message_make(&record, m, p);
 
     if (rv != APR_SUCCESS) {
@@ -74,12 +75,16 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
     do {
         apr_uint64_t row;
 
-        rv = wa_dbm_check_begin(store, &commit);
+        /* What this replica does not know yet the append finds in the way. */
+        rv = is_again ? wa_replica_catch_up(&store->replica, store->shared)
+                      : wa_replica_catch_up_try(&store->replica, store->shared);
+        is_again = 1;
+        commit.base = wa_dbm_end(store);
         if (rv == APR_SUCCESS) {
             rv = duplicate_find(store, m, &row);
         }
         if (rv == APR_SUCCESS) {
-            rv = wa_dbm_message_get(store, row, pm);
+            rv = pm ? wa_dbm_message_get(store, row, pm) : APR_SUCCESS;
             return rv == APR_SUCCESS ? APR_EEXIST : rv;
         }
         if (!APR_STATUS_IS_NOTFOUND(rv)) {
@@ -88,9 +93,10 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
         commit.timestamp_ms = m->timestamp_ms;
         rv = wa_dbm_commit_try(store, record, &commit);
     } while (APR_STATUS_IS_EAGAIN(rv));
-    if (rv == APR_SUCCESS) {
-        rv = wa_replica_catch_up(&store->replica, store->shared);
+    if (rv != APR_SUCCESS || !pm) {
+        return rv;
     }
+    rv = wa_replica_catch_up(&store->replica, store->shared);
     return rv == APR_SUCCESS ? wa_dbm_message_get(store, commit.row, pm) : rv;
 }
 
