@@ -260,20 +260,25 @@ static void a_checkpoint_on_a_full_disk_is_not_believed(void **state)
     bench_t *b = *state;
     struct rlimit old, small;
     apr_status_t rv = APR_EGENERAL;
-    int failed = 0;
+    int failed = 0, first_free, fd;
 
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     signal(SIGXFSZ, SIG_IGN);
     small = old;
+    first_free = dup(0);
+    close(first_free);
     for (small.rlim_cur = 0; rv != APR_SUCCESS; small.rlim_cur += (rlim_t)(200 * test_step())) {
         fixture_log_clear();
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
         rv = wa_dbm_checkpoint(WA_DBM_STORE(b->f->store), b->p);
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+        fd = dup(0);
+        assert_int_equal(fd, first_free); /* no file was left open: it may be tried for days */
+        close(fd);
         failed += rv != APR_SUCCESS;
         assert_true((rv == APR_SUCCESS) == (strstr(fixture_log(), "WA0420") == NULL));
         image_check(b, b->model->count, "after a checkpoint on a full disk");
-        if (failed % 16 == 1) {
+        if (rv != APR_SUCCESS && failed % 16 == 1) {
             snapshot_t *s = snapshot_take(b->f, b->f->p);
 
             fixture_close(b->f);
@@ -281,6 +286,8 @@ static void a_checkpoint_on_a_full_disk_is_not_believed(void **state)
             fixture_open(b->f);
             assert_null(strstr(fixture_log(), "WA0430"));
             assert_int_equal(in_message(b, apr_psprintf(b->f->p, "later-%d", failed)), APR_SUCCESS);
+            first_free = dup(0);
+            close(first_free);
         }
     }
     assert_true(failed > 0);
