@@ -163,7 +163,7 @@ test-asan: ## every test again under AddressSanitizer and UBSan
 # In programs whose children end with a store open, leaks are not searched for: the search reads every mapping to its end, which for a store's
 # files lies far behind the file's, and goes over each word there by a SIGBUS of its own. That takes each child half a minute. Nor are they searched
 # for in test_store_faults: Berkeley DB and gdbm leak where they cannot write a file, as it makes them.
-VALGRIND    := valgrind -q --fair-sched=try --error-exitcode=99
+VALGRIND    := valgrind -q --fair-sched=try --error-exitcode=99 --suppressions=tests/lint/valgrind.supp
 LEAKS       := --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
 NO_LEAKS    := $(filter %/test_store_processes %/test_store_kills %/test_store_faults,$(UNIT_BIN))
 
