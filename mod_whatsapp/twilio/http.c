@@ -28,8 +28,9 @@
 
 struct wa_http_t {
     const char *ca_file;
-    apr_thread_mutex_t *lock; /* guards idle and idle_count */
-    CURL **idle;              /* the last one used is on top: its connection is the warmest */
+    struct curl_slist *post_headers, *get_headers; /* only read once they are made */
+    apr_thread_mutex_t *lock;                      /* guards idle and idle_count */
+    CURL **idle; /* the last one used is on top: its connection is the warmest */
     int idle_count;
     int idle_max;
 };
@@ -91,94 +92,6 @@ apr_status_t wa_http_url_split(wa_http_url_t *parts, const char *url, apr_pool_t
     }
     curl_url_cleanup(parsed);
     return rv;
-}
-
-/* ---- The pool of handles ---- */
-
-static apr_status_t handles_close(void *data)
-{
-    wa_http_t *http = data;
-
-    while (http->idle_count > 0) {
-        curl_easy_cleanup(http->idle[--http->idle_count]);
-    }
-    return APR_SUCCESS;
-}
-
-static CURL *handle_take(wa_http_t *http)
-{
-    CURL *handle = NULL;
-
-    apr_thread_mutex_lock(http->lock);
-    if (http->idle_count > 0) {
-        handle = http->idle[--http->idle_count];
-    }
-    apr_thread_mutex_unlock(http->lock);
-    return handle ? handle : curl_easy_init();
-}
-
-/* Back into the pool, without its options: no credentials and no pointers of this call stay in it,
- * only its connection. A handle whose transfer failed is not used again: libcurl 8.14 keeps a
- * refused rewind in it, also over a reset, and would fail every later request of it. */
-static void handle_give(wa_http_t *http, CURL *handle, int is_sound)
-{
-    if (is_sound) {
-        curl_easy_reset(handle);
-        apr_thread_mutex_lock(http->lock);
-        if (http->idle_count < http->idle_max) {
-            http->idle[http->idle_count++] = handle;
-            handle = NULL;
-        }
-        apr_thread_mutex_unlock(http->lock);
-    }
-    if (handle) {
-        curl_easy_cleanup(handle);
-    }
-}
-
-/* The system's bundle. It is named outright, because libcurl keeps the parsed bundle only when it
- * is set so and no folder of certificates is: without that, each new connection would parse it anew
- * (20 ms). */
-static const char *bundle_find(void)
-{
-    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",
-                                         "/etc/pki/tls/certs/ca-bundle.crt",
-                                         "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
-    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-    unsigned i;
-
-    if (info->age >= CURLVERSION_SEVENTH && info->cainfo && access(info->cainfo, R_OK) == 0) {
-        return info->cainfo;
-    }
-    for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (access(places[i], R_OK) == 0) {
-            return places[i];
-        }
-    }
-    return NULL;
-}
-
-apr_status_t wa_http_create(wa_http_t **phttp, const char *ca_file, int max_idle, apr_pool_t *p)
-{
-    wa_http_t *http = apr_pcalloc(p, sizeof(*http));
-    apr_status_t rv;
-
-    *phttp = NULL;
-    /* Counted by libcurl. It is never undone: other threads and modules of this process may still
-     * be in libcurl when p goes. */
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        return APR_EGENERAL;
-    }
-    rv = apr_thread_mutex_create(&http->lock, APR_THREAD_MUTEX_DEFAULT, p);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    http->ca_file = ca_file ? apr_pstrdup(p, ca_file) : bundle_find();
-    http->idle_max = max_idle;
-    http->idle = apr_pcalloc(p, (apr_size_t)max_idle * sizeof(*http->idle) + 1);
-    apr_pool_cleanup_register(p, http, handles_close, apr_pool_cleanup_null);
-    *phttp = http;
-    return APR_SUCCESS;
 }
 
 /* ---- Addresses ---- */
@@ -367,7 +280,7 @@ static size_t on_receive(char *bytes, size_t size, size_t count, void *baton)
     return x->answer->sink_rv == APR_SUCCESS ? len : 0;
 }
 
-/* ---- One request ---- */
+/* ---- What handles keep ---- */
 
 /* Options are set before they are needed and cannot fail but for memory: the first failure is kept.
  */
@@ -379,10 +292,9 @@ static size_t on_receive(char *bytes, size_t size, size_t count, void *baton)
         }                                                           \
     } while (0)
 
-/* What holds for every request. */
-static CURLcode options_set(wa_http_t *http, exchange_t *x)
+/* What holds for every request: a handle keeps it. */
+static CURLcode options_set(const wa_http_t *http, CURL *h)
 {
-    CURL *h = x->handle;
     CURLcode code = CURLE_OK;
 
     SET(CURLOPT_NOSIGNAL, 1L);
@@ -400,51 +312,12 @@ static CURLcode options_set(wa_http_t *http, exchange_t *x)
     }
     SET(CURLOPT_MAXAGE_CONN, MAX_IDLE_SECONDS);
     SET(CURLOPT_USERAGENT, USER_AGENT);
-    SET(CURLOPT_ERRORBUFFER, x->problem);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
-    SET(CURLOPT_OPENSOCKETDATA, x);
     SET(CURLOPT_PREREQFUNCTION, on_connected);
-    SET(CURLOPT_PREREQDATA, x);
     SET(CURLOPT_WRITEFUNCTION, on_receive);
-    SET(CURLOPT_WRITEDATA, x);
-    return code;
-}
-
-/* At least one millisecond: 0 would mean no limit. */
-static long milliseconds(apr_interval_time_t t)
-{
-    return t > apr_time_from_msec(1) ? (long)apr_time_as_msec(t) : 1L;
-}
-
-/* What this request asks. `secret` is NUL-terminated; libcurl keeps a copy until the handle is
- * reset. */
-static CURLcode request_set(exchange_t *x, struct curl_slist *headers, const char *secret)
-{
-    const wa_http_request_t *request = x->request;
-    CURL *h = x->handle;
-    CURLcode code = CURLE_OK;
-
-    SET(CURLOPT_URL, request->url);
-    SET(CURLOPT_HTTPHEADER, headers);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_timeout));
-    SET(CURLOPT_TIMEOUT_MS, milliseconds(request->total_timeout));
-    if (request->stall_timeout > 0) {
-        SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-        SET(CURLOPT_LOW_SPEED_TIME, (long)apr_time_sec(request->stall_timeout));
-    }
-    if (request->user) {
-        SET(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-        SET(CURLOPT_USERNAME, request->user);
-        SET(CURLOPT_PASSWORD, secret);
-    }
-    if (request->is_post) {
-        SET(CURLOPT_POST, 1L);
-        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->form.len);
-        SET(CURLOPT_READFUNCTION, on_send);
-        SET(CURLOPT_READDATA, x);
-        SET(CURLOPT_SEEKFUNCTION, on_rewind);
-        SET(CURLOPT_SEEKDATA, x);
-    }
+    SET(CURLOPT_READFUNCTION, on_send);
+    SET(CURLOPT_SEEKFUNCTION, on_rewind);
+    SET(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     return code;
 }
 
@@ -466,6 +339,167 @@ static struct curl_slist *headers_make(int is_post)
         list = longer;
     }
     return list;
+}
+
+/* ---- The pool of handles ---- */
+
+static apr_status_t handles_close(void *data)
+{
+    wa_http_t *http = data;
+
+    while (http->idle_count > 0) {
+        curl_easy_cleanup(http->idle[--http->idle_count]);
+    }
+    curl_slist_free_all(http->post_headers);
+    curl_slist_free_all(http->get_headers);
+    return APR_SUCCESS;
+}
+
+static CURL *handle_make(const wa_http_t *http)
+{
+    CURL *handle = curl_easy_init();
+
+    if (handle && options_set(http, handle) != CURLE_OK) {
+        curl_easy_cleanup(handle);
+        handle = NULL;
+    }
+    return handle;
+}
+
+static CURL *handle_take(wa_http_t *http)
+{
+    CURL *handle = NULL;
+
+    apr_thread_mutex_lock(http->lock);
+    if (http->idle_count > 0) {
+        handle = http->idle[--http->idle_count];
+    }
+    apr_thread_mutex_unlock(http->lock);
+    return handle ? handle : handle_make(http);
+}
+
+/* Takes out what request_set put in: credentials, addresses and pointers of one call. */
+static CURLcode request_clear(CURL *h)
+{
+    CURLcode code = CURLE_OK;
+
+    SET(CURLOPT_URL, NULL);
+    SET(CURLOPT_USERNAME, NULL);
+    SET(CURLOPT_PASSWORD, NULL);
+    SET(CURLOPT_ERRORBUFFER, NULL);
+    SET(CURLOPT_OPENSOCKETDATA, NULL);
+    SET(CURLOPT_PREREQDATA, NULL);
+    SET(CURLOPT_WRITEDATA, NULL);
+    SET(CURLOPT_READDATA, NULL);
+    SET(CURLOPT_SEEKDATA, NULL);
+    return code;
+}
+
+/* Back into the pool: no credentials and no pointers of this call stay in it, only its connection and the lasting options. A handle whose transfer failed is not used again: libcurl 8.14 keeps a
+ * refused rewind in it, also over a reset, and would fail every later request of it. */
+static void handle_give(wa_http_t *http, CURL *handle, int is_sound)
+{
+    if (is_sound && request_clear(handle) == CURLE_OK) {
+        apr_thread_mutex_lock(http->lock);
+        if (http->idle_count < http->idle_max) {
+            http->idle[http->idle_count++] = handle;
+            handle = NULL;
+        }
+        apr_thread_mutex_unlock(http->lock);
+    }
+    if (handle) {
+        curl_easy_cleanup(handle);
+    }
+}
+
+/* The system's bundle. It is named outright, because libcurl keeps the parsed bundle only when it
+ * is set so and no folder of certificates is: without that, each new connection would parse it anew
+ * (20 ms). */
+static const char *bundle_find(void)
+{
+    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                         "/etc/pki/tls/certs/ca-bundle.crt",
+                                         "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    unsigned i;
+
+    if (info->age >= CURLVERSION_SEVENTH && info->cainfo && access(info->cainfo, R_OK) == 0) {
+        return info->cainfo;
+    }
+    for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (access(places[i], R_OK) == 0) {
+            return places[i];
+        }
+    }
+    return NULL;
+}
+
+apr_status_t wa_http_create(wa_http_t **phttp, const char *ca_file, int max_idle, apr_pool_t *p)
+{
+    wa_http_t *http = apr_pcalloc(p, sizeof(*http));
+    apr_status_t rv;
+
+    *phttp = NULL;
+    /* Counted by libcurl. It is never undone: other threads and modules of this process may still
+     * be in libcurl when p goes. */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return APR_EGENERAL;
+    }
+    rv = apr_thread_mutex_create(&http->lock, APR_THREAD_MUTEX_DEFAULT, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    http->ca_file = ca_file ? apr_pstrdup(p, ca_file) : bundle_find();
+    http->idle_max = max_idle;
+    http->idle = apr_pcalloc(p, (apr_size_t)max_idle * sizeof(*http->idle) + 1);
+    http->post_headers = headers_make(1);
+    http->get_headers = headers_make(0);
+    apr_pool_cleanup_register(p, http, handles_close, apr_pool_cleanup_null);
+    if (!http->post_headers || !http->get_headers) {
+        return APR_ENOMEM;
+    }
+    *phttp = http;
+    return APR_SUCCESS;
+}
+
+/* ---- One request ---- */
+
+/* At least one millisecond: 0 would mean no limit. */
+static long milliseconds(apr_interval_time_t t)
+{
+    return t > apr_time_from_msec(1) ? (long)apr_time_as_msec(t) : 1L;
+}
+
+/* What this request asks. `secret` is NUL-terminated; libcurl keeps a copy until the handle is
+ * reset. */
+static CURLcode request_set(const wa_http_t *http, exchange_t *x, const char *secret)
+{
+    const wa_http_request_t *request = x->request;
+    CURL *h = x->handle;
+    CURLcode code = CURLE_OK;
+
+    SET(CURLOPT_ERRORBUFFER, x->problem);
+    SET(CURLOPT_OPENSOCKETDATA, x);
+    SET(CURLOPT_PREREQDATA, x);
+    SET(CURLOPT_WRITEDATA, x);
+    SET(CURLOPT_URL, request->url);
+    SET(CURLOPT_HTTPHEADER, request->is_post ? http->post_headers : http->get_headers);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_timeout));
+    SET(CURLOPT_TIMEOUT_MS, milliseconds(request->total_timeout));
+    SET(CURLOPT_LOW_SPEED_LIMIT, request->stall_timeout > 0 ? 1L : 0L);
+    SET(CURLOPT_LOW_SPEED_TIME, (long)apr_time_sec(request->stall_timeout));
+    if (request->user) {
+        SET(CURLOPT_USERNAME, request->user);
+        SET(CURLOPT_PASSWORD, secret);
+    }
+    SET(CURLOPT_HTTPGET, 1L);
+    if (request->is_post) {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->form.len);
+        SET(CURLOPT_READDATA, x);
+        SET(CURLOPT_SEEKDATA, x);
+    }
+    return code;
 }
 
 /* A copy of at most 64 printable ASCII characters: for a log. */
@@ -536,7 +570,6 @@ apr_status_t wa_http_perform(wa_http_t *http, const wa_http_request_t *request,
                              wa_http_answer_t *answer, apr_pool_t *p)
 {
     exchange_t x = {.handle = handle_take(http), .request = request, .answer = answer};
-    struct curl_slist *headers = headers_make(request->is_post);
     char *secret =
         apr_pstrmemdup(p, request->secret.bytes ? request->secret.bytes : "", request->secret.len);
     CURLcode code = CURLE_FAILED_INIT;
@@ -545,8 +578,7 @@ apr_status_t wa_http_perform(wa_http_t *http, const wa_http_request_t *request,
     memset(answer, 0, sizeof(*answer));
     answer->is_untouched = 1;
     wa_buffer_init(&x.body, 0);
-    if (!x.handle || !headers || options_set(http, &x) != CURLE_OK
-        || request_set(&x, headers, secret) != CURLE_OK) {
+    if (!x.handle || request_set(http, &x, secret) != CURLE_OK) {
         goto out;
     }
     code = curl_easy_perform(x.handle);
@@ -563,7 +595,6 @@ out:
     if (x.handle) {
         handle_give(http, x.handle, code == CURLE_OK);
     }
-    curl_slist_free_all(headers);
     wa_buffer_release(&x.body);
     return rv;
 }

@@ -77,8 +77,9 @@ static void a_full_disk_refuses_and_recovers(void **state)
     bench_t *b = *state;
     wa_dbm_store_t *store = WA_DBM_STORE(b->f->store);
 
-    shared(b)->reserved_end =
-        wa_shared_tail(shared(b)).offset; /* as if all that was allocated ahead is used */
+    /* As if all that was allocated ahead is used. */
+    shared(b)->reserved_end = wa_shared_tail(shared(b)).offset;
+    assert_int_equal(ftruncate(store->journal.map.fd, (off_t)shared(b)->reserved_end), 0);
     fault_set(FAULT_ERROR, "posix_fallocate", 1, ENOSPC);
     fault.times = 1000;
     assert_int_equal(in_message(b, "lost"), APR_ENOSPC);
