@@ -115,6 +115,15 @@ def build_library(folder):
     return library
 
 
+def faults_environment(folder, faults):
+    """What a server that is to fail is started with. A sanitizer has to come first."""
+    preload = [str(build_library(folder))]
+    if is_asan():
+        preload.insert(0, os.environ.get("WA_TEST_PRELOAD") or subprocess.run(
+            ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True).stdout.strip())
+    return {"LD_PRELOAD": ":".join(preload), "WA_FAULTS": str(faults.path)}
+
+
 class Ledger:
     """What the server was asked and what it answered."""
 
@@ -196,13 +205,7 @@ class Crash:
         self._idle = threading.Semaphore(0)
         self._threads = []
         self.pollers = [Poller() for _ in range(2)]
-        library = build_library(folder)
         self.faults = Faults(folder)
-        preload = [str(library)]
-        if is_asan():
-            sanitizer = os.environ.get("WA_TEST_PRELOAD") or subprocess.run(
-                ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True).stdout.strip()
-            preload.insert(0, sanitizer)
 
         def configure(httpd):
             directives = messenger(self.account, httpd.folder / "store", self.simulator.url,
@@ -210,7 +213,7 @@ class Crash:
             return directives.replace('/store"\n', f'/store" type={setup.dbm}\n')
 
         self.httpd = Httpd(configure, Contract(), mpm=setup.mpm, mpm_settings=MPMS[setup.mpm], account=self.account,
-                           environment={"LD_PRELOAD": ":".join(preload), "WA_FAULTS": str(self.faults.path)})
+                           environment=faults_environment(folder, self.faults))
         self.httpd.claim(*CLAIMS, required=False)
         self.httpd.noise = NOISE
 
