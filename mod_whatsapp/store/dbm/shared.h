@@ -30,12 +30,13 @@ typedef struct wa_shared_t {
     apr_uint32_t layout;
     apr_uint32_t tail_current; /* atomic: counts; its lowest bit says which tail holds */
     wa_tail_t tails[2];
-    pthread_mutex_t append;    /* robust: who may write at the journal's end */
-    pthread_mutex_t sync;      /* robust: who syncs for all */
-    pthread_mutex_t upkeep;    /* robust: who makes a checkpoint */
-    apr_uint64_t reserved_end; /* the journal's file is ready to be written up to here; under `append` */
-    apr_uint32_t failed;       /* atomic: a sync failed, nothing is written any more */
-    apr_uint32_t damaged;      /* atomic: damage was found, no checkpoint may be written any more */
+    pthread_mutex_t append; /* robust: who may write at the journal's end */
+    pthread_mutex_t sync;   /* robust: who syncs for all */
+    pthread_mutex_t upkeep; /* robust: who makes a checkpoint */
+    apr_uint64_t
+        reserved_end;     /* the journal's file is ready to be written up to here; under `append` */
+    apr_uint32_t failed;  /* atomic: a sync failed, nothing is written any more */
+    apr_uint32_t damaged; /* atomic: damage was found, no checkpoint may be written any more */
     apr_uint64_t checkpoint_offset; /* atomic: the journal up to here is in the newest checkpoint */
     apr_uint64_t checkpoint_number; /* of that checkpoint; under `upkeep` */
     apr_int64_t
