@@ -28,6 +28,7 @@
 
 static int64_t wall_shift_us; /* added to the wall clock */
 static int64_t steady_us;     /* what the steady clock says, 0: the truth */
+static int syncs;             /* how often anything was synced */
 
 VISIBLE int gettimeofday(struct timeval *restrict now, void *restrict zone)
 {
@@ -60,6 +61,13 @@ VISIBLE int clock_gettime(clockid_t id, struct timespec *now)
         return 0;
     }
     return real(id, now);
+}
+
+VISIBLE int fdatasync(int fd)
+{
+    (void)fd;
+    syncs++;
+    return 0;
 }
 
 static int setup(void **state)
@@ -208,6 +216,31 @@ static void a_checkpoint_that_failed_is_left_alone_for_a_minute(void **state)
     assert_true(shared->checkpoint_offset == shared->visible);
 }
 
+static void an_interval_passes_when_the_clock_went_back(void **state)
+{
+    fixture_t *f = *state;
+    int before;
+
+    fixture_close(f);
+    f->sync = WA_SYNC_INTERVAL;
+    steady_us = HOUR;
+    fixture_open(f);
+    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    before = syncs;
+    wall_shift_us = -24 * HOUR;
+    message_add(f, "two", "SMtwo", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    assert_int_equal(syncs, before);
+    steady_us += 1000001;
+    message_add(f, "three", "SMthree", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    assert_int_equal(syncs, before + 1);
+    wall_shift_us = 24 * HOUR;
+    message_add(f, "four", "SMfour", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    assert_int_equal(syncs, before + 1);
+    steady_us += 1000001;
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_int_equal(syncs, before + 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -217,6 +250,7 @@ int main(void)
         TEST(the_thread_list_follows_the_order_of_arrival),
         TEST(a_checkpoint_is_made_when_the_clock_went_back),
         TEST(a_checkpoint_that_failed_is_left_alone_for_a_minute),
+        TEST(an_interval_passes_when_the_clock_went_back),
     };
     int failed;
 

@@ -50,6 +50,35 @@ static void a_sync_that_failed_for_one_failed_for_all(void **state)
     image_check(b, b->model->count, "after the next start");
 }
 
+/* After WhatsAppSync was changed and the server restarted gracefully, generations that sync and that do not write at once: what the one that
+ * always syncs answers is on the disk, though the other shows it at once. */
+static void always_means_always_beside_others_that_do_not(void **state)
+{
+    bench_t *b = *state;
+    wa_dbm_store_t *store = WA_DBM_STORE(b->f->store);
+    wa_log_writer_t other = store->writer;
+    wa_message_new_t n = message_new("always", NULL, "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    wa_message_new_t m = message_new("off", NULL, "+15551230002", WA_DIRECTION_RECEIVED, NULL);
+    wa_record_t *record;
+    wa_commit_t mine, theirs;
+
+    memset(&mine, 0, sizeof(mine));
+    assert_int_equal(wa_record_message_make(&record, &n, b->p), APR_SUCCESS);
+    mine.base = store->replica.at.offset;
+    mine.keys = 1;
+    theirs = mine;
+    assert_int_equal(wa_commit_append(&store->writer, record, &mine), APR_SUCCESS);
+    other.sync = WA_SYNC_OFF;
+    assert_int_equal(wa_record_message_make(&record, &m, b->p), APR_SUCCESS);
+    theirs.base = mine.end;
+    assert_int_equal(wa_commit_append(&other, record, &theirs), APR_SUCCESS);
+    assert_int_equal(wa_commit_wait(&other, theirs.end), APR_SUCCESS);
+    assert_true(shared(b)->visible >= mine.end);
+    fault_set(FAULT_ERROR, "fdatasync", 1, EIO);
+    assert_int_equal(wa_commit_wait(&store->writer, mine.end), APR_TIMEUP);
+    assert_int_equal(fault.seen, 1);
+}
+
 static void a_write_that_fails_stores_nothing(void **state)
 {
     static const int errors[] = {EIO, ENOSPC, EDQUOT, EROFS};
@@ -329,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_failed_sync_stops_writing_but_not_reading),
         TEST(a_sync_that_failed_for_one_failed_for_all),
+        TEST(always_means_always_beside_others_that_do_not),
         TEST(a_write_that_fails_stores_nothing),
         TEST(a_full_disk_refuses_and_recovers),
         TEST(a_state_from_ahead_is_no_damage),

@@ -126,9 +126,10 @@ static void fail_stop(wa_log_writer_t *w)
 static void space_log(wa_log_writer_t *w, apr_status_t rv)
 {
     static apr_int64_t last_ms;
-    apr_int64_t now = wa_clock_now_ms(), last = __atomic_load_n(&last_ms, __ATOMIC_RELAXED);
+    apr_int64_t now = wa_clock_steady_us() / 1000;
+    apr_int64_t last = __atomic_load_n(&last_ms, __ATOMIC_RELAXED);
 
-    if (now - last >= 1000
+    if ((!last || now - last >= 1000)
         && __atomic_compare_exchange_n(&last_ms, &last, now, 0, __ATOMIC_RELAXED,
                                        __ATOMIC_RELAXED)) {
         WA_LOG(w->log, WA_LOG_ERR, "WA0412", rv,
@@ -302,7 +303,10 @@ apr_status_t wa_commit_wait(wa_log_writer_t *w, apr_uint64_t end)
         apr_uint32_t value = __atomic_load_n(word, __ATOMIC_SEQ_CST);
         apr_status_t rv;
 
-        if (__atomic_load_n(&s->visible, __ATOMIC_SEQ_CST) >= end) {
+        /* Visible is not yet durable while an older generation of this server, that does not sync always, writes too. */
+        if (__atomic_load_n(&s->visible, __ATOMIC_SEQ_CST) >= end
+            && (w->sync != WA_SYNC_ALWAYS
+                || __atomic_load_n(&s->synced, __ATOMIC_ACQUIRE) >= end)) {
             return APR_SUCCESS;
         }
         if (__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)) {
@@ -324,7 +328,7 @@ apr_status_t wa_commit_wait(wa_log_writer_t *w, apr_uint64_t end)
 apr_status_t wa_commit_sync(wa_log_writer_t *w, int now)
 {
     wa_shared_t *s = w->shared;
-    apr_time_t time = apr_time_now();
+    apr_time_t time = wa_clock_steady_us();
     apr_status_t rv;
 
     if (!now
