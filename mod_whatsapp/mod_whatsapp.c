@@ -3,11 +3,13 @@
 #include <httpd.h>
 #include <ap_mpm.h>
 #include <http_config.h>
+#include <http_protocol.h>
 #include <mod_status.h>
 
 #include "api/api.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
+#include "httpd/keepalive.h"
 #include "httpd/lifecycle.h"
 #include "httpd/limits.h"
 #include "httpd/status.h"
@@ -34,6 +36,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(wa_lifecycle_child, NULL, watchdog, APR_HOOK_MIDDLE);
     ap_hook_child_status(wa_limits_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(wa_keepalive_yield, NULL, NULL, APR_HOOK_REALLY_LAST);
     APR_OPTIONAL_HOOK(ap, status_hook, wa_status_show, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

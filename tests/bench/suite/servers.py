@@ -187,7 +187,7 @@ class Httpd(Server):
                  *([f"User {user}", f"Group #{pwd.getpwnam(user).pw_gid}"] if user else []),
                  "StartServers 2", "ServerLimit 2", f"ThreadLimit {self.threads}", f"ThreadsPerChild {self.threads}",
                  f"MaxRequestWorkers {total}", "MinSpareThreads 1", f"MaxSpareThreads {total}", "MaxKeepAliveRequests 0",
-                 "KeepAliveTimeout 60", *self.settings()]
+                 "KeepAliveTimeout 60", '<Directory "/">', "AllowOverride None", "</Directory>", *self.settings()]
         conf = self.dir / "httpd.conf"
         conf.write_text("\n".join(lines) + "\n")
         since = time.monotonic()
