@@ -157,6 +157,22 @@ def test_pipelined_requests_are_answered_in_order(api):
         assert [raw.response().status for _ in range(3)] == [200, 404, 200]
 
 
+@pytest.mark.every_mpm
+def test_a_kept_connection_answers_every_request(api):
+    """Asked again at once, a few at a time, and while others are asked: whichever thread reads on, nothing is lost or mixed up."""
+    asked = [("threads", 200), ("nope", 404), ("contacts", 200)]
+    with RawConnection(api.port) as busy, RawConnection(api.port) as other:
+        for i in range(45):  # 90 requests: httpd closes after 100
+            few = [asked[(i + k) % 3] for k in range(1 + i % 3)]
+            for raw in (busy, other):
+                raw.send(b"".join(b"GET /api/whatsapp-messenger/%s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode() for path, _ in few))
+            for raw in (busy, other):
+                for path, status in few:
+                    response = raw.response()
+                    assert response.status == status
+                    assert status == 404 or path in response.json()
+
+
 def test_http_1_0_gets_the_same_answer(api):
     with RawConnection(api.port) as raw:
         raw.send(b"GET /api/whatsapp-messenger/threads HTTP/1.0\r\n\r\n")
