@@ -2,12 +2,11 @@
 /* POST /send */
 #include "messaging/send.h"
 
-#include <time.h>
-
 #include <apr_strings.h>
 
 #include "api/body.h"
 #include "api/reply.h"
+#include "base/clock.h"
 #include "messaging/message_json.h"
 
 /* Reads mediaUrl: a string, or an array of them. */
@@ -68,15 +67,6 @@ static int request_read(wa_request_t *q, wa_send_request_t *request, int *presul
            || wa_body_string(q, j, "contactId", &request->contact_id, presult);
 }
 
-/* A time that all processes share and that never goes back. */
-static apr_time_t shared_time(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec((apr_time_t)now.tv_sec) + now.tv_nsec / 1000 + 1;
-}
-
 /* Who a request is from, for the rate: its address, of which a network of IPv6 counts as one (it is
  * what one customer has). */
 static const char *address_of(const request_rec *r)
@@ -102,7 +92,7 @@ static apr_interval_time_t admit(void *baton)
     const wa_request_t *q = baton;
     const wa_rate_t *rate = &q->server->send_rate;
     const char *account = q->messenger->account_sid;
-    const apr_time_t now = shared_time();
+    const apr_time_t now = wa_clock_steady_us();
     const char *address;
     apr_interval_time_t wait;
 

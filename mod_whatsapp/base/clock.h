@@ -9,7 +9,7 @@
 /* Unix time in milliseconds, as the system says: it may jump. Any thread. */
 apr_int64_t wa_clock_now_ms(void);
 
-/* Microseconds since some moment that is the same for all processes of the machine: for how long ago, whatever is done to the wall clock. Any thread. */
+/* Microseconds, over 0, since some moment that is the same for all processes of the machine: for how long ago, whatever is done to the wall clock. Any thread. */
 apr_time_t wa_clock_steady_us(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include <apr_general.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/phone.h"
 #include "twilio/client_private.h"
@@ -158,7 +159,7 @@ void wa_twilio_form_add(wa_buffer_t *form, const char *name, wa_slice_t value)
 void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account,
                      const wa_twilio_result_t *result)
 {
-    apr_uint32_t now = (apr_uint32_t)apr_time_sec(wa_http_time()) + ALARM_SECONDS;
+    apr_uint32_t now = (apr_uint32_t)apr_time_sec(wa_clock_steady_us()) + ALARM_SECONDS;
     apr_uint32_t last = __atomic_load_n(&client->alarm_seconds, __ATOMIC_RELAXED);
 
     if (result->http_status != 401 && result->http_status != 403) {
@@ -282,7 +283,7 @@ static void result_log(const wa_twilio_client_t *client, const wa_twilio_message
 static apr_status_t form_send(wa_twilio_client_t *client, wa_http_request_t *http_request,
                               wa_twilio_result_t *result, const char **pproblem, apr_pool_t *p)
 {
-    apr_interval_time_t start = wa_http_time();
+    apr_time_t start = wa_clock_steady_us();
     apr_interval_time_t pause, left;
     wa_http_answer_t answer;
     json_t *json;
@@ -290,7 +291,7 @@ static apr_status_t form_send(wa_twilio_client_t *client, wa_http_request_t *htt
     apr_status_t rv;
 
     for (;;) {
-        left = client->total_timeout - (wa_http_time() - start);
+        left = client->total_timeout - (wa_clock_steady_us() - start);
         http_request->total_timeout = left;
         rv = wa_http_perform(client->http, http_request, &answer, p);
         if (rv != APR_SUCCESS) {
@@ -298,14 +299,14 @@ static apr_status_t form_send(wa_twilio_client_t *client, wa_http_request_t *htt
         }
         wa_twilio_answer_read(&answer, result, &json, p);
         result->tries = ++tries;
-        left = client->total_timeout - (wa_http_time() - start);
+        left = client->total_timeout - (wa_clock_steady_us() - start);
         if (!is_worth_another(client, result, &answer, left, &pause)) {
             break;
         }
         apr_sleep(pause);
     }
     *pproblem = answer.problem;
-    result->duration = wa_http_time() - start;
+    result->duration = wa_clock_steady_us() - start;
     return APR_SUCCESS;
 }
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <apr_lib.h>
@@ -46,14 +45,6 @@ typedef struct exchange_t {
     wa_buffer_t body;
     char problem[CURL_ERROR_SIZE];
 } exchange_t;
-
-apr_interval_time_t wa_http_time(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
 
 /* ---- URLs ---- */
 

@@ -79,7 +79,4 @@ typedef struct wa_http_url_t {
 /* Takes a URL apart. @return APR_SUCCESS | APR_EINVAL it is no absolute URL. Any thread. */
 apr_status_t wa_http_url_split(wa_http_url_t *parts, const char *url, apr_pool_t *p);
 
-/* Time that never jumps, in microseconds from some start. Any thread. */
-apr_interval_time_t wa_http_time(void);
-
 #endif

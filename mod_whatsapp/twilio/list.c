@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "twilio/client_private.h"
 
@@ -95,7 +96,7 @@ static apr_status_t page_read(listing_t *listing, const char *url, const char **
 static apr_status_t pages_read(listing_t *listing, const char *url, wa_twilio_result_t *result,
                                apr_pool_t *p)
 {
-    apr_interval_time_t start = wa_http_time();
+    apr_time_t start = wa_clock_steady_us();
     const char *next = url;
     apr_pool_t *page;
     int pages = 0;
@@ -114,7 +115,7 @@ static apr_status_t pages_read(listing_t *listing, const char *url, wa_twilio_re
     }
     apr_pool_destroy(page);
     result->tries = pages;
-    result->duration = wa_http_time() - start;
+    result->duration = wa_clock_steady_us() - start;
     wa_twilio_alarm(listing->client, listing->account, result);
     WA_LOG(listing->client->log,
            result->outcome == WA_TWILIO_ACCEPTED ? WA_LOG_DEBUG : WA_LOG_WARNING, "WA0303", rv,

@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "twilio/client_private.h"
 
 #define MAX_REDIRECTS 3
@@ -116,7 +117,7 @@ apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_a
 {
     wa_http_sink_t http_sink = {sink->begin, sink->data, sink->baton};
     wa_http_request_t request = wa_twilio_request(client, account, url);
-    apr_interval_time_t start = wa_http_time();
+    apr_time_t start = wa_clock_steady_us();
     wa_http_answer_t answer;
     const char *host = "-";
     int redirects;
@@ -129,7 +130,8 @@ apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_a
     request.sink = &http_sink;
     request.stall_timeout = client->total_timeout;
     for (redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-        request.total_timeout = TOTAL_FACTOR * client->total_timeout - (wa_http_time() - start);
+        request.total_timeout =
+            TOTAL_FACTOR * client->total_timeout - (wa_clock_steady_us() - start);
         rv = url_fetch(client, &request, account, redirects > 0, &answer, &host, tmp);
         if (rv != APR_SUCCESS) {
             break;
@@ -144,7 +146,7 @@ apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_a
     WA_LOG(client->log,
            rv == APR_SUCCESS || answer.sink_rv != APR_SUCCESS ? WA_LOG_INFO : WA_LOG_WARNING,
            "WA0304", rv, "media from %s: http=%d redirects=%d ms=%" APR_TIME_T_FMT "%s%s", host,
-           answer.status, redirects, apr_time_as_msec(wa_http_time() - start),
+           answer.status, redirects, apr_time_as_msec(wa_clock_steady_us() - start),
            answer.problem ? ": " : "", answer.problem ? answer.problem : "");
     return rv;
 }

@@ -331,15 +331,20 @@ apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end)
     return APR_SUCCESS;
 }
 
-static apr_status_t catch_up(wa_replica_t *replica, const wa_shared_t *shared, int may_wait)
+/* An append reads what a try leaves out, under the lock that all writers share: about 500 messages. */
+#define TRY_BYTES_MAX ((apr_uint64_t)256 << 10)
+
+/* Waits for another thread that is at it only when more than `spare` bytes of the journal are missing. */
+static apr_status_t catch_up(wa_replica_t *replica, const wa_shared_t *shared, apr_uint64_t spare)
 {
     apr_uint64_t visible = __atomic_load_n(&shared->visible, __ATOMIC_ACQUIRE);
+    apr_uint64_t at = __atomic_load_n(&replica->at.offset, __ATOMIC_ACQUIRE);
     apr_status_t rv = APR_SUCCESS;
 
-    if (__atomic_load_n(&replica->at.offset, __ATOMIC_ACQUIRE) >= visible) {
+    if (at >= visible) {
         return APR_SUCCESS;
     }
-    if (may_wait) {
+    if (visible - at > spare) {
         pthread_rwlock_wrlock(&replica->lock);
     } else if (pthread_rwlock_trywrlock(&replica->lock)) {
         return APR_SUCCESS;
@@ -353,10 +358,10 @@ static apr_status_t catch_up(wa_replica_t *replica, const wa_shared_t *shared, i
 
 apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *shared)
 {
-    return catch_up(replica, shared, 1);
+    return catch_up(replica, shared, 0);
 }
 
 apr_status_t wa_replica_catch_up_try(wa_replica_t *replica, const wa_shared_t *shared)
 {
-    return catch_up(replica, shared, 0);
+    return catch_up(replica, shared, TRY_BYTES_MAX);
 }

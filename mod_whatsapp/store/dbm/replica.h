@@ -78,7 +78,7 @@ apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end);
  * @return APR_SUCCESS | APR_EGENERAL (logged). Any thread that does not hold `lock`. */
 apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *shared);
 
-/* The same for who can do with a little less: where another thread is at it, it returns at once.
+/* The same for who can do with a little less: where another thread is at it and little is missing, it returns at once.
  * @return APR_SUCCESS | APR_EGENERAL (logged). Any thread that does not hold `lock`. */
 apr_status_t wa_replica_catch_up_try(wa_replica_t *replica, const wa_shared_t *shared);
 
