@@ -22,7 +22,7 @@ typedef struct verify_t {
     apr_uint64_t found[IN_COUNT];
     int is_uncertain;
     /* the checkpoint as CURRENT had it when this began */
-    int is_begun, has_checkpoint;
+    int is_begun, has_checkpoint, is_other_version;
     wa_checkpoint_t checkpoint;
     wa_replica_t *loaded;
     int is_compared;
@@ -71,6 +71,10 @@ static void checkpoint_begin(verify_t *v)
     v->is_begun = 1;
     rv = wa_view_checkpoint_load(v->view, &v->checkpoint, &v->loaded, v->ctl->pool);
     if (APR_STATUS_IS_NOTFOUND(rv)) {
+        return;
+    }
+    if (!v->checkpoint.type && rv == APR_EINVAL) {
+        v->is_other_version = 1;
         return;
     }
     if (!v->checkpoint.type) {
@@ -531,8 +535,8 @@ int ctl_verify(ctl_t *ctl, ctl_arguments_t arguments)
     }
     end_check(&v);
     if (!v.has_checkpoint && !v.found[IN_CHECKPOINT]) {
-        printf("checkpoint: there is none: the next start makes everything that is derived from "
-               "the journal\n");
+        printf("checkpoint: %s: the next start makes everything that is derived from the journal\n",
+               v.is_other_version ? "another version of the module wrote it" : "there is none");
     } else if (v.found[IN_JOURNAL]) {
         printf("rows, marks, keys: not compared, because they cannot fit a damaged journal\n");
     } else if (v.has_checkpoint) {

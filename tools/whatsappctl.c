@@ -40,7 +40,7 @@ static const command_t commands[] = {
      "usage: whatsappctl [--store STORE] verify [--all]\n\n"
      "Reads the whole journal (checksums, chain, numbers, contents) and compares rows, marks, keys "
      "and the\n"
-     "checkpoint with what the journal says. Changes nothing. Takes 24 bytes of memory a "
+     "checkpoint with what the journal says. Changes nothing. Takes 32 bytes of memory a "
      "message.\n\n"
      "  --all     print every difference, not only the first 100 of each kind\n\n"
      "Exit status: 0 sound, 1 damaged, 2 it could not be told; the last line says why.\n"},
@@ -54,7 +54,7 @@ static const command_t commands[] = {
      "usage: whatsappctl [--store STORE] dump [--output FILE]\n\n"
      "One object a line: {\"key\":\"msg:{counterpart}:{timestamp}:{id}\",\"value\":{...}}, then "
      "thread:{counterpart}, then\n"
-     "contact:{id}. It is one moment of the store, whatever is written meanwhile. Takes 24 bytes "
+     "contact:{id}. It is one moment of the store, whatever is written meanwhile. Takes 32 bytes "
      "of memory a message.\n\n"
      "  --output FILE    write to FILE (mode 0600), which appears when it is complete\n"},
     {"load", "loads a dump or a Cloudflare KV export; server stopped", ctl_load,

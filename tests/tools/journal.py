@@ -18,6 +18,16 @@ NAMES = {
 }
 
 
+def crc32c(data):
+    """The checksum that all of a store's files use (RFC 3720, appendix B.4)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 class Record:
     """One record: where it is, and its header's fields."""
 

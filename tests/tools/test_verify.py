@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import BUILD, ROOT, copy, ctl, dump, everything, files_of, give_to_server
-from journal import START, flip, records
+from journal import START, crc32c, flip, records
 
 KINDS = ["message", "state", "read", "contact", "contact deleted", "parked"]
 
@@ -238,6 +238,18 @@ def test_a_checkpoint_of_another_journal(lived, filled_once):
     for path in [filled_once / "CURRENT", *filled_once.glob("state-*")]:
         shutil.copy(path, lived)
     assert "CURRENT is damaged, or belongs to another journal" in ctl("verify", store=lived, expect=1).out
+
+
+def test_a_checkpoint_of_another_version(lived):
+    """Nothing is compared with what another version meant by it: the next start makes it again."""
+    before = (lived / "CURRENT").read_bytes()
+    text = before[: before.index(b"check ")].replace(b"checkpoint 3", b"checkpoint 2")
+    (lived / "CURRENT").write_bytes(text + b"check %d\n" % crc32c(text))
+    out = ctl("verify", store=lived).out
+    assert "checkpoint: another version of the module wrote it: the next start" in out and out.endswith("sound\n")
+    ctl("rebuild", store=lived)
+    assert (lived / "CURRENT").read_bytes().startswith(b"mod_whatsapp checkpoint 3\n")
+    assert "checkpoint:" not in ctl("verify", store=lived).out
 
 
 def test_only_the_journal_is_sound(lived):

@@ -17,6 +17,8 @@
 #include "store/dbm/replica_load.h"
 
 #define CURRENT "CURRENT"
+#define MAGIC "mod_whatsapp checkpoint "
+#define VERSION 3 /* of what is derived: the checkpoint and the index */
 #define PREFIX "state-"
 #define UNFINISHED "__db." PREFIX /* what Berkeley DB makes first and renames */
 
@@ -68,13 +70,13 @@ static apr_uint64_t pair_digest(const apr_datum_t *key, const apr_datum_t *value
 static char *current_text(const wa_checkpoint_t *c, apr_uint64_t salt, apr_pool_t *p)
 {
     return apr_psprintf(p,
-                        "mod_whatsapp checkpoint 2\njournal %" APR_UINT64_T_FMT
-                        "\nnumber %" APR_UINT64_T_FMT "\ntype %s\noffset %" APR_UINT64_T_FMT
-                        "\ntimestamp %" APR_INT64_T_FMT "\nrecords %" APR_UINT64_T_FMT
-                        "\nrows %" APR_UINT64_T_FMT "\nkeys %" APR_UINT64_T_FMT
-                        "\ncrc %u\nentries %" APR_UINT64_T_FMT "\ndigest %" APR_UINT64_T_FMT "\n",
-                        salt, c->number, c->type, c->at.offset, c->at.timestamp_ms, c->at.records,
-                        c->at.rows, c->at.keys, c->at.crc, c->entries, c->digest);
+                        MAGIC "%d\njournal %" APR_UINT64_T_FMT "\nnumber %" APR_UINT64_T_FMT
+                              "\ntype %s\noffset %" APR_UINT64_T_FMT "\ntimestamp %" APR_INT64_T_FMT
+                              "\nrecords %" APR_UINT64_T_FMT "\nrows %" APR_UINT64_T_FMT
+                              "\nkeys %" APR_UINT64_T_FMT "\ncrc %u\nentries %" APR_UINT64_T_FMT
+                              "\ndigest %" APR_UINT64_T_FMT "\n",
+                        VERSION, salt, c->number, c->type, c->at.offset, c->at.timestamp_ms,
+                        c->at.records, c->at.rows, c->at.keys, c->at.crc, c->entries, c->digest);
 }
 
 static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
@@ -116,6 +118,7 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
     unsigned long long n[9];
     long long timestamp;
     unsigned crc, check;
+    int version;
     apr_file_t *file;
     apr_status_t rv;
     char *line;
@@ -139,11 +142,14 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
         || check != wa_crc32c(0, text, (apr_size_t)(line - text))) {
         return APR_EGENERAL;
     }
+    if (sscanf(text, MAGIC "%d", &version) == 1 && version != VERSION) {
+        return APR_EINVAL;
+    }
     if (sscanf(text,
-               "mod_whatsapp checkpoint 2\njournal %llu\nnumber %llu\ntype %15s\noffset "
-               "%llu\ntimestamp "
-               "%lld\nrecords %llu\nrows %llu\nkeys %llu\ncrc %u\n"
-               "entries %llu\ndigest %llu\n",
+               MAGIC "%*d\njournal %llu\nnumber %llu\ntype %15s\noffset "
+                     "%llu\ntimestamp "
+                     "%lld\nrecords %llu\nrows %llu\nkeys %llu\ncrc %u\n"
+                     "entries %llu\ndigest %llu\n",
                &n[7], &n[0], type, &n[1], &timestamp, &n[2], &n[3], &n[4], &crc, &n[5], &n[6])
             != 11
         || n[7] != place->salt) {

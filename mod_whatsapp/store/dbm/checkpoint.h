@@ -23,7 +23,8 @@ typedef struct wa_checkpoint_place_t {
     const wa_log_t *log;
 } wa_checkpoint_place_t;
 
-/* Reads CURRENT. @return APR_SUCCESS | APR_NOTFOUND there is none | APR_EGENERAL it is damaged or another journal's | the operating system's status */
+/* Reads CURRENT. @return APR_SUCCESS | APR_NOTFOUND there is none | APR_EGENERAL it is damaged or another journal's
+ *         | APR_EINVAL another version of the module wrote it, and the index beside it | the operating system's status */
 apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                 apr_pool_t *p);
 

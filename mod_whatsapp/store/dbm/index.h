@@ -16,8 +16,13 @@ typedef struct wa_row_t {
     apr_uint64_t offset; /* of its MESSAGE record */
     apr_uint64_t state;  /* atomic: offset of its newest STATE record, 0 for none; only grows */
     apr_uint64_t
-        previous; /* the row before it in the same thread with check bits: wa_index_previous */
+        previous;      /* the row before it in the same thread with check bits: wa_index_previous */
+    apr_uint64_t skip; /* the row WA_ROW_SKIP before it in the same thread, 0 for none: a hint */
 } wa_row_t;
+
+/* How far `skip` leads. Whoever follows a thread's chain from row to row has the CPU fetch the entry that comes so many rows later: each
+ * lies in a page of memory of its own, and without that one wait would follow the other. Nothing but speed depends on it. */
+#define WA_ROW_SKIP 8
 
 /* One for each WA_MARK_EVERY records: where to begin looking for a time. */
 typedef struct wa_mark_t {

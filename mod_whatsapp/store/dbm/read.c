@@ -341,6 +341,9 @@ static apr_status_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_u
             return APR_ENOMEM;
         }
         rows[(*pcount)++] = row;
+        if (entry->skip && entry->skip < row) {
+            __builtin_prefetch(wa_index_row(&store->index, entry->skip));
+        }
         record_prefetch(store, __atomic_load_n(&entry->offset, __ATOMIC_ACQUIRE));
         state = __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE);
         if (state) {

@@ -129,6 +129,13 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
         }
         return rv;
     }
+    if (rv == APR_EINVAL) {
+        WA_LOG(store->log, WA_LOG_NOTICE, "WA0437", APR_SUCCESS,
+               "%s: the checkpoint and the index were written by another version of the module; "
+               "everything is read again from the journal",
+               store->place.folder);
+        return APR_NOTFOUND;
+    }
     if (rv == APR_SUCCESS && c.at.offset > size) {
         rv = APR_EGENERAL;
         WA_LOG(store->log, WA_LOG_ERR, "WA0435", rv,

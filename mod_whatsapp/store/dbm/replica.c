@@ -102,6 +102,7 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
 {
     wa_replica_thread_t *t;
     wa_record_message_t m;
+    apr_uint64_t skip;
     wa_row_t *row;
     apr_status_t rv = wa_record_message_read(r, &m);
 
@@ -121,9 +122,11 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     if (!t) {
         t = wa_replica_thread_create(replica, m.counterpart);
     }
+    skip = wa_replica_thread_row_put(replica, t, r->row);
     /* `state` is not touched: a new row's is 0, and another process may have applied the message's first change already. */
     if (row->offset != offset) {
         row->previous = wa_index_previous_make(replica->index, r->row, t->last_row);
+        row->skip = skip;
         __atomic_store_n(&row->offset, offset, __ATOMIC_RELEASE);
     }
     t->last_row = r->row;

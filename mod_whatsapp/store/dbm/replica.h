@@ -33,6 +33,8 @@ typedef struct wa_replica_thread_t {
     wa_direction_e last_direction;
     apr_uint32_t flags;
     wa_replica_contact_t *contact;
+    apr_uint64_t *recent;   /* its last WA_ROW_SKIP rows in a ring, 0 for none; NULL until needed */
+    apr_uint32_t recent_at; /* where its next row goes */
     struct wa_replica_thread_t *newer, *older; /* by last message */
 } wa_replica_thread_t;
 

@@ -51,6 +51,37 @@ wa_replica_thread_t *wa_replica_thread_create(wa_replica_t *replica, wa_slice_t 
     return t;
 }
 
+/* Fills the ring of a thread from its chain: a thread that came from a checkpoint has none. */
+static void recent_load(wa_replica_t *replica, wa_replica_thread_t *t)
+{
+    apr_uint64_t row = t->last_row;
+    apr_uint32_t i = WA_ROW_SKIP;
+
+    t->recent = apr_pcalloc(replica->pool, WA_ROW_SKIP * sizeof(*t->recent));
+    while (row && i > 0) {
+        const wa_row_t *entry = wa_index_row(replica->index, row);
+
+        t->recent[--i] = row;
+        if (!entry || wa_index_previous(replica->index, row, entry, &row) != APR_SUCCESS) {
+            break;
+        }
+    }
+}
+
+apr_uint64_t wa_replica_thread_row_put(wa_replica_t *replica, wa_replica_thread_t *t,
+                                       apr_uint64_t row)
+{
+    apr_uint64_t skip;
+
+    if (!t->recent) {
+        recent_load(replica, t);
+    }
+    skip = t->recent[t->recent_at];
+    t->recent[t->recent_at] = row;
+    t->recent_at = (t->recent_at + 1) % WA_ROW_SKIP;
+    return skip;
+}
+
 /* ---- contacts ---- */
 
 static int contact_compare(const wa_replica_contact_t *a, const wa_replica_contact_t *b)

@@ -13,6 +13,11 @@ wa_replica_thread_t *wa_replica_thread_create(wa_replica_t *replica, wa_slice_t 
 /* Puts a thread at the head of the list, wherever it was before. */
 void wa_replica_thread_lead(wa_replica_t *replica, wa_replica_thread_t *t);
 
+/* Notes that `row` is the thread's newest, before last_row says so.
+ * @return the row WA_ROW_SKIP before it, 0 for none or where the thread's chain is damaged: the `skip` of its entry */
+apr_uint64_t wa_replica_thread_row_put(wa_replica_t *replica, wa_replica_thread_t *t,
+                                       apr_uint64_t row);
+
 /* Puts a contact in place of what is known under its id.
  * @param r  the CONTACT record, at `offset`; its slices stay as long as the replica
  * @param c  what it says

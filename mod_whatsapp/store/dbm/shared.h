@@ -8,7 +8,7 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 
-#define WA_SHARED_LAYOUT 2u
+#define WA_SHARED_LAYOUT 3u
 
 /* Where the journal ends and what its last record was. */
 typedef struct wa_tail_t {

@@ -25,7 +25,7 @@ typedef struct wa_view_t {
 typedef struct wa_view_options_t {
     const char *folder;
     const wa_log_t *log;
-    int is_quick; /* 1: believe the newest checkpoint and the index; 0: nothing but the journal, at the price of 24 bytes of memory a message */
+    int is_quick; /* 1: believe the newest checkpoint and the index; 0: nothing but the journal, at the price of 32 bytes of memory a message */
 } wa_view_options_t;
 
 /* Opens a view at the store's beginning or newest checkpoint. What it takes is given back with p.
