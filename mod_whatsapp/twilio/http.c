@@ -39,9 +39,9 @@ typedef struct exchange_t {
     CURL *handle;
     const wa_http_request_t *request;
     wa_http_answer_t *answer;
-    apr_size_t sent; /* bytes of the form that libcurl has taken */
     apr_int64_t received;
     int has_begun; /* the sink was told */
+    int is_again;  /* libcurl was about to send a form a second time */
     wa_buffer_t body;
     char problem[CURL_ERROR_SIZE];
 } exchange_t;
@@ -167,7 +167,8 @@ static curl_socket_t on_socket(void *baton, curlsocktype purpose, struct curl_so
 }
 
 /* Called when a connection stands, TLS included, and before the first byte of the request goes out.
- */
+ * libcurl would send a form again by itself, on a new connection, when a kept one is closed without
+ * an answer. The first one may have been acted on, so the second time is refused. */
 static int on_connected(void *baton, char *remote, char *local, int remote_port, int local_port)
 {
     exchange_t *x = baton;
@@ -176,34 +177,9 @@ static int on_connected(void *baton, char *remote, char *local, int remote_port,
     (void)local;
     (void)remote_port;
     (void)local_port;
+    x->is_again = x->request->is_post && !x->answer->is_untouched;
     x->answer->is_untouched = 0;
-    return CURL_PREREQFUNC_OK;
-}
-
-static size_t on_send(char *room, size_t size, size_t count, void *baton)
-{
-    exchange_t *x = baton;
-    apr_size_t len = x->request->form.len - x->sent;
-
-    if (len > size * count) {
-        len = size * count;
-    }
-    if (len > 0) {
-        memcpy(room, x->request->form.ptr + x->sent, len);
-        x->sent += len;
-    }
-    return len;
-}
-
-/* libcurl rewinds the form to send it again by itself, when a kept connection is closed without an
- * answer. The first one may have been acted on, so it must not: refusing ends the transfer with
- * CURLE_SEND_FAIL_REWIND. */
-static int on_rewind(void *baton, curl_off_t offset, int origin)
-{
-    (void)baton;
-    (void)offset;
-    (void)origin;
-    return CURL_SEEKFUNC_FAIL;
+    return x->is_again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* "type/subtype" of the answer, or the type of anything. */
@@ -306,8 +282,6 @@ static CURLcode options_set(const wa_http_t *http, CURL *h)
     SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
     SET(CURLOPT_PREREQFUNCTION, on_connected);
     SET(CURLOPT_WRITEFUNCTION, on_receive);
-    SET(CURLOPT_READFUNCTION, on_send);
-    SET(CURLOPT_SEEKFUNCTION, on_rewind);
     SET(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     return code;
 }
@@ -381,13 +355,12 @@ static CURLcode request_clear(CURL *h)
     SET(CURLOPT_OPENSOCKETDATA, NULL);
     SET(CURLOPT_PREREQDATA, NULL);
     SET(CURLOPT_WRITEDATA, NULL);
-    SET(CURLOPT_READDATA, NULL);
-    SET(CURLOPT_SEEKDATA, NULL);
+    SET(CURLOPT_POSTFIELDS, NULL);
     return code;
 }
 
-/* Back into the pool: no credentials and no pointers of this call stay in it, only its connection and the lasting options. A handle whose transfer failed is not used again: libcurl 8.14 keeps a
- * refused rewind in it, also over a reset, and would fail every later request of it. */
+/* Back into the pool: no credentials and no pointers of this call stay in it, only its connection and the lasting options. A handle whose transfer failed is not used
+ * again: libcurl keeps more of a failure than a reset takes out (8.14 a refused rewind, which failed every later request). */
 static void handle_give(wa_http_t *http, CURL *handle, int is_sound)
 {
     if (is_sound && request_clear(handle) == CURLE_OK) {
@@ -485,10 +458,9 @@ static CURLcode request_set(const wa_http_t *http, exchange_t *x, const char *se
     }
     SET(CURLOPT_HTTPGET, 1L);
     if (request->is_post) {
-        SET(CURLOPT_POST, 1L);
+        /* Given whole, it goes out in one write with the header. */
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->form.len);
-        SET(CURLOPT_READDATA, x);
-        SET(CURLOPT_SEEKDATA, x);
+        SET(CURLOPT_POSTFIELDS, request->form.len ? request->form.ptr : "");
     }
     return code;
 }
@@ -551,7 +523,9 @@ static void answer_fill(exchange_t *x, CURLcode code, apr_pool_t *p)
         answer->request_id = text_clean(id->value, 64, p);
     }
     if (code != CURLE_OK) {
-        answer->problem = text_clean(x->problem[0] ? x->problem : curl_easy_strerror(code), 200, p);
+        answer->problem =
+            x->is_again ? "the connection was closed without an answer"
+                        : text_clean(x->problem[0] ? x->problem : curl_easy_strerror(code), 200, p);
     }
     answer->body.len = x->body.len;
     answer->body.ptr = x->body.len > 0 ? apr_pstrmemdup(p, x->body.data, x->body.len) : NULL;
