@@ -73,6 +73,19 @@ static void every_single_call_may_be_the_last(void **state)
     }
 }
 
+/* Nothing of a dead writer's stands after the end, which a start would take for damage. */
+static void tail_check(bench_t *b)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(b->f->store);
+    apr_uint64_t end = wa_shared_tail(shared(b)).offset, left = shared(b)->reserved_end - end, i;
+    const char *bytes = wa_mapping_at(&store->journal.map, end, left);
+
+    assert_non_null(bytes);
+    for (i = 0; i < left && i < WA_RECORD_MAX; i++) {
+        assert_int_equal(bytes[i], 0);
+    }
+}
+
 static void child_message(bench_t *b)
 {
     wa_store_child_init(b->f->store, b->f->p);
@@ -119,6 +132,7 @@ static void a_writer_may_die_at_every_call_among_others(void **state)
                 model_note(one->model, &op, 0, 0);
             }
             wiped += strstr(fixture_log(), "WA0410") != NULL;
+            tail_check(one);
             image = store_image(one->model, one->f, one->p);
             assert_string_equal(image, model_image(one->model, one->model->count, NULL, one->p));
             sound_check(one, "after the death of a writer");
