@@ -4,6 +4,7 @@
 import struct
 
 START = 4096
+ROW = 32  # bytes of one entry of the file `rows`
 HEADER = struct.Struct("<IIIIIIB7xqQQ3Q")
 MAGIC = 0x31524157
 NAMES = {

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import BUILD, ROOT, copy, ctl, dump, everything, files_of, give_to_server
-from journal import START, crc32c, flip, records
+from journal import ROW, START, crc32c, flip, records
 
 KINDS = ["message", "state", "read", "contact", "contact deleted", "parked"]
 
@@ -85,19 +85,19 @@ def test_a_torn_end_after_a_crash_cannot_be_told_from_damage(lived, serve, fresh
 
 
 def spoil_row(store):
-    flip(store / "rows", 24 * 5)
-    return "rows: row 5 (byte 120) names byte"
+    flip(store / "rows", ROW * 5)
+    return "rows: row 5 (byte 160) names byte"
 
 
 def spoil_row_chain(store):
-    flip(store / "rows", 24 * 5 + 16)
-    return "rows: row 5 (byte 120)"
+    flip(store / "rows", ROW * 5 + 16)
+    return "rows: row 5 (byte 160)"
 
 
 def spoil_row_state(store):
     changed = [r for r in records(store) if r.kind == "state"][-1].row
-    flip(store / "rows", 24 * changed + 8)
-    return f"rows: row {changed} (byte {24 * changed}) has its state at byte"
+    flip(store / "rows", ROW * changed + 8)
+    return f"rows: row {changed} (byte {ROW * changed}) has its state at byte"
 
 
 def spoil_key(store):
@@ -278,7 +278,7 @@ def test_rebuild_makes_the_same_again(lived):
     after = files_of(lived)
     assert after["journal"] == before["journal"]
     rows = len([r for r in records(lived) if r.kind == "message"])
-    assert after["rows"][: 24 * (rows + 1)] == before["rows"][: 24 * (rows + 1)]
+    assert after["rows"][: ROW * (rows + 1)] == before["rows"][: ROW * (rows + 1)]
     assert sorted(name.split("-")[0] for name in after) == sorted(name.split("-")[0] for name in before)
 
 
