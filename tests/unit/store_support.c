@@ -75,6 +75,7 @@ static wa_store_options_t options_get(fixture_t *f)
     options.uid = geteuid();
     options.gid = getegid();
     options.log = &test_log;
+    options.keep = f->keep;
     return options;
 }
 

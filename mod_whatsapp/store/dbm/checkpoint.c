@@ -18,7 +18,8 @@
 
 #define CURRENT "CURRENT"
 #define MAGIC "mod_whatsapp checkpoint "
-#define VERSION 3 /* of what is derived: the checkpoint and the index */
+#define VERSION \
+    3 /* of what is derived, the checkpoint and the index: a change there is a new number here */
 #define PREFIX "state-"
 #define UNFINISHED "__db." PREFIX /* what Berkeley DB makes first and renames */
 
@@ -118,7 +119,7 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
     unsigned long long n[9];
     long long timestamp;
     unsigned crc, check;
-    int version;
+    int version, found;
     apr_file_t *file;
     apr_status_t rv;
     char *line;
@@ -142,17 +143,15 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
         || check != wa_crc32c(0, text, (apr_size_t)(line - text))) {
         return APR_EGENERAL;
     }
-    if (sscanf(text, MAGIC "%d", &version) == 1 && version != VERSION) {
+    found = sscanf(text,
+                   MAGIC "%d\njournal %llu\nnumber %llu\ntype %15s\noffset %llu\ntimestamp %lld\n"
+                         "records %llu\nrows %llu\nkeys %llu\ncrc %u\nentries %llu\ndigest %llu\n",
+                   &version, &n[7], &n[0], type, &n[1], &timestamp, &n[2], &n[3], &n[4], &crc,
+                   &n[5], &n[6]);
+    if (found >= 1 && version != VERSION) {
         return APR_EINVAL;
     }
-    if (sscanf(text,
-               MAGIC "%*d\njournal %llu\nnumber %llu\ntype %15s\noffset "
-                     "%llu\ntimestamp "
-                     "%lld\nrecords %llu\nrows %llu\nkeys %llu\ncrc %u\n"
-                     "entries %llu\ndigest %llu\n",
-               &n[7], &n[0], type, &n[1], &timestamp, &n[2], &n[3], &n[4], &crc, &n[5], &n[6])
-            != 11
-        || n[7] != place->salt) {
+    if (found != 12 || n[7] != place->salt) {
         return APR_EGENERAL;
     }
     c->number = n[0];

@@ -21,7 +21,7 @@ typedef struct wa_row_t {
 } wa_row_t;
 
 /* How far `skip` leads. Whoever follows a thread's chain from row to row has the CPU fetch the entry that comes so many rows later: each
- * lies in a page of memory of its own, and without that one wait would follow the other. Nothing but speed depends on it. */
+ * lies in a page of memory of its own, and without that one wait would follow the other. Nothing but speed depends on it. It is on the disk: see VERSION in checkpoint.c. */
 #define WA_ROW_SKIP 8
 
 /* One for each WA_MARK_EVERY records: where to begin looking for a time. */
