@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "messaging/inbound_text.h"
 #include "messaging/message_json.h"
-#include "messaging/state.h"
+#include "messaging/delivery/state.h"
 #include "messaging/validate.h"
 
 #define DAY_MS ((apr_int64_t)24 * 3600 * 1000)
@@ -171,43 +171,47 @@ static wa_status_e status_get(reader_t *r)
 }
 
 /* Reads what is known of a sent message's outcome. The API shows an error only where there is one, and always where a message failed. */
-static void outcome_read(reader_t *r, wa_state_t *state)
+static void outcome_read(reader_t *r, wa_delivery_t *delivery)
 {
     const char *word = text_optional(r, "deliveryStatus");
-    apr_int64_t code = number_optional(r, "errorCode", 0);
+    const apr_int64_t code = number_optional(r, "errorCode", 0);
+    const wa_status_e status = status_get(r);
+    const char *error = NULL;
+    wa_part_t *part = &delivery->parts[0];
 
-    state->status = status_get(r);
-    state->delivery = wa_delivery_parse(word);
-    if (word && wa_delivery_rank(state->delivery) < 0) {
+    part->word = wa_delivery_parse(word);
+    if (word && wa_delivery_rank(part->word) < 0) {
         wrong(r, "deliveryStatus", "must be one of Twilio's words for sent messages");
     }
     if (code < 0 || code > 999999) {
         wrong(r, "errorCode", "must be one of Twilio's codes");
     }
-    if (state->status != WA_STATUS_SUCCESS) {
-        state->error = text_optional(r, "errorMessage");
-        state->error_code = (int)code;
+    if (status != WA_STATUS_SUCCESS) {
+        error = text_optional(r, "errorMessage");
+        part->error_code = (int)code;
     }
-    if (state->status == WA_STATUS_FAILED && (!state->error || !*state->error)) {
-        state->error = "The message could not be sent.";
+    if (error && !*error) {
+        error = NULL;
     }
-    if (state->error && !*state->error) {
-        state->error = NULL;
+    if (status == WA_STATUS_FAILED && !error) {
+        error = "The message could not be sent.";
     }
+    part->is = wa_part_of_status(status, error);
+    delivery->reason = error;
 }
 
 /* The changing half of a sent message, as messaging/ writes it. @param private_text  what it keeps beside that, NULL when the input does not say */
 static void outcome_write(reader_t *r, load_item_t *item, const char *sid, const char *private_text)
 {
     wa_message_new_t *m = &item->message;
+    wa_delivery_t delivery = {.part_count = 1};
     wa_message_state_t stored;
-    wa_state_t state;
 
-    memset(&state, 0, sizeof(state));
-    memset(&stored, 0, sizeof(stored));
-    outcome_read(r, &state);
-    state.sid = sid;
-    wa_state_write(&state, &stored, r->p);
+    outcome_read(r, &delivery);
+    delivery.parts[0].sid = sid;
+    if (wa_delivery_write(&delivery, sid, &stored, r->p) != APR_SUCCESS) {
+        wrong(r, "status", "cannot be kept: out of memory");
+    }
     m->status = stored.status;
     m->state_json = stored.state_json;
     m->state_private = private_text ? wa_slice_of(private_text) : stored.state_private;

@@ -12,7 +12,7 @@
 #include "api/reply.h"
 #include "base/form.h"
 #include "messaging/receive.h"
-#include "messaging/status.h"
+#include "messaging/delivery/receipts.h"
 #include "twilio/signature.h"
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
@@ -115,8 +115,8 @@ static int form_take(wa_request_t *q, const wa_form_t *form)
     wa_sentence_t sentence = NULL;
     apr_status_t rv;
 
-    if (wa_status_is_callback(form)) {
-        rv = wa_status_receive(q->messenger, form, message_id_of(q), &sentence, q->r->pool);
+    if (wa_receipt_is(form)) {
+        rv = wa_receipt_receive(q->messenger, form, message_id_of(q), &sentence, q->r->pool);
     } else {
         rv = wa_receive(q->messenger, form, &sentence, q->r->pool);
     }

@@ -73,13 +73,11 @@ apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_
     return rv;
 }
 
-int wa_idempotency_is_done(const wa_state_t *state)
+int wa_idempotency_is_done(const wa_delivery_t *delivery)
 {
-    if (state->part_count > 0) {
-        return state->answer != WA_ANSWER_NONE;
-    }
-    return state->answer != WA_ANSWER_NONE || state->status != WA_STATUS_PENDING
-           || state->error != NULL;
+    /* Of several parts the first ones may be taken while the next one is being sent. */
+    return delivery->answer != WA_ANSWER_NONE
+           || (delivery->part_count == 1 && delivery->parts[0].is != WA_PART_WAITING);
 }
 
 /* When whoever sends this message has given up on Twilio, or has died. */
@@ -93,11 +91,10 @@ static apr_int64_t deadline_of(const wa_messenger_t *messenger, const wa_message
 }
 
 apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *message,
-                                 wa_state_t *state, apr_pool_t *p)
+                                 wa_delivery_t *delivery, apr_pool_t *p)
 {
     const char *id = apr_pstrmemdup(p, message->id.ptr, message->id.len);
-    const apr_int64_t deadline =
-        deadline_of(messenger, message, state->part_count > 0 ? state->part_count : 1);
+    const apr_int64_t deadline = deadline_of(messenger, message, delivery->part_count);
     apr_uint64_t seen = wa_store_version(messenger->store, WA_VERSION_ALL);
     apr_pool_t *tmp;
     apr_status_t rv = apr_pool_create(&tmp, p);
@@ -108,8 +105,8 @@ apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *messag
         if (rv != APR_SUCCESS) {
             break;
         }
-        wa_state_read(state, message, tmp);
-        if (wa_idempotency_is_done(state) || wa_clock_now_ms() >= deadline) {
+        wa_delivery_read(delivery, message, tmp);
+        if (wa_idempotency_is_done(delivery) || wa_clock_now_ms() >= deadline) {
             break;
         }
         while (wa_store_version(messenger->store, WA_VERSION_ALL) == seen
@@ -121,7 +118,7 @@ apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *messag
     }
     if (rv == APR_SUCCESS) {
         rv = wa_store_message_find(messenger->store, id, message, p);
-        wa_state_read(state, message, p);
+        wa_delivery_read(delivery, message, p);
     }
     return rv;
 }

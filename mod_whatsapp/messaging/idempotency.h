@@ -7,7 +7,7 @@
 #include <apr_pools.h>
 
 #include "messaging/messenger.h"
-#include "messaging/state.h"
+#include "messaging/delivery/state.h"
 
 /* How long a key counts. */
 #define WA_IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
@@ -29,14 +29,14 @@ apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_
 
 /* 1 when the request that made the message is done with it, 0 when it is still at it or died. Any
  * thread. */
-int wa_idempotency_is_done(const wa_state_t *state);
+int wa_idempotency_is_done(const wa_delivery_t *delivery);
 
 /* Waits until the request that made the message is done with it, at most until it must have given
  * up or died. Takes no lock, and looks at the store only when something was committed.
  * @param message  in: the message; out: as it is then, slices in p
- * @param state    in and out: its state, in p
+ * @param delivery   in and out: what is known of its delivery, in p
  * @return APR_SUCCESS, also when that request died | the store's. Any thread. */
 apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *message,
-                                 wa_state_t *state, apr_pool_t *p);
+                                 wa_delivery_t *delivery, apr_pool_t *p);
 
 #endif

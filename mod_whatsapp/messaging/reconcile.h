@@ -41,7 +41,7 @@ typedef struct wa_reconcile_result_t {
  * it is WA_RECONCILE_GIVE_UP_MS old, or as old as its send may take where that is more; then, if the
  * whole list was read, also without the filter by date, which passes over what Twilio has not sent yet,
  * it is failed with a sentence. Of a message in parts each open part is looked up like a message, in
- * their order, and settled by itself; what is given up is kept in the parts (wa_state_parts_give_up).
+ * their order, and settled by itself; what is given up is kept in the parts (WA_EVENT_GIVE_UP).
  * Inbound: what Twilio lists as received since the look-back, or since the last whole run, and is not
  * stored is stored like its webhook, the oldest first, with Twilio's date in the private part
  * (DateSent).

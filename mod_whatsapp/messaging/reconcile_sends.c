@@ -7,9 +7,9 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "messaging/delivery/parked.h"
+#include "messaging/delivery/reducer.h"
 #include "messaging/policy.h"
-#include "messaging/state.h"
-#include "messaging/status.h"
 
 /* How much one run takes on; the next one goes on. */
 #define PENDING_MAX 200
@@ -85,22 +85,22 @@ static void pending_push(gather_t *gather, const pending_t *one)
 static void parts_push(gather_t *gather, pending_t one, const wa_message_t *message)
 {
     wa_slice_t parts[WA_PARTS_MAX];
-    wa_state_t state;
+    wa_delivery_t delivery;
     apr_int64_t longest_ms;
     apr_size_t i;
 
-    wa_state_read(&state, message, gather->run->p);
-    if (state.part_count == 0 || wa_parts_cut(one.body, parts) != state.part_count) {
+    wa_delivery_read(&delivery, message, gather->run->p);
+    if (delivery.part_count == 1 || wa_parts_cut(one.body, parts) != delivery.part_count) {
         return;
     }
-    longest_ms = (apr_int64_t)(state.part_count + 1) * timeout_ms(gather->run);
+    longest_ms = (apr_int64_t)(delivery.part_count + 1) * timeout_ms(gather->run);
     one.sid = NULL;
     one.until_ms += longest_ms;
     if (one.give_up_ms < one.timestamp_ms + longest_ms) {
         one.give_up_ms = one.timestamp_ms + longest_ms;
     }
-    for (i = 0; i < state.part_count; i++) {
-        if (wa_state_part_is_open(&state.parts[i])) {
+    for (i = 0; i < delivery.part_count; i++) {
+        if (wa_part_is_open(&delivery.parts[i])) {
             one.part = i + 1;
             one.body = parts[i];
             pending_push(gather, &one);
@@ -256,24 +256,23 @@ typedef struct settle_t {
     int is_changed;
 } settle_t;
 
-static apr_status_t state_finish(settle_t *settle, const wa_state_t *state,
-                                 wa_message_state_t *next, apr_pool_t *p)
+static wa_delivery_event_t listed_event(const settle_t *settle)
 {
-    wa_state_write(state, next, p);
-    settle->is_changed = next->state_json.len > 0;
-    return settle->is_changed ? APR_SUCCESS : APR_ENOMEM;
+    return (wa_delivery_event_t){.kind = WA_EVENT_LISTED,
+                                 .word = wa_delivery_parse(settle->listed->status),
+                                 .error_code = settle->listed->error_code,
+                                 .at_ms = settle->listed->created_ms,
+                                 .sid = settle->listed->sid,
+                                 .part = settle->part};
 }
 
-/* 1 while the message, or the part, has no sid or, of a message, this one. */
-static int is_waiting_for(const settle_t *settle, const wa_message_t *now, const wa_state_t *state)
+/* 1 while nothing shows of the part that Twilio's message would be whether Twilio has it. */
+static int is_open(const wa_delivery_t *delivery, const wa_delivery_event_t *event)
 {
-    if (settle->part == 0) {
-        return now->status == WA_STATUS_PENDING
-               && (!state->sid || strcmp(state->sid, settle->listed->sid) == 0);
-    }
-    return settle->part <= state->part_count
-           && wa_state_part_is_open(&state->parts[settle->part - 1])
-           && wa_state_part_find(state, settle->listed->sid) == 0;
+    const apr_size_t known = wa_delivery_part_find(delivery, event->sid);
+    const apr_size_t part = known > 0 ? known : event->part > 0 ? event->part : 1;
+
+    return part <= delivery->part_count && wa_part_is_open(&delivery->parts[part - 1]);
 }
 
 /* Makes Twilio's message ours. The sid is looked up within the merge: the store repeats it when another
@@ -282,70 +281,60 @@ static apr_status_t claim_merge(void *baton, const wa_message_t *now, wa_message
                                 apr_pool_t *p)
 {
     settle_t *settle = baton;
-    const listed_t *listed = settle->listed;
-    wa_state_event_t event = {wa_delivery_parse(listed->status), listed->error_code,
-                              listed->created_ms};
+    const wa_delivery_event_t event = listed_event(settle);
+    wa_delivery_t delivery;
     wa_message_t other;
-    wa_state_t state;
     apr_status_t rv;
 
     settle->is_changed = 0;
-    wa_state_read(&state, now, p);
-    if (!is_waiting_for(settle, now, &state)) {
-        return APR_EEXIST; /* settled meanwhile */
-    }
-    rv = wa_store_message_find(settle->run->messenger->store, listed->sid, &other, p);
+    rv = wa_store_message_find(settle->run->messenger->store, event.sid, &other, p);
     if (rv == APR_SUCCESS && !wa_slice_is_equal(other.id, now->id)) {
         return APR_EEXIST; /* it is another one's */
     }
     if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
-    if (wa_delivery_rank(event.delivery) < 0) {
-        event.delivery = WA_DELIVERY_ACCEPTED;
+    wa_delivery_read(&delivery, now, p);
+    if (!is_open(&delivery, &event)) {
+        return APR_EEXIST; /* it was settled meanwhile */
     }
-    state.part = settle->part;
-    wa_state_apply(&state, &event, p);
-    if (settle->part > 0) {
-        state.parts[settle->part - 1].sid = state.new_sid = listed->sid;
-        wa_state_parts_settle(&state, p);
-    } else {
-        state.sid = listed->sid;
+    rv = wa_delivery_apply(&delivery, &event);
+    if (rv == APR_SUCCESS) {
+        rv = wa_delivery_write(&delivery, event.sid, next, p);
+        settle->is_changed = rv == APR_SUCCESS;
     }
-    return state_finish(settle, &state, next, p);
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_EEXIST : rv;
 }
 
 static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                  apr_pool_t *p)
 {
     settle_t *settle = baton;
-    wa_state_t state;
+    const wa_delivery_event_t about = listed_event(settle);
+    wa_delivery_t delivery;
+    apr_status_t rv;
 
-    wa_state_read(&state, now, p);
-    state.part = wa_state_part_find(&state, settle->listed->sid);
-    return wa_status_unpark(settle->parked, &state, p) ? state_finish(settle, &state, next, p)
-                                                       : APR_EEXIST;
+    wa_delivery_read(&delivery, now, p);
+    rv = wa_parked_apply(settle->parked, &about, &delivery, p);
+    return rv == APR_SUCCESS ? wa_delivery_write(&delivery, about.sid, next, p) : rv;
 }
 
 static apr_status_t give_up_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                   apr_pool_t *p)
 {
+    static const wa_delivery_event_t event = {.kind = WA_EVENT_GIVE_UP};
     settle_t *settle = baton;
-    wa_state_t state;
+    wa_delivery_t delivery;
+    apr_status_t rv;
 
     settle->is_changed = 0;
-    wa_state_read(&state, now, p);
-    if (state.part_count > 0) {
-        return wa_state_parts_give_up(&state, p) ? state_finish(settle, &state, next, p)
-                                                 : APR_EEXIST;
+    wa_delivery_read(&delivery, now, p);
+    rv = wa_delivery_apply(&delivery, &event);
+    if (rv == APR_SUCCESS) {
+        rv = wa_delivery_write(&delivery, NULL, next, p);
+        settle->is_changed = rv == APR_SUCCESS;
     }
-    if (now->status != WA_STATUS_PENDING || state.sid || state.delivery != WA_DELIVERY_UNKNOWN) {
-        return APR_EEXIST;
-    }
-    state.status = WA_STATUS_FAILED;
-    state.error = NEVER_TAKEN;
-    state.error_code = 0;
-    return state_finish(settle, &state, next, p);
+    return rv;
 }
 
 static apr_status_t claim(const run_t *run, pending_t *pending, listed_t *listed)

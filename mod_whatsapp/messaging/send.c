@@ -9,14 +9,14 @@
 #include "base/phone.h"
 #include "base/text.h"
 #include "messaging/content.h"
+#include "messaging/delivery/parked.h"
+#include "messaging/delivery/reducer.h"
 #include "messaging/gate.h"
 #include "messaging/idempotency.h"
 #include "messaging/inbound_text.h"
 #include "messaging/message_json.h"
 #include "messaging/parts.h"
 #include "messaging/policy.h"
-#include "messaging/state.h"
-#include "messaging/status.h"
 #include "messaging/validate.h"
 #include "twilio/client.h"
 
@@ -145,9 +145,7 @@ static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_p
                                 .media = send->content.media,
                                 .media_count = send->content.media_count,
                                 .content_sid = send->content.sid};
-    wa_state_t state = {.status = WA_STATUS_PENDING,
-                        .digest = send->digest,
-                        .part_count = send->part_count > 1 ? send->part_count : 0};
+    wa_delivery_t delivery = {.part_count = send->part_count, .digest = send->digest};
     wa_message_state_t first;
     wa_message_new_t message = {.id = send->id,
                                 .counterpart = send->number,
@@ -155,7 +153,8 @@ static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_p
                                 .status = WA_STATUS_PENDING,
                                 .idempotency_key = send->key};
 
-    wa_state_write(&state, &first, p);
+    apr_status_t rv = wa_delivery_write(&delivery, NULL, &first, p);
+
     message.preview_json =
         send->text.len == 0 && send->content.media_count > 0
             ? wa_inbound_text_media_preview(send->content.media[0].content_type, p)
@@ -163,10 +162,11 @@ static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_p
     message.fixed_json = wa_message_fixed_json(&draft, p);
     message.state_json = first.state_json;
     message.state_private = first.state_private;
-    if (message.fixed_json.len == 0 || message.state_json.len == 0) {
-        return APR_ENOMEM;
+    if (message.fixed_json.len == 0) {
+        rv = APR_ENOMEM;
     }
-    return wa_store_message_add(send->messenger->store, &message, stored, p);
+    return rv != APR_SUCCESS ? rv
+                             : wa_store_message_add(send->messenger->store, &message, stored, p);
 }
 
 /* Where Twilio is to send receipts: our webhook, with our id in the query, so that the outcome is
@@ -220,95 +220,61 @@ static wa_answer_e answer_of(wa_status_e status, wa_twilio_outcome_e outcome)
                : WA_ANSWER_NOT_ACCEPTED;
 }
 
-/* What an answer that Twilio has a part says of it. */
-static wa_state_event_t answer_event(const send_t *send, apr_size_t part)
+/* Twilio's answer to a part, as it changes what is known of the delivery. */
+static wa_delivery_event_t answer_event(const send_t *send, apr_size_t part)
 {
+    static const wa_outcome_e outcomes[] = {[WA_TWILIO_ACCEPTED] = WA_OUTCOME_ACCEPTED,
+                                            [WA_TWILIO_REFUSED] = WA_OUTCOME_REFUSED,
+                                            [WA_TWILIO_NOT_REACHED] = WA_OUTCOME_REFUSED,
+                                            [WA_TWILIO_RATE_LIMITED] = WA_OUTCOME_REFUSED,
+                                            [WA_TWILIO_UNKNOWN] = WA_OUTCOME_UNKNOWN};
     const wa_twilio_result_t *answer = &send->answers[part];
-    wa_state_event_t event = {wa_delivery_parse(answer->status), answer->error_code,
-                              send->answered_ms[part]};
 
-    if (wa_delivery_rank(event.delivery) < 0) { /* none, or none of a message that is sent */
-        event.delivery = WA_DELIVERY_ACCEPTED;
-    }
-    return event;
+    return (wa_delivery_event_t){.kind = WA_EVENT_ANSWER,
+                                 .word = wa_delivery_parse(answer->status),
+                                 .error_code = answer->error_code,
+                                 .at_ms = send->answered_ms[part],
+                                 .sid = answer->sid,
+                                 .part = part + 1,
+                                 .outcome = outcomes[answer->outcome],
+                                 .sentence = answer->error};
 }
 
-/* One part's state by Twilio's answer. One that Twilio may not have stops those after it. */
-static void part_merge(const send_t *send, apr_size_t i, wa_state_t *state, apr_pool_t *p)
+/* Says in the delivery what the client is told, once nothing more is asked of Twilio.
+ * @return APR_SUCCESS that is new | APR_EEXIST */
+static apr_status_t answer_note(const send_t *send, wa_delivery_t *delivery, apr_pool_t *p)
 {
-    const wa_twilio_result_t *answer = &send->answers[i];
-    wa_part_t *part = &state->parts[i];
+    const wa_twilio_outcome_e outcome = send->answers[send->part].outcome;
+    const wa_answer_e before = delivery->answer;
+    wa_delivery_summary_t summary;
 
-    state->part = i + 1;
-    if (answer->outcome == WA_TWILIO_ACCEPTED) {
-        wa_state_event_t event = answer_event(send, i);
-
-        wa_state_apply(state, &event, p);
-        part->sid = part->sid ? part->sid : answer->sid;
-        return;
+    if (outcome == WA_TWILIO_ACCEPTED && send->part + 1 < send->part_count) {
+        return APR_EEXIST;
     }
-    if (part->delivery == WA_DELIVERY_UNKNOWN) {
-        part->is = answer->outcome == WA_TWILIO_UNKNOWN ? WA_PART_UNKNOWN : WA_PART_FAILED;
-        part->error_code = answer->error_code;
-    }
-    state->reason = answer->error;
-    for (i++; i < state->part_count; i++) {
-        state->parts[i].is = WA_PART_STOPPED;
-    }
+    wa_delivery_summarize(delivery, &summary, p);
+    delivery->answer = answer_of(summary.status, outcome);
+    return delivery->digest && delivery->answer != before ? APR_SUCCESS : APR_EEXIST;
 }
 
-/* The next state of a message in parts, by the answers so far: also those that could not be stored
- * when they came. */
-static apr_status_t parts_merge(const send_t *send, wa_state_t *state, wa_message_state_t *next,
-                                apr_pool_t *p)
-{
-    const wa_twilio_result_t *answer = &send->answers[send->part];
-    apr_size_t i;
-
-    for (i = 0; i <= send->part; i++) {
-        part_merge(send, i, state, p);
-    }
-    wa_state_parts_settle(state, p);
-    state->new_sid = answer->sid;
-    if (send->part + 1 == state->part_count || answer->outcome != WA_TWILIO_ACCEPTED) {
-        state->answer = answer_of(state->status, answer->outcome);
-    }
-    wa_state_write(state, next, p);
-    return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
-}
-
-/* The next state of a message by Twilio's answer, whatever receipts came before it. */
+/* The next state of a message by the answers so far, also those that could not be stored when they came,
+ * whatever receipts came before them. */
 static apr_status_t outcome_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                   apr_pool_t *p)
 {
     const send_t *send = baton;
-    const wa_twilio_result_t *answer = &send->answers[send->part];
-    wa_state_t state;
+    wa_delivery_t delivery;
+    apr_status_t rv = APR_EEXIST;
+    apr_size_t i;
 
-    wa_state_read(&state, now, p);
-    if (state.part_count > 0) {
-        return parts_merge(send, &state, next, p);
-    }
-    if (answer->outcome == WA_TWILIO_ACCEPTED) {
-        wa_state_event_t event = answer_event(send, send->part);
+    wa_delivery_read(&delivery, now, p);
+    for (i = 0; i <= send->part; i++) {
+        const wa_delivery_event_t event = answer_event(send, i);
 
-        wa_state_apply(&state, &event, p);
-        if (!state.sid) {
-            state.sid = answer->sid;
-        }
-    } else if (state.delivery != WA_DELIVERY_UNKNOWN) {
-        /* a receipt proves that Twilio has it, and says more */
-        if (!state.digest) {
-            return APR_EEXIST;
-        }
-    } else {
-        state.status = answer->outcome == WA_TWILIO_UNKNOWN ? WA_STATUS_PENDING : WA_STATUS_FAILED;
-        state.error = answer->error;
-        state.error_code = answer->error_code;
+        rv = wa_delivery_apply(&delivery, &event) == APR_SUCCESS ? APR_SUCCESS : rv;
     }
-    state.answer = answer_of(state.status, answer->outcome);
-    wa_state_write(&state, next, p);
-    return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
+    rv = answer_note(send, &delivery, p) == APR_SUCCESS ? APR_SUCCESS : rv;
+    return rv != APR_SUCCESS ? rv
+                             : wa_delivery_write(&delivery, send->answers[send->part].sid, next, p);
 }
 
 /* The next state of a message by the receipts that were parked. */
@@ -316,18 +282,17 @@ static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_messag
                                  apr_pool_t *p)
 {
     const send_t *send = baton;
-    wa_state_t state;
+    const wa_delivery_event_t about = answer_event(send, send->part);
+    wa_delivery_t delivery;
+    apr_status_t rv;
 
-    wa_state_read(&state, now, p);
-    state.part = send->part + 1;
-    if (!wa_status_unpark(send->parked, &state, p)) {
-        return APR_EEXIST;
+    wa_delivery_read(&delivery, now, p);
+    rv = wa_parked_apply(send->parked, &about, &delivery, p);
+    if (rv == APR_SUCCESS) {
+        answer_note(send, &delivery, p);
+        rv = wa_delivery_write(&delivery, about.sid, next, p);
     }
-    if (state.part_count == 0 || state.answer != WA_ANSWER_NONE) {
-        state.answer = answer_of(state.status, send->answers[send->part].outcome);
-    }
-    wa_state_write(&state, next, p);
-    return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
+    return rv;
 }
 
 /* Merges what was parked under the new sid; a receipt that comes from now on finds the sid itself. */
@@ -417,7 +382,8 @@ static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_poo
 {
     const apr_time_t started = apr_time_now();
     wa_twilio_outcome_e outcome;
-    wa_state_t state;
+    wa_delivery_summary_t summary;
+    wa_delivery_t delivery;
     apr_status_t rv;
 
     send->id = wa_id_uuid4(p);
@@ -432,8 +398,9 @@ static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_poo
     result->is_accepted = answer_of(result->message.status, outcome) == WA_ANSWER_ACCEPTED;
     result->sentence = send->answers[send->part].error;
     if (send->part_count > 1) {
-        wa_state_read(&state, &result->message, p);
-        result->sentence = state.error ? state.error : result->sentence;
+        wa_delivery_read(&delivery, &result->message, p);
+        wa_delivery_summarize(&delivery, &summary, p);
+        result->sentence = summary.error ? summary.error : result->sentence;
     }
     send_log(send, started, p);
     return APR_SUCCESS;
@@ -455,25 +422,28 @@ static int is_let_in(wa_messenger_t *messenger, wa_send_result_t *result)
  * request may still be at it. */
 static apr_status_t earlier_answer(const send_t *send, wa_send_result_t *result, apr_pool_t *p)
 {
-    wa_state_t state;
+    wa_delivery_summary_t summary;
+    wa_delivery_t delivery;
     apr_status_t rv = APR_SUCCESS;
 
-    wa_state_read(&state, &result->message, p);
-    if (!state.digest || strcmp(state.digest, send->digest) != 0) {
+    wa_delivery_read(&delivery, &result->message, p);
+    if (!delivery.digest || strcmp(delivery.digest, send->digest) != 0) {
         result->sentence = "The Idempotency-Key was used for another message; nothing was sent.";
         return APR_EACCES;
     }
-    if (!wa_idempotency_is_done(&state)) {
-        rv = wa_idempotency_wait(send->messenger, &result->message, &state, p);
+    if (!wa_idempotency_is_done(&delivery)) {
+        rv = wa_idempotency_wait(send->messenger, &result->message, &delivery, p);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     /* What the first was told, unless it is known by now that Twilio has the message. */
-    result->is_accepted = state.answer == WA_ANSWER_ACCEPTED || state.status == WA_STATUS_SUCCESS;
-    result->sentence = state.error ? state.error
-                                   : "Nobody can know whether the message was sent: the request"
-                                     " that was sending it was cut off.";
+    wa_delivery_summarize(&delivery, &summary, p);
+    result->is_accepted =
+        delivery.answer == WA_ANSWER_ACCEPTED || summary.status == WA_STATUS_SUCCESS;
+    result->sentence = summary.error ? summary.error
+                                     : "Nobody can know whether the message was sent: the request"
+                                       " that was sending it was cut off.";
     WA_LOG(send->messenger->log, WA_LOG_INFO, "WA0504", APR_SUCCESS,
            "send: id=%.*s answered again, by its Idempotency-Key: %s", (int)result->message.id.len,
            result->message.id.ptr, result->is_accepted ? "accepted" : "not accepted");
@@ -485,7 +455,7 @@ static apr_status_t earlier_answer(const send_t *send, wa_send_result_t *result,
  * @return what earlier_answer gives | APR_NOTFOUND there is none | APR_TIMEUP no capacity to wait */
 static apr_status_t earlier_find(const send_t *send, wa_send_result_t *result, apr_pool_t *p)
 {
-    wa_state_t state;
+    wa_delivery_t delivery;
     apr_status_t rv;
 
     if (!send->key) {
@@ -495,9 +465,9 @@ static apr_status_t earlier_find(const send_t *send, wa_send_result_t *result, a
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    wa_state_read(&state, &result->message, p);
-    if (!state.digest || strcmp(state.digest, send->digest) != 0
-        || wa_idempotency_is_done(&state)) {
+    wa_delivery_read(&delivery, &result->message, p);
+    if (!delivery.digest || strcmp(delivery.digest, send->digest) != 0
+        || wa_idempotency_is_done(&delivery)) {
         return earlier_answer(send, result, p);
     }
     if (!is_let_in(send->messenger, result)) {

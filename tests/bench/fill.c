@@ -13,7 +13,7 @@
 
 #include "base/id.h"
 #include "messaging/message_json.h"
-#include "messaging/state.h"
+#include "messaging/delivery/state.h"
 #include "store/store.h"
 
 #define SENTENCES 16
@@ -83,7 +83,7 @@ static apr_status_t message_add(const fill_t *fill, apr_uint64_t i, apr_pool_t *
                                     is_received ? WA_DIRECTION_RECEIVED : WA_DIRECTION_SENT};
     wa_message_new_t message = {0};
     wa_message_state_t stored = {0};
-    wa_state_t state = {0};
+    wa_delivery_t delivery = {.part_count = 1};
     wa_message_t result;
 
     draft.id = wa_id_uuid4(p);
@@ -102,11 +102,12 @@ static apr_status_t message_add(const fill_t *fill, apr_uint64_t i, apr_pool_t *
     message.preview_json = wa_message_preview_json(draft.body, p);
     message.fixed_json = wa_message_fixed_json(&draft, p);
     if (!is_received) {
-        state.status = WA_STATUS_SUCCESS;
-        state.delivery = WA_DELIVERY_DELIVERED;
-        state.sid = message.sid;
-        state.since_ms[WA_DELIVERY_DELIVERED] = message.timestamp_ms;
-        wa_state_write(&state, &stored, p);
+        delivery.parts[0] =
+            (wa_part_t){.is = WA_PART_TAKEN, .word = WA_DELIVERY_DELIVERED, .sid = message.sid};
+        delivery.since_ms[WA_DELIVERY_DELIVERED] = message.timestamp_ms;
+        if (wa_delivery_write(&delivery, message.sid, &stored, p) != APR_SUCCESS) {
+            return APR_ENOMEM;
+        }
         message.status = stored.status;
         message.state_json = stored.state_json;
         message.state_private = stored.state_private;

@@ -3,7 +3,7 @@
 #include "test_sending.h"
 
 #include "messaging/idempotency.h"
-#include "messaging/state.h"
+#include "messaging/delivery/reducer.h"
 
 #define SID(n) "SM0000000000000000000000000000002" #n
 
@@ -57,7 +57,7 @@ static void part_receipt(world_t *world, const char *sid, const char *status, co
     wa_sentence_t sentence;
 
     assert_int_equal(
-        wa_status_receive(&world->messenger, form_of(body, world->p), id, &sentence, world->p),
+        wa_receipt_receive(&world->messenger, form_of(body, world->p), id, &sentence, world->p),
         APR_SUCCESS);
 }
 
@@ -66,11 +66,11 @@ static const char *state_now(world_t *world)
     return text_of(fake_store_newest(world->fake)->m.state_json, world->p);
 }
 
-static wa_state_t parts_now(world_t *world)
+static wa_delivery_t parts_now(world_t *world)
 {
-    wa_state_t read;
+    wa_delivery_t read;
 
-    wa_state_read(&read, &fake_store_newest(world->fake)->m, world->p);
+    wa_delivery_read(&read, &fake_store_newest(world->fake)->m, world->p);
     return read;
 }
 
@@ -142,7 +142,7 @@ static void test_the_status_is_the_worst_of_the_parts(void **state)
 {
     world_t world;
     wa_send_result_t result;
-    wa_state_t parts;
+    wa_delivery_t parts;
 
     begin_parts(&world, *state, -1, (wa_twilio_result_t){.outcome = WA_TWILIO_UNKNOWN});
     assert_int_equal(send_text(&world, NUMBER, long_text(world.p), &result), APR_SUCCESS);
@@ -232,21 +232,20 @@ static void test_a_receipt_proves_more_than_a_lost_answer(void **state)
 static void test_parts_that_cannot_be_read(void **state)
 {
     wa_message_t m = {.status = WA_STATUS_PENDING};
-    wa_state_t read;
+    wa_delivery_t read;
 
-    m.state_private = WA_SLICE_LITERAL("3;0;0;;;0;9:99:7:SMx,-1:-1:x:,:::,"
+    m.state_private = WA_SLICE_LITERAL("4;;;0;9:99:7:SMx,-1:-1:x:,:::,"
                                        "1:3:0:" SID(1) ",1:3:0:" SID(2) ",1:3:0:,1:3:0:,1:3:0:,"
                                                                         "1:3:0:,1:3:0:;why");
-    wa_state_read(&read, &m, *state);
+    wa_delivery_read(&read, &m, *state);
     assert_int_equal(read.part_count, WA_PARTS_MAX);
     assert_int_equal(read.parts[0].is, WA_PART_UNKNOWN);
-    assert_int_equal(read.parts[0].delivery, WA_DELIVERY_UNKNOWN);
+    assert_int_equal(read.parts[0].word, WA_DELIVERY_UNKNOWN);
     assert_null(read.parts[0].sid);
     assert_int_equal(read.parts[1].is, WA_PART_UNKNOWN);
     assert_int_equal(read.parts[2].is, WA_PART_WAITING);
     assert_string_equal(read.parts[4].sid, SID(2));
     assert_string_equal(read.reason, "why");
-    assert_int_equal(read.status, WA_STATUS_PENDING);
 }
 
 /* Callbacks for all parts in any order and twice give one state. */

@@ -69,9 +69,9 @@ static void another_claims(void *baton)
     wa_sentence_t sentence;
 
     assert_int_equal(
-        wa_status_receive(&world->messenger,
-                          form_of("MessageSid=" SID("1") "&MessageStatus=sent", world->p),
-                          "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10", &sentence, world->p),
+        wa_receipt_receive(&world->messenger,
+                           form_of("MessageSid=" SID("1") "&MessageStatus=sent", world->p),
+                           "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10", &sentence, world->p),
         APR_SUCCESS);
 }
 
@@ -98,9 +98,9 @@ static void test_parked_receipts_are_applied(void **state)
     begin(&world, *state, entries, COUNT(entries));
     pending_add(&world, "a", "hello");
     assert_int_equal(
-        wa_status_receive(&world.messenger,
-                          form_of("MessageSid=" SID("1") "&MessageStatus=read", world.p), NULL,
-                          &sentence, world.p),
+        wa_receipt_receive(&world.messenger,
+                           form_of("MessageSid=" SID("1") "&MessageStatus=read", world.p), NULL,
+                           &sentence, world.p),
         APR_SUCCESS);
     assert_int_equal(run(&world, 2 * MINUTE).settled, 1);
     assert_non_null(strstr(state_of(&world, "a"), "\"deliveryStatus\":\"read\""));

@@ -36,7 +36,8 @@ static const char *part_text(char letter, int n, apr_pool_t *p)
 static void parts_add(world_t *world, const char *id, const char *text, const char *is,
                       const char *const *sids)
 {
-    wa_state_t state = {.status = WA_STATUS_PENDING, .reason = "No answer."};
+    wa_delivery_t state = {.reason = "No answer."};
+    const char *newest = NULL;
     wa_message_draft_t draft = {.id = id,
                                 .direction = WA_DIRECTION_SENT,
                                 .phone_number = OUR_NUMBER,
@@ -56,12 +57,11 @@ static void parts_add(world_t *world, const char *id, const char *text, const ch
     for (i = 0; i < state.part_count; i++) {
         state.parts[i].is = (wa_part_e)(strchr("wtfus", is[i]) - "wtfus");
         if (is[i] == 't') {
-            state.parts[i].sid = state.new_sid = sids[i];
-            state.parts[i].delivery = WA_DELIVERY_QUEUED;
+            state.parts[i].sid = newest = sids[i];
+            state.parts[i].word = WA_DELIVERY_QUEUED;
         }
     }
-    wa_state_parts_settle(&state, world->p);
-    wa_state_write(&state, &first, world->p);
+    assert_int_equal(wa_delivery_write(&state, newest, &first, world->p), APR_SUCCESS);
     message.status = first.status;
     message.sid = first.sid;
     message.fixed_json = wa_message_fixed_json(&draft, world->p);
@@ -76,11 +76,11 @@ static const char *sids_of(world_t *world, const char *id)
 {
     const char *all = "";
     wa_message_t m;
-    wa_state_t state;
+    wa_delivery_t state;
     apr_size_t i;
 
     assert_int_equal(wa_store_message_find(world->messenger.store, id, &m, world->p), APR_SUCCESS);
-    wa_state_read(&state, &m, world->p);
+    wa_delivery_read(&state, &m, world->p);
     for (i = 0; i < state.part_count; i++) {
         const char *sid = state.parts[i].sid;
 
@@ -94,7 +94,7 @@ static void told(world_t *world, const char *sid, const char *word, const char *
     wa_sentence_t sentence;
 
     assert_int_equal(
-        wa_status_receive(
+        wa_receipt_receive(
             &world->messenger,
             form_of(apr_psprintf(world->p, "MessageSid=%s&MessageStatus=%s", sid, word), world->p),
             id, &sentence, world->p),
@@ -331,7 +331,8 @@ static void test_what_twilio_never_took_is_kept_in_the_parts(void **state)
         wa_reconcile_result_t result;
         world_t world;
         wa_message_t m;
-        wa_state_t again;
+        wa_delivery_t again;
+        wa_delivery_summary_t summary;
 
         begin(&world, p, NULL, 0);
         parts_add(&world, ID, text_of_parts("abc", p), cases[i].is, known);
@@ -346,9 +347,10 @@ static void test_what_twilio_never_took_is_kept_in_the_parts(void **state)
         HAS(&world, ID, cases[i].sentence);
         /* and it reads back as it was written */
         assert_int_equal(wa_store_message_find(world.messenger.store, ID, &m, p), APR_SUCCESS);
-        wa_state_read(&again, &m, p);
-        assert_int_equal(again.status, WA_STATUS_FAILED);
-        assert_string_equal(again.error, cases[i].sentence);
+        wa_delivery_read(&again, &m, p);
+        wa_delivery_summarize(&again, &summary, p);
+        assert_int_equal(summary.status, WA_STATUS_FAILED);
+        assert_string_equal(summary.error, cases[i].sentence);
         assert_int_equal(run(&world, 17 * MINUTE).given_up, 0);
     }
 }
@@ -440,7 +442,7 @@ static void test_a_text_that_is_cut_otherwise_is_left_alone(void **state)
     begin(&world, p, entries, COUNT(entries));
     other.fixed_json = wa_message_fixed_json(&draft, p);
     other.state_json = WA_SLICE_LITERAL("\"status\":\"pending\"");
-    other.state_private = WA_SLICE_LITERAL("3;0;0;;;0;0:0:0:,0:0:0:;");
+    other.state_private = WA_SLICE_LITERAL("4;;;0;0:0:0:,0:0:0:;");
     assert_int_equal(wa_store_message_add(world.messenger.store, &other, &stored, p), APR_SUCCESS);
     assert_int_equal(run(&world, 16 * MINUTE).given_up, 0);
     assert_string_equal(sids_of(&world, "old"), "-,-");

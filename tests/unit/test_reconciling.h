@@ -6,8 +6,8 @@
 #include "test_messaging.h"
 
 #include "messaging/reconcile.h"
-#include "messaging/state.h"
-#include "messaging/status.h"
+#include "messaging/delivery/reducer.h"
+#include "messaging/delivery/receipts.h"
 #include "twilio/client.h"
 
 #define NUMBER "+15551230001"
@@ -110,7 +110,8 @@ static inline void begin(world_t *world, apr_pool_t *p, const entry_t *entries, 
 /* A message whose outcome is not known. */
 static inline const char *pending_add(world_t *world, const char *id, const char *body)
 {
-    wa_state_t state = {.status = WA_STATUS_PENDING, .error = "Twilio did not answer."};
+    wa_delivery_t delivery = {
+        .part_count = 1, .parts = {{.is = WA_PART_UNKNOWN}}, .reason = "Twilio did not answer."};
     wa_message_draft_t draft = {.id = id,
                                 .direction = WA_DIRECTION_SENT,
                                 .phone_number = OUR_NUMBER,
@@ -123,7 +124,7 @@ static inline const char *pending_add(world_t *world, const char *id, const char
     wa_message_state_t first;
     wa_message_t stored;
 
-    wa_state_write(&state, &first, world->p);
+    assert_int_equal(wa_delivery_write(&delivery, NULL, &first, world->p), APR_SUCCESS);
     message.status = first.status;
     message.fixed_json = wa_message_fixed_json(&draft, world->p);
     message.state_json = first.state_json;

@@ -6,7 +6,7 @@
 #include "test_messaging.h"
 
 #include "messaging/send.h"
-#include "messaging/status.h"
+#include "messaging/delivery/receipts.h"
 #include "twilio/client.h"
 
 #define NUMBER "+15551230001"
@@ -75,7 +75,7 @@ static inline void receipt(world_t *world, const char *status, const char *more,
     wa_sentence_t sentence;
 
     assert_int_equal(
-        wa_status_receive(&world->messenger, form_of(body, world->p), id, &sentence, world->p),
+        wa_receipt_receive(&world->messenger, form_of(body, world->p), id, &sentence, world->p),
         APR_SUCCESS);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Applies Twilio's status callbacks to sent messages, in whatever order they come. */
-#include "messaging/status.h"
+#include "messaging/delivery/receipts.h"
 
 #include <stdlib.h>
 
@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "messaging/delivery/parked.h"
+#include "messaging/delivery/reducer.h"
 #include "messaging/policy.h"
 
 /* Twilio's codes have five digits. */
@@ -16,12 +18,10 @@
 
 /* One callback on its way. */
 typedef struct callback_t {
-    const char *sid;
     const char *word; /* Twilio's, as it may be logged */
-    wa_state_event_t event;
-    apr_size_t part; /* from the query, 0 for none */
-    int is_other;    /* merge: the message is not the one the callback is about */
-    int is_changed;  /* merge: the callback said something new */
+    wa_delivery_event_t event;
+    int is_other;   /* merge: the message is not the one the callback is about */
+    int is_changed; /* merge: the callback said something new */
 } callback_t;
 
 /* 1 for the words of messages that came in. */
@@ -31,7 +31,7 @@ static int is_inbound_word(wa_slice_t word)
            || wa_slice_is_equal(word, WA_SLICE_LITERAL("receiving"));
 }
 
-int wa_status_is_callback(const wa_form_t *form)
+int wa_receipt_is(const wa_form_t *form)
 {
     wa_slice_t word, media;
 
@@ -76,70 +76,34 @@ static apr_status_t callback_read(callback_t *callback, const wa_form_t *form, a
     const char *word = first_of(form, "MessageStatus", "SmsStatus", p);
 
     memset(callback, 0, sizeof(*callback));
-    callback->sid = first_of(form, "MessageSid", "SmsSid", p);
     callback->word = word_clean(word, p);
-    callback->event.delivery = wa_delivery_parse(word);
-    callback->event.error_code = code_of(wa_form_string(form, "ErrorCode", p));
-    callback->event.at_ms = wa_clock_now_ms();
-    return wa_id_is_sid(callback->sid, "SM,MM") ? APR_SUCCESS : APR_EINVAL;
-}
-
-/* Whether the callback is about this message, or the part of it that state->part then says. */
-static int is_about(const callback_t *callback, wa_state_t *state)
-{
-    if (state->part_count == 0) {
-        return !state->sid || strcmp(state->sid, callback->sid) == 0;
-    }
-    state->part = wa_state_part_find(state, callback->sid);
-    if (state->part == 0 && callback->part >= 1 && callback->part <= state->part_count
-        && !state->parts[callback->part - 1].sid) {
-        state->part = callback->part;
-    }
-    return state->part > 0;
-}
-
-static apr_status_t part_merge(callback_t *callback, wa_state_t *state, wa_message_state_t *next,
-                               apr_pool_t *p)
-{
-    wa_part_t *part = &state->parts[state->part - 1];
-
-    if (!wa_state_apply(state, &callback->event, p) && part->sid) {
-        return APR_EEXIST;
-    }
-    if (!part->sid) {
-        part->sid = state->new_sid = callback->sid;
-        wa_state_parts_settle(state, p);
-    }
-    wa_state_write(state, next, p);
-    callback->is_changed = 1;
-    return next->state_json.len > 0 ? APR_SUCCESS : APR_ENOMEM;
+    callback->event =
+        (wa_delivery_event_t){.kind = WA_EVENT_RECEIPT,
+                              .word = wa_delivery_parse(word),
+                              .error_code = code_of(wa_form_string(form, "ErrorCode", p)),
+                              .at_ms = wa_clock_now_ms(),
+                              .sid = first_of(form, "MessageSid", "SmsSid", p)};
+    return wa_id_is_sid(callback->event.sid, "SM,MM") ? APR_SUCCESS : APR_EINVAL;
 }
 
 static apr_status_t callback_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                    apr_pool_t *p)
 {
     callback_t *callback = baton;
-    wa_state_t state;
+    wa_delivery_t delivery;
+    apr_status_t rv = APR_NOTFOUND;
 
     callback->is_changed = 0;
-    wa_state_read(&state, now, p);
-    callback->is_other = now->direction != WA_DIRECTION_SENT || !is_about(callback, &state);
-    if (callback->is_other) {
-        return APR_EEXIST;
+    if (now->direction == WA_DIRECTION_SENT) {
+        wa_delivery_read(&delivery, now, p);
+        rv = wa_delivery_apply(&delivery, &callback->event);
     }
-    if (state.part_count > 0) {
-        return part_merge(callback, &state, next, p);
+    callback->is_other = rv == APR_NOTFOUND;
+    if (rv == APR_SUCCESS) {
+        rv = wa_delivery_write(&delivery, callback->event.sid, next, p);
+        callback->is_changed = rv == APR_SUCCESS;
     }
-    if (!wa_state_apply(&state, &callback->event, p) && state.sid) {
-        return APR_EEXIST;
-    }
-    state.sid = callback->sid;
-    wa_state_write(&state, next, p);
-    if (next->state_json.len == 0) {
-        return APR_ENOMEM;
-    }
-    callback->is_changed = 1;
-    return APR_SUCCESS;
+    return callback->is_other ? APR_EEXIST : rv;
 }
 
 /* Applies the callback to the message with that id or sid.
@@ -155,63 +119,6 @@ static apr_status_t callback_apply(wa_messenger_t *messenger, const char *key, c
         wa_policy_error(messenger, message.counterpart, callback->event.error_code, p);
     }
     return rv == APR_SUCCESS && callback->is_other ? APR_NOTFOUND : rv;
-}
-
-/* 1 when among the parked lines is one that begins like this. */
-static int is_parked(wa_slice_t parked, const char *what, apr_pool_t *p)
-{
-    const char *s = parked.len > 0 ? apr_pstrmemdup(p, parked.ptr, parked.len) : NULL;
-
-    for (; s; s = strchr(s, '\n')) {
-        s += *s == '\n';
-        if (strncmp(s, what, strlen(what)) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Keeps a callback until its message is known: "<delivery> <error code> <unix ms>". One that is kept
- * already is not kept again: a request that somebody caught is valid for ever. */
-static apr_status_t callback_park(wa_messenger_t *messenger, const callback_t *callback,
-                                  apr_pool_t *p)
-{
-    const char *what =
-        apr_psprintf(p, "%d %d ", (int)callback->event.delivery, callback->event.error_code);
-    const char *line = apr_psprintf(p, "%s%" APR_INT64_T_FMT, what, callback->event.at_ms);
-    wa_slice_t parked;
-    apr_status_t rv = wa_store_parked_get(messenger->store, callback->sid, &parked, p);
-
-    if (rv == APR_SUCCESS && is_parked(parked, what, p)) {
-        return APR_SUCCESS;
-    }
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
-        return rv;
-    }
-    return wa_store_parked_add(messenger->store, callback->sid, wa_slice_of(line), p);
-}
-
-int wa_status_unpark(wa_slice_t parked, wa_state_t *state, apr_pool_t *p)
-{
-    const char *s = parked.len > 0 ? apr_pstrmemdup(p, parked.ptr, parked.len) : NULL;
-    int is_changed = 0;
-
-    for (; s; s = strchr(s, '\n')) {
-        char *end;
-        wa_state_event_t event;
-        long delivery;
-
-        s += *s == '\n';
-        delivery = strtol(s, &end, 10);
-        event.error_code = (int)strtol(end, &end, 10);
-        event.at_ms = apr_strtoi64(end, NULL, 10);
-        if (delivery <= WA_DELIVERY_UNKNOWN || delivery >= WA_DELIVERY_COUNT) {
-            continue;
-        }
-        event.delivery = (wa_delivery_e)delivery;
-        is_changed |= wa_state_apply(state, &event, p);
-    }
-    return is_changed;
 }
 
 /* Our id as it stands in the callback's query: "<id>", or "<id>.<part>". */
@@ -236,17 +143,17 @@ static apr_status_t callback_settle(wa_messenger_t *messenger, const char *messa
 {
     apr_status_t rv = APR_NOTFOUND;
 
-    message_id = message_id_read(message_id, &callback->part, p);
+    message_id = message_id_read(message_id, &callback->event.part, p);
     if (wa_id_is_uuid(message_id)) {
         rv = callback_apply(messenger, message_id, callback, p);
     }
     if (APR_STATUS_IS_NOTFOUND(rv)) {
-        rv = callback_apply(messenger, callback->sid, callback, p);
+        rv = callback_apply(messenger, callback->event.sid, callback, p);
     }
     if (APR_STATUS_IS_NOTFOUND(rv)) {
-        rv = callback_park(messenger, callback, p);
+        rv = wa_parked_add(messenger->store, &callback->event, p);
         if (rv == APR_SUCCESS) {
-            rv = callback_apply(messenger, callback->sid, callback, p);
+            rv = callback_apply(messenger, callback->event.sid, callback, p);
         }
         if (APR_STATUS_IS_NOTFOUND(rv)) {
             *presult = "parked";
@@ -257,8 +164,8 @@ static apr_status_t callback_settle(wa_messenger_t *messenger, const char *messa
     return rv;
 }
 
-apr_status_t wa_status_receive(wa_messenger_t *messenger, const wa_form_t *form,
-                               const char *message_id, wa_sentence_t *psentence, apr_pool_t *p)
+apr_status_t wa_receipt_receive(wa_messenger_t *messenger, const wa_form_t *form,
+                                const char *message_id, wa_sentence_t *psentence, apr_pool_t *p)
 {
     callback_t callback;
     apr_time_t started = apr_time_now();
@@ -271,12 +178,12 @@ apr_status_t wa_status_receive(wa_messenger_t *messenger, const wa_form_t *form,
         *psentence = "MessageSid must be the sid of a message";
         return rv;
     }
-    if (wa_delivery_rank(callback.event.delivery) >= 0) {
+    if (wa_delivery_rank(callback.event.word) >= 0) {
         rv = callback_settle(messenger, message_id, &callback, &result, p);
     }
     WA_LOG(messenger->log, WA_LOG_INFO, "WA0521", rv,
            "receipt: sid=%s status=%s error=%d result=%s duration=%" APR_INT64_T_FMT "ms",
-           callback.sid, callback.word, callback.event.error_code,
+           callback.event.sid, callback.word, callback.event.error_code,
            rv == APR_SUCCESS ? result : "not stored", apr_time_as_msec(apr_time_now() - started));
     return rv;
 }

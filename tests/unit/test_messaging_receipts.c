@@ -2,8 +2,8 @@
 /* Tests of receipts: whatever order they come in, the message ends the same. */
 #include "test_messaging.h"
 
-#include "messaging/state.h"
-#include "messaging/status.h"
+#include "messaging/delivery/parked.h"
+#include "messaging/delivery/receipts.h"
 
 #define ID "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10"
 #define ID_2 "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a11"
@@ -11,10 +11,11 @@
 /* Stores a sent message; `sid` NULL: its outcome is not known. */
 static void sent_add(world_t *world, const char *id, const char *sid)
 {
-    wa_state_t state = {.status = sid ? WA_STATUS_SUCCESS : WA_STATUS_PENDING,
-                        .delivery = sid ? WA_DELIVERY_QUEUED : WA_DELIVERY_UNKNOWN,
-                        .sid = sid,
-                        .error = sid ? NULL : "No answer."};
+    wa_delivery_t delivery = {.part_count = 1,
+                              .parts = {{.is = sid ? WA_PART_TAKEN : WA_PART_UNKNOWN,
+                                         .word = sid ? WA_DELIVERY_QUEUED : WA_DELIVERY_UNKNOWN,
+                                         .sid = sid}},
+                              .reason = sid ? NULL : "No answer."};
     wa_message_state_t first;
     wa_message_new_t message = {.id = id,
                                 .sid = sid,
@@ -24,7 +25,7 @@ static void sent_add(world_t *world, const char *id, const char *sid)
                                 .fixed_json = WA_SLICE_LITERAL("\"id\":\"x\"")};
     wa_message_t stored;
 
-    wa_state_write(&state, &first, world->p);
+    assert_int_equal(wa_delivery_write(&delivery, sid, &first, world->p), APR_SUCCESS);
     message.status = first.status;
     message.state_json = first.state_json;
     message.state_private = first.state_private;
@@ -38,7 +39,7 @@ static apr_status_t receive_as(world_t *world, const char *sid, const char *fiel
         apr_pstrcat(world->p, "MessageSid=", sid, "&AccountSid=" OUR_SID, fields, NULL);
     wa_sentence_t sentence;
     apr_status_t rv =
-        wa_status_receive(&world->messenger, form_of(body, world->p), id, &sentence, world->p);
+        wa_receipt_receive(&world->messenger, form_of(body, world->p), id, &sentence, world->p);
 
     assert_int_equal(sentence != NULL, rv == APR_EINVAL);
     return rv;
@@ -72,8 +73,7 @@ static void test_what_is_a_callback(void **state)
     size_t i;
 
     for (i = 0; i < COUNT(cases); i++) {
-        assert_int_equal(wa_status_is_callback(form_of(cases[i].body, *state)),
-                         cases[i].is_callback);
+        assert_int_equal(wa_receipt_is(form_of(cases[i].body, *state)), cases[i].is_callback);
     }
 }
 
@@ -180,57 +180,16 @@ static void test_the_order_does_not_matter(void **state)
 {
     static const int failures[] = {0, 1, 2, 3, 4, 5};
     static const int proof[] = {1, 2, 4, 6, 0};
-    wa_state_t failed = {.status = WA_STATUS_FAILED, .delivery = WA_DELIVERY_QUEUED, .sid = SID_1};
-    const wa_state_event_t event = {WA_DELIVERY_FAILED, 63024, 1};
+    wa_delivery_t failed = {.part_count = 1};
+    const wa_delivery_event_t event = {
+        .kind = WA_EVENT_RECEIPT, .word = WA_DELIVERY_FAILED, .error_code = 63024, .sid = SID_1};
     wa_message_state_t stored;
 
-    assert_true(wa_state_apply(&failed, &event, *state));
-    wa_state_write(&failed, &stored, *state);
+    assert_int_equal(wa_delivery_apply(&failed, &event), APR_SUCCESS);
+    assert_int_equal(wa_delivery_write(&failed, SID_1, &stored, *state), APR_SUCCESS);
     all_orders(*state, failures, COUNT(failures), text_of(stored.state_json, *state));
     all_orders(*state, proof, COUNT(proof),
                "\"status\":\"success\",\"sid\":\"" SID_1 "\",\"deliveryStatus\":\"delivered\"");
-}
-
-/* Applies events in the order that `code` stands for, each of them twice, and gives what is stored. */
-static const char *stored_after(const wa_state_event_t *told, size_t count, size_t code,
-                                apr_pool_t *p)
-{
-    wa_state_t state = {.status = WA_STATUS_PENDING, .sid = SID_1};
-    wa_message_state_t stored;
-    size_t rest[8], left = count, i;
-
-    for (i = 0; i < count; i++) {
-        rest[i] = i;
-    }
-    for (; left > 0; left--) {
-        const size_t pick = code % left;
-        wa_state_event_t again = told[rest[pick]];
-
-        wa_state_apply(&state, &again, p);
-        again.at_ms += 5000;
-        wa_state_apply(&state, &again, p);
-        rest[pick] = rest[left - 1];
-        code /= left;
-    }
-    wa_state_write(&state, &stored, p);
-    return apr_pstrcat(p, text_of(stored.state_json, p), " ", text_of(stored.state_private, p),
-                       NULL);
-}
-
-static void test_the_time_of_every_word_is_kept_in_whatever_order(void **state)
-{
-    static const wa_state_event_t told[] = {
-        {WA_DELIVERY_QUEUED, 0, 1001},    {WA_DELIVERY_SENDING, 0, 1002},
-        {WA_DELIVERY_SENT, 0, 1003},      {WA_DELIVERY_FAILED, 63016, 1004},
-        {WA_DELIVERY_DELIVERED, 0, 1005}, {WA_DELIVERY_READ, 0, 1006}};
-    const char *expected =
-        "\"status\":\"success\",\"sid\":\"" SID_1 "\",\"deliveryStatus\":\"read\" "
-        "1;10;0;3=1001,4=1002,5=1003,8=1004,9=1005,10=1006;";
-    size_t code;
-
-    for (code = 0; code < 720; code++) {
-        assert_string_equal(stored_after(told, COUNT(told), code, *state), expected);
-    }
 }
 
 static void test_our_id_finds_a_message_without_sid(void **state)
@@ -263,7 +222,8 @@ static void test_an_unknown_message_is_parked(void **state)
 {
     world_t world;
     wa_slice_t parked;
-    wa_state_t read = {.status = WA_STATUS_PENDING};
+    const wa_delivery_event_t about = {.sid = SID_1, .part = 1};
+    wa_delivery_t read = {.part_count = 1};
 
     world_init(&world, *state);
     receive(&world, "&MessageStatus=sent");
@@ -273,11 +233,11 @@ static void test_an_unknown_message_is_parked(void **state)
     assert_int_equal(fake_store_count(world.fake), 0);
     assert_int_equal(wa_store_parked_get(world.messenger.store, SID_1, &parked, world.p),
                      APR_SUCCESS);
-    assert_true(wa_status_unpark(parked, &read, world.p));
-    assert_int_equal(read.delivery, WA_DELIVERY_UNDELIVERED);
-    assert_int_equal(read.error_code, 63016);
-    assert_int_equal(read.status, WA_STATUS_FAILED);
-    assert_false(wa_status_unpark(parked, &read, world.p));
+    assert_int_equal(wa_parked_apply(parked, &about, &read, world.p), APR_SUCCESS);
+    assert_int_equal(read.parts[0].word, WA_DELIVERY_UNDELIVERED);
+    assert_int_equal(read.parts[0].error_code, 63016);
+    assert_int_equal(read.parts[0].is, WA_PART_FAILED);
+    assert_int_equal(wa_parked_apply(parked, &about, &read, world.p), APR_EEXIST);
     assert_non_null(strstr(world.lines, "result=parked"));
 }
 
@@ -288,10 +248,11 @@ static void test_parked_lines_that_are_damaged(void **state)
     size_t i;
 
     for (i = 0; i < COUNT(lines); i++) {
-        wa_state_t read = {.status = WA_STATUS_PENDING};
+        const wa_delivery_event_t about = {.part = 1};
+        wa_delivery_t read = {.part_count = 1};
 
-        assert_false(wa_status_unpark(wa_slice_of(lines[i]), &read, *state));
-        assert_int_equal(read.status, WA_STATUS_PENDING);
+        assert_int_equal(wa_parked_apply(wa_slice_of(lines[i]), &about, &read, *state), APR_EEXIST);
+        assert_int_equal(read.parts[0].is, WA_PART_WAITING);
     }
 }
 
@@ -336,8 +297,8 @@ static void test_what_is_refused(void **state)
 
     world_init(&world, *state);
     assert_int_equal(receive_as(&world, "SM1", "&MessageStatus=sent", ID), APR_EINVAL);
-    assert_int_equal(wa_status_receive(&world.messenger, form_of("MessageStatus=sent", world.p),
-                                       NULL, &sentence, world.p),
+    assert_int_equal(wa_receipt_receive(&world.messenger, form_of("MessageStatus=sent", world.p),
+                                        NULL, &sentence, world.p),
                      APR_EINVAL);
     fake_store_fail(world.fake, FAKE_UPDATE, APR_TIMEUP);
     assert_int_equal(receive_as(&world, SID_1, "&MessageStatus=sent", NULL), APR_TIMEUP);
@@ -347,58 +308,54 @@ static void test_what_is_refused(void **state)
 
 static void test_the_stored_form(void **state)
 {
-    wa_state_t written = {.status = WA_STATUS_FAILED,
-                          .delivery = WA_DELIVERY_FAILED,
-                          .sid = SID_1,
-                          .error_code = 63016,
-                          .error = "A; sentence \"with\" all,\nof it = 1"},
-               read;
+    wa_delivery_t written = {.part_count = 1,
+                             .parts = {{.is = WA_PART_FAILED,
+                                        .word = WA_DELIVERY_FAILED,
+                                        .error_code = 63016,
+                                        .sid = SID_1}},
+                             .reason = "A; sentence \"with\" all,\nof it = 1"},
+                  read;
+    wa_delivery_summary_t summary;
     wa_message_state_t stored;
     wa_message_t message;
 
     written.since_ms[WA_DELIVERY_QUEUED] = 1700000000001;
     written.since_ms[WA_DELIVERY_FAILED] = 1700000000002;
-    wa_state_write(&written, &stored, *state);
+    assert_int_equal(wa_delivery_write(&written, SID_1, &stored, *state), APR_SUCCESS);
     memset(&message, 0, sizeof(message));
     message.status = stored.status;
-    message.sid = wa_slice_of(stored.sid);
     message.state_private = stored.state_private;
-    wa_state_read(&read, &message, *state);
-    assert_string_equal(read.sid, SID_1);
-    assert_string_equal(read.error, written.error);
-    assert_int_equal(read.delivery, written.delivery);
-    assert_int_equal(read.status, written.status);
-    assert_int_equal(read.error_code, written.error_code);
+    wa_delivery_read(&read, &message, *state);
+    wa_delivery_summarize(&read, &summary, *state);
+    assert_string_equal(summary.sid, SID_1);
+    assert_string_equal(summary.error, written.reason);
+    assert_int_equal(summary.word, WA_DELIVERY_FAILED);
+    assert_int_equal(summary.status, WA_STATUS_FAILED);
+    assert_int_equal(summary.error_code, 63016);
     assert_memory_equal(read.since_ms, written.since_ms, sizeof(read.since_ms));
 }
 
 static void test_a_stored_form_that_is_damaged(void **state)
 {
-    static const char *const texts[] = {"",
-                                        "2;5;0;;",
-                                        "1;",
-                                        "1;99;x;99=1;",
-                                        "1;-1;",
-                                        "1;5;63016",
-                                        "1;5;0;5=,6=",
-                                        "1;5;0;=;;;;",
-                                        ";",
-                                        "1;5;0;5=1,5;x",
-                                        "x"};
+    static const char *const texts[] = {
+        "",        "1;5;0;;", "4;", "4;99=1;x;99;99:99", "4;-1=-1;;-1;-1:-1:-1:-1",
+        "4;5=,6=", "4;=;;;;", ";",  "4;5=1,5;x",         "x"};
     size_t i;
 
     for (i = 0; i < COUNT(texts); i++) {
         const size_t len = strlen(texts[i]);
         char *copy = exact_copy(texts[i], len);
         wa_message_t message;
-        wa_state_t read;
+        wa_delivery_t read;
 
         memset(&message, 0, sizeof(message));
         message.status = WA_STATUS_SUCCESS;
         message.state_private = wa_slice_make(copy, len);
-        wa_state_read(&read, &message, *state);
-        assert_true(read.delivery < WA_DELIVERY_COUNT);
-        assert_int_equal(read.status, WA_STATUS_SUCCESS);
+        wa_delivery_read(&read, &message, *state);
+        assert_int_equal(read.part_count, 1);
+        assert_true(read.parts[0].word < WA_DELIVERY_COUNT);
+        assert_true(read.parts[0].is < WA_PART_COUNT);
+        assert_null(read.parts[0].sid);
         free(copy);
     }
 }
@@ -411,7 +368,6 @@ int main(void)
         POOL_TEST(test_a_failure_has_its_code_and_sentence),
         POOL_TEST(test_codes_that_are_none),
         POOL_TEST(test_the_order_does_not_matter),
-        POOL_TEST(test_the_time_of_every_word_is_kept_in_whatever_order),
         POOL_TEST(test_our_id_finds_a_message_without_sid),
         POOL_TEST(test_our_id_of_another_message_changes_nothing_there),
         POOL_TEST(test_an_unknown_message_is_parked),

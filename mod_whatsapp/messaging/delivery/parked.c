@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Receipts that come before their message is known: kept under their sid until it is. */
+#include "messaging/delivery/parked.h"
+
+#include <stdlib.h>
+
+#include <apr_strings.h>
+
+/* One line each: "<word> <error code> <unix ms>". */
+
+static const char *lines_of(wa_slice_t parked, apr_pool_t *p)
+{
+    return apr_pstrmemdup(p, parked.len > 0 ? parked.ptr : "", parked.len);
+}
+
+static const char *line_next(const char *line)
+{
+    const char *end = strchr(line, '\n');
+
+    return end ? end + 1 : line + strlen(line);
+}
+
+static int is_parked(wa_slice_t parked, const char *what, apr_pool_t *p)
+{
+    const char *line;
+
+    for (line = lines_of(parked, p); *line; line = line_next(line)) {
+        if (strncmp(line, what, strlen(what)) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, apr_pool_t *p)
+{
+    const char *what = apr_psprintf(p, "%d %d ", (int)event->word, event->error_code);
+    const char *line = apr_psprintf(p, "%s%" APR_INT64_T_FMT, what, event->at_ms);
+    wa_slice_t parked;
+    apr_status_t rv = wa_store_parked_get(store, event->sid, &parked, p);
+
+    if (rv == APR_SUCCESS && is_parked(parked, what, p)) {
+        return APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
+        return rv;
+    }
+    return wa_store_parked_add(store, event->sid, wa_slice_of(line), p);
+}
+
+apr_status_t wa_parked_apply(wa_slice_t parked, const wa_delivery_event_t *about, wa_delivery_t *d,
+                             apr_pool_t *p)
+{
+    apr_status_t result = APR_EEXIST;
+    const char *line;
+
+    for (line = lines_of(parked, p); *line; line = line_next(line)) {
+        wa_delivery_event_t event = {
+            .kind = WA_EVENT_PARKED, .sid = about->sid, .part = about->part};
+        char *end;
+        const long word = strtol(line, &end, 10);
+
+        event.error_code = (int)strtol(end, &end, 10);
+        event.at_ms = apr_strtoi64(end, NULL, 10);
+        if (word <= WA_DELIVERY_UNKNOWN || word >= WA_DELIVERY_COUNT) {
+            continue;
+        }
+        event.word = (wa_delivery_e)word;
+        if (wa_delivery_apply(d, &event) == APR_SUCCESS) {
+            result = APR_SUCCESS;
+        }
+    }
+    return result;
+}
