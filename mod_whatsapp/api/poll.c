@@ -132,7 +132,7 @@ int wa_endpoint_messages_since(wa_request_t *q)
 {
     poll_t poll = {0};
     wa_cache_key_t key = {WA_CACHE_SINCE, {NULL, 0}, 0};
-    wa_changes_t changes = {0, 0};
+    wa_changes_t changes = {0, 0, 0};
     wa_cache_entry_t *entry;
     apr_uint64_t version;
     apr_status_t rv;
@@ -153,7 +153,7 @@ int wa_endpoint_messages_since(wa_request_t *q)
         wa_buffer_release(&poll.b);
         return wa_reply_status(q, rv, NULL);
     }
-    if (poll.since != changes.timestamp_ms || changes.has_more) {
+    if (poll.since != changes.timestamp_ms || changes.has_more || changes.is_held_back) {
         return wa_reply_json(q, &poll.b);
     }
     return wa_reply_entry(

@@ -23,7 +23,6 @@ typedef struct wa_store_ops_t {
     apr_status_t (*maintain)(wa_store_t *self, apr_pool_t *tmp);
     apr_uint64_t (*version)(wa_store_t *self, wa_version_e part);
     apr_uint64_t (*thread_version)(wa_store_t *self, const char *counterpart);
-    apr_int64_t (*timestamp)(wa_store_t *self);
     apr_status_t (*message_add)(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm,
                                 apr_pool_t *p);
     apr_status_t (*message_update)(wa_store_t *self, const char *key, wa_message_merge_fn merge,

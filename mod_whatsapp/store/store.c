@@ -112,11 +112,6 @@ apr_uint64_t wa_store_thread_version(wa_store_t *store, const char *counterpart)
     return store->ops->thread_version(store, counterpart);
 }
 
-apr_int64_t wa_store_timestamp(wa_store_t *store)
-{
-    return store->ops->timestamp(store);
-}
-
 apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
                                   wa_message_t *pm, apr_pool_t *p)
 {

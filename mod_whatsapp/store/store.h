@@ -17,8 +17,9 @@
  * Atomic    A write commits whole or not at all.
  * Durable   When a write returns APR_SUCCESS it survives the death of every process and, with WA_SYNC_ALWAYS, loss of power.
  *           Readers see a write only once it is that durable.
- * Ordered   Every commit has a timestamp in unix milliseconds that is greater than that of every commit before it, in all processes. Above
- *           1,000 commits a second it runs ahead of the clock, and waits for the clock afterwards.
+ * Ordered   Every commit has a timestamp in unix milliseconds that is not less than that of any commit before it, in all processes. Commits
+ *           of one millisecond may share it, so that times are the clock's at any rate, until somebody was told that the millisecond is
+ *           closed (wa_changes_t). A clock that is set back is not followed.
  * Bounded   No call costs more as history grows; lists cost what they give.
  * Honest    Statuses common to all calls, beside those named at each:
  *             APR_TIMEUP    the store is busy or fail-stopped for writing; nothing was stored; try again later (503)
@@ -91,9 +92,6 @@ apr_uint64_t wa_store_version(wa_store_t *store, wa_version_e part);
 /* The same for what wa_store_messages_list gives of one counterpart; 0 when there is no such thread. */
 apr_uint64_t wa_store_thread_version(wa_store_t *store, const char *counterpart);
 
-/* The timestamp of the newest visible commit, 0 for an empty store: the T of the polling promise. */
-apr_int64_t wa_store_timestamp(wa_store_t *store);
-
 /* ---- messages ---- */
 
 /* Commits one message with its thread summary, indices and dedupe keys.
@@ -148,6 +146,7 @@ typedef struct wa_changes_t {
     apr_int64_t
         timestamp_ms; /* T: everything visited is <= T, nothing committed later is; go on from here */
     int has_more;
+    int is_held_back; /* 1: there is something newer than T that others may still join; the version says nothing of when it is given */
 } wa_changes_t;
 
 /* Visits what was committed after `since_ms`: new messages in commit order with is_update 0, and, with is_update 1, messages with timestamp_ms <= since_ms whose

@@ -621,7 +621,7 @@ static apr_status_t read_change(void *baton, const wa_message_t *m, int is_updat
 
 static apr_status_t read_changes(reader_t *r)
 {
-    apr_int64_t since = 0, end = wa_store_timestamp(r->f->store);
+    apr_int64_t since = 0, end = store_time(r->f);
 
     while (since < end) {
         wa_changes_t changes;

@@ -231,3 +231,25 @@ void assert_slice(wa_slice_t slice, const char *text)
     assert_int_equal(slice.len, strlen(text));
     assert_memory_equal(slice.ptr, text, slice.len);
 }
+
+static apr_status_t none_visit(void *baton, const wa_message_t *m, int is_update)
+{
+    (void)baton;
+    (void)m;
+    (void)is_update;
+    fail();
+    return APR_EGENERAL;
+}
+
+apr_int64_t store_time(fixture_t *f)
+{
+    wa_changes_t changes;
+
+    do {
+        memset(&changes, 0, sizeof(changes));
+        assert_int_equal(
+            wa_store_changes_list(f->store, APR_INT64_MAX, 1, none_visit, NULL, &changes, f->p),
+            APR_SUCCESS);
+    } while (changes.is_held_back);
+    return changes.timestamp_ms;
+}

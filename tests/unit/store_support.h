@@ -22,8 +22,8 @@ typedef struct fixture_t {
 
 /* What a visitor was given. */
 typedef struct visited_t {
-    wa_message_t messages[600];
-    int is_update[600];
+    wa_message_t messages[1024];
+    int is_update[1024];
     apr_size_t count;
 } visited_t;
 
@@ -52,5 +52,8 @@ apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const
 
 /* Fails the test unless the slice holds `text`. */
 void assert_slice(wa_slice_t slice, const char *text);
+
+/* The newest time up to which the store has everything: the T of a poll by a client that is ahead. */
+apr_int64_t store_time(fixture_t *f);
 
 #endif

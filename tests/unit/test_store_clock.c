@@ -27,6 +27,7 @@
 /* ---- the clocks, which this program puts itself in front of, for the library and for APR alike ---- */
 
 static int64_t wall_shift_us; /* added to the wall clock */
+static int64_t wall_us;       /* what the wall clock says, 0: the truth */
 static int64_t steady_us;     /* what the steady clock says, 0: the truth */
 static int syncs;             /* how often anything was synced */
 
@@ -40,7 +41,8 @@ VISIBLE int gettimeofday(struct timeval *restrict now, void *restrict zone)
     }
     rc = real(now, zone);
     if (!rc) {
-        int64_t us = now->tv_sec * (int64_t)1000000 + now->tv_usec + wall_shift_us;
+        int64_t us =
+            wall_us ? wall_us : now->tv_sec * (int64_t)1000000 + now->tv_usec + wall_shift_us;
 
         now->tv_sec = us / 1000000;
         now->tv_usec = us % 1000000;
@@ -72,14 +74,14 @@ VISIBLE int fdatasync(int fd)
 
 static int setup(void **state)
 {
-    wall_shift_us = steady_us = 0;
+    wall_shift_us = wall_us = steady_us = 0;
     *state = fixture_create("sdbm");
     return 0;
 }
 
 static int teardown(void **state)
 {
-    wall_shift_us = steady_us = 0;
+    wall_shift_us = wall_us = steady_us = 0;
     fixture_destroy(*state);
     return 0;
 }
@@ -109,7 +111,7 @@ static void three_come(fixture_t *f, int turn, apr_int64_t *psince)
 
         stored[i] = message_add(f, id, apr_pstrcat(f->p, "SM", id, NULL), "+15551230001",
                                 WA_DIRECTION_RECEIVED, NULL);
-        assert_true(stored[i].timestamp_ms > (i ? stored[i - 1].timestamp_ms : *psince));
+        assert_true(stored[i].timestamp_ms >= (i ? stored[i - 1].timestamp_ms : *psince + 1));
     }
     assert_int_equal(wa_store_changes_list(f->store, *psince, 50, visit, v, &changes, f->p),
                      APR_SUCCESS);
@@ -118,7 +120,7 @@ static void three_come(fixture_t *f, int turn, apr_int64_t *psince)
         assert_slice(v->messages[i].id, apr_psprintf(f->p, "m-%d-%d", turn, i));
     }
     assert_int_equal(changes.timestamp_ms, stored[2].timestamp_ms);
-    assert_int_equal(wa_store_timestamp(f->store), stored[2].timestamp_ms);
+    assert_int_equal(store_time(f), stored[2].timestamp_ms);
     *psince = changes.timestamp_ms;
 }
 
@@ -142,11 +144,109 @@ static void time_goes_forward_whatever_the_clock_does(void **state)
                 snapshot_restore(s, f); /* as if killed */
                 fixture_open(f);
             }
-            assert_int_equal(wa_store_timestamp(f->store), since);
+            assert_int_equal(store_time(f), since);
             three_come(f, turn++, &since);
         }
     }
     assert_int_equal(thread_get(f, "+15551230001").message_count, 3 * turn);
+}
+
+#define A_MORNING ((int64_t)1800000000 * 1000000)
+
+static apr_int64_t poll(fixture_t *f, apr_int64_t since, apr_size_t count)
+{
+    wa_changes_t changes;
+    visited_t *v = apr_pcalloc(f->p, sizeof(*v));
+
+    assert_int_equal(wa_store_changes_list(f->store, since, 50, visit, v, &changes, f->p),
+                     APR_SUCCESS);
+    assert_int_equal(v->count, count);
+    return changes.timestamp_ms;
+}
+
+static apr_int64_t time_of_new(fixture_t *f, int n)
+{
+    const char *id = apr_psprintf(f->p, "m-%d", n);
+
+    return message_add(f, id, apr_pstrcat(f->p, "SM", id, NULL), "+15551230001",
+                       WA_DIRECTION_RECEIVED, NULL)
+        .timestamp_ms;
+}
+
+static void a_burst_has_the_time_of_its_millisecond_until_somebody_saw_its_end(void **state)
+{
+    const apr_int64_t now = A_MORNING / 1000;
+    fixture_t *f = *state;
+    int i;
+
+    wall_us = A_MORNING;
+    for (i = 0; i < 20; i++) {
+        assert_int_equal(time_of_new(f, i), now);
+    }
+    wall_us += 1000;
+    assert_int_equal(poll(f, now - 1, 20), now);
+    assert_int_equal(poll(f, now, 0), now);
+    wall_us -= 1000; /* the clock is set back: nothing comes at a time that was closed */
+    assert_int_equal(time_of_new(f, i++), now + 1);
+    assert_int_equal(time_of_new(f, i++), now + 1);
+    assert_int_equal(poll(f, now, 2), now + 1);
+    assert_int_equal(time_of_new(f, i++), now + 2);
+    fixture_reopen(f); /* who polled before a restart was told the truth, too */
+    assert_int_equal(time_of_new(f, i++), now + 3);
+    wall_us += HOUR;
+    assert_int_equal(time_of_new(f, i), wall_us / 1000);
+}
+
+/* An answer holds a millisecond whole, so there is a bound on what one millisecond holds. */
+static void no_millisecond_holds_more_than_an_answer(void **state)
+{
+    const apr_int64_t now = A_MORNING / 1000;
+    fixture_t *f = *state;
+    int i;
+
+    wall_us = A_MORNING;
+    for (i = 0; i < 1200; i++) {
+        const apr_int64_t time = time_of_new(f, i);
+
+        assert_in_range(time, now, now + 2);
+        assert_true(time >= now + i / 501);
+    }
+    wall_us += 1000;
+    assert_int_equal(poll(f, now - 1, 501), now);
+}
+
+/* Two of one millisecond of which one is not durable yet: neither is given, and neither is lost. */
+static void what_others_may_still_join_is_held_back(void **state)
+{
+    const apr_int64_t now = A_MORNING / 1000;
+    fixture_t *f = *state;
+    wa_dbm_store_t *store;
+    wa_record_parked_t parked = {WA_SLICE_LITERAL("key"), WA_SLICE_LITERAL("value")};
+    wa_changes_t changes;
+    wa_commit_t commit = {0};
+    wa_record_t *record;
+
+    fixture_close(f);
+    f->sync = WA_SYNC_ALWAYS;
+    wall_us = A_MORNING;
+    fixture_open(f);
+    store = WA_DBM_STORE(f->store);
+    assert_int_equal(time_of_new(f, 0), now);
+    wall_us += 1000;
+    assert_int_equal(time_of_new(f, 1), now + 1);
+    assert_int_equal(wa_record_parked_make(&record, &parked, f->p), APR_SUCCESS);
+    commit.base = wa_dbm_end(store);
+    assert_int_equal(wa_commit_append(&store->writer, record, &commit), APR_SUCCESS);
+    assert_int_equal(commit.timestamp_ms, now + 1);
+    wall_us += 1000;
+    assert_int_equal(poll(f, now - 1, 1), now);
+    assert_int_equal(poll(f, now, 0), now);
+    memset(&changes, 0, sizeof(changes));
+    assert_int_equal(wa_store_changes_list(f->store, now, 50, visit, NULL, &changes, f->p),
+                     APR_SUCCESS);
+    assert_true(changes.is_held_back);
+    assert_int_equal(wa_commit_wait(&store->writer, commit.end), APR_SUCCESS);
+    assert_int_equal(poll(f, now, 1), now + 1);
 }
 
 /* A new store of another machine's clock, set right by days afterwards: what is newest is what came last. */
@@ -247,6 +347,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(time_goes_forward_whatever_the_clock_does),
+        TEST(a_burst_has_the_time_of_its_millisecond_until_somebody_saw_its_end),
+        TEST(no_millisecond_holds_more_than_an_answer),
+        TEST(what_others_may_still_join_is_held_back),
         TEST(the_thread_list_follows_the_order_of_arrival),
         TEST(a_checkpoint_is_made_when_the_clock_went_back),
         TEST(a_checkpoint_that_failed_is_left_alone_for_a_minute),

@@ -82,7 +82,7 @@ static void pages_go_on_where_they_ended_while_messages_arrive(void **state)
             wa_store_messages_list(f->store, "+1555", cursor, 10, page_visit, &v, &page, f->p),
             APR_SUCCESS);
         for (k = 1; k < v.count; k++) {
-            assert_true(v.messages[k].timestamp_ms < v.messages[k - 1].timestamp_ms);
+            assert_true(v.messages[k].timestamp_ms <= v.messages[k - 1].timestamp_ms);
         }
         seen += (int)v.count;
         cursor = page.next_cursor;
@@ -144,7 +144,7 @@ static void a_new_state_is_read_and_its_sid_found(void **state)
     apr_int64_t t;
 
     message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_SENT, NULL);
-    t = wa_store_timestamp(f->store);
+    t = store_time(f);
     assert_int_equal(wa_store_message_find(f->store, "SM7", &m, f->p), APR_NOTFOUND);
     assert_int_equal(
         wa_store_message_update(f->store, "id-1", merge_success, (void *)"SM7", &m, f->p),
@@ -161,7 +161,7 @@ static void a_new_state_is_read_and_its_sid_found(void **state)
     assert_int_equal(
         wa_store_message_update(f->store, "SM7", merge_success, (void *)"SM7", &m, f->p),
         APR_SUCCESS);
-    assert_int_equal(wa_store_timestamp(f->store), changes.timestamp_ms);
+    assert_int_equal(store_time(f), changes.timestamp_ms);
     assert_int_equal(
         wa_store_message_update(f->store, "none", merge_success, (void *)"SM8", &m, f->p),
         APR_NOTFOUND);
@@ -195,8 +195,8 @@ static void chained_changes_give_every_message_once(void **state)
         calls++;
     } while (changes.has_more);
     assert_int_equal(seen, 1300);
-    assert_int_equal(calls, 3);
-    assert_int_equal(since, wa_store_timestamp(f->store));
+    assert_in_range(calls, 2, 3);
+    assert_int_equal(since, store_time(f));
 }
 
 static void imported_messages_of_one_time_are_not_split(void **state)
@@ -236,9 +236,9 @@ static void reading_a_thread_clears_what_was_unread(void **state)
     assert_int_equal(thread_get(f, "+1555").unread_count, 3);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+1555", f->p), APR_SUCCESS);
     assert_int_equal(thread_get(f, "+1555").unread_count, 0);
-    t = wa_store_timestamp(f->store);
+    t = store_time(f);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+1555", f->p), APR_SUCCESS);
-    assert_int_equal(wa_store_timestamp(f->store), t);
+    assert_int_equal(store_time(f), t);
     message_add(f, "in-9", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
     assert_int_equal(thread_get(f, "+1555").unread_count, 1);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+1999", f->p), APR_NOTFOUND);
@@ -270,7 +270,7 @@ static void threads_are_listed_latest_first_and_by_change(void **state)
     message_add(f, "c", NULL, "+1111", WA_DIRECTION_SENT, NULL);
     assert_int_equal(wa_store_threads_list(f->store, 0, first_thread, &first), APR_EOF);
     assert_slice(first, "+1111");
-    t = wa_store_timestamp(f->store);
+    t = store_time(f);
     assert_int_equal(wa_store_threads_list(f->store, t, count_thread, &n), APR_SUCCESS);
     assert_int_equal(n, 0);
     contact_add(f, "c-1", "+1222", "Ana", &c);
@@ -299,6 +299,7 @@ static void contacts_are_unique_by_number_and_listed_by_name(void **state)
     assert_int_equal(contact_add(f, "c-2", "+1333", "Ana", &c), APR_SUCCESS);
     assert_int_equal(contact_add(f, "c-3", "+1222", "Zoe", &c), APR_EEXIST);
     assert_slice(c.id, "c-1");
+    store_time(f); /* what comes now has a later time */
     assert_int_equal(wa_store_contact_rename(f->store, "c-2", WA_SLICE_LITERAL("Cyd"), &c, f->p),
                      APR_SUCCESS);
     assert_true(c.updated_ms > c.created_ms);
@@ -365,9 +366,9 @@ static void everything_is_there_after_a_restart(void **state)
     assert_int_equal(
         wa_store_message_update(f->store, "id-7", merge_success, (void *)"SM7", &m, f->p),
         APR_SUCCESS);
-    t = wa_store_timestamp(f->store);
+    t = store_time(f);
     fixture_reopen(f);
-    assert_int_equal(wa_store_timestamp(f->store), t);
+    assert_int_equal(store_time(f), t);
     assert_int_equal(thread_get(f, "+11").message_count, 40);
     assert_slice(thread_get(f, "+11").contact_name_json, "Ana");
     assert_int_equal(thread_get(f, "+12").unread_count, 0);
@@ -376,7 +377,7 @@ static void everything_is_there_after_a_restart(void **state)
     assert_int_equal(wa_store_message_find(f->store, "SM7", &m, f->p), APR_SUCCESS);
     assert_int_equal(m.status, WA_STATUS_SUCCESS);
     message_add(f, "later", NULL, "+11", WA_DIRECTION_SENT, NULL);
-    assert_true(wa_store_timestamp(f->store) > t);
+    assert_true(store_time(f) > t);
     fixture_reopen(f);
     assert_int_equal(thread_get(f, "+11").message_count, 41);
 }

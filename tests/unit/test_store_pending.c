@@ -95,7 +95,9 @@ static void the_oldest_come_first_up_to_a_time_and_a_count(void **state)
     apr_int64_t b;
 
     add(f, "a", WA_STATUS_PENDING);
+    store_time(f); /* closes a's millisecond */
     b = add(f, "b", WA_STATUS_PENDING);
+    store_time(f);
     add(f, "c", WA_STATUS_PENDING);
     assert_string_equal(pending(f, b, 10), "a b ");
     assert_string_equal(pending(f, b - 1, 10), "a ");

@@ -19,6 +19,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "store_support.h"
 
 enum { PROCESSES = 3, THREADS = 4, MESSAGES = 150, COUNTERPARTS = 5, SLOTS = 4096 };
@@ -112,6 +113,7 @@ static pid_t writers_start(fixture_t *f, report_t *report, unsigned process, int
 typedef struct poll_t {
     unsigned seen[SLOTS];
     apr_int64_t last_ms;
+    apr_int64_t since_ms;
     unsigned count;
 } poll_t;
 
@@ -121,7 +123,8 @@ static apr_status_t poll_visit(void *baton, const wa_message_t *m, int is_update
     char text[32];
 
     assert_int_equal(is_update, 0);
-    assert_true(m->timestamp_ms > poll->last_ms);
+    assert_true(m->timestamp_ms >= poll->last_ms);
+    assert_true(m->timestamp_ms > poll->since_ms);
     assert_true(m->fixed_json.len < sizeof(text));
     memcpy(text, m->fixed_json.ptr, m->fixed_json.len);
     text[m->fixed_json.len] = '\0';
@@ -138,9 +141,11 @@ static void poll_once(fixture_t *f, poll_t *poll, apr_int64_t *psince)
     apr_pool_t *p;
 
     assert_int_equal(apr_pool_create(&p, f->p), APR_SUCCESS);
+    poll->since_ms = *psince;
     assert_int_equal(wa_store_changes_list(f->store, *psince, 50, poll_visit, poll, &changes, p),
                      APR_SUCCESS);
     assert_true(changes.timestamp_ms >= *psince);
+    assert_true(changes.timestamp_ms >= poll->last_ms);
     *psince = changes.timestamp_ms;
     apr_pool_destroy(p);
 }
@@ -177,12 +182,14 @@ static void the_same_messages_from_all_sides_are_stored_once(void **state)
         }
     }
     poll_once(f, poll, &since);
-    while (since < wa_store_timestamp(f->store)) {
+    while (since < store_time(f)) {
         poll_once(f, poll, &since);
     }
     assert_int_equal(report->failed, 0);
     assert_int_equal(report->stored, MESSAGES);
     assert_int_equal(poll->count, MESSAGES);
+    /* whatever the rate, and however often it was asked: times are the clock's */
+    assert_true(since <= wa_clock_now_ms());
     for (i = 0; i < MESSAGES; i++) {
         assert_int_equal(poll->seen[i], 1);
     }
@@ -219,7 +226,7 @@ static void killed_writers_lose_and_double_nothing(void **state)
         for (i = 0; i < PROCESSES; i++) {
             waitpid(pids[i], NULL, 0);
         }
-        while (since < wa_store_timestamp(f->store)) {
+        while (since < store_time(f)) {
             poll_once(f, poll, &since);
         }
         if (round % 3 == 2) {

@@ -4,7 +4,9 @@
 
 /* A walk looks at no more records than this, whatever they are: the rest comes with the next call. */
 #define CHANGES_RECORDS 20000
-#define CHANGES_UPDATES 1024 /* slots for rows that changed, a power of two */
+#define CHANGES_UPDATES 4096 /* slots for rows that changed, a power of two */
+#define CHANGES_MAX \
+    512 /* with what shares the last one's millisecond they fit into half of the slots */
 
 /* A walk over the journal after a time: the rows of older messages that changed, each once. */
 typedef struct changes_walk_t {
@@ -17,7 +19,7 @@ typedef struct changes_walk_t {
 
 static int walk_put(changes_walk_t *w, apr_uint64_t row)
 {
-    apr_size_t at = (apr_size_t)(row * 0x9E3779B97F4A7C15u >> 54) & (CHANGES_UPDATES - 1);
+    apr_size_t at = (apr_size_t)(row * 0x9E3779B97F4A7C15u >> 52) & (CHANGES_UPDATES - 1);
 
     for (; w->rows[at]; at = (at + 1) & (CHANGES_UPDATES - 1)) {
         if (w->rows[at] == row) {
@@ -90,6 +92,27 @@ static apr_uint64_t changes_start(wa_dbm_store_t *store, const wa_tail_t *at, ap
     return offset;
 }
 
+/* Where the replica is, and the newest time up to which it has everything that there will ever be. That is the last
+ * record's time, unless another record of the same millisecond is written and not yet visible: then what has this time is
+ * left to the next call. */
+static apr_status_t end_closed_get(wa_dbm_store_t *store, wa_tail_t *at, apr_int64_t *pclosed_ms)
+{
+    const wa_record_t *next;
+    apr_uint64_t end;
+    apr_status_t rv;
+
+    wa_dbm_end_get(store, at);
+    *pclosed_ms = at->timestamp_ms;
+    rv = wa_commit_time_close(&store->writer, at->timestamp_ms, &end);
+    /* After a failed sync nothing more becomes visible. */
+    if (rv == APR_SUCCESS && end > at->offset
+        && !__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)) {
+        next = wa_journal_record(&store->journal, at->offset, end);
+        *pclosed_ms -= !next || next->timestamp_ms <= at->timestamp_ms;
+    }
+    return rv;
+}
+
 apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
                                  wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
                                  apr_pool_t *p)
@@ -99,19 +122,24 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
     changes_walk_t *w;
     apr_uint64_t offset;
     wa_message_t m;
+    apr_int64_t closed_ms;
     wa_tail_t at;
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    wa_dbm_end_get(store, &at);
-    changes->timestamp_ms = at.timestamp_ms;
-    if (since_ms >= at.timestamp_ms) {
+    rv = end_closed_get(store, &at, &closed_ms);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    changes->timestamp_ms = closed_ms;
+    changes->is_held_back = closed_ms < at.timestamp_ms;
+    if (since_ms >= closed_ms) {
         return APR_SUCCESS;
     }
     w = apr_pcalloc(p, sizeof(*w));
-    max = max < CHANGES_UPDATES / 2 ? max : CHANGES_UPDATES / 2;
+    max = max < CHANGES_MAX ? max : CHANGES_MAX;
     w->since_ms = since_ms;
     w->last_row = at.rows;
     offset = changes_start(store, &at, since_ms);
@@ -126,6 +154,9 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
         offset += r->length;
         if (r->type == WA_RECORD_FILLER || r->timestamp_ms <= since_ms) {
             continue;
+        }
+        if (r->timestamp_ms > closed_ms) {
+            break;
         }
         if ((visits + w->count >= max || records >= CHANGES_RECORDS)
             && r->timestamp_ms > changes->timestamp_ms) {

@@ -16,6 +16,12 @@
 static const apr_uint64_t reserve_steps[] = {(apr_uint64_t)16 << 20, (apr_uint64_t)1 << 20,
                                              (apr_uint64_t)64 << 10, 0};
 
+/* How long a look at the clock is from the next while a millisecond ends. */
+#define CLOSE_PAUSE ((apr_interval_time_t)100)
+
+/* An answer to a poll holds a millisecond whole: this bounds it. */
+#define SAME_MS_MAX 500u
+
 /* What is allocated is written with zeros by portions of this size. */
 #define PREPARE_STEP ((apr_uint64_t)1 << 20)
 
@@ -150,11 +156,24 @@ static void visible_raise(wa_shared_t *s, apr_uint64_t end)
     }
 }
 
+/* The earliest time that the next record may have: that of the last one, unless somebody was told that nothing comes
+ * at that time any more. */
+static apr_int64_t time_least(const wa_shared_t *s, const wa_tail_t *tail)
+{
+    const apr_int64_t closed = __atomic_load_n(&s->closed_ms, __ATOMIC_ACQUIRE);
+
+    if (closed >= tail->timestamp_ms) {
+        return closed + 1;
+    }
+    return tail->timestamp_ms + (tail->same_ms >= SAME_MS_MAX);
+}
+
 static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_commit_t *commit)
 {
     wa_tail_t tail = wa_shared_tail(w->shared);
     apr_int64_t now = wa_clock_now_ms();
     apr_uint64_t conflict;
+    apr_int64_t least;
     apr_status_t rv;
 
     if (__atomic_load_n(&w->shared->failed, __ATOMIC_SEQ_CST)) {
@@ -165,11 +184,14 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
         commit->end = conflict;
         return APR_EAGAIN;
     }
-    if (commit->timestamp_ms && commit->timestamp_ms < tail.timestamp_ms) {
+    least = time_least(w->shared, &tail);
+    if (commit->timestamp_ms
+        && (commit->timestamp_ms < tail.timestamp_ms
+            || commit->timestamp_ms <= w->shared->closed_ms)) {
         return APR_EINVAL;
     }
     if (!commit->timestamp_ms) {
-        commit->timestamp_ms = now > tail.timestamp_ms ? now : tail.timestamp_ms + 1;
+        commit->timestamp_ms = now > least ? now : least;
     }
     rv = journal_reserve(w, tail.offset + record->length);
     if (rv == APR_SUCCESS) {
@@ -196,6 +218,7 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
         return APR_ENOSPC;
     }
     tail.offset += record->length;
+    tail.same_ms = record->timestamp_ms == tail.timestamp_ms ? tail.same_ms + 1 : 0;
     tail.timestamp_ms = record->timestamp_ms;
     tail.crc = record->header_crc;
     tail.keys += commit->keys;
@@ -207,24 +230,57 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
     return APR_SUCCESS;
 }
 
-apr_status_t wa_commit_append(wa_log_writer_t *w, wa_record_t *record, wa_commit_t *commit)
+/* Takes the lock of the journal's end, and tidies up after a holder that died. The caller unlocks it where this is
+ * APR_SUCCESS. */
+static apr_status_t append_lock(wa_log_writer_t *w)
 {
     int holder_died;
     apr_status_t rv = wa_shared_lock(&w->shared->append, &holder_died);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (holder_died) {
+    if (rv == APR_SUCCESS && holder_died) {
         rv = tail_wipe(w);
         WA_LOG(w->log, WA_LOG_NOTICE, "WA0410", rv,
                "%s: a process died while it wrote; its unfinished record was wiped",
                w->journal->path);
+        if (rv != APR_SUCCESS) {
+            wa_shared_unlock(&w->shared->append);
+        }
     }
+    return rv;
+}
+
+apr_status_t wa_commit_append(wa_log_writer_t *w, wa_record_t *record, wa_commit_t *commit)
+{
+    apr_status_t rv = append_lock(w);
+
     if (rv == APR_SUCCESS) {
         rv = append_locked(w, record, commit);
+        wa_shared_unlock(&w->shared->append);
     }
-    wa_shared_unlock(&w->shared->append);
+    return rv;
+}
+
+apr_status_t wa_commit_time_close(wa_log_writer_t *w, apr_int64_t timestamp_ms, apr_uint64_t *pend)
+{
+    wa_shared_t *s = w->shared;
+    apr_status_t rv;
+
+    *pend = 0;
+    if (__atomic_load_n(&s->closed_ms, __ATOMIC_ACQUIRE) >= timestamp_ms) {
+        *pend = wa_shared_tail(s).offset;
+        return APR_SUCCESS;
+    }
+    while (wa_clock_now_ms() == timestamp_ms) {
+        apr_sleep(CLOSE_PAUSE);
+    }
+    rv = append_lock(w);
+    if (rv == APR_SUCCESS) {
+        if (s->closed_ms < timestamp_ms) {
+            __atomic_store_n(&s->closed_ms, timestamp_ms, __ATOMIC_RELEASE);
+        }
+        *pend = wa_shared_tail(s).offset;
+        wa_shared_unlock(&s->append);
+    }
     return rv;
 }
 

@@ -31,8 +31,14 @@ typedef struct wa_commit_t {
 /* Appends a record at the journal's end, unless one after `base` touches the same things (record.touch): then the caller waits for that one by
  * wa_commit_wait, checks again and tries again.
  * @return APR_SUCCESS appended, not yet durable | APR_EAGAIN see above | APR_TIMEUP writing has stopped after a failed sync |
- *         APR_ENOSPC no space (logged) | APR_EINVAL timestamp_ms is not later than the newest | APR_EGENERAL (logged). Any thread. */
+ *         APR_ENOSPC no space (logged) | APR_EINVAL timestamp_ms is earlier than the newest, or closed | APR_EGENERAL (logged). Any thread. */
 apr_status_t wa_commit_append(wa_log_writer_t *w, wa_record_t *record, wa_commit_t *commit);
+
+/* Sees to it that no record gets the time `timestamp_ms`, or an earlier one, any more. While the clock still shows that
+ * millisecond it is waited for: closed earlier, each commit of a burst would push the store's time ahead of the clock.
+ * @param pend  out: all records up to that time are in the journal before this; not all of them need be visible yet
+ * @return APR_SUCCESS | APR_EGENERAL. Any thread. */
+apr_status_t wa_commit_time_close(wa_log_writer_t *w, apr_int64_t timestamp_ms, apr_uint64_t *pend);
 
 /* Waits until readers see the journal up to `end`: one sync serves all who wait. @return APR_SUCCESS | APR_TIMEUP writing has stopped, nothing is stored. Any thread. */
 apr_status_t wa_commit_wait(wa_log_writer_t *w, apr_uint64_t end);

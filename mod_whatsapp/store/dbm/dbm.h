@@ -92,7 +92,6 @@ apr_status_t wa_dbm_child_init(wa_store_t *self, apr_pool_t *p);
 apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp);
 apr_uint64_t wa_dbm_version(wa_store_t *self, wa_version_e part);
 apr_uint64_t wa_dbm_thread_version(wa_store_t *self, const char *counterpart);
-apr_int64_t wa_dbm_timestamp(wa_store_t *self);
 apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm,
                                 apr_pool_t *p);
 apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge,

@@ -10,7 +10,6 @@ const wa_store_ops_t wa_store_dbm_ops = {
     .maintain = wa_dbm_maintain,
     .version = wa_dbm_version,
     .thread_version = wa_dbm_thread_version,
-    .timestamp = wa_dbm_timestamp,
     .message_add = wa_dbm_message_add,
     .message_update = wa_dbm_message_update,
     .message_find = wa_dbm_message_find,

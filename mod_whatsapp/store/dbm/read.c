@@ -148,16 +148,6 @@ void wa_dbm_end_get(wa_dbm_store_t *store, wa_tail_t *at)
     pthread_rwlock_unlock(&store->replica.lock);
 }
 
-apr_int64_t wa_dbm_timestamp(wa_store_t *self)
-{
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    wa_tail_t at;
-
-    wa_replica_catch_up(&store->replica, store->shared);
-    wa_dbm_end_get(store, &at);
-    return at.timestamp_ms;
-}
-
 /* ---- finding by key ---- */
 
 typedef struct key_baton_t {

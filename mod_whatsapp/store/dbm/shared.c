@@ -38,6 +38,7 @@ apr_status_t wa_shared_init(wa_shared_t *s, const wa_tail_t *tail)
     s->reserved_end = tail->offset;
     s->visible = tail->offset;
     s->synced = tail->offset;
+    s->closed_ms = tail->timestamp_ms;
     s->layout = WA_SHARED_LAYOUT;
     return APR_SUCCESS;
 }

@@ -9,7 +9,7 @@
 #include <apr_pools.h>
 
 /* Of the struct below and of the index files, which all processes of a server write together: a change of either is a new number here. */
-#define WA_SHARED_LAYOUT 3u
+#define WA_SHARED_LAYOUT 5u
 
 /* Where the journal ends and what its last record was. */
 typedef struct wa_tail_t {
@@ -19,7 +19,8 @@ typedef struct wa_tail_t {
     apr_uint64_t rows;        /* how many messages there are: the last one's row */
     apr_uint64_t keys;        /* how many keys were given out (index.h) */
     apr_uint32_t crc;         /* the last record's header_crc */
-    apr_uint32_t reserved;
+    apr_uint32_t
+        same_ms; /* how many records before the last one have its time, as far as this server gave it */
 } wa_tail_t;
 
 /* Mapped from the file "shared" of the store's folder. Rules:
@@ -46,6 +47,8 @@ typedef struct wa_shared_t {
     apr_uint64_t synced;      /* atomic: the journal up to here is on the disk */
     char separate_line[64]; /* what follows is read by every request and written by every commit */
     apr_uint64_t visible;   /* atomic: readers see the journal up to here */
+    /* atomic, written under `append`, only grows: no record gets this time, or an earlier one, any more */
+    apr_int64_t closed_ms;
     apr_uint64_t
         batch_end;      /* atomic: the sync that runs, or ran last, covers the journal up to here */
     apr_uint32_t batch; /* atomic: the number of that sync */
