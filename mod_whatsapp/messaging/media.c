@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "messaging/gate.h"
 #include "messaging/inbound_text.h"
 #include "twilio/signature.h"
@@ -15,11 +16,6 @@
 #define URL_BYTES_MAX 4096
 #define TYPE_BYTES_MAX 255
 #define NAME_CHARACTERS_MAX 150
-
-static int url_is_web(const char *url)
-{
-    return strncasecmp(url, "https://", 8) == 0 || strncasecmp(url, "http://", 7) == 0;
-}
 
 /* How many addresses of attachments there are. */
 static apr_size_t urls_count(const wa_form_t *form)
@@ -42,14 +38,14 @@ apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p
     for (i = 0; i < WA_MEDIA_MAX && left > 0; i++) {
         wa_slice_t url, type;
         const char *text;
+        wa_url_t parts;
 
         if (!wa_form_get(form, apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, i), &url)) {
             continue;
         }
         left--;
-        url = wa_inbound_text_clean(url, p);
-        text = apr_pstrmemdup(p, url.ptr, url.len);
-        if (!url_is_web(text) || url.len > URL_BYTES_MAX) {
+        text = wa_url_mend(url, p);
+        if (url.len > URL_BYTES_MAX || wa_url_read(&parts, wa_slice_of(text), p) != APR_SUCCESS) {
             continue;
         }
         wa_form_get(form, apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, i), &type);
