@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/unicode.h"
 #include "base/url.h"
 #include "messaging/gate.h"
 #include "messaging/inbound_text.h"
@@ -68,26 +69,11 @@ const char *wa_media_path(const wa_messenger_t *messenger, const char *message_i
 
 /* ---- names of files ---- */
 
-/* 1 for a valid character that may stand in the name of a file anywhere: no control character, none
- * that means something to a file system or a header, none that turns the direction of writing. */
-static int may_be_in_name(const char *c, apr_size_t len)
+/* 1 for a character that may stand in the name of a file anywhere: none that means something to a file
+ * system or a header, none that turns the direction of writing or is not seen. */
+static int may_be_in_name(apr_uint32_t c)
 {
-    const unsigned char *u = (const unsigned char *)c;
-
-    switch (len) {
-    case 1:
-        return u[0] >= 0x20 && u[0] != 0x7F && !strchr("\"*/:<>?\\|%;", c[0]);
-    case 2:
-        return u[0] != 0xC2 || u[1] >= 0xA0;
-    case 3:
-        if (u[0] == 0xE2 && u[1] == 0x80) {
-            return u[2] < 0x8B || (u[2] > 0x8F && u[2] < 0xA8) || u[2] > 0xAE;
-        }
-        return !(u[0] == 0xE2 && u[1] == 0x81 && u[2] >= 0xA0 && u[2] <= 0xAF)
-               && !(u[0] == 0xEF && u[1] == 0xBB && u[2] == 0xBF);
-    default:
-        return 1;
-    }
+    return !(c < 0x80 && strchr("\"*/:<>?\\|%;", (int)c)) && !wa_unicode_is_control(c);
 }
 
 /* A name made safe; empty when nothing is left of it. */
@@ -102,8 +88,9 @@ static const char *name_clean(wa_slice_t raw, apr_pool_t *p)
     wa_buffer_init(&b, raw.len + 1);
     while (i < raw.len) {
         apr_size_t used;
+        const apr_uint32_t c = wa_unicode_read(raw.ptr + i, raw.len - i, &used);
 
-        if (!wa_text_char(raw.ptr + i, raw.len - i, &used) || !may_be_in_name(raw.ptr + i, used)) {
+        if (!may_be_in_name(c)) {
             WA_BUFFER_ADD_LITERAL(&b, "_");
         } else if (b.len > 0 || raw.ptr[i] != '.') { /* a hidden file is none that anybody finds */
             wa_buffer_add(&b, raw.ptr + i, used);
