@@ -139,7 +139,7 @@ static int is_space(utf8proc_int32_t c)
  * another. */
 static apr_size_t space_first(const char *s, apr_size_t len)
 {
-    utf8proc_int32_t c;
+    utf8proc_int32_t c = -1; /* utf8proc's for none */
     utf8proc_ssize_t used = 0;
 
     if (len > 0) {
