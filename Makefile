@@ -30,7 +30,7 @@ SAN      := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefi
 APR_INC  := $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(sort $(shell $(APR_CONFIG) --includes) $(shell $(APU_CONFIG) --includes))))
 APR_DEF  := $(shell $(APR_CONFIG) --cppflags)
 APR_LIBS := $(shell $(APU_CONFIG) --link-ld) $(shell $(APR_CONFIG) --link-ld)
-LIBS     := -lcurl -ljansson -lcrypto
+LIBS     := -lcurl -ljansson -lutf8proc -lcrypto
 
 CFLAGS_ALL = -std=gnu11 $(OPT) $(HARDEN) $(SAN) $(WARN) -fvisibility=hidden -fPIC -pthread $(APR_DEF) -Imod_whatsapp $(APR_INC) $(CFLAGS)
 # Tests compare with cmocka's integer casts, which -Wconversion cannot bear.

@@ -20,7 +20,7 @@ Each installs the packages that it needs first and tells which; nothing is asked
 END
 }
 
-BUILD_PACKAGES=(gcc libc6-dev make apache2-bin apache2-dev libcurl4-openssl-dev libjansson-dev libssl-dev)
+BUILD_PACKAGES=(gcc libc6-dev make apache2-bin apache2-dev libcurl4-openssl-dev libjansson-dev libutf8proc-dev libssl-dev)
 RUN_PACKAGES=(python3 curl ca-certificates)
 TEST_PACKAGES=(libcmocka-dev python3-pytest python3-pytest-xdist python3-requests python3-jsonschema python3-yaml
                chromium openssl procps shellcheck)

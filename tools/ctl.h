@@ -24,7 +24,10 @@ typedef struct ctl_t {
     apr_pool_t *pool;
     const char *folder; /* of the store, absolute, without / at its end */
     const char *type;   /* of apr_dbm; NULL when it was not given */
+    const char *store;  /* as given: what folder and type are read from */
+    const char *help;   /* of the command; NULL before it is known */
     int is_quiet;
+    int is_told; /* 1: help or the version was asked for, and is said */
     wa_log_t log;
     apr_uid_t uid; /* whose the store's files are */
     apr_gid_t gid;
@@ -37,8 +40,9 @@ typedef struct ctl_option_t {
     int *flag;
 } ctl_option_t;
 
-/* The arguments after the command's name. */
+/* The command's name and the arguments after it. */
 typedef struct ctl_arguments_t {
+    ctl_t *ctl;
     const char *const *values;
     int count;
 } ctl_arguments_t;
@@ -52,9 +56,11 @@ int ctl_load(ctl_t *ctl, ctl_arguments_t arguments);
 int ctl_backup(ctl_t *ctl, ctl_arguments_t arguments);
 int ctl_compact(ctl_t *ctl, ctl_arguments_t arguments);
 
-/* Reads a command's options, ended by one whose name is NULL, and its other arguments.
+/* Reads a command's options, ended by one whose name is NULL, and its other arguments, and finds the
+ * store that they name: a command calls it before all else. "--name value", "--name=value", in any
+ * order with other arguments; after "--" nothing is an option.
  * @param poperand  out: the one other argument; NULL when the command takes none
- * @return 1 | 0 it said what is wrong */
+ * @return 1 | 0 it said what is wrong, or all that was asked for */
 int ctl_arguments_read(ctl_arguments_t arguments, const ctl_option_t *options,
                        const char **poperand);
 

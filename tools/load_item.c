@@ -8,6 +8,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "base/hex.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/phone.h"
@@ -498,18 +499,10 @@ static void contact_read(reader_t *r, load_item_t *item, const char *rest)
 
 /* ---- lines ---- */
 
-static int hex4(const char *s, unsigned *pvalue)
-{
-    char digits[5] = {s[0], s[1], s[2], s[3], '\0'};
-    char *end;
-
-    *pvalue = (unsigned)strtoul(digits, &end, 16);
-    return apr_isxdigit(s[0]) && end == digits + 4;
-}
-
 unsigned load_surrogates_repair(char *s, apr_size_t len)
 {
-    unsigned repaired = 0, first, second;
+    unsigned repaired = 0;
+    apr_uint64_t first, second;
     apr_size_t i;
 
     for (i = 0; i + 1 < len; i++) {
@@ -517,12 +510,12 @@ unsigned load_surrogates_repair(char *s, apr_size_t len)
             continue;
         }
         i++;
-        if (s[i] != 'u' || i + 4 >= len || !hex4(s + i + 1, &first) || first < 0xd800
+        if (s[i] != 'u' || i + 4 >= len || !wa_hex_read(s + i + 1, 4, &first) || first < 0xd800
             || first > 0xdfff) {
             continue;
         }
         if (first < 0xdc00 && i + 10 < len && s[i + 5] == '\\' && s[i + 6] == 'u'
-            && hex4(s + i + 7, &second) && second >= 0xdc00 && second <= 0xdfff) {
+            && wa_hex_read(s + i + 7, 4, &second) && second >= 0xdc00 && second <= 0xdfff) {
             i += 10;
             continue;
         }

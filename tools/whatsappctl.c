@@ -12,6 +12,7 @@
 
 #include <apr_file_info.h>
 #include <apr_general.h>
+#include <apr_getopt.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
@@ -262,50 +263,6 @@ static void usage(FILE *out)
           out);
 }
 
-int ctl_arguments_read(ctl_arguments_t arguments, const ctl_option_t *options,
-                       const char **poperand)
-{
-    int i, is_end = 0;
-
-    if (poperand) {
-        *poperand = NULL;
-    }
-    for (i = 0; i < arguments.count; i++) {
-        const char *word = arguments.values[i];
-        const ctl_option_t *option = options;
-
-        if (is_end || word[0] != '-' || !word[1]) {
-            if (!poperand || *poperand) {
-                ctl_error("'%s' is one argument too many; see --help", word);
-                return 0;
-            }
-            *poperand = word;
-            continue;
-        }
-        if (!strcmp(word, "--")) {
-            is_end = 1;
-            continue;
-        }
-        while (option->name && strcmp(option->name, word)) {
-            option++;
-        }
-        if (!option->name) {
-            ctl_error("there is no option %s here; see --help", word);
-            return 0;
-        }
-        if (option->flag) {
-            *option->flag = 1;
-            continue;
-        }
-        if (++i == arguments.count) {
-            ctl_error("%s needs a value", word);
-            return 0;
-        }
-        *option->value = arguments.values[i];
-    }
-    return 1;
-}
-
 /* Takes --store apart: a folder, or "dbm:folder [type=...]". */
 static int store_parse(ctl_t *ctl, const char *text)
 {
@@ -345,6 +302,136 @@ static int store_parse(ctl_t *ctl, const char *text)
     return CTL_DONE;
 }
 
+/* What may stand anywhere in the command line. The numbers are of no letter: such an option has no short form. */
+enum { OPTION_STORE = 256, OPTION_VERSION, OPTION_FIRST_OF_COMMAND };
+
+static const apr_getopt_option_t general[] = {{"store", OPTION_STORE, 1, NULL},
+                                              {"version", OPTION_VERSION, 0, NULL},
+                                              {"quiet", 'q', 0, NULL},
+                                              {"help", 'h', 0, NULL}};
+
+#define GENERAL_COUNT (sizeof(general) / sizeof(general[0]))
+
+/* The general options and a command's, as APR reads them. */
+static apr_getopt_option_t *options_table(const ctl_option_t *options, apr_pool_t *p)
+{
+    apr_size_t count = 0, i;
+    apr_getopt_option_t *table;
+
+    while (options && options[count].name) {
+        count++;
+    }
+    table = apr_pcalloc(p, (GENERAL_COUNT + count + 1) * sizeof(*table));
+    memcpy(table, general, sizeof(general));
+    for (i = 0; i < count; i++) {
+        table[GENERAL_COUNT + i].name = options[i].name + 2;
+        table[GENERAL_COUNT + i].optch = OPTION_FIRST_OF_COMMAND + (int)i;
+        table[GENERAL_COUNT + i].has_arg = options[i].value != NULL;
+    }
+    return table;
+}
+
+/* @return 1 | 0 all that was asked for is told */
+static int general_take(ctl_t *ctl, int option, const char *value)
+{
+    switch (option) {
+    case OPTION_STORE:
+        ctl->store = value;
+        return 1;
+    case OPTION_VERSION:
+        puts("whatsappctl " CTL_VERSION);
+        break;
+    case 'q':
+        ctl->is_quiet = 1;
+        return 1;
+    default:
+        if (ctl->help) {
+            fputs(ctl->help, stdout);
+        } else {
+            usage(stdout);
+        }
+        break;
+    }
+    ctl->is_told = 1;
+    return 0;
+}
+
+/* Says what is wrong with the option that was just looked at. */
+static void option_refuse(const ctl_t *ctl, const char *word, apr_status_t rv)
+{
+    const int len = (int)strcspn(word, "=");
+
+    if (rv != APR_BADARG) {
+        ctl_error(ctl->help ? "there is no option %.*s here; see --help"
+                            : "there is no option %.*s; see whatsappctl --help",
+                  len, word);
+    } else if (word[len] == '=') {
+        ctl_error("%.*s takes no value", len, word);
+    } else {
+        ctl_error("%s needs a value", word);
+    }
+}
+
+/* Reads options up to the end of them. @return 1 | 0 told or said what is wrong */
+static int options_read(ctl_t *ctl, apr_getopt_t *os, const ctl_option_t *options)
+{
+    const apr_getopt_option_t *table = options_table(options, ctl->pool);
+    const char *value;
+    int option;
+    apr_status_t rv;
+
+    os->errfn = NULL;
+    for (;;) {
+        rv = apr_getopt_long(os, table, &option, &value);
+        if (APR_STATUS_IS_EOF(rv)) {
+            return 1;
+        }
+        /* A dash by itself is a file's name to us, and to APR a mistake. */
+        if (rv == APR_BADCH && strcmp(os->argv[os->ind - 1], "-") == 0) {
+            continue;
+        }
+        if (rv != APR_SUCCESS) {
+            option_refuse(ctl, os->argv[os->ind - 1], rv);
+            return 0;
+        }
+        if (option < OPTION_FIRST_OF_COMMAND) {
+            if (!general_take(ctl, option, value)) {
+                return 0;
+            }
+        } else if (options[option - OPTION_FIRST_OF_COMMAND].flag) {
+            *options[option - OPTION_FIRST_OF_COMMAND].flag = 1;
+        } else {
+            *options[option - OPTION_FIRST_OF_COMMAND].value = value;
+        }
+    }
+}
+
+int ctl_arguments_read(ctl_arguments_t arguments, const ctl_option_t *options,
+                       const char **poperand)
+{
+    ctl_t *ctl = arguments.ctl;
+    apr_getopt_t *os;
+
+    if (poperand) {
+        *poperand = NULL;
+    }
+    if (apr_getopt_init(&os, ctl->pool, arguments.count, arguments.values) != APR_SUCCESS) {
+        return 0;
+    }
+    os->interleave = 1;
+    if (!options_read(ctl, os, options)) {
+        return 0;
+    }
+    for (; os->ind < os->argc; os->ind++) {
+        if (!poperand || *poperand) {
+            ctl_error("'%s' is one argument too many; see --help", os->argv[os->ind]);
+            return 0;
+        }
+        *poperand = os->argv[os->ind];
+    }
+    return store_parse(ctl, ctl->store) == CTL_DONE;
+}
+
 static const command_t *command_find(const char *name)
 {
     apr_size_t i;
@@ -357,54 +444,31 @@ static const command_t *command_find(const char *name)
     return NULL;
 }
 
-/* What stands before the command or is known to all, then the command with the rest. */
+/* What stands before the command, then the command with the rest. */
 static int run(ctl_t *ctl, int argc, const char *const *argv)
 {
-    const char **rest = apr_pcalloc(ctl->pool, (apr_size_t)(argc + 1) * sizeof(*rest));
-    const command_t *command = NULL;
-    const char *store = STORE_DEFAULT;
-    ctl_arguments_t arguments = {rest, 0};
-    int i;
+    const command_t *command;
+    apr_getopt_t *os;
+    int rc;
 
-    for (i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            if (command) {
-                fputs(command->help, stdout);
-            } else {
-                usage(stdout);
-            }
-            return CTL_DONE;
-        }
-        if (!strcmp(argv[i], "--version")) {
-            puts("whatsappctl " CTL_VERSION);
-            return CTL_DONE;
-        }
-        if (!strcmp(argv[i], "--quiet") || !strcmp(argv[i], "-q")) {
-            ctl->is_quiet = 1;
-        } else if (!strcmp(argv[i], "--store")) {
-            if (++i == argc) {
-                return ctl_error("--store needs a value");
-            }
-            store = argv[i];
-        } else if (command) {
-            rest[arguments.count++] = argv[i];
-        } else if (argv[i][0] == '-') {
-            return ctl_error("there is no option %s; see whatsappctl --help", argv[i]);
-        } else {
-            command = command_find(argv[i]);
-            if (!command) {
-                return ctl_error("there is no command '%s'; see whatsappctl --help", argv[i]);
-            }
-        }
+    ctl->store = STORE_DEFAULT;
+    if (apr_getopt_init(&os, ctl->pool, argc, argv) != APR_SUCCESS) {
+        return CTL_FAILED;
     }
-    if (!command) {
+    if (!options_read(ctl, os, NULL)) {
+        return ctl->is_told ? CTL_DONE : CTL_FAILED;
+    }
+    if (os->ind == os->argc) {
         usage(stderr);
         return CTL_FAILED;
     }
-    if (store_parse(ctl, store) != CTL_DONE) {
-        return CTL_FAILED;
+    command = command_find(os->argv[os->ind]);
+    if (!command) {
+        return ctl_error("there is no command '%s'; see whatsappctl --help", os->argv[os->ind]);
     }
-    return command->run(ctl, arguments);
+    ctl->help = command->help;
+    rc = command->run(ctl, (ctl_arguments_t){ctl, os->argv + os->ind, os->argc - os->ind});
+    return ctl->is_told ? CTL_DONE : rc;
 }
 
 int main(int argc, const char *const *argv, const char *const *environment)

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 
 #include "api/reply.h"
+#include "base/percent.h"
 
 /* When somebody should try again who found everything waiting for Twilio. */
 #define BUSY_RETRY_S 2
@@ -56,28 +57,16 @@ static apr_size_t shown_find(const char *content_type)
 /* RFC 6266: the name in ASCII for old clients, and whole for all others. */
 static const char *disposition(const char *kind, const char *name, apr_pool_t *p)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    const apr_size_t len = strlen(name);
     char *plain = apr_pstrdup(p, name);
-    char *coded = apr_palloc(p, 3 * len + 1), *end = coded;
-    apr_size_t i;
+    char *c;
 
-    for (i = 0; i < len; i++) {
-        const unsigned char c = (unsigned char)name[i];
-
-        if (c >= 0x80) {
-            plain[i] = '_';
-        }
-        if (apr_isalnum(c) || c == '.' || c == '-' || c == '_') {
-            *end++ = name[i];
-        } else {
-            *end++ = '%';
-            *end++ = hex[c >> 4];
-            *end++ = hex[c & 15];
+    for (c = plain; *c; c++) {
+        if ((unsigned char)*c >= 0x80) {
+            *c = '_';
         }
     }
-    *end = '\0';
-    return apr_pstrcat(p, kind, "; filename=\"", plain, "\"; filename*=UTF-8''", coded, NULL);
+    return apr_pstrcat(p, kind, "; filename=\"", plain, "\"; filename*=UTF-8''",
+                       wa_percent_encode(wa_slice_of(name), p), NULL);
 }
 
 static void headers_set(passage_t *passage)

@@ -6,7 +6,7 @@
 
 #include <apr_strings.h>
 
-#include "base/hex.h"
+#include "base/percent.h"
 
 /* Where decoded text goes. One block for all fields, made when the first needs it: what is left
  * of the body bounds what is left to decode. */
@@ -43,17 +43,6 @@ static apr_size_t count_segments(wa_slice_t rest, apr_size_t max)
     return count;
 }
 
-/* Decodes the byte at `s` into *pbyte. @return how many bytes it took: 3 for %XX, else 1 */
-static apr_size_t decode_byte(const char *s, apr_size_t len, char *pbyte)
-{
-    *pbyte = *s == '+' ? ' ' : *s;
-    if (*s == '%' && len >= 3 && wa_hex_value(s[1]) >= 0 && wa_hex_value(s[2]) >= 0) {
-        *pbyte = (char)(wa_hex_value(s[1]) * 16 + wa_hex_value(s[2]));
-        return 3;
-    }
-    return 1;
-}
-
 static int is_encoded(wa_slice_t s)
 {
     return s.len > 0 && (memchr(s.ptr, '%', s.len) != NULL || memchr(s.ptr, '+', s.len) != NULL);
@@ -61,21 +50,14 @@ static int is_encoded(wa_slice_t s)
 
 static wa_slice_t decode(decoder_t *d, wa_slice_t s)
 {
-    apr_size_t at = 0;
-    char *to;
-
     if (!is_encoded(s)) {
         return s;
     }
     if (d->free_space == NULL) {
         d->free_space = apr_palloc(d->p, (apr_size_t)(d->body_end - s.ptr));
     }
-    to = d->free_space;
-    while (at < s.len) {
-        at += decode_byte(s.ptr + at, s.len - at, to++);
-    }
-    s = wa_slice_make(d->free_space, (apr_size_t)(to - d->free_space));
-    d->free_space = to;
+    s = wa_slice_make(d->free_space, wa_percent_decode(d->free_space, s, WA_PERCENT_PLUS_IS_SPACE));
+    d->free_space += s.len;
     return s;
 }
 

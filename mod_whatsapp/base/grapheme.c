@@ -2,195 +2,41 @@
 /* What a reader sees as one character, so that no text is cut inside it. */
 #include "base/grapheme.h"
 
-#include "base/text.h"
+#include <utf8proc.h>
 
-#define CR 0x0d
-#define LF 0x0a
+#include "base/unicode.h"
+
 #define ZWJ 0x200d
 
-typedef struct range_t {
-    apr_uint32_t first, last;
-} range_t;
-
-/* Combining marks, vowel signs, selectors, modifiers, tags: what belongs to the character before it. Sorted. */
-static const range_t marks[] = {
-    {0x0300, 0x036f},   {0x0483, 0x0489},   {0x0591, 0x05bd},   {0x05bf, 0x05bf},
-    {0x05c1, 0x05c2},   {0x05c4, 0x05c5},   {0x05c7, 0x05c7},   {0x0610, 0x061a},
-    {0x064b, 0x065f},   {0x0670, 0x0670},   {0x06d6, 0x06dc},   {0x06df, 0x06e4},
-    {0x06e7, 0x06e8},   {0x06ea, 0x06ed},   {0x0711, 0x0711},   {0x0730, 0x074a},
-    {0x07a6, 0x07b0},   {0x07eb, 0x07f3},   {0x0816, 0x0819},   {0x081b, 0x0823},
-    {0x0825, 0x0827},   {0x0829, 0x082d},   {0x0859, 0x085b},   {0x0898, 0x089f},
-    {0x08ca, 0x08e1},   {0x08e3, 0x0903},   {0x093a, 0x093c},   {0x093e, 0x094f},
-    {0x0951, 0x0957},   {0x0962, 0x0963},   {0x0981, 0x0983},   {0x09bc, 0x09bc},
-    {0x09be, 0x09cd},   {0x09d7, 0x09d7},   {0x09e2, 0x09e3},   {0x09fe, 0x09fe},
-    {0x0a01, 0x0a03},   {0x0a3c, 0x0a51},   {0x0a70, 0x0a71},   {0x0a75, 0x0a75},
-    {0x0a81, 0x0a83},   {0x0abc, 0x0abc},   {0x0abe, 0x0acd},   {0x0ae2, 0x0ae3},
-    {0x0afa, 0x0aff},   {0x0b01, 0x0b03},   {0x0b3c, 0x0b3c},   {0x0b3e, 0x0b57},
-    {0x0b62, 0x0b63},   {0x0b82, 0x0b82},   {0x0bbe, 0x0bcd},   {0x0bd7, 0x0bd7},
-    {0x0c00, 0x0c04},   {0x0c3c, 0x0c3c},   {0x0c3e, 0x0c56},   {0x0c62, 0x0c63},
-    {0x0c81, 0x0c83},   {0x0cbc, 0x0cbc},   {0x0cbe, 0x0cd6},   {0x0ce2, 0x0ce3},
-    {0x0cf3, 0x0cf3},   {0x0d00, 0x0d03},   {0x0d3b, 0x0d3c},   {0x0d3e, 0x0d4d},
-    {0x0d57, 0x0d57},   {0x0d62, 0x0d63},   {0x0d81, 0x0d83},   {0x0dca, 0x0ddf},
-    {0x0df2, 0x0df3},   {0x0e31, 0x0e31},   {0x0e33, 0x0e3a},   {0x0e47, 0x0e4e},
-    {0x0eb1, 0x0eb1},   {0x0eb3, 0x0ebc},   {0x0ec8, 0x0ece},   {0x0f18, 0x0f19},
-    {0x0f35, 0x0f35},   {0x0f37, 0x0f37},   {0x0f39, 0x0f39},   {0x0f3e, 0x0f3f},
-    {0x0f71, 0x0f84},   {0x0f86, 0x0f87},   {0x0f8d, 0x0fbc},   {0x0fc6, 0x0fc6},
-    {0x102b, 0x103e},   {0x1056, 0x1059},   {0x105e, 0x1060},   {0x1062, 0x1064},
-    {0x1067, 0x106d},   {0x1071, 0x1074},   {0x1082, 0x108d},   {0x108f, 0x108f},
-    {0x109a, 0x109d},   {0x135d, 0x135f},   {0x1712, 0x1715},   {0x1732, 0x1734},
-    {0x1752, 0x1753},   {0x1772, 0x1773},   {0x17b4, 0x17d3},   {0x17dd, 0x17dd},
-    {0x180b, 0x180d},   {0x180f, 0x180f},   {0x18a9, 0x18a9},   {0x1920, 0x193b},
-    {0x1a17, 0x1a1b},   {0x1a55, 0x1a7f},   {0x1ab0, 0x1ace},   {0x1b00, 0x1b04},
-    {0x1b34, 0x1b44},   {0x1b6b, 0x1b73},   {0x1b80, 0x1b82},   {0x1ba1, 0x1bad},
-    {0x1be6, 0x1bf3},   {0x1c24, 0x1c37},   {0x1cd0, 0x1cd2},   {0x1cd4, 0x1ce8},
-    {0x1ced, 0x1ced},   {0x1cf4, 0x1cf4},   {0x1cf7, 0x1cf9},   {0x1dc0, 0x1dff},
-    {0x200c, 0x200d},   {0x20d0, 0x20f0},   {0x2cef, 0x2cf1},   {0x2d7f, 0x2d7f},
-    {0x2de0, 0x2dff},   {0x302a, 0x302f},   {0x3099, 0x309a},   {0xa66f, 0xa672},
-    {0xa674, 0xa67d},   {0xa69e, 0xa69f},   {0xa6f0, 0xa6f1},   {0xa802, 0xa802},
-    {0xa806, 0xa806},   {0xa80b, 0xa80b},   {0xa823, 0xa827},   {0xa82c, 0xa82c},
-    {0xa880, 0xa881},   {0xa8b4, 0xa8c5},   {0xa8e0, 0xa8f1},   {0xa8ff, 0xa8ff},
-    {0xa926, 0xa92d},   {0xa947, 0xa953},   {0xa980, 0xa983},   {0xa9b3, 0xa9c0},
-    {0xa9e5, 0xa9e5},   {0xaa29, 0xaa36},   {0xaa43, 0xaa43},   {0xaa4c, 0xaa4d},
-    {0xaa7b, 0xaa7d},   {0xaab0, 0xaab0},   {0xaab2, 0xaab4},   {0xaab7, 0xaab8},
-    {0xaabe, 0xaabf},   {0xaac1, 0xaac1},   {0xaaeb, 0xaaef},   {0xaaf5, 0xaaf6},
-    {0xabe3, 0xabea},   {0xabec, 0xabed},   {0xfb1e, 0xfb1e},   {0xfe00, 0xfe0f},
-    {0xfe20, 0xfe2f},   {0xff9e, 0xff9f},   {0x11000, 0x11002}, {0x11038, 0x11046},
-    {0x11080, 0x11082}, {0x110b0, 0x110ba}, {0x11100, 0x11102}, {0x11127, 0x11134},
-    {0x1d165, 0x1d169}, {0x1d16d, 0x1d172}, {0x1e8d0, 0x1e8d6}, {0x1e944, 0x1e94a},
-    {0x1f3fb, 0x1f3ff}, {0xe0020, 0xe007f}, {0xe0100, 0xe01ef},
-};
-
-/* Signs that kill a vowel and join the next consonant. */
-static const apr_uint32_t viramas[] = {0x094d, 0x09cd, 0x0a4d, 0x0acd, 0x0b4d, 0x0c4d,
-                                       0x0ccd, 0x0d4d, 0x0dca, 0x1039, 0x17d2};
-
-static int is_mark(apr_uint32_t c)
-{
-    apr_size_t low = 0, high = sizeof(marks) / sizeof(marks[0]);
-
-    while (low < high) {
-        const apr_size_t middle = low + (high - low) / 2;
-
-        if (c > marks[middle].last) {
-            low = middle + 1;
-        } else if (c < marks[middle].first) {
-            high = middle;
-        } else {
-            return 1;
-        }
-    }
-    return 0;
-}
-
+/* Canonical combining class 9: the sign kills a vowel and joins the next consonant. */
 static int is_virama(apr_uint32_t c)
 {
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(viramas) / sizeof(viramas[0]); i++) {
-        if (viramas[i] == c) {
-            return 1;
-        }
-    }
-    return 0;
+    return utf8proc_get_property((utf8proc_int32_t)c)->combining_class == 9;
 }
 
-static int is_regional(apr_uint32_t c)
+/* 1 when a virama that was before this is still at work behind it. */
+static int is_passed(apr_uint32_t c)
 {
-    return c >= 0x1f1e6 && c <= 0x1f1ff;
-}
-
-/* Signs that stand before what they belong to. */
-static int is_prefix(apr_uint32_t c)
-{
-    return (c >= 0x0600 && c <= 0x0605) || c == 0x06dd || c == 0x070f || c == 0x08e2;
-}
-
-typedef enum { HANGUL_NONE, HANGUL_L, HANGUL_V, HANGUL_T, HANGUL_LV, HANGUL_LVT } hangul_e;
-
-static hangul_e hangul_of(apr_uint32_t c)
-{
-    if ((c >= 0x1100 && c <= 0x115f) || (c >= 0xa960 && c <= 0xa97c)) {
-        return HANGUL_L;
-    }
-    if ((c >= 0x1160 && c <= 0x11a7) || (c >= 0xd7b0 && c <= 0xd7c6)) {
-        return HANGUL_V;
-    }
-    if ((c >= 0x11a8 && c <= 0x11ff) || (c >= 0xd7cb && c <= 0xd7fb)) {
-        return HANGUL_T;
-    }
-    if (c >= 0xac00 && c <= 0xd7a3) {
-        return (c - 0xac00) % 28 == 0 ? HANGUL_LV : HANGUL_LVT;
-    }
-    return HANGUL_NONE;
-}
-
-static int is_hangul_joined(hangul_e before, hangul_e after)
-{
-    switch (after) {
-    case HANGUL_L:
-    case HANGUL_LV:
-    case HANGUL_LVT:
-        return before == HANGUL_L;
-    case HANGUL_V:
-        return before == HANGUL_L || before == HANGUL_V || before == HANGUL_LV;
-    case HANGUL_T:
-        return before != HANGUL_NONE && before != HANGUL_L;
-    case HANGUL_NONE:
-        break;
-    }
-    return 0;
-}
-
-static int is_control(apr_uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
-}
-
-/* 1 when no cut may be between two characters. @param flags  regional indicators up to `before` */
-static int is_joined(apr_uint32_t before, apr_uint32_t after, apr_size_t flags)
-{
-    if (before == CR && after == LF) {
-        return 1;
-    }
-    if (is_control(before) || is_control(after)) {
-        return 0;
-    }
-    return is_mark(after) || before == ZWJ || is_virama(before) || is_prefix(before)
-           || (is_regional(before) && is_regional(after) && flags % 2 == 1)
-           || is_hangul_joined(hangul_of(before), hangul_of(after));
-}
-
-/* The character that the text begins with. */
-static apr_uint32_t char_first(const char *s, apr_size_t len, apr_size_t *pused)
-{
-    static const unsigned char head[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    apr_uint32_t c;
-    apr_size_t i;
-
-    if (!wa_text_char(s, len, pused)) {
-        *pused = 1;
-        return 0xfffd;
-    }
-    c = (unsigned char)s[0] & head[*pused];
-    for (i = 1; i < *pused; i++) {
-        c = (c << 6) | ((unsigned char)s[i] & 0x3f);
-    }
-    return c;
+    return c == ZWJ || wa_unicode_class(c) == WA_UNICODE_MARK;
 }
 
 apr_size_t wa_grapheme_first(const char *s, apr_size_t len)
 {
-    apr_size_t at, used, flags;
-    apr_uint32_t before = char_first(s, len, &at);
+    apr_size_t at, used;
+    apr_uint32_t before = wa_unicode_read(s, len, &at);
+    utf8proc_int32_t state = 0;
+    int is_joining = is_virama(before);
 
-    flags = is_regional(before) ? 1 : 0;
     while (at < len) {
-        const apr_uint32_t after = char_first(s + at, len - at, &used);
+        const apr_uint32_t after = wa_unicode_read(s + at, len - at, &used);
+        const int is_break = utf8proc_grapheme_break_stateful((utf8proc_int32_t)before,
+                                                              (utf8proc_int32_t)after, &state);
 
-        if (!is_joined(before, after, flags)) {
+        /* Rule GB9c, which utf8proc has since 2.9, and that only for six scripts. */
+        if (is_break && !(is_joining && wa_unicode_class(after) == WA_UNICODE_LETTER)) {
             break;
         }
-        flags = is_regional(after) ? flags + 1 : 0;
+        is_joining = is_virama(after) || (is_joining && is_passed(after));
         before = after;
         at += used;
     }

@@ -5,6 +5,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 static uint64_t load64(const unsigned char *s)
 {
     uint64_t word;
@@ -119,6 +124,43 @@ apr_uint32_t wa_crc32c(apr_uint32_t crc, const void *bytes, apr_size_t len)
 {
     return __builtin_cpu_supports("sse4.2") ? crc32c_sse42(crc, bytes, len)
                                             : wa_crc32c_portable(crc, bytes, len);
+}
+
+#elif defined(__aarch64__)
+
+/* Found out once; every thread finds the same. */
+static int crc32c_is_there(void)
+{
+    static int known; /* 0: not looked yet | 1: no | 2: yes */
+    int is = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+    if (is == 0) {
+        is = getauxval(AT_HWCAP) & HWCAP_CRC32 ? 2 : 1;
+        __atomic_store_n(&known, is, __ATOMIC_RELAXED);
+    }
+    return is == 2;
+}
+
+__attribute__((target("+crc"))) static apr_uint32_t
+crc32c_armv8(apr_uint32_t crc, const unsigned char *s, apr_size_t len)
+{
+    crc = ~crc;
+    for (; len >= 8; len -= 8, s += 8) {
+        crc = __builtin_aarch64_crc32cx(crc, load64(s));
+    }
+    if (len & 4) {
+        crc = __builtin_aarch64_crc32cw(crc, (uint32_t)load32(s));
+        s += 4;
+    }
+    for (len &= 3; len > 0; len--, s++) {
+        crc = __builtin_aarch64_crc32cb(crc, *s);
+    }
+    return ~crc;
+}
+
+apr_uint32_t wa_crc32c(apr_uint32_t crc, const void *bytes, apr_size_t len)
+{
+    return crc32c_is_there() ? crc32c_armv8(crc, bytes, len) : wa_crc32c_portable(crc, bytes, len);
 }
 
 #else

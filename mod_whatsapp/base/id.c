@@ -47,26 +47,23 @@ static int random_take(unsigned char *random)
 
 const char *wa_id_uuid4(apr_pool_t *p)
 {
-    static const char hex[] = "0123456789abcdef";
     unsigned char random[RANDOM_LEN];
-    char *id;
-    apr_size_t at, digit = 0;
+    char *id, *end;
+    apr_size_t at;
 
     if (!random_take(random)) {
         return NULL;
     }
     random[6] = (unsigned char)((random[6] & 0x0f) | 0x40); /* version 4 */
     random[8] = (unsigned char)((random[8] & 0x3f) | 0x80); /* the variant of RFC 9562 */
-    id = apr_palloc(p, UUID_LEN + 1);
-    for (at = 0; at < UUID_LEN; at++) {
-        if (is_dash_place(at)) {
-            id[at] = '-';
-            continue;
+    id = end = apr_palloc(p, UUID_LEN + 1);
+    for (at = 0; at < RANDOM_LEN; at++) {
+        if (is_dash_place((apr_size_t)(end - id))) {
+            *end++ = '-';
         }
-        id[at] = hex[digit % 2 == 0 ? random[digit / 2] >> 4 : random[digit / 2] & 0x0f];
-        digit++;
+        end = wa_hex_write(end, random + at, 1);
     }
-    id[UUID_LEN] = '\0';
+    *end = '\0';
     return id;
 }
 

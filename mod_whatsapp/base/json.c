@@ -23,21 +23,12 @@ typedef struct scan_t {
 /* The code unit of the \uXXXX at `s`, -1 when there is none. */
 static long unit_at(const char *s, const char *end)
 {
-    long unit = 0;
-    int i;
+    apr_uint64_t unit;
 
-    if (end - s < 6 || s[0] != '\\' || s[1] != 'u') {
+    if (end - s < 6 || s[0] != '\\' || s[1] != 'u' || !wa_hex_read(s + 2, 4, &unit)) {
         return -1;
     }
-    for (i = 2; i < 6; i++) {
-        int digit = wa_hex_value(s[i]);
-
-        if (digit < 0) {
-            return -1;
-        }
-        unit = unit * 16 + digit;
-    }
-    return unit;
+    return (long)unit;
 }
 
 static int is_between(long unit, long low, long high)
@@ -245,14 +236,12 @@ static char short_escape(unsigned char c)
 
 static void add_escape(wa_buffer_t *b, unsigned char c)
 {
-    static const char hex[] = "0123456789abcdef";
     char text[6] = {'\\', short_escape(c)};
     apr_size_t len = 2;
 
     if (text[1] == 0) {
         memcpy(text + 1, "u00", 3);
-        text[4] = hex[c >> 4];
-        text[5] = hex[c & 0x0f];
+        wa_hex_write(text + 4, &c, 1);
         len = 6;
     }
     wa_buffer_add(b, text, len);

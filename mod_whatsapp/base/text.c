@@ -4,8 +4,11 @@
 
 #include <stdint.h>
 
+#include <utf8proc.h>
+
 #define ONES 0x0101010101010101ULL
 #define HIGHS 0x8080808080808080ULL
+#define NEXT_LINE 0x85
 
 static uint64_t word_at(const char *s)
 {
@@ -116,63 +119,47 @@ apr_size_t wa_text_utf16_length(const char *s, apr_size_t len)
     return units;
 }
 
-/* 1 for the three bytes of U+1680, 2000-200A, 2028, 2029, 202F, 205F, 3000. */
-static int is_wide_space(const unsigned char *c)
+/* 1 for Unicode's White_Space: all of its categories of separators, and six controls. */
+static int is_space(utf8proc_int32_t c)
 {
-    switch (c[0]) {
-    case 0xe1:
-        return c[1] == 0x9a && c[2] == 0x80;
-    case 0xe2:
-        if (c[1] == 0x80) {
-            return (c[2] >= 0x80 && c[2] <= 0x8a) || c[2] == 0xa8 || c[2] == 0xa9 || c[2] == 0xaf;
-        }
-        return c[1] == 0x81 && c[2] == 0x9f;
-    case 0xe3:
-        return c[1] == 0x80 && c[2] == 0x80;
-    default:
-        return 0;
+    if (c < 0x80) {
+        return c == ' ' || (c >= '\t' && c <= '\r');
     }
-}
-
-static int is_ascii_space(unsigned char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* 1 for the two bytes of U+0085 and U+00A0. */
-static int is_latin_space(const unsigned char *c)
-{
-    return c[0] == 0xc2 && (c[1] == 0x85 || c[1] == 0xa0);
+    switch (utf8proc_get_property(c)->category) {
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return 1;
+    default:
+        return c == NEXT_LINE;
+    }
 }
 
 /* The bytes of the white space character that the text begins with, 0 when it begins with
  * another. */
 static apr_size_t space_first(const char *s, apr_size_t len)
 {
-    const unsigned char *c = (const unsigned char *)s;
+    utf8proc_int32_t c = -1; /* utf8proc's for none */
+    utf8proc_ssize_t used = 0;
 
-    if (len >= 1 && is_ascii_space(c[0])) {
-        return 1;
+    if (len > 0) {
+        used = utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)len, &c);
     }
-    if (len >= 2 && is_latin_space(c)) {
-        return 2;
-    }
-    return len >= 3 && is_wide_space(c) ? 3 : 0;
+    return used > 0 && is_space(c) ? (apr_size_t)used : 0;
 }
 
-/* The same at the end of the text. No other character ends in such bytes, since each begins with
- * its lead byte. */
+/* The same at the end of the text. */
 static apr_size_t space_last(const char *s, apr_size_t len)
 {
-    const unsigned char *c = (const unsigned char *)s;
+    apr_size_t start = len;
 
-    if (len >= 1 && is_ascii_space(c[len - 1])) {
-        return 1;
+    while (start > 0 && len - start < 4) {
+        start--;
+        if (((unsigned char)s[start] & 0xc0) != 0x80) {
+            break;
+        }
     }
-    if (len >= 2 && is_latin_space(c + len - 2)) {
-        return 2;
-    }
-    return len >= 3 && is_wide_space(c + len - 3) ? 3 : 0;
+    return start < len && space_first(s + start, len - start) == len - start ? len - start : 0;
 }
 
 wa_slice_t wa_text_trim(wa_slice_t s)

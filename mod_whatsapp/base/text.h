@@ -26,9 +26,8 @@ int wa_text_is_utf8(const char *s, apr_size_t len);
  * valid UTF-8 the number means nothing, but nothing breaks. */
 apr_size_t wa_text_utf16_length(const char *s, apr_size_t len);
 
-/* 1 when the text is empty or only Unicode White_Space (PropList.txt: U+0009-000D, 0020, 0085,
- * 00A0, 1680, 2000-200A, 2028, 2029, 202F, 205F, 3000), else 0. Invalid UTF-8 is not white
- * space. */
+/* 1 when the text is empty or only Unicode White_Space (PropList.txt), else 0. Invalid UTF-8 is not
+ * white space, nor is what nobody sees (wa_unicode_is_invisible). */
 int wa_text_is_blank(const char *s, apr_size_t len);
 
 /* The text without Unicode White_Space at both ends; points into the same memory. */

@@ -4,15 +4,17 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <apr_uri.h>
 #include <httpd.h>
 #include <http_config.h>
 
 #include "base/id.h"
 #include "base/phone.h"
+#include "base/url.h"
 #include "httpd/config.h"
 #include "httpd/directives_policy.h"
 #include "httpd/secrets.h"
+
+#define URL_BYTES_MAX 2048
 
 static const char *refuse(const cmd_parms *cmd, const char *value, const char *allowed)
 {
@@ -103,65 +105,26 @@ static const char *set_number(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
-static int is_host(const char *host)
+/* @return the URL without slashes at its end | NULL it is none of a server. */
+static const char *base_url_read(const char *value, wa_url_t *url, apr_pool_t *p)
 {
-    const char *c;
+    const char *base = strlen(value) <= URL_BYTES_MAX ? wa_url_base_read(url, value, p) : NULL;
 
-    if (!host || *host == '\0')
-        return 0;
-    for (c = host; *c; c++) {
-        if (!apr_isalnum(*c) && *c != '-' && *c != '.' && *c != ':')
-            return 0;
-    }
-    return 1;
-}
-
-/* 1 when each byte is one that a URL may hold outside its query and fragment, unescaped or as %XX. */
-static int is_url_text(const char *s)
-{
-    for (; *s; s++) {
-        if (!apr_isalnum(*s) && !strchr("-._~:/@!$&'()*+,;=%[]", *s))
-            return 0;
-    }
-    return 1;
-}
-
-static int is_port(const char *digits)
-{
-    apr_size_t len = strlen(digits);
-
-    return len > 0 && len <= 5 && strspn(digits, "0123456789") == len && atoi(digits) > 0
-           && atoi(digits) <= 65535;
-}
-
-/* Parses a base URL: http or https, host, perhaps port and path; nothing else. @return the URL without slashes at the end | NULL. */
-static const char *base_url_parse(const char *value, apr_uri_t *uri, apr_pool_t *p)
-{
-    apr_size_t len = strlen(value);
-
-    if (!is_url_text(value) || len > 2048 || apr_uri_parse(p, value, uri) != APR_SUCCESS)
-        return NULL;
-    if (!uri->scheme || (strcmp(uri->scheme, "http") != 0 && strcmp(uri->scheme, "https") != 0))
-        return NULL;
-    if (!is_host(uri->hostname) || uri->user || uri->password || uri->query || uri->fragment)
-        return NULL;
-    if (uri->port_str && !is_port(uri->port_str))
-        return NULL;
-    while (len > 0 && value[len - 1] == '/')
-        len--;
-    return apr_pstrndup(p, value, len);
+    /* An underscore is for records about a host, not for its name (RFC 8553): not every client goes
+     * there. */
+    return base && !strchr(url->host, '_') ? base : NULL;
 }
 
 static const char *set_public_url(cmd_parms *cmd, void *dir, const char *value)
 {
     const char *wrong = refuse_unexpanded(cmd, value);
     const char *url;
-    apr_uri_t uri;
+    wa_url_t parts;
 
     (void)dir;
     if (wrong)
         return wrong;
-    url = base_url_parse(value, &uri, cmd->pool);
+    url = base_url_read(value, &parts, cmd->pool);
     if (!url)
         return refuse(cmd, value,
                       "what Twilio calls this server: http:// or https://, a host name without "
@@ -183,13 +146,13 @@ static const char *set_twilio_url(cmd_parms *cmd, void *dir, const char *value)
 {
     const char *wrong = refuse_unexpanded(cmd, value);
     const char *url;
-    apr_uri_t uri;
+    wa_url_t parts;
 
     (void)dir;
     if (wrong)
         return wrong;
-    url = base_url_parse(value, &uri, cmd->pool);
-    if (!url || (strcmp(uri.scheme, "https") != 0 && !is_this_machine(uri.hostname)))
+    url = base_url_read(value, &parts, cmd->pool);
+    if (!url || (!parts.is_https && !is_this_machine(parts.host)))
         return refuse(cmd, value,
                       "an https:// URL without user, query or fragment (http:// only for "
                       "127.0.0.1, ::1 and localhost)");

@@ -9,52 +9,22 @@
 
 #include "base/id.h"
 #include "base/text.h"
+#include "base/url.h"
 #include "messaging/parts.h"
 
 #define URL_BYTES_MAX 2048
 #define VARIABLES_MAX 100
 #define VARIABLE_NAME_BYTES_MAX 64
-#define HTTPS "https://"
 
-/* "host", "host:port", then a path, query, fragment or nothing; no user. */
-static int is_authority(const char *s)
+/* Twilio fetches it: https, and nobody's password. */
+static int media_url_read(wa_url_t *url, wa_slice_t typed, apr_pool_t *p)
 {
-    const apr_size_t host =
-        strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-");
-    apr_size_t port;
-
-    if (host == 0 || *s == '.' || *s == '-') {
-        return 0;
-    }
-    s += host;
-    if (*s == ':') {
-        port = strspn(s + 1, "0123456789");
-        if (port < 1 || port > 5) {
-            return 0;
-        }
-        s += 1 + port;
-    }
-    return *s == '\0' || *s == '/' || *s == '?' || *s == '#';
-}
-
-static int is_web_address(wa_slice_t typed)
-{
-    apr_size_t i;
-
-    if (typed.len <= sizeof(HTTPS) - 1 || typed.len > URL_BYTES_MAX
-        || strncasecmp(typed.ptr, HTTPS, sizeof(HTTPS) - 1) != 0) {
-        return 0;
-    }
-    for (i = 0; i < typed.len; i++) {
-        if (typed.ptr[i] <= ' ' || typed.ptr[i] > '~' || strchr("\"<>\\^`{|}", typed.ptr[i])) {
-            return 0;
-        }
-    }
-    return 1;
+    return typed.len <= URL_BYTES_MAX && wa_url_read(url, typed, p) == APR_SUCCESS && url->is_https
+           && !url->has_user;
 }
 
 /* The type that the ending of the path stands for: only Twilio fetches it, and so knows. */
-static const char *type_of(const char *url)
+static const char *type_of(const char *path)
 {
     static const struct {
         const char *ending, *type;
@@ -63,13 +33,13 @@ static const char *type_of(const char *url)
                  {".3gp", "video/3gpp"},      {".mp3", "audio/mpeg"},  {".ogg", "audio/ogg"},
                  {".amr", "audio/amr"},       {".aac", "audio/aac"},   {".m4a", "audio/mp4"},
                  {".pdf", "application/pdf"}, {".vcf", "text/vcard"}};
-    const apr_size_t len = strcspn(url, "?#");
+    const apr_size_t len = strlen(path);
     apr_size_t i;
 
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         const apr_size_t ending = strlen(types[i].ending);
 
-        if (len > ending && strncasecmp(url + len - ending, types[i].ending, ending) == 0) {
+        if (len > ending && strncasecmp(path + len - ending, types[i].ending, ending) == 0) {
             return types[i].type;
         }
     }
@@ -83,15 +53,15 @@ static apr_status_t media_check(wa_content_t *content, const wa_content_request_
 
     for (i = 0; i < request->media_count; i++) {
         const wa_slice_t typed = request->media_urls[i];
-        const char *url = is_web_address(typed) ? apr_pstrmemdup(p, typed.ptr, typed.len) : NULL;
+        wa_url_t url;
 
-        if (!url || !is_authority(url + sizeof(HTTPS) - 1)) {
+        if (!media_url_read(&url, typed, p)) {
             *psentence = "mediaUrl must be an https:// address, or an array of 1 to 10 of them";
             return APR_EINVAL;
         }
-        content->media_urls[i] = url;
-        content->media[i].url = url;
-        content->media[i].content_type = type_of(url);
+        content->media_urls[i] = apr_pstrmemdup(p, typed.ptr, typed.len);
+        content->media[i].url = content->media_urls[i];
+        content->media[i].content_type = type_of(url.path);
     }
     content->media_count = request->media_count;
     return APR_SUCCESS;

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 
 #define KEY_MAX 255
 #define DIGEST_BYTES 16
@@ -35,7 +36,6 @@ apr_status_t wa_idempotency_check(const char *key, wa_sentence_t *psentence)
 
 const char *wa_idempotency_digest(const wa_slice_t *fields, apr_size_t count, apr_pool_t *p)
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char digest[EVP_MAX_MD_SIZE];
     char *hex = apr_pcalloc(p, DIGEST_BYTES * 2 + 1);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -54,10 +54,7 @@ const char *wa_idempotency_digest(const wa_slice_t *fields, apr_size_t count, ap
     if (!is_fine) {
         return NULL;
     }
-    for (i = 0; i < DIGEST_BYTES; i++) {
-        hex[2 * i] = digits[digest[i] >> 4];
-        hex[2 * i + 1] = digits[digest[i] & 15];
-    }
+    wa_hex_write(hex, digest, DIGEST_BYTES);
     return hex;
 }
 

@@ -2,10 +2,10 @@
 /* Turns what an inbound webhook says into text that a person can read. */
 #include "messaging/inbound_text.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/buffer.h"
+#include "base/percent.h"
 #include "base/text.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"
@@ -206,24 +206,6 @@ static int field_is_media(const wa_form_field_t *field)
     return field->name.len > prefix.len && memcmp(field->name.ptr, prefix.ptr, prefix.len) == 0;
 }
 
-static void encoded_add(wa_buffer_t *b, wa_slice_t s)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    apr_size_t i;
-
-    for (i = 0; i < s.len; i++) {
-        const unsigned char c = (unsigned char)s.ptr[i];
-
-        if (apr_isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~') {
-            wa_buffer_add(b, &s.ptr[i], 1);
-        } else {
-            const char code[3] = {'%', hex[c >> 4], hex[c & 15]};
-
-            wa_buffer_add(b, code, sizeof(code));
-        }
-    }
-}
-
 wa_slice_t wa_inbound_text_rest(const wa_form_t *form, apr_pool_t *p)
 {
     wa_buffer_t b;
@@ -241,9 +223,9 @@ wa_slice_t wa_inbound_text_rest(const wa_form_t *form, apr_pool_t *p)
         if (b.len > 0) {
             WA_BUFFER_ADD_LITERAL(&b, "&");
         }
-        encoded_add(&b, field->name);
+        wa_percent_add(&b, field->name);
         WA_BUFFER_ADD_LITERAL(&b, "=");
-        encoded_add(&b, field->value);
+        wa_percent_add(&b, field->value);
     }
     return buffer_slice(&b, p);
 }

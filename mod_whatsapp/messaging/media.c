@@ -7,6 +7,8 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/unicode.h"
+#include "base/url.h"
 #include "messaging/gate.h"
 #include "messaging/inbound_text.h"
 #include "twilio/signature.h"
@@ -15,11 +17,6 @@
 #define URL_BYTES_MAX 4096
 #define TYPE_BYTES_MAX 255
 #define NAME_CHARACTERS_MAX 150
-
-static int url_is_web(const char *url)
-{
-    return strncasecmp(url, "https://", 8) == 0 || strncasecmp(url, "http://", 7) == 0;
-}
 
 /* How many addresses of attachments there are. */
 static apr_size_t urls_count(const wa_form_t *form)
@@ -42,14 +39,14 @@ apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p
     for (i = 0; i < WA_MEDIA_MAX && left > 0; i++) {
         wa_slice_t url, type;
         const char *text;
+        wa_url_t parts;
 
         if (!wa_form_get(form, apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, i), &url)) {
             continue;
         }
         left--;
-        url = wa_inbound_text_clean(url, p);
-        text = apr_pstrmemdup(p, url.ptr, url.len);
-        if (!url_is_web(text) || url.len > URL_BYTES_MAX) {
+        text = wa_url_mend(url, p);
+        if (url.len > URL_BYTES_MAX || wa_url_read(&parts, wa_slice_of(text), p) != APR_SUCCESS) {
             continue;
         }
         wa_form_get(form, apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, i), &type);
@@ -72,26 +69,11 @@ const char *wa_media_path(const wa_messenger_t *messenger, const char *message_i
 
 /* ---- names of files ---- */
 
-/* 1 for a valid character that may stand in the name of a file anywhere: no control character, none
- * that means something to a file system or a header, none that turns the direction of writing. */
-static int may_be_in_name(const char *c, apr_size_t len)
+/* 1 for a character that may stand in the name of a file anywhere: none that means something to a file
+ * system or a header, none that turns the direction of writing or is not seen. */
+static int may_be_in_name(apr_uint32_t c)
 {
-    const unsigned char *u = (const unsigned char *)c;
-
-    switch (len) {
-    case 1:
-        return u[0] >= 0x20 && u[0] != 0x7F && !strchr("\"*/:<>?\\|%;", c[0]);
-    case 2:
-        return u[0] != 0xC2 || u[1] >= 0xA0;
-    case 3:
-        if (u[0] == 0xE2 && u[1] == 0x80) {
-            return u[2] < 0x8B || (u[2] > 0x8F && u[2] < 0xA8) || u[2] > 0xAE;
-        }
-        return !(u[0] == 0xE2 && u[1] == 0x81 && u[2] >= 0xA0 && u[2] <= 0xAF)
-               && !(u[0] == 0xEF && u[1] == 0xBB && u[2] == 0xBF);
-    default:
-        return 1;
-    }
+    return !(c < 0x80 && strchr("\"*/:<>?\\|%;", (int)c)) && !wa_unicode_is_control(c);
 }
 
 /* A name made safe; empty when nothing is left of it. */
@@ -106,8 +88,9 @@ static const char *name_clean(wa_slice_t raw, apr_pool_t *p)
     wa_buffer_init(&b, raw.len + 1);
     while (i < raw.len) {
         apr_size_t used;
+        const apr_uint32_t c = wa_unicode_read(raw.ptr + i, raw.len - i, &used);
 
-        if (!wa_text_char(raw.ptr + i, raw.len - i, &used) || !may_be_in_name(raw.ptr + i, used)) {
+        if (!may_be_in_name(c)) {
             WA_BUFFER_ADD_LITERAL(&b, "_");
         } else if (b.len > 0 || raw.ptr[i] != '.') { /* a hidden file is none that anybody finds */
             wa_buffer_add(&b, raw.ptr + i, used);

@@ -64,7 +64,7 @@ apr_status_t wa_policy_check(wa_messenger_t *messenger, const char *counterpart,
 }
 
 wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text,
-                                wa_slice_t opt_out_type)
+                                wa_slice_t opt_out_type, apr_pool_t *tmp)
 {
     if (wa_slice_is_equal(opt_out_type, WA_SLICE_LITERAL("STOP"))) {
         return WA_POLICY_STOP;
@@ -72,10 +72,10 @@ wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text
     if (wa_slice_is_equal(opt_out_type, WA_SLICE_LITERAL("START"))) {
         return WA_POLICY_START;
     }
-    if (wa_words_has(messenger->stop_words, text)) {
+    if (wa_words_has(messenger->stop_words, text, tmp)) {
         return WA_POLICY_STOP;
     }
-    return wa_words_has(messenger->start_words, text) ? WA_POLICY_START : WA_POLICY_NO_WORD;
+    return wa_words_has(messenger->start_words, text, tmp) ? WA_POLICY_START : WA_POLICY_NO_WORD;
 }
 
 static apr_status_t opted_out_set(wa_messenger_t *messenger, const char *counterpart, int is_out,
@@ -148,8 +148,9 @@ static apr_status_t later_visit(void *baton, const wa_message_t *message, int is
     fields = fields_of(message, later->p);
     text = json_string_value(json_object_get(j, "body"));
     wa_form_get(fields, "OptOutType", &type);
-    later->is_found = wa_policy_word(later->messenger, wa_slice_of(text), type) != WA_POLICY_NO_WORD
-                      && date_of(message, fields, later->p) > later->date_ms;
+    later->is_found =
+        wa_policy_word(later->messenger, wa_slice_of(text), type, later->p) != WA_POLICY_NO_WORD
+        && date_of(message, fields, later->p) > later->date_ms;
     return later->is_found ? APR_EOF : APR_SUCCESS;
 }
 

@@ -24,9 +24,9 @@ typedef enum { WA_POLICY_NO_WORD = 0, WA_POLICY_STOP, WA_POLICY_START } wa_polic
 /* Reads it: one of the configured words and nothing else, as people write it (messaging/words.h), or what
  * Twilio understood itself.
  * @param opt_out_type  the webhook's OptOutType, empty for none: STOP and START count before the text
- * Any thread. */
+ * Any thread that may use tmp. */
 wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text,
-                                wa_slice_t opt_out_type);
+                                wa_slice_t opt_out_type, apr_pool_t *tmp);
 
 /* Acts on the word of an inbound message, unless they have said something else since: of one that was
  * fetched late (DateSent in its private part) later ones are looked for. Logs a change (WA0541).

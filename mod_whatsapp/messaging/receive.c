@@ -135,7 +135,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
         return APR_ENOMEM;
     }
     wa_form_get(form, "OptOutType", &opt_out_type);
-    word = wa_policy_word(messenger, draft.body, opt_out_type);
+    word = wa_policy_word(messenger, draft.body, opt_out_type, p);
     rv = wa_store_message_add(messenger->store, &message,
                               word == WA_POLICY_NO_WORD ? NULL : &stored, p);
     WA_LOG(messenger->log, WA_LOG_INFO, "WA0511", rv == APR_EEXIST ? APR_SUCCESS : rv,

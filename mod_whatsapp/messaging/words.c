@@ -5,147 +5,97 @@
 #include <apr.h>
 
 #include "base/text.h"
+#include "base/unicode.h"
 
 /* What is longer is no word, whatever stands around it. */
 #define TEXT_BYTES_MAX 1024
 
-typedef struct range_t {
-    apr_uint32_t first, last;
-} range_t;
-
-/* What may stand around a word: spaces, punctuation, symbols, emoji, and what is not seen. In order. */
-static const range_t
-    around[] = {{0x0000, 0x002F}, /* to / */
-                {0x003A, 0x003E}, /* : ; < = > */
-                {0x0040, 0x0040}, /* @ */
-                {0x005B, 0x0060}, /* [ \ ] ^ _ ` */
-                {0x007B, 0x00A9}, /* { | } ~, Latin-1's controls and signs */
-                {0x00AB, 0x00B1}, {0x00B4, 0x00B4},   {0x00B6, 0x00B8},
-                {0x00BB, 0x00BB}, {0x00D7, 0x00D7},   {0x00F7, 0x00F7},
-                {0x060C, 0x060D}, {0x061B, 0x061C},   {0x06D4, 0x06D4}, /* Arabic */
-                {0x1680, 0x1680}, {0x2000, 0x203B},   {0x203D, 0x2046},
-                {0x204A, 0x206F},                   /* spaces, quotes, marks of direction */
-                {0x20A0, 0x20CF}, {0x2190, 0x2BFF}, /* money, arrows, shapes, emoji */
-                {0x2E00, 0x2E7F}, {0x3000, 0x3004},   {0x3008, 0x3020},
-                {0x3030, 0x3030}, {0xFE00, 0xFE55},   {0xFE57, 0xFE6F},
-                {0xFEFF, 0xFEFF}, {0xFF01, 0xFF0F},   {0xFF1A, 0xFF1E},
-                {0xFF20, 0xFF20}, {0xFF3B, 0xFF40},   {0xFF5B, 0xFF65},
-                {0xFFF9, 0xFFFF}, {0x1F000, 0x1FAFF}, {0xE0000, 0xE0FFF}};
-
-/* Where small letters follow the capitals: all of a range by `step`; 1: one by one, each capital with an even
- * number (or odd, as the first one). In order. */
-static const struct {
-    range_t capitals;
-    apr_int32_t step;
-} cases[] = {
-    {{0x0041, 0x005A}, 32}, {{0x00C0, 0x00D6}, 32}, {{0x00D8, 0x00DE}, 32}, {{0x0100, 0x012F}, 1},
-    {{0x0132, 0x0137}, 1},  {{0x0139, 0x0148}, 1},  {{0x014A, 0x0177}, 1},  {{0x0179, 0x017E}, 1},
-    {{0x01A0, 0x01A5}, 1},  {{0x01AF, 0x01B0}, 1},  {{0x01CD, 0x01DC}, 1},  {{0x01DE, 0x01EF}, 1},
-    {{0x01F8, 0x021F}, 1},  {{0x0386, 0x0386}, 38}, {{0x0388, 0x038A}, 37}, {{0x038C, 0x038C}, 64},
-    {{0x038E, 0x038F}, 63}, {{0x0391, 0x03A1}, 32}, {{0x03A3, 0x03AB}, 32}, {{0x0400, 0x040F}, 80},
-    {{0x0410, 0x042F}, 32}, {{0x0460, 0x0481}, 1},  {{0x048A, 0x04BF}, 1},  {{0x04C1, 0x04CE}, 1},
-    {{0x04D0, 0x052F}, 1},  {{0x0531, 0x0556}, 48}, {{0x1E00, 0x1E95}, 1},  {{0x1EA0, 0x1EFF}, 1}};
-
-/* Takes the first character off a valid text that is not empty. */
-static apr_uint32_t char_take(wa_slice_t *text)
+/* 1 for a question mark of any script: to ask is not to tell. Unicode has no property for them. */
+static int is_question(apr_uint32_t c)
 {
-    static const unsigned char masks[] = {0x7F, 0x7F, 0x1F, 0x0F, 0x07};
-    apr_uint32_t c;
-    apr_size_t used, i;
-
-    (void)wa_text_char(text->ptr, text->len, &used);
-    c = (unsigned char)text->ptr[0] & masks[used];
-    for (i = 1; i < used; i++) {
-        c = c << 6 | ((unsigned char)text->ptr[i] & 0x3F);
-    }
-    text->ptr += used;
-    text->len -= used;
-    return c;
-}
-
-static int is_around(apr_uint32_t c)
-{
+    static const apr_uint32_t marks[] = {'?',    0x00BF, 0x037E,  0x055E, 0x061F, 0x1367, 0x1945,
+                                         0x203D, 0x2047, 0x2048,  0x2049, 0x2753, 0x2754, 0x2CFA,
+                                         0x2CFB, 0x2E18, 0x2E2E,  0x2E54, 0xA60F, 0xA6F7, 0xFE16,
+                                         0xFE56, 0xFF1F, 0x11143, 0x1E95F};
     apr_size_t i;
 
-    for (i = 0; i < sizeof(around) / sizeof(around[0]) && c >= around[i].first; i++) {
-        if (c <= around[i].last) {
+    for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        if (marks[i] == c) {
             return 1;
         }
     }
     return 0;
 }
 
-static apr_uint32_t fold(apr_uint32_t c)
-{
-    apr_size_t i;
-
-    if (c >= 0xFF21 && c <= 0xFF5A) { /* full-width letters are the plain ones */
-        c -= 0xFF21 - 'A';
-    }
-    switch (c) {
-    case 0x0130: /* I with a dot */
-        return 'i';
-    case 0x0178:
-        return 0x00FF;
-    case 0x03C2: /* the sigma at the end of a word */
-        return 0x03C3;
-    default:
-        break;
-    }
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]) && c >= cases[i].capitals.first; i++) {
-        if (c <= cases[i].capitals.last) {
-            const int is_pair = cases[i].step == 1;
-
-            return is_pair && (c - cases[i].capitals.first) % 2 != 0
-                       ? c
-                       : c + (apr_uint32_t)cases[i].step;
-        }
-    }
-    return c;
-}
-
-/* The text without what stands around it. */
+/* The text without what stands around its letters and digits. A mark is of what it stands on. */
 static wa_slice_t word_of(wa_slice_t text)
 {
-    wa_slice_t rest = text, word = {text.ptr, 0};
-    int is_begun = 0;
+    wa_slice_t word = {text.ptr, 0};
+    apr_size_t at = 0, used;
+    int is_word = 1, is_begun = 0;
 
-    while (rest.len > 0) {
-        const char *at = rest.ptr;
+    for (; at < text.len; at += used) {
+        const apr_uint32_t c = wa_unicode_read(text.ptr + at, text.len - at, &used);
+        const wa_unicode_class_e class = wa_unicode_class(c);
 
-        if (!is_around(char_take(&rest))) {
-            word.ptr = is_begun ? word.ptr : at;
-            word.len = (apr_size_t)(rest.ptr - word.ptr);
+        if (wa_unicode_is_invisible(c)) {
+            continue;
+        }
+        is_word = class == WA_UNICODE_MARK ? is_word : class != WA_UNICODE_OTHER || is_question(c);
+        if (is_word) {
+            word.ptr = is_begun ? word.ptr : text.ptr + at;
+            word.len = (apr_size_t)(text.ptr + at + used - word.ptr);
             is_begun = 1;
         }
     }
     return word;
 }
 
-static int is_same(wa_slice_t a, wa_slice_t b)
+/* The text folded; empty when it is too long. */
+static wa_slice_t fold(wa_slice_t text, apr_pool_t *p)
 {
-    while (a.len > 0 && b.len > 0) {
-        if (fold(char_take(&a)) != fold(char_take(&b))) {
-            return 0;
-        }
-    }
-    return a.len == 0 && b.len == 0;
+    wa_slice_t folded;
+
+    (void)wa_text_fold(text, WA_FOLD_MARKS_KEPT, TEXT_BYTES_MAX, &folded, p);
+    return folded;
 }
 
-int wa_words_has(const char *const *words, wa_slice_t text)
+/* @param folded  what was written; empty is no word. @param word  not folded */
+static int is_same(wa_slice_t folded, wa_slice_t word, apr_pool_t *p)
 {
-    const wa_slice_t bare = wa_text_trim(text);
-    wa_slice_t word;
+    apr_size_t i;
 
-    if (bare.len > TEXT_BYTES_MAX) {
+    if (folded.len == 0 || word.len == 0) {
         return 0;
     }
-    word = word_of(bare);
-    for (; words && *words; words++) {
-        const wa_slice_t wanted = wa_slice_of(*words);
+    /* Each message is held against every word: most can be told apart without folding the word. */
+    for (i = 0; i < word.len && (unsigned char)word.ptr[i] < 0x80; i++) {
+        const char c = word.ptr[i];
 
-        if (is_same(bare, wa_text_trim(wanted))
-            || (word.len > 0 && is_same(word, word_of(wanted)))) {
+        if (i == folded.len || folded.ptr[i] != (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c)) {
+            break;
+        }
+    }
+    if (i == word.len) {
+        return folded.len == word.len;
+    }
+    return (unsigned char)word.ptr[i] >= 0x80 && wa_slice_is_equal(folded, fold(word, p));
+}
+
+int wa_words_has(const char *const *words, wa_slice_t text, apr_pool_t *tmp)
+{
+    const wa_slice_t bare = wa_text_trim(text);
+    wa_slice_t folded, folded_word;
+
+    if (!words || !*words || bare.len > TEXT_BYTES_MAX) {
+        return 0;
+    }
+    folded = fold(bare, tmp);
+    folded_word = fold(word_of(bare), tmp);
+    for (; *words; words++) {
+        const wa_slice_t wanted = wa_text_trim(wa_slice_of(*words));
+
+        if (is_same(folded, wanted, tmp) || is_same(folded_word, word_of(wanted), tmp)) {
             return 1;
         }
     }

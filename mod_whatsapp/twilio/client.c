@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/percent.h"
 #include "base/phone.h"
 #include "twilio/client_private.h"
 
@@ -32,31 +33,6 @@
 
 /* ---- Making ---- */
 
-/* "https://host[:port][/path]" without what may not stand in it; NULL when it is no such URL. */
-static const char *base_url_clean(const char *url, apr_pool_t *p)
-{
-    const char *host = NULL;
-    const char *c;
-    apr_size_t len;
-
-    if (strncasecmp(url, "https://", 8) == 0) {
-        host = url + 8;
-    } else if (strncasecmp(url, "http://", 7) == 0) {
-        host = url + 7;
-    }
-    if (!host || *host == '\0' || *host == '/' || *host == ':') {
-        return NULL;
-    }
-    for (c = url; *c; c++) {
-        if (*c <= ' ' || *c > '~' || strchr("@?#\"\\", *c)) {
-            return NULL;
-        }
-    }
-    for (len = strlen(url); url[len - 1] == '/'; len--) {
-    }
-    return apr_pstrmemdup(p, url, len);
-}
-
 apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,
                                      const wa_twilio_options_t *options, apr_pool_t *p)
 {
@@ -65,7 +41,8 @@ apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,
     apr_status_t rv;
 
     *pclient = NULL;
-    client->base_url = base_url_clean(options->base_url ? options->base_url : DEFAULT_BASE_URL, p);
+    client->base_url = wa_url_base_read(
+        &client->base, options->base_url ? options->base_url : DEFAULT_BASE_URL, p);
     if (!client->base_url) {
         return APR_EINVAL;
     }
@@ -115,6 +92,20 @@ wa_http_request_t wa_twilio_request(const wa_twilio_client_t *client,
     return request;
 }
 
+const char *wa_twilio_url(const wa_twilio_client_t *client, const char *uri, wa_url_t *url,
+                          apr_pool_t *p)
+{
+    const apr_size_t base_len = strlen(client->base_url);
+    const char *text = *uri == '/' ? apr_pstrcat(p, client->base_url, uri, NULL) : uri;
+
+    if (strncmp(text, client->base_url, base_len) != 0 || text[base_len] != '/'
+        || wa_url_read(url, wa_slice_of(text), p) != APR_SUCCESS || url->has_user || url->fragment
+        || !wa_url_is_same_origin(url, &client->base) || !wa_url_path_is_plain(url->path, p)) {
+        return NULL;
+    }
+    return text;
+}
+
 const char *wa_twilio_address(const char *number, apr_pool_t *p)
 {
     const char *c;
@@ -133,27 +124,12 @@ const char *wa_twilio_address(const char *number, apr_pool_t *p)
 
 void wa_twilio_form_add(wa_buffer_t *form, const char *name, wa_slice_t value)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    apr_size_t i;
-
     if (form->len > 0) {
         WA_BUFFER_ADD_LITERAL(form, "&");
     }
     wa_buffer_add(form, name, strlen(name));
     WA_BUFFER_ADD_LITERAL(form, "=");
-    for (i = 0; i < value.len; i++) {
-        unsigned char byte = (unsigned char)value.ptr[i];
-
-        if (byte != '\0' && strchr(plain, byte)) {
-            wa_buffer_add(form, &byte, 1);
-        } else {
-            const char escaped[3] = {'%', digits[byte >> 4], digits[byte & 15]};
-
-            wa_buffer_add(form, escaped, sizeof(escaped));
-        }
-    }
+    wa_percent_add(form, value);
 }
 
 void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account,

@@ -5,12 +5,14 @@
 
 #include <jansson.h>
 
+#include "base/url.h"
 #include "twilio/client.h"
 #include "twilio/http.h"
 
 struct wa_twilio_client_t {
     wa_http_t *http;
     const char *base_url; /* without a trailing slash */
+    wa_url_t base;        /* the same, taken apart */
     apr_interval_time_t connect_timeout;
     apr_interval_time_t total_timeout;
     int max_tries;
@@ -24,6 +26,14 @@ int wa_twilio_account_is_usable(const wa_twilio_account_t *account);
 /* A request with the client's limits and the account's credentials. Any thread. */
 wa_http_request_t wa_twilio_request(const wa_twilio_client_t *client,
                                     const wa_twilio_account_t *account, const char *url);
+
+/* The absolute URL of what Twilio calls by its path, or by a URL, in an answer. The account's
+ * credentials go where this says: only to what lies below the client's base URL, without a user,
+ * fragment or ".." in it.
+ * @param url  out: the URL taken apart
+ * @return the URL in p | NULL it leads elsewhere, or is none. Any thread. */
+const char *wa_twilio_url(const wa_twilio_client_t *client, const char *uri, wa_url_t *url,
+                          apr_pool_t *p);
 
 /* "whatsapp:+1555..." of a number with or without the prefix; NULL for NULL, an empty one, or one
  * with control characters. */

@@ -15,6 +15,7 @@
 #include <curl/curl.h>
 
 #include "base/buffer.h"
+#include "base/url.h"
 
 /* Kept connections are closed by us before the load balancers in front of Twilio (60 s) do it under
  * a request. */
@@ -45,45 +46,6 @@ typedef struct exchange_t {
     wa_buffer_t body;
     char problem[CURL_ERROR_SIZE];
 } exchange_t;
-
-/* ---- URLs ---- */
-
-/* One part in p, in lower case; NULL when the URL has none. */
-static const char *url_part(CURLU *url, CURLUPart part, unsigned flags, apr_pool_t *p)
-{
-    char *text = NULL;
-    char *copy = NULL;
-    char *c;
-
-    if (curl_url_get(url, part, &text, flags) == CURLUE_OK && text) {
-        copy = apr_pstrdup(p, text);
-        for (c = copy; *c; c++) {
-            *c = (char)apr_tolower(*c);
-        }
-    }
-    curl_free(text);
-    return copy;
-}
-
-apr_status_t wa_http_url_split(wa_http_url_t *parts, const char *url, apr_pool_t *p)
-{
-    CURLU *parsed = curl_url();
-    apr_status_t rv = APR_EINVAL;
-
-    memset(parts, 0, sizeof(*parts));
-    if (parsed && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK) {
-        const char *port = url_part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT, p);
-
-        parts->scheme = url_part(parsed, CURLUPART_SCHEME, 0, p);
-        parts->host = url_part(parsed, CURLUPART_HOST, 0, p);
-        parts->port = port ? atoi(port) : 0;
-        parts->has_user = url_part(parsed, CURLUPART_USER, 0, p) != NULL
-                          || url_part(parsed, CURLUPART_PASSWORD, 0, p) != NULL;
-        rv = parts->scheme && parts->host && port ? APR_SUCCESS : APR_EINVAL;
-    }
-    curl_url_cleanup(parsed);
-    return rv;
-}
 
 /* ---- Addresses ---- */
 
@@ -494,7 +456,7 @@ static const char *redirect_read(exchange_t *x, apr_pool_t *p)
         && curl_url_set(parsed, CURLUPART_URL, x->request->url, 0) == CURLUE_OK
         && curl_url_set(parsed, CURLUPART_URL, location->value, 0) == CURLUE_OK
         && curl_url_get(parsed, CURLUPART_URL, &text, 0) == CURLUE_OK) {
-        url = apr_pstrdup(p, text);
+        url = wa_url_mend(wa_slice_of(text), p);
     }
     curl_free(text);
     curl_url_cleanup(parsed);

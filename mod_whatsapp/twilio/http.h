@@ -68,15 +68,4 @@ apr_status_t wa_http_create(wa_http_t **phttp, const char *ca_file, int max_idle
 apr_status_t wa_http_perform(wa_http_t *http, const wa_http_request_t *request,
                              wa_http_answer_t *answer, apr_pool_t *p);
 
-/* The parts of a URL that decide where a request goes, as libcurl will read them. */
-typedef struct wa_http_url_t {
-    const char *scheme; /* lower case */
-    const char *host;   /* lower case; an IPv6 address keeps its brackets */
-    int port;           /* the scheme's own when none is given */
-    int has_user;       /* 1: there is a user or password in it */
-} wa_http_url_t;
-
-/* Takes a URL apart. @return APR_SUCCESS | APR_EINVAL it is no absolute URL. Any thread. */
-apr_status_t wa_http_url_split(wa_http_url_t *parts, const char *url, apr_pool_t *p);
-
 #endif

@@ -33,26 +33,12 @@ typedef struct listing_t {
 static const char *next_url(const listing_t *listing, const json_t *json, apr_pool_t *p)
 {
     const char *uri = wa_twilio_json_string(json, "next_page_uri");
-    const char *base = listing->client->base_url;
-    const char *prefix =
-        apr_pstrcat(p, "/2010-04-01/Accounts/", listing->account->sid, "/Messages", NULL);
-    const char *c;
+    const char *prefix = apr_pstrcat(p, listing->client->base_url, "/2010-04-01/Accounts/",
+                                     listing->account->sid, "/Messages", NULL);
+    wa_url_t url;
 
-    if (!uri) {
-        return NULL;
-    }
-    if (strncmp(uri, base, strlen(base)) == 0) {
-        uri += strlen(base);
-    }
-    for (c = uri; *c; c++) {
-        if (*c <= ' ' || *c > '~') {
-            return NULL;
-        }
-    }
-    if (strncmp(uri, prefix, strlen(prefix)) != 0 || strstr(uri, "..")) {
-        return NULL;
-    }
-    return apr_pstrcat(p, base, uri, NULL);
+    uri = uri ? wa_twilio_url(listing->client, uri, &url, p) : NULL;
+    return uri && strncmp(uri, prefix, strlen(prefix)) == 0 ? uri : NULL;
 }
 
 /* Asks for one page and gives its elements away. @param pnext out: the next page's URL in p; NULL
@@ -228,7 +214,7 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
 /* ---- Media ---- */
 
 typedef struct media_baton_t {
-    const char *base_url;
+    const wa_twilio_client_t *client;
     wa_twilio_media_cb *callback;
     void *baton;
 } media_baton_t;
@@ -240,11 +226,15 @@ static apr_status_t media_element(void *data, const json_t *element, apr_pool_t 
     const char *uri = wa_twilio_json_string(element, "uri");
     wa_twilio_media_t media = {.content_type = wa_twilio_json_string(element, "content_type")};
     apr_size_t len = uri ? strlen(uri) : 0;
+    wa_url_t url;
 
-    if (len <= 5 || uri[0] != '/' || strcmp(uri + len - 5, ".json") != 0) {
+    if (len <= 5 || strcmp(uri + len - 5, ".json") != 0) {
         return APR_SUCCESS;
     }
-    media.url = apr_pstrcat(tmp, baton->base_url, apr_pstrmemdup(tmp, uri, len - 5), NULL);
+    media.url = wa_twilio_url(baton->client, apr_pstrmemdup(tmp, uri, len - 5), &url, tmp);
+    if (!media.url) {
+        return APR_SUCCESS;
+    }
     return baton->callback(baton->baton, &media, tmp);
 }
 
@@ -252,7 +242,7 @@ apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_ac
                                   const char *message_sid, wa_twilio_media_cb *callback,
                                   void *baton, wa_twilio_result_t *result, apr_pool_t *tmp)
 {
-    media_baton_t media = {client->base_url, callback, baton};
+    media_baton_t media = {client, callback, baton};
     listing_t listing = {.client = client,
                          .account = account,
                          .member = "media_list",

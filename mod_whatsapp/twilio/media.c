@@ -22,27 +22,15 @@ static int host_is_below(const char *host, const char *domain)
            && (len == tail || host[len - tail - 1] == '.');
 }
 
-/* 1 for the very server that the client is configured to talk to. */
-static int url_is_base(const wa_http_url_t *url, const wa_http_url_t *base)
-{
-    return strcmp(url->scheme, base->scheme) == 0 && strcmp(url->host, base->host) == 0
-           && url->port == base->port;
-}
-
-static int url_is_https(const wa_http_url_t *url)
-{
-    return strcmp(url->scheme, "https") == 0;
-}
-
 /* Where a MediaUrl may lead. */
-static int url_is_twilio(const wa_http_url_t *url)
+static int url_is_twilio(const wa_url_t *url)
 {
-    return url_is_https(url) && url->port == 443
+    return url->is_https && url->port == 443
            && (host_is_below(url->host, "twilio.com") || host_is_below(url->host, "twiliocdn.com"));
 }
 
 /* Twilio's API hosts: api.twilio.com and the regional api.{edge}.{region}.twilio.com. */
-static int url_takes_credentials(const wa_http_url_t *url)
+static int url_takes_credentials(const wa_url_t *url)
 {
     return url_is_twilio(url) && strncmp(url->host, "api.", 4) == 0
            && host_is_below(url->host, "twilio.com");
@@ -87,18 +75,17 @@ static apr_status_t url_fetch(wa_twilio_client_t *client, wa_http_request_t *req
                               const wa_twilio_account_t *account, int is_redirected,
                               wa_http_answer_t *answer, const char **phost, apr_pool_t *tmp)
 {
-    wa_http_url_t url, base;
+    wa_url_t url;
     int is_base;
 
     memset(answer, 0, sizeof(*answer));
     *phost = "-";
-    if (wa_http_url_split(&url, request->url, tmp) != APR_SUCCESS || url.has_user
-        || wa_http_url_split(&base, client->base_url, tmp) != APR_SUCCESS) {
+    if (wa_url_read(&url, wa_slice_of(request->url), tmp) != APR_SUCCESS || url.has_user) {
         return APR_EINVAL;
     }
     *phost = url.host;
-    is_base = url_is_base(&url, &base);
-    if (!is_base && !(is_redirected ? url_is_https(&url) : url_is_twilio(&url))) {
+    is_base = wa_url_is_same_origin(&url, &client->base);
+    if (!is_base && !(is_redirected ? url.is_https : url_is_twilio(&url))) {
         return APR_EINVAL;
     }
     request->is_public_only = !is_base;

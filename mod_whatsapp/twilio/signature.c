@@ -14,6 +14,9 @@
 #include <openssl/sha.h>
 #include <pthread.h>
 
+#include "base/hex.h"
+#include "base/url.h"
+
 #define MAC_LENGTH 20
 
 /* A field with the first bytes of its name as a number, so that most comparisons while sorting are
@@ -169,52 +172,21 @@ static wa_slice_t fields_join(const wa_form_t *form, apr_pool_t *tmp)
 
 /* ---- The URL ---- */
 
-/* Where the port of an authority begins: its end when it has none. */
-static const char *port_find(const char *host, const char *end)
-{
-    const char *p;
-
-    if (host < end && *host == '[') {
-        p = memchr(host, ']', (size_t)(end - host));
-        return p && p + 1 < end && p[1] == ':' ? p + 1 : end;
-    }
-    p = memchr(host, ':', (size_t)(end - host));
-    return p ? p : end;
-}
-
 /* Splits the public base; user information, query, fragment and trailing slashes do not get in. */
 static apr_status_t base_split(url_parts_t *parts, const char *base, apr_pool_t *tmp)
 {
-    const char *host, *end, *at, *port, *path_end;
-    apr_size_t scheme_len;
+    wa_url_t url;
 
-    if (base && strncasecmp(base, "https://", 8) == 0) {
-        scheme_len = 8;
-    } else if (base && strncasecmp(base, "http://", 7) == 0) {
-        scheme_len = 7;
-    } else {
+    if (wa_url_read(&url, wa_slice_of(base), tmp) != APR_SUCCESS) {
         return APR_EINVAL;
     }
-    parts->is_https = scheme_len == 8;
-    host = base + scheme_len;
-    end = host + strcspn(host, "/?#");
-    path_end = end + strcspn(end, "?#");
-    while (path_end > end && path_end[-1] == '/') {
-        path_end--;
+    parts->is_https = url.is_https;
+    parts->front = wa_slice_of(url.front);
+    parts->port = wa_slice_of(url.port_text);
+    parts->path = wa_slice_of(url.path);
+    while (parts->path.len > 0 && parts->path.ptr[parts->path.len - 1] == '/') {
+        parts->path.len--;
     }
-    for (at = end; at > host && at[-1] != '@'; at--) {
-    }
-    port = port_find(at, end);
-    if (port == at) {
-        return APR_EINVAL;
-    }
-    parts->front.len = scheme_len + (apr_size_t)(port - at);
-    parts->front.ptr = at == host
-                           ? base
-                           : apr_pstrcat(tmp, apr_pstrmemdup(tmp, base, scheme_len),
-                                         apr_pstrmemdup(tmp, at, (apr_size_t)(port - at)), NULL);
-    parts->port = wa_slice_make(port, (apr_size_t)(end - port));
-    parts->path = wa_slice_make(end, (apr_size_t)(path_end - end));
     return APR_SUCCESS;
 }
 
@@ -286,20 +258,15 @@ static int type_is_form(const char *content_type)
 
 static int hash_is_equal(wa_slice_t hex, wa_slice_t body)
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char hash[SHA256_DIGEST_LENGTH];
     char text[SHA256_DIGEST_LENGTH * 2];
-    size_t i;
 
     if (hex.len != sizeof(text)
         || EVP_Digest(body.len > 0 ? body.ptr : "", body.len, hash, NULL, EVP_sha256(), NULL)
                != 1) {
         return 0;
     }
-    for (i = 0; i < sizeof(hash); i++) {
-        text[2 * i] = digits[hash[i] >> 4];
-        text[2 * i + 1] = digits[hash[i] & 15];
-    }
+    wa_hex_write(text, hash, sizeof(hash));
     return CRYPTO_memcmp(text, hex.ptr, sizeof(text)) == 0;
 }
 

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/hex.h"
+
 #define INPUT_MAX 8192
 #define FILES_MAX 1000
 
@@ -71,19 +73,13 @@ static size_t below(size_t limit)
 /* Shows the input that broke the target; a corpus file can be made of it with xxd -r -p. */
 static void show_input(int signal_number)
 {
-    static const char hex[] = "0123456789abcdef";
     static const char intro[] = "the input was:\n";
     char text[2 * INPUT_MAX + 1];
-    size_t i;
-    ssize_t written;
+    char *end = wa_hex_write(text, now.bytes, now.len);
+    ssize_t written = write(STDERR_FILENO, intro, sizeof(intro) - 1);
 
-    for (i = 0; i < now.len; i++) {
-        text[2 * i] = hex[now.bytes[i] >> 4];
-        text[2 * i + 1] = hex[now.bytes[i] & 0x0f];
-    }
-    text[2 * i] = '\n';
-    written = write(STDERR_FILENO, intro, sizeof(intro) - 1);
-    written += write(STDERR_FILENO, text, 2 * i + 1);
+    *end++ = '\n';
+    written += write(STDERR_FILENO, text, (size_t)(end - text));
     (void)written;
     (void)signal_number; /* back to abort(), which ends the process */
 }

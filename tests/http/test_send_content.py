@@ -75,6 +75,7 @@ BAD = [
     ("mediaUrl", {"mediaUrl": [PICTURE, 5]}),
     ("mediaUrl", {"mediaUrl": "http://files.example.org/a.png"}),
     ("mediaUrl", {"mediaUrl": "https://ana:secret@files.example.org/"}),
+    ("mediaUrl", {"mediaUrl": "https://files.example.org:70000/a.png"}),
     ("contentSid", {"contentSid": "HX1"}),
     ("contentSid", {"contentSid": None}),
     ("contentSid", {"contentSid": TEMPLATE, "message": "both"}),

@@ -39,6 +39,14 @@ def test_version():
         (["backup", "a", "b"], "'b' is one argument too many"),
         (["dump", "--output"], "--output needs a value"),
         (["--store"], "--store needs a value"),
+        (["stats", "--json=yes"], "--json takes no value"),
+        (["stats", "--quiet=yes"], "--quiet takes no value"),
+        (["stats", "--polish=very"], "there is no option --polish here"),
+        (["stats", "-x"], "there is no option -x here"),
+        (["stats", "--", "--json"], "'--json' is one argument too many"),
+        (["stats", "-"], "'-' is one argument too many"),
+        (["--json", "stats"], "there is no option --json;"),
+        (["-", "stats"], "there is no command '-'"),
         (["backup"], "backup needs the folder"),
         (["load"], "load needs the file"),
         (["load", "x", "--account-sid", "AC1"], "--account-sid must be AC and 32 hex digits"),
@@ -50,6 +58,19 @@ def test_mistakes_are_named(folder, words, sentence):
     result = ctl(*store, *words, expect=2)
     assert sentence in result.err and result.out == "", result
     assert not (folder / "store").exists()
+
+
+def test_options_stand_where_they_are_typed(filled):
+    wanted = ctl("stats", "--json", store=filled).out
+    for words in (["stats", f"--store={filled}", "--json"], ["-q", "stats", "--json", "--store", filled], ["--store", "/nothing", "stats", "--json", "--store", filled, "-q"],
+                  [f"--store={filled}", "--", "stats", "--json"]):
+        assert ctl(*words).out == wanted
+
+
+@pytest.mark.parametrize("words", [["--version"], ["stats", "--version"], ["load", "x", "--dry-run", "--version"]])
+def test_what_is_only_asked_needs_no_store(words):
+    assert ctl("--store", "/nothing", *words).out == ctl("--version").out
+    assert ctl(*words[:-1], "-h").out.startswith("usage: whatsappctl")
 
 
 def test_no_command_shows_the_usage():

@@ -177,7 +177,7 @@ def spoiler(session_folder):
     source = pathlib.Path(__file__).with_name("spoil_checkpoint.c")
     sanitizers = ["-fsanitize=address,undefined"] if os.environ.get("WA_TEST_PRELOAD") else []
     subprocess.run(["cc", "-std=gnu11", "-pthread", *sanitizers, f"-I{ROOT}/mod_whatsapp", "-o", program, source, BUILD / "libwa.a", *flags,
-                    "-lcurl", "-ljansson", "-lcrypto"], check=True)
+                    "-lcurl", "-ljansson", "-lutf8proc", "-lcrypto"], check=True)
     return program
 
 

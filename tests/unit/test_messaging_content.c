@@ -18,7 +18,7 @@ static apr_status_t send_content(world_t *world, const char *text,
 static void test_media(void **state)
 {
     wa_content_request_t content = {.media_urls = {WA_SLICE_LITERAL("https://x.test/a.JPG?v=1"),
-                                                   WA_SLICE_LITERAL("HTTPS://x.test:8443/b")},
+                                                   WA_SLICE_LITERAL("HTTPS://x.mp3")},
                                     .media_count = 2};
     world_t world;
     wa_send_result_t result;
@@ -31,7 +31,7 @@ static void test_media(void **state)
     assert_int_equal(twilio.request.body.len, 0);
     assert_non_null(strstr(json_of(&result.message, world.p),
                            "\"body\":\"\",\"media\":[{\"url\":\"https://x.test/a.JPG?v=1\","
-                           "\"contentType\":\"image/jpeg\"},{\"url\":\"HTTPS://x.test:8443/b\","
+                           "\"contentType\":\"image/jpeg\"},{\"url\":\"HTTPS://x.mp3\","
                            "\"contentType\":\"application/octet-stream\"}]"));
     assert_string_equal(fake_store_newest(world.fake)->preview_json, "[image]");
     assert_int_equal(send_content(&world, TEXT, &content, &result), APR_SUCCESS);
@@ -108,11 +108,26 @@ static void test_what_is_refused(void **state)
         {NULL, "contentVariables", {.content_sid = sid, .content_variables = list}},
         {NULL, "mediaUrl", {.media_urls = {url, WA_SLICE_LITERAL("")}, .media_count = 2}},
     };
-    static const char *const urls[] = {
-        "http://x.test/a",  "https://",           "https:///a",        "https://u:p@x.test/a",
-        "https://x test/a", "https://x.test/a\n", "https://x.test:/a", "https://x.test:123456/",
-        "https://.test/a",  "ftp://x.test/a",     "https://x.test/\"", "https://x.test/\xC3\xA9",
-        "x.test/a"};
+    static const char *const urls[] = {"http://x.test/a",
+                                       "https://",
+                                       "https:///a",
+                                       "https://u:p@x.test/a",
+                                       "https://x test/a",
+                                       "https://x.test/a\n",
+                                       "https://x.test:/a",
+                                       "https://x.test:123456/",
+                                       "https://.test/a",
+                                       "ftp://x.test/a",
+                                       "https://x.test/\"",
+                                       "https://x.test/\xC3\xA9",
+                                       "x.test/a",
+                                       "https://x.test:0/a",
+                                       "https://x.test:65536/a",
+                                       "https://x.test\\@evil.test/",
+                                       "https://2130706433/",
+                                       "https://x.test/%zz",
+                                       "https://[::1/a",
+                                       "https://x..test/"};
     world_t world;
     wa_send_result_t result;
     size_t i;

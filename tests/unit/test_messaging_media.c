@@ -105,6 +105,8 @@ static void test_a_document_is_called_as_it_was_sent(void **state)
         {"application%2Fpdf", "a%E2%80%AEfdp.exe", "a_fdp.exe"},
         {"application%2Fpdf", "a%C2%85%E2%81%A6b%EF%BB%BF", "a__b_"},
         {"application%2Fpdf", "%FF.pdf", "\xEF\xBF\xBD.pdf"},
+        {"application%2Fpdf", "a%C2%ADb%E1%A0%8Ec%F3%A0%81%81.pdf", "a_b_c_.pdf"},
+        {"application%2Fpdf", "%E2%9D%A4%EF%B8%8F.pdf", "\xE2\x9D\xA4\xEF\xB8\x8F.pdf"},
         {"application%2Fpdf", "two%0Alines", NULL},
         {"application%2Fpdf", "", NULL},
         {"application%2Fpdf", "...", NULL},

@@ -109,6 +109,12 @@ static const char *const whole[] = {
     "\xe0\xae\xa8\xe0\xae\xbf",                         /* Tamil ni */
     "\xe0\xb8\x99\xe0\xb9\x89\xe0\xb8\xb3",             /* Thai nam */
     "\xd7\xa9\xd7\x81",                                 /* Hebrew shin and dot */
+    "\xe0\xa4\x95\xe0\xa5\x8d\xe2\x80\x8d\xe0\xa4\xb7", /* the same with a joiner */
+    "\xe0\xa6\x95\xe0\xa7\x8d\xe0\xa6\xb7",             /* Bengali ksha */
+    "\xe1\x9e\x81\xe1\x9f\x92\xe1\x9e\x98\xe1\x9f\x82", /* Khmer khmae */
+    "\xf0\x91\x84\x83\xf0\x91\x84\xb3\xf0\x91\x84\x87", /* Chakma, beyond all old tables */
+    "\xf0\x91\xa4\x95\xf0\x91\xa4\xb0",                 /* Dives Akuru with its vowel */
+    "\xd8\x80\xd9\xa1",                                 /* Arabic number sign and digit */
     "\r\n",
 };
 
@@ -126,6 +132,14 @@ static void test_what_is_one_character(void **state)
     assert_int_equal(wa_grapheme_first("\n\xcc\x81", 3), 1);
     assert_int_equal(wa_grapheme_first("\xea\xb0\x80\xea\xb0\x80", 6), 3);
     assert_int_equal(wa_grapheme_first("\xff\xcc\x81", 3), 3);
+    /* a virama joins a letter, and nothing else */
+    assert_int_equal(wa_grapheme_first("\xe0\xa4\x95\xe0\xa5\x8d ", 7), 6);
+    assert_int_equal(wa_grapheme_first("\xe0\xa4\x95\xe0\xa5\x8d"
+                                       "1",
+                                       7),
+                     6);
+    /* two flags are two */
+    assert_int_equal(wa_grapheme_first("\xf0\x9f\x87\xaa\xf0\x9f\x87\xb8\xf0\x9f\x87\xab", 12), 8);
 }
 
 /* Each of them at every place around the border of a part. */

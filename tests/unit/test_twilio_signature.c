@@ -208,7 +208,7 @@ static void test_ports(void **state)
         {"https://[2001:db8::1]:443/in", "https://[2001:db8::1]/in", APR_SUCCESS},
         {"https://h.example/in", "https://user:pass@h.example/in", APR_SUCCESS},
         {"https://h.example/in", "https://user:pass@h.example:8443/in", APR_SUCCESS},
-        {"https://h.example:8443/in", "https://us@er:p@h.example:8443/in", APR_SUCCESS},
+        {"https://h.example:8443/in", "https://us%40er:p@h.example:8443/in", APR_SUCCESS},
         {"https://h.example/in?a=1", "https://h.example/in?a=1#rc=3", APR_SUCCESS},
         {"https://h.example/in", "https://h.example//in", APR_EACCES},
         {"https://h.example/in", "https://h.example/in?", APR_EACCES},

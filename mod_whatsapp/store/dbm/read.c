@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "base/hash.h"
+#include "base/hex.h"
 #include "store/dbm/dbm.h"
 
 #define PREFETCH_LINES 8 /* of 64 bytes: a usual record */
@@ -275,23 +276,10 @@ static const char *cursor_make(wa_dbm_store_t *store, const char *counterpart, a
 static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, const char *cursor,
                                 apr_uint64_t *prow)
 {
-    apr_uint64_t row = 0;
-    unsigned check = 0;
-    int i;
+    apr_uint64_t row, check;
 
-    for (i = 0; i < 24; i++) {
-        char c = cursor[i];
-        unsigned digit;
-
-        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
-            return APR_EINVAL;
-        }
-        digit = (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-        if (i < 16) {
-            row = row << 4 | digit;
-        } else {
-            check = check << 4 | digit;
-        }
+    if (!wa_hex_read(cursor, 16, &row) || !wa_hex_read(cursor + 16, 8, &check)) {
+        return APR_EINVAL;
     }
     *prow = row;
     return cursor[24] == '\0' && check == cursor_check(store, counterpart, row) ? APR_SUCCESS
