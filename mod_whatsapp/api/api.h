@@ -15,6 +15,8 @@ typedef struct wa_api_server_t {
     wa_messenger_t
         *messenger; /* NULL: not configured here, every request is answered 500 and logged */
     const char *
+        unavailable; /* NULL, or why there is no messenger though one is configured: every request is answered 503 with this sentence */
+    const char *
         base_path; /* where the API is, "/api/whatsapp-messenger", without a slash at the end; "" for the root */
     apr_off_t max_body;       /* WhatsAppMaxBody in bytes, over 0 */
     wa_rate_t send_rate;      /* for each client address and each user */

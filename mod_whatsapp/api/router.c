@@ -10,6 +10,9 @@
 
 /* What one process keeps of rendered answers, for each virtual host. */
 #define CACHE_ENTRIES 256
+/* What a server that cannot use its store needs is an admin: asking again soon does not help. */
+#define UNAVAILABLE_RETRY_S 30
+
 #define CACHE_BYTES ((apr_size_t)8 * 1024 * 1024)
 
 /* One endpoint. A '*' in the pattern stands for any text that is not empty; there are at most two. HEAD is answered where
@@ -115,6 +118,9 @@ int wa_api_handler(request_rec *r)
     wa_request_t q = {.r = r, .server = wa_api_server_get(r), .pattern = "a request"};
     static const wa_api_server_t nowhere = {.base_path = ""};
 
+    if (q.server && q.server->unavailable) {
+        return wa_reply_retry(&q, WA_ERROR_UNAVAILABLE, q.server->unavailable, UNAVAILABLE_RETRY_S);
+    }
     if (!q.server || !q.server->messenger || !q.server->cache) {
         q.server = &nowhere;
         return wa_reply_error(&q, WA_ERROR_INTERNAL, "No messenger is configured for this host.");

@@ -10,13 +10,15 @@
 #include <http_log.h>
 #include <mpm_common.h>
 
+#include "httpd/check_paths.h"
 #include "httpd/config.h"
-#include "httpd/lifecycle.h"
+#include "httpd/stores.h"
+#include "httpd/terminal.h"
 
 APLOG_USE_MODULE(whatsapp);
 
 /* "the main server" or "the virtual host chat.example.org (FILE:LINE)" */
-static const char *server_name(const server_rec *s, apr_pool_t *p)
+const char *wa_check_server_name(const server_rec *s, apr_pool_t *p)
 {
     if (!s->is_virtual)
         return "the main server";
@@ -34,118 +36,113 @@ static const char *missing_directive(const wa_config_t *config)
     return "WhatsAppNumber";
 }
 
-static int check_complete(server_rec *s, apr_pool_t *tmp)
+void wa_check_complain(server_rec *s, const char *tag, const char *text)
+{
+    if (wa_check_is_reload())
+        ap_log_error(
+            APLOG_MARK, APLOG_CRIT, 0, s,
+            "%s: %s. A start would be refused for this; what it is about does not work, all "
+            "else is served",
+            tag, text);
+    else
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, "%s: %s", tag, text);
+}
+
+int wa_check_is_reload(void)
+{
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG
+           && ap_state_query(AP_SQ_CONFIG_GEN) > 1;
+}
+
+/* 1 when a virtual host takes account, token and number from the main server. */
+static int is_inherited(const wa_config_t *config, const wa_config_t *inherited)
+{
+    return config->account_sid == inherited->account_sid
+           && config->token_count == inherited->token_count
+           && config->tokens[0].bytes == inherited->tokens[0].bytes
+           && config->token_wrong == inherited->token_wrong && config->number == inherited->number;
+}
+
+static int check_complete(server_rec *main_server, server_rec *s, apr_pool_t *tmp)
 {
     const wa_config_t *config = wa_config_get(s);
 
     if (!wa_config_is_begun(config) || wa_config_is_complete(config))
         return 1;
-    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
-                 "WA0110: %s is missing for %s: WhatsAppAccountSID, WhatsAppAuthToken and "
-                 "WhatsAppNumber belong together",
-                 missing_directive(config), server_name(s, tmp));
+    if (s != main_server && is_inherited(config, wa_config_get(main_server)))
+        return 1; /* said of the main server already */
+    wa_check_complain(
+        s, "WA0110",
+        apr_psprintf(tmp,
+                     "%s is missing for %s: WhatsAppAccountSID, WhatsAppAuthToken and "
+                     "WhatsAppNumber belong together",
+                     missing_directive(config), wa_check_server_name(s, tmp)));
     return 0;
 }
 
-static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
+const char *wa_check_sharing(const server_rec *owner, const server_rec *s, const char **ptag,
+                             apr_pool_t *p)
 {
-    const wa_config_t *config = wa_config_get(s);
-    const char *uri = wa_config_store_uri(config, tmp);
-    const wa_config_t *other;
-    server_rec *owner;
-    const char *reason = NULL;
-    const char *key = NULL;
+    const wa_config_t *one = wa_config_get(owner);
+    const wa_config_t *two = wa_config_get(s);
 
-    if (!wa_config_is_complete(config))
-        return 1;
-    if (wa_store_check(uri, &reason, &key, tmp) != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
-                     "WA0111: the store '%s' of %s: %s", uri, server_name(s, tmp),
-                     reason ? reason : "not valid");
-        return 0;
+    if (strcmp(one->account_sid, two->account_sid) != 0) {
+        *ptag = "WA0112";
+        return apr_psprintf(
+            p,
+            "%s and %s have different accounts but the same WhatsAppStore '%s': give "
+            "each account a store of its own",
+            wa_check_server_name(owner, p), wa_check_server_name(s, p),
+            wa_config_store_uri(two, p));
     }
-    owner = apr_hash_get(owners, key, APR_HASH_KEY_STRING);
-    if (!owner) {
-        apr_hash_set(owners, key, APR_HASH_KEY_STRING, s);
-        return 1;
-    }
-    other = wa_config_get(owner);
-    if (strcmp(other->account_sid, config->account_sid) != 0) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
-                     "WA0112: %s and %s have different accounts but the same WhatsAppStore '%s': "
-                     "give each account a store of its own",
-                     server_name(owner, tmp), server_name(s, tmp), uri);
-        return 0;
-    }
-    if (wa_config_sync(other) != wa_config_sync(config)
-        || (wa_config_sync(config) == WA_SYNC_INTERVAL
-            && other->sync_interval != config->sync_interval)) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
-                     "WA0113: %s and %s share the WhatsAppStore '%s' but differ in WhatsAppSync: "
-                     "set it once, in the main server",
-                     server_name(owner, tmp), server_name(s, tmp), uri);
-        return 0;
-    }
-    return 1;
-}
-
-/* The server that a <VirtualHost> section made, or NULL. */
-static server_rec *server_of_section(server_rec *main_server, const ap_directive_t *section)
-{
-    server_rec *s;
-
-    for (s = main_server->next; s; s = s->next) {
-        if (s->defn_name && strcmp(s->defn_name, section->filename) == 0
-            && (int)s->defn_line_number == section->line_num)
-            return s;
+    if (wa_config_sync(one) != wa_config_sync(two)
+        || (wa_config_sync(two) == WA_SYNC_INTERVAL && one->sync_interval != two->sync_interval)) {
+        *ptag = "WA0113";
+        return apr_psprintf(
+            p,
+            "%s and %s share the WhatsAppStore '%s' but differ in WhatsAppSync: set "
+            "it once, in the main server",
+            wa_check_server_name(owner, p), wa_check_server_name(s, p),
+            wa_config_store_uri(two, p));
     }
     return NULL;
 }
 
-static int is_handler_set(const ap_directive_t *node)
+/* A store's uri, and who uses it. Only configtest looks at the folder: what a start finds there it says when it opens the stores, and a command
+ * that stops or reloads a server must not be held up by it. */
+static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
 {
-    return (ap_cstr_casecmp(node->directive, "SetHandler") == 0
-            || ap_cstr_casecmp(node->directive, "AddHandler") == 0)
-           && node->args && strstr(node->args, WA_HANDLER_NAME) != NULL;
-}
+    const wa_config_t *config = wa_config_get(s);
+    wa_store_options_t options;
+    const char *reason = NULL;
+    const char *tag = "WA0111";
+    const char *key = NULL;
+    server_rec *owner;
+    apr_status_t rv;
 
-/* 1 when an account is configured where the handler is set: in that virtual host, or, for the main server's, in any server. */
-static int has_account(server_rec *main_server, const server_rec *vhost)
-{
-    const server_rec *s;
-
-    if (vhost)
-        return wa_config_is_complete(wa_config_get(vhost));
-    for (s = main_server; s; s = s->next) {
-        if (wa_config_is_complete(wa_config_get(s)))
-            return 1;
+    if (!wa_config_is_complete(config))
+        return 1;
+    wa_stores_options(&options, s, tmp);
+    rv = wa_store_check(options.uri, &reason, &key, tmp);
+    if (rv == APR_SUCCESS && ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
+        tag = "WA0121";
+        rv = wa_store_inspect(&options, &key, &reason, tmp);
     }
+    owner = key ? apr_hash_get(owners, key, APR_HASH_KEY_STRING) : NULL;
+    if (owner) {
+        reason = wa_check_sharing(owner, s, &tag, tmp);
+        if (reason)
+            wa_check_complain(s, tag, reason);
+        return !reason; /* what is wrong with the folder was said before */
+    }
+    if (key)
+        apr_hash_set(owners, key, APR_HASH_KEY_STRING, s);
+    if (rv == APR_SUCCESS)
+        return 1;
+    wa_check_complain(s, tag,
+                      apr_psprintf(tmp, "the store '%s' cannot be opened: %s", options.uri,
+                                   reason ? reason : "not valid"));
     return 0;
-}
-
-static int check_handlers(server_rec *main_server, const ap_directive_t *node, server_rec *vhost,
-                          apr_pool_t *tmp)
-{
-    int is_fine = 1;
-
-    for (; node; node = node->next) {
-        server_rec *inside = vhost;
-
-        if (ap_cstr_casecmp(node->directive, "<VirtualHost") == 0)
-            inside = server_of_section(main_server, node);
-        if (is_handler_set(node) && !has_account(main_server, vhost)) {
-            ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, main_server,
-                         "WA0114: %s:%d sets the handler " WA_HANDLER_NAME
-                         ", but %s has no account: set WhatsAppAccountSID, WhatsAppAuthToken and "
-                         "WhatsAppNumber",
-                         node->filename, node->line_num,
-                         server_name(vhost ? vhost : main_server, tmp));
-            is_fine = 0;
-        }
-        if (node->first_child && !check_handlers(main_server, node->first_child, inside, tmp))
-            is_fine = 0;
-    }
-    return is_fine;
 }
 
 void wa_check_warn(server_rec *main_server)
@@ -172,13 +169,16 @@ int wa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
 
     (void)pconf;
     (void)plog;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+        wa_terminal_keep();
     for (s = main_server; s; s = s->next) {
-        if (!check_complete(s, ptemp) || !check_store(s, owners, ptemp))
+        if (!check_complete(main_server, s, ptemp) || !check_store(s, owners, ptemp))
             is_fine = 0;
     }
-    if (is_fine)
-        is_fine = check_handlers(main_server, ap_conftree, NULL, ptemp);
+    /* Without the accounts nothing can be said of the paths. */
+    if (is_fine || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
+        is_fine = (wa_check_paths(main_server, ptemp) && is_fine);
     if (is_fine && ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
         wa_check_warn(main_server);
-    return is_fine ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    return is_fine || wa_check_is_reload() ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -50,12 +50,14 @@ void *wa_config_merge(apr_pool_t *p, void *base_config, void *add_config)
 
     if (is_other_account(add, base)) {
         merged->token_count = 0;
+        merged->token_wrong = NULL;
         merged->open_file = NULL;
         merged->number = NULL;
     }
-    if (add->token_count != 0) {
+    if (add->token_count != 0 || add->token_wrong) {
         memcpy(merged->tokens, add->tokens, sizeof(merged->tokens));
         merged->token_count = add->token_count;
+        merged->token_wrong = add->token_wrong;
         merged->open_file = add->open_file;
     }
     if (add->sync != WA_CONFIG_UNSET) {
@@ -96,12 +98,13 @@ wa_config_t *wa_config_get(const server_rec *s)
 
 int wa_config_is_complete(const wa_config_t *config)
 {
-    return config->account_sid && config->token_count != 0 && config->number;
+    return config->account_sid && (config->token_count != 0 || config->token_wrong)
+           && config->number;
 }
 
 int wa_config_is_begun(const wa_config_t *config)
 {
-    return config->account_sid || config->token_count != 0 || config->number;
+    return config->account_sid || config->token_count != 0 || config->token_wrong || config->number;
 }
 
 const char *wa_config_state_dir(apr_pool_t *p)

@@ -27,6 +27,8 @@ typedef struct wa_config_t {
     const char *account_sid;
     wa_secret_t tokens[WA_MESSENGER_TOKENS_MAX];
     apr_size_t token_count;
+    const char *
+        token_wrong; /* what is wrong with the file or command of a token, as a sentence; NULL: nothing. token_count are then those before it */
     const char *number;     /* normalized */
     const char *public_url; /* without a slash at the end */
     const char *store_uri;  /* with an absolute path */
@@ -61,7 +63,7 @@ void *wa_config_merge(apr_pool_t *p, void *base, void *add);
 /* The settings of a server; never NULL. Any thread. */
 wa_config_t *wa_config_get(const server_rec *s);
 
-/* 1 when account, token and number are all there, else 0. */
+/* 1 when account, token and number are all configured, else 0. The token may still be one that could not be read. */
 int wa_config_is_complete(const wa_config_t *config);
 
 /* 1 when any of account, token and number is there, else 0. */

@@ -6,19 +6,23 @@
 #include <apr_strings.h>
 #include <httpd.h>
 #include <http_config.h>
+#include <http_core.h>
 
 #include "base/id.h"
 #include "base/phone.h"
 #include "base/url.h"
+#include "httpd/check.h"
 #include "httpd/config.h"
 #include "httpd/directives_policy.h"
 #include "httpd/secrets.h"
+#include "httpd/shape.h"
 
 #define URL_BYTES_MAX 2048
 
 static const char *refuse(const cmd_parms *cmd, const char *value, const char *allowed)
 {
-    return apr_psprintf(cmd->pool, "%s must be %s, not '%s'", cmd->cmd->name, allowed, value);
+    return apr_psprintf(cmd->pool, "%s must be %s, not '%s'", cmd->cmd->name, allowed,
+                        wa_shape_shown(value, cmd->pool));
 }
 
 /* httpd passes the text of a variable that is not defined on as it is. */
@@ -56,6 +60,22 @@ static const char *token_shown(const char *value, apr_pool_t *p)
     return "(not shown)";
 }
 
+static int is_outside(const char *value)
+{
+    return strncmp(value, "file:", 5) == 0 || strncmp(value, "exec:", 5) == 0;
+}
+
+static const char *token_flaw(const char *value, const wa_secret_t *token, apr_pool_t *p)
+{
+    const char *flaw = wa_shape_token_flaw(token, is_outside(value) ? NULL : value, p);
+
+    if (!flaw || !is_outside(value))
+        return flaw;
+    return apr_psprintf(p, "'%s': what it gives %s", token_shown(value, p), flaw);
+}
+
+/* What is wrong with a file or command is not the configuration's fault: a start is refused for it, in post_config, but a reload must not end the
+ * server, nor must a command that stops it find itself refused. */
 static const char *set_auth_token(cmd_parms *cmd, void *dir, const char *value,
                                   const char *old_value)
 {
@@ -71,6 +91,7 @@ static const char *set_auth_token(cmd_parms *cmd, void *dir, const char *value,
         cmd->directive->args = apr_pstrcat(cmd->pool, cmd->directive->args, " ",
                                            token_shown(old_value, cmd->pool), NULL);
     config->open_file = NULL;
+    config->token_wrong = NULL;
     while (count < WA_MESSENGER_TOKENS_MAX && values[count]) {
         const char *open_file = NULL;
         const char *wrong = refuse_unexpanded(cmd, values[count]);
@@ -78,9 +99,18 @@ static const char *set_auth_token(cmd_parms *cmd, void *dir, const char *value,
         if (wrong)
             return wrong;
         wrong = wa_secret_read(values[count], &tokens[count], &open_file, cmd->pool);
-        if (wrong)
-            return apr_psprintf(cmd->pool, "%s: the %s token %s", cmd->cmd->name,
-                                count == 0 ? "first" : "second", wrong);
+        if (!wrong)
+            wrong = token_flaw(values[count], &tokens[count], cmd->pool);
+        if (wrong) {
+            wrong = apr_psprintf(cmd->pool, "%s: the %s token %s", cmd->cmd->name,
+                                 count == 0 ? "first" : "second", wrong);
+            if (!is_outside(values[count])
+                || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
+                return wrong;
+            config->token_wrong = apr_psprintf(cmd->pool, "%s:%d: %s", cmd->directive->filename,
+                                               cmd->directive->line_num, wrong);
+            break;
+        }
         if (open_file)
             config->open_file = open_file;
         count++;
@@ -130,6 +160,10 @@ static const char *set_public_url(cmd_parms *cmd, void *dir, const char *value)
                       "what Twilio calls this server: http:// or https://, a host name without "
                       "underscore, perhaps a port and a path; "
                       "no user, query or fragment");
+    wrong = wa_shape_public_url_flaw(&uri, cmd->pool);
+    if (wrong)
+        return apr_psprintf(cmd->pool, "%s '%s': %s", cmd->cmd->name,
+                            wa_shape_shown(value, cmd->pool), wrong);
     wa_config_get(cmd->server)->public_url = url;
     return NULL;
 }
@@ -156,6 +190,10 @@ static const char *set_twilio_url(cmd_parms *cmd, void *dir, const char *value)
         return refuse(cmd, value,
                       "an https:// URL without user, query or fragment (http:// only for "
                       "127.0.0.1, ::1 and localhost)");
+    wrong = wa_shape_twilio_url_flaw(&uri, cmd->pool);
+    if (wrong)
+        return apr_psprintf(cmd->pool, "%s '%s': %s", cmd->cmd->name,
+                            wa_shape_shown(value, cmd->pool), wrong);
     wa_config_get(cmd->server)->twilio_url = url;
     return NULL;
 }
@@ -183,13 +221,18 @@ static const char *set_store(cmd_parms *cmd, void *dir, int argc, char *const ar
     if (argc < 1)
         return apr_psprintf(cmd->pool, "%s needs a store, such as dbm:/var/lib/apache2/whatsapp",
                             cmd->cmd->name);
+    reason = wa_shape_store_flaw(argv[0], cmd->pool);
+    if (reason && !strstr(argv[0], "${"))
+        return apr_psprintf(cmd->pool, "%s: '%s': %s", cmd->cmd->name,
+                            wa_shape_shown(argv[0], cmd->pool), reason);
     uri = store_uri_make(argv[0], cmd->pool);
     for (i = 1; i < argc; i++)
         uri = apr_pstrcat(cmd->pool, uri, " ", argv[i], NULL);
     wrong = refuse_unexpanded(cmd, uri);
     if (wrong)
         return wrong;
-    if (wa_store_check(uri, &reason, &key, cmd->pool) != APR_SUCCESS)
+    /* A type may be gone with its package: a reload finds that out when it opens the store. */
+    if (wa_store_check(uri, &reason, &key, cmd->pool) != APR_SUCCESS && !wa_check_is_reload())
         return apr_psprintf(cmd->pool, "%s: '%s': %s", cmd->cmd->name, uri,
                             reason ? reason : "no such store");
     wa_config_get(cmd->server)->store_uri = uri;

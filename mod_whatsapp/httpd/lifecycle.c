@@ -9,6 +9,7 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <http_main.h>
 #include <mod_watchdog.h>
 #include <unixd.h>
 
@@ -19,6 +20,8 @@
 #include "httpd/log.h"
 #include "httpd/reconciler.h"
 #include "httpd/status.h"
+#include "httpd/stores.h"
+#include "httpd/terminal.h"
 #include "store/store.h"
 #include "twilio/client.h"
 
@@ -27,15 +30,14 @@ APLOG_USE_MODULE(whatsapp);
 #define WATCHDOG_NAME "_whatsapp_"
 #define MAINTAIN_INTERVAL apr_time_from_sec(1)
 
-/* One store directory, whatever virtual hosts use it. */
-typedef struct opened_store_t {
-    const char *key;
-    wa_store_t *store; /* NULL in a child that could not prepare it */
-} opened_store_t;
+#define UNAVAILABLE                                                                           \
+    "The messenger of this host cannot work at the moment: the server's error log says why. " \
+    "Nothing "                                                                                \
+    "was stored or sent."
 
 /* What one start or restart made; lives in pconf. */
 typedef struct runtime_t {
-    apr_array_header_t *stores; /* of opened_store_t */
+    apr_array_header_t *stores; /* of wa_stores_entry_t */
     server_rec *main_server;
     int threads;              /* of one child */
     apr_status_t maintain_rv; /* of the last housekeeping, so that one trouble is one line */
@@ -50,84 +52,54 @@ const wa_api_server_t *wa_api_server_get(request_rec *r)
 
 /* ---- start ---- */
 
-/* Makes the default store's folder with the owner that the children have. A configured folder is its driver's to make. */
-static apr_status_t state_dir_make(server_rec *s, apr_pool_t *tmp)
+/* Says why a virtual host cannot be served: at a start, which ends with it, also on the terminal. */
+static void trouble_tell(server_rec *s, const char *tag, apr_status_t rv, const char *text)
 {
-    const char *dir = wa_config_state_dir(tmp);
-    apr_status_t rv =
-        apr_dir_make_recursive(ap_make_dirstr_parent(tmp, dir),
-                               APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, tmp);
-
-    if (rv == APR_SUCCESS)
-        rv = apr_dir_make(dir, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, tmp);
-    if (APR_STATUS_IS_EEXIST(rv))
-        return APR_SUCCESS;
-    if (rv == APR_SUCCESS && geteuid() == 0
-        && chown(dir, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)
-        rv = APR_FROM_OS_ERROR(errno);
-    if (rv != APR_SUCCESS)
-        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
-                     "WA0120: the folder %s for messages cannot be made: set WhatsAppStore", dir);
-    return rv;
+    if (wa_check_is_reload()) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     "%s: %s. Its virtual hosts answer 503, all else is served: mend it and reload",
+                     tag, text);
+        return;
+    }
+    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s, "%s: %s", tag, text);
+    wa_terminal_say(apr_pstrcat(s->process->pool, tag, ": ", text, NULL));
 }
 
-/* Plain memory that outlives every restart, one piece for each store. */
-static wa_store_keep_t *store_keep(const char *key, apr_pool_t *tmp)
-{
-    const char *name = apr_pstrcat(tmp, "mod_whatsapp store ", key, NULL);
-    wa_store_keep_t *keep = ap_retained_data_get(name);
-
-    return keep ? keep : ap_retained_data_create(name, sizeof(*keep));
-}
-
-static apr_status_t store_open(server_rec *s, wa_store_t **pstore, apr_pool_t *pconf,
-                               apr_pool_t *tmp)
+/* The token's file or command gave nothing good; known since the configuration was read. @return APR_SUCCESS when there is a token to go on with */
+static apr_status_t token_check(server_rec *s, apr_pool_t *tmp)
 {
     const wa_config_t *config = wa_config_get(s);
-    wa_store_options_t options;
-    opened_store_t *opened;
-    const char *reason = NULL;
-    const char *key = NULL;
-    apr_status_t rv;
-    int i;
+    const server_rec *main_server = ap_server_conf;
 
-    *pstore = NULL;
-    memset(&options, 0, sizeof(options));
-    options.uri = wa_config_store_uri(config, pconf);
-    rv = wa_store_check(options.uri, &reason, &key, pconf);
-    if (rv != APR_SUCCESS)
-        goto out;
-    for (i = 0; i < runtime->stores->nelts; i++) {
-        opened = &APR_ARRAY_IDX(runtime->stores, i, opened_store_t);
-        if (strcmp(opened->key, key) == 0) {
-            *pstore = opened->store;
-            goto out;
-        }
+    if (!config->token_wrong)
+        return APR_SUCCESS;
+    if (s == main_server || config->token_wrong != wa_config_get(main_server)->token_wrong) {
+        if (config->token_count > 0 && wa_check_is_reload())
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                         "WA0142: %s. The first token is used alone: mend it and reload",
+                         config->token_wrong);
+        else
+            trouble_tell(s, "WA0141", APR_SUCCESS, apr_pstrdup(tmp, config->token_wrong));
     }
-    if (!config->store_uri) {
-        rv = state_dir_make(s, tmp);
-        if (rv != APR_SUCCESS)
-            return rv;
-    }
-    options.account_sid = config->account_sid;
-    options.sync = wa_config_sync(config);
-    options.sync_interval = config->sync_interval;
-    options.uid = ap_unixd_config.user_id;
-    options.gid = ap_unixd_config.group_id;
-    options.log = wa_log_create(s, pconf);
-    options.keep = store_keep(key, tmp);
-    rv = wa_store_open(pstore, &options, &reason, pconf);
-    if (rv != APR_SUCCESS)
-        goto out;
-    opened = apr_array_push(runtime->stores);
-    opened->key = key;
-    opened->store = *pstore;
+    return config->token_count > 0 && wa_check_is_reload() ? APR_SUCCESS : APR_EINVAL;
+}
 
-out:
+/* Finds out what a virtual host needs from outside of the configuration: its token and its store. Tells the trouble, once for all that share it. */
+static apr_status_t server_open(server_rec *s, apr_array_header_t *stores, wa_store_t **pstore,
+                                apr_pool_t *pconf, apr_pool_t *tmp)
+{
+    wa_stores_entry_t entry;
+    int is_new = 0;
+    apr_status_t rv = token_check(s, tmp);
+
     if (rv != APR_SUCCESS)
-        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
-                     "WA0121: the store '%s' cannot be opened: %s", options.uri,
-                     reason ? reason : "see the error");
+        return rv;
+    rv = wa_stores_open(s, stores, &entry, &is_new, pconf, tmp);
+    if (rv != APR_SUCCESS && is_new)
+        trouble_tell(
+            s, wa_check_is_reload() ? "WA0140" : "WA0121", rv,
+            apr_psprintf(tmp, "the store '%s' cannot be opened: %s", entry.uri, entry.reason));
+    *pstore = entry.store;
     return rv;
 }
 
@@ -139,16 +111,22 @@ static int daemons_max(void)
     return ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &daemons) == APR_SUCCESS && daemons > 0 ? daemons : 1;
 }
 
-static apr_status_t server_start(server_rec *s, int threads, apr_pool_t *pconf, apr_pool_t *tmp)
+/* Nothing of the messenger is there: each request is told so. */
+static void server_refuse(server_rec *s, apr_pool_t *pconf)
 {
     wa_config_t *config = wa_config_get(s);
-    wa_messenger_t *messenger;
-    apr_status_t rv;
 
-    messenger = apr_pcalloc(pconf, sizeof(*messenger));
-    rv = store_open(s, &messenger->store, pconf, tmp);
-    if (rv != APR_SUCCESS)
-        return rv;
+    config->api = apr_pcalloc(pconf, sizeof(*config->api));
+    config->api->base_path = wa_config_base_path(config);
+    config->api->unavailable = UNAVAILABLE;
+}
+
+static void server_start(server_rec *s, wa_store_t *store, int threads, apr_pool_t *pconf)
+{
+    wa_config_t *config = wa_config_get(s);
+    wa_messenger_t *messenger = apr_pcalloc(pconf, sizeof(*messenger));
+
+    messenger->store = store;
     messenger->account_sid = config->account_sid;
     memcpy(messenger->tokens, config->tokens, sizeof(messenger->tokens));
     messenger->token_count = config->token_count;
@@ -168,7 +146,6 @@ static apr_status_t server_start(server_rec *s, int threads, apr_pool_t *pconf, 
     config->api->max_body = wa_config_max_body(config);
     config->api->send_rate = config->send_rate;
     config->api->rates = wa_limits_rates();
-    return APR_SUCCESS;
 }
 
 /* ---- housekeeping ---- */
@@ -183,7 +160,7 @@ static apr_status_t maintain(int state, void *data, apr_pool_t *tmp)
     if (state != AP_WATCHDOG_STATE_RUNNING)
         return APR_SUCCESS;
     for (i = 0; i < rt->stores->nelts; i++) {
-        wa_store_t *store = APR_ARRAY_IDX(rt->stores, i, opened_store_t).store;
+        wa_store_t *store = APR_ARRAY_IDX(rt->stores, i, wa_stores_entry_t).store;
         apr_status_t rv = store ? wa_store_maintain(store, tmp) : APR_SUCCESS;
 
         if (rv != APR_SUCCESS)
@@ -222,30 +199,77 @@ static apr_status_t runtime_forget(void *data)
     return APR_SUCCESS;
 }
 
+/* The memory that all processes share. Where it was there before, it still is. */
+static apr_status_t shared_make(server_rec *main_server)
+{
+    apr_status_t rv = wa_status_create(main_server);
+
+    if (rv == APR_SUCCESS)
+        rv = wa_limits_create(main_server);
+    if (rv != APR_SUCCESS && !wa_check_is_reload())
+        wa_terminal_say("mod_whatsapp: no shared memory for counters and limits");
+    return rv;
+}
+
+/* The pass before httpd detaches from the terminal: opens the stores, so that a start that cannot work ends here, with a status and a
+ * reason. They are closed with pconf; what is kept over restarts has their locks for the next pass. */
+static int start_try(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
+{
+    apr_array_header_t *stores = apr_array_make(ptemp, 2, sizeof(wa_stores_entry_t));
+    apr_status_t rv = shared_make(main_server);
+    wa_store_t *store;
+    server_rec *s;
+
+    for (s = main_server; s && rv == APR_SUCCESS; s = s->next) {
+        if (wa_config_is_complete(wa_config_get(s)))
+            rv = server_open(s, stores, &store, pconf, ptemp);
+    }
+    wa_terminal_release();
+    return rv == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* Makes the messenger of each server. @return APR_SUCCESS, in a reload always */
+static apr_status_t servers_start(server_rec *main_server, apr_pool_t *pconf, apr_pool_t *ptemp)
+{
+    server_rec *s;
+
+    for (s = main_server; s; s = s->next) {
+        wa_store_t *store = NULL;
+        apr_status_t rv;
+
+        if (!wa_config_is_begun(wa_config_get(s)))
+            continue;
+        rv = wa_config_is_complete(wa_config_get(s))
+                 ? server_open(s, runtime->stores, &store, pconf, ptemp)
+                 : APR_EINVAL;
+        if (rv != APR_SUCCESS && !wa_check_is_reload())
+            return rv;
+        if (rv == APR_SUCCESS)
+            server_start(s, store, runtime->threads, pconf);
+        else
+            server_refuse(s, pconf);
+    }
+    return APR_SUCCESS;
+}
+
 int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                        server_rec *main_server)
 {
-    server_rec *s;
     int threads = 1;
 
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
-        return OK;
+        return start_try(pconf, ptemp, main_server);
     if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS)
         threads = 1;
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
-    runtime->stores = apr_array_make(pconf, 2, sizeof(opened_store_t));
+    runtime->stores = apr_array_make(pconf, 2, sizeof(wa_stores_entry_t));
     runtime->main_server = main_server;
     runtime->threads = threads;
     apr_pool_cleanup_register(pconf, runtime, runtime_forget, apr_pool_cleanup_null);
-    if (wa_status_create(main_server) != APR_SUCCESS
-        || wa_limits_create(main_server) != APR_SUCCESS)
+    if ((shared_make(main_server) != APR_SUCCESS && !wa_check_is_reload())
+        || servers_start(main_server, pconf, ptemp) != APR_SUCCESS)
         return HTTP_INTERNAL_SERVER_ERROR;
-    for (s = main_server; s; s = s->next) {
-        if (wa_config_is_complete(wa_config_get(s))
-            && server_start(s, threads, pconf, ptemp) != APR_SUCCESS)
-            return HTTP_INTERNAL_SERVER_ERROR;
-    }
     wa_check_warn(main_server);
     if (runtime->stores->nelts > 0)
         maintain_start(main_server, pconf);
@@ -311,6 +335,7 @@ static void server_child(server_rec *s, const wa_gate_t *gate, apr_array_header_
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
                      "WA0125: this process cannot serve the messenger: no Twilio client or cache");
         config->api->messenger = NULL;
+        config->api->unavailable = UNAVAILABLE;
     }
 }
 
@@ -321,8 +346,10 @@ static void store_lose(const wa_store_t *store, server_rec *main_server)
     for (s = main_server; s; s = s->next) {
         wa_api_server_t *api = wa_config_get(s)->api;
 
-        if (api && api->messenger && api->messenger->store == store)
+        if (api && api->messenger && api->messenger->store == store) {
             api->messenger = NULL;
+            api->unavailable = UNAVAILABLE;
+        }
     }
 }
 
@@ -337,14 +364,17 @@ void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
         return;
     gate = wa_limits_child(main_server, pchild);
     for (i = 0; i < runtime->stores->nelts; i++) {
-        opened_store_t *opened = &APR_ARRAY_IDX(runtime->stores, i, opened_store_t);
-        apr_status_t rv = wa_store_child_init(opened->store, pchild);
+        wa_stores_entry_t *entry = &APR_ARRAY_IDX(runtime->stores, i, wa_stores_entry_t);
+        apr_status_t rv;
 
+        if (!entry->store)
+            continue;
+        rv = wa_store_child_init(entry->store, pchild);
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main_server,
-                         "WA0124: this process cannot use the store %s", opened->key);
-            store_lose(opened->store, main_server);
-            opened->store = NULL;
+                         "WA0124: this process cannot use the store %s", entry->uri);
+            store_lose(entry->store, main_server);
+            entry->store = NULL;
         }
     }
     clients = apr_array_make(pchild, 2, sizeof(made_client_t));

@@ -37,6 +37,7 @@ apr_status_t wa_limits_create(server_rec *s)
     apr_shm_t *shm = NULL;
     apr_status_t rv;
 
+    limits = NULL;
     if (!retained)
         retained = ap_retained_data_create(key, sizeof(*retained));
     if (retained->layout != LAYOUT) {
@@ -65,6 +66,8 @@ wa_gate_t *wa_limits_child(server_rec *s, apr_pool_t *pchild)
 {
     wa_gate_t *gate = apr_pcalloc(pchild, sizeof(*gate));
 
+    if (!limits) /* no memory for it in a reload, which is logged */
+        return NULL;
     gate->shared = &limits->gate;
     gate->own = wa_gate_claim(&limits->gate, (apr_uint32_t)getpid());
     if (!gate->own) {

@@ -103,7 +103,7 @@ void wa_reconciler_start(server_rec *main_server, apr_pool_t *pconf)
         const wa_config_t *config = wa_config_get(s);
         subject_t *subject;
 
-        if (!config->api || !wa_config_reconcile(config)
+        if (!config->api || !config->api->messenger || !wa_config_reconcile(config)
             || is_there(subjects, config->api->messenger))
             continue;
         subject = apr_array_push(subjects);

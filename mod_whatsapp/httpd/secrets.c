@@ -45,6 +45,10 @@ static const char *secret_from_file(const char *name, wa_secret_t *psecret, cons
 
     if (!path || *name == '\0')
         return apr_psprintf(p, "'file:%s' is no valid path", name);
+    /* Reading from a pipe could wait for ever. */
+    rv = apr_stat(&info, path, APR_FINFO_TYPE, p);
+    if (rv == APR_SUCCESS && info.filetype != APR_REG)
+        return apr_psprintf(p, "'file:%s': %s is no plain file", name, path);
     rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, p);
     if (rv == APR_SUCCESS) {
         rv = apr_file_read_full(file, text, sizeof(text), &len);

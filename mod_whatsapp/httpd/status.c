@@ -58,6 +58,7 @@ apr_status_t wa_status_create(server_rec *s)
     apr_shm_t *shm = NULL;
     apr_status_t rv;
 
+    counters = NULL;
     if (!retained)
         retained = ap_retained_data_create(key, sizeof(*retained));
     if (retained->size != sizeof(counters_t)) {

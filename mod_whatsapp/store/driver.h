@@ -17,6 +17,8 @@ typedef struct wa_store_ops_t {
     const char *name;
     apr_status_t (*check)(const wa_store_uri_t *uri, const char **perror, const char **pkey,
                           apr_pool_t *p);
+    apr_status_t (*inspect)(const wa_store_uri_t *uri, const wa_store_options_t *options,
+                            const char **pidentity, const char **perror, apr_pool_t *p);
     apr_status_t (*open)(wa_store_t **pstore, const wa_store_uri_t *uri,
                          const wa_store_options_t *options, const char **perror, apr_pool_t *p);
     apr_status_t (*child_init)(wa_store_t *self, apr_pool_t *p);

@@ -76,6 +76,22 @@ apr_status_t wa_store_check(const char *uri, const char **perror, const char **p
     return ops->check(&parsed, perror, pkey, p);
 }
 
+apr_status_t wa_store_inspect(const wa_store_options_t *options, const char **pidentity,
+                              const char **perror, apr_pool_t *p)
+{
+    const wa_store_ops_t *ops;
+    wa_store_uri_t parsed;
+    apr_status_t rv;
+
+    *pidentity = options->uri;
+    *perror = NULL;
+    rv = uri_parse(&parsed, &ops, options->uri, perror, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    return ops->inspect(&parsed, options, pidentity, perror, p);
+}
+
 apr_status_t wa_store_open(wa_store_t **pstore, const wa_store_options_t *options,
                            const char **perror, apr_pool_t *p)
 {

@@ -52,6 +52,7 @@ typedef struct wa_store_options_t {
     /* Plain memory of the server that outlives every restart of it, NULL for none: the driver keeps there what must not be opened twice
      * (its lock). See wa_store_keep_t. */
     struct wa_store_keep_t *keep;
+    int may_make_parents; /* 1: the server makes missing folders above the store's; for wa_store_inspect */
 } wa_store_options_t;
 
 /* What outlives a graceful restart, one for each store directory. It holds no pointer into the module, which may be reloaded in between. */
@@ -59,6 +60,8 @@ typedef struct wa_store_keep_t {
     apr_uint32_t layout; /* version of this struct and of the shared state, 0 when unused */
     int lock_fd;
     int shared_fd;
+    apr_uint64_t journal_dev; /* which file the journal is */
+    apr_uint64_t journal_ino;
 } wa_store_keep_t;
 
 /* Says whether `uri` can be a store here: known driver, path, known and loaded type.
@@ -66,6 +69,16 @@ typedef struct wa_store_keep_t {
  * @param pkey    out: what is the same for two uris of the same store (driver and real path), in p
  * @return APR_SUCCESS | APR_EINVAL. Configuration time only; touches no file. */
 apr_status_t wa_store_check(const char *uri, const char **perror, const char **pkey, apr_pool_t *p);
+
+/* Looks, without writing, creating, locking or waiting for anything, whether wa_store_open would get this store. Safe as root in a folder of
+ * somebody else: a link below the folder is not followed. That nobody else has the store only wa_store_open finds out.
+ * @param options    like wa_store_open's. With a `keep` that is in use also whether the files are still those that this server uses
+ * @param pidentity  out: the same for two uris of one store, whatever names lead to its folder; for a folder that is not there yet what is known
+ *                   of its place. Never NULL; in p
+ * @param perror     out: NULL or a sentence for the admin, in p
+ * @return APR_SUCCESS | why it could not be opened, like wa_store_open. Configuration time only. */
+apr_status_t wa_store_inspect(const wa_store_options_t *options, const char **pidentity,
+                              const char **perror, apr_pool_t *p);
 
 /* Opens the store, creates it when it is new, repairs what an unclean stop left. Called once for each start or restart, before the children are forked.
  * @param pstore  out: NULL unless APR_SUCCESS; lives in p, whose cleanup closes it (a checkpoint makes the next start quick)

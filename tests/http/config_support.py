@@ -57,7 +57,10 @@ def refusal(text, **more):
 
 
 def accept(text, **more):
-    """Fails unless configtest accepts the configuration without a word. Gives nothing."""
+    """Fails unless configtest accepts the configuration without a word. Gives nothing. An account is served at the usual place where
+    the text does not say how."""
+    if "WhatsAppAccountSID" in text and "SetHandler" not in text:
+        text += "\n" + HANDLER
     status, output = configtest(text, **more)
     assert status == 0 and output.strip() == "Syntax OK", output
 

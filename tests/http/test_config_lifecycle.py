@@ -114,7 +114,7 @@ def test_does_not_start_with_a_store_that_cannot_be_opened():
 def test_does_not_start_where_the_state_folder_cannot_be_made():
     with httpd_with(ACCOUNT + HANDLER, files={"state": "a file"}) as httpd:
         said = fails_to_start(httpd)
-        assert "WA0120" in said and f"{httpd.folder}/state/whatsapp" in said
+        assert "WA0121" in said and f"{httpd.folder}/state/whatsapp" in said
 
 
 def test_does_not_start_on_the_store_of_another_server():

@@ -17,7 +17,7 @@ def test_from_a_file_without_line_end_and_with_white_space():
 
 
 def test_from_a_file_with_an_absolute_path():
-    with httpd_with(lambda h: f"{BEGIN}WhatsAppAuthToken file:{h.folder}/t", files={"t": TOKEN}) as httpd:
+    with httpd_with(lambda h: f"{BEGIN}WhatsAppAuthToken file:{h.folder}/t\n{HANDLER}", files={"t": TOKEN}) as httpd:
         assert httpd.check_config()[0] == 0
 
 
@@ -68,7 +68,7 @@ def test_does_not_show_a_token_that_it_refuses():
 
 
 def test_warns_of_a_file_that_everybody_can_read():
-    with httpd_with(BEGIN + "WhatsAppAuthToken file:t", files={"t": TOKEN}) as httpd:
+    with httpd_with(BEGIN + "WhatsAppAuthToken file:t\n" + HANDLER, files={"t": TOKEN}) as httpd:
         (httpd.folder / "t").chmod(0o644)
         status, output = httpd.check_config()
         assert status == 0 and "WA0115" in output and str(httpd.folder / "t") in output and TOKEN not in output
@@ -88,5 +88,5 @@ def test_mod_info_does_not_show_it(value):
 
 
 def test_is_not_in_the_dump_of_the_configuration():
-    status, output = configtest("Define DUMP_CONFIG\n" + ACCOUNT, modules=["info"])
+    status, output = configtest("Define DUMP_CONFIG\n" + ACCOUNT + HANDLER, modules=["info"])
     assert status == 0 and "WhatsAppAuthToken" in output and TOKEN not in output

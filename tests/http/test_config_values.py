@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from config_support import ACCOUNT, SID, TOKEN, accept, configtest, refusal
+from config_support import ACCOUNT, HANDLER, SID, TOKEN, accept, configtest, refusal
 from support.httpd import ROOT
 
 GOOD = [
@@ -35,8 +35,8 @@ GOOD = [
     ACCOUNT + "WhatsAppStopWords none",
     ACCOUNT + 'WhatsAppStopWords "basta ya" ALTO arr\u00eat',
     ACCOUNT + "WhatsAppStartWords OK",
-    ACCOUNT + "WhatsAppBasePath /chat/api-v1/",
-    ACCOUNT + "WhatsAppBasePath /",
+    ACCOUNT + "WhatsAppBasePath /chat/api-v1/\n" + HANDLER.replace("/api/whatsapp-messenger", "/chat/api-v1"),
+    ACCOUNT + "WhatsAppBasePath /\n" + HANDLER.replace("/api/whatsapp-messenger", "/"),
     ACCOUNT + "WhatsAppSync always",
     ACCOUNT + "WhatsAppSync off",
     ACCOUNT + "WhatsAppReconcile off",
@@ -45,9 +45,9 @@ GOOD = [
     ACCOUNT + "WhatsAppReconcile on lookback=1h interval=24h",
     ACCOUNT + "WhatsAppSync interval=1s",
     ACCOUNT + "WhatsAppSync interval=250ms",
-    ACCOUNT + "WhatsAppStore dbm:/nonexistent/whatsapp",
-    ACCOUNT + "WhatsAppStore dbm:/nonexistent/whatsapp type=sdbm",
-    ACCOUNT + "WhatsAppStore dbm:below/the/serverroot",
+    ACCOUNT + "WhatsAppStore dbm:/var/whatsapp-of-a-test",
+    ACCOUNT + "WhatsAppStore dbm:/var/whatsapp-of-a-test type=sdbm",
+    ACCOUNT + "WhatsAppStore dbm:in-the-serverroot",
 ]
 
 # directive, value as written, what the message has to tell of the allowed
@@ -63,7 +63,6 @@ BAD = [
     ("WhatsAppPublicURL", "ftp://chat.example.org", "http://"),
     ("WhatsAppPublicURL", "https://", "host name"),
     ("WhatsAppPublicURL", "https://my_chat.example.org", "without underscore"),
-    ("WhatsAppPublicURL", "https://ana:secret@chat.example.org", "no user"),
     ("WhatsAppPublicURL", "https://chat.example.org/?a=b", "query"),
     ("WhatsAppPublicURL", "https://chat.example.org/#rc=3", "fragment"),
     ("WhatsAppPublicURL", "https://chat.example.org:0", "port"),
@@ -74,7 +73,6 @@ BAD = [
     ("WhatsAppPublicURL", "https://chat.example.org/<b>", "path"),
     ("WhatsAppTwilioURL", "http://api.twilio.com", "https://"),
     ("WhatsAppTwilioURL", "http://127.evil.example", "https://"),
-    ("WhatsAppTwilioURL", "https://ana:secret@api.twilio.com", "without user"),
     ("WhatsAppTwilioURL", "http://127.0.0.1.example", "https://"),
     ("WhatsAppTwilioURL", "http://127.1", "https://"),
     ("WhatsAppTwilioURL", "api.twilio.com", "https://"),
@@ -139,7 +137,8 @@ def test_refuses_with_name_value_and_what_is_allowed(directive, value, allowed):
     output = refusal(f"{ACCOUNT}{directive} {value}\n")
     assert "Syntax error on line" in output
     assert directive in output
-    assert value.split()[0] in output or value.split()[-1] in output
+    # a long word may be a secret, and is not shown
+    assert value.split()[0] in output or value.split()[-1] in output or (max(map(len, re.findall(r"\w+", value))) >= 32 and "'...'" in output)
     assert allowed in output
 
 

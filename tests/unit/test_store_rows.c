@@ -225,7 +225,7 @@ static void an_index_of_another_version_is_made_again(void **state)
 static void processes_of_another_version_are_not_joined(void **state)
 {
     bench_t *b = *state;
-    wa_store_keep_t keep = {WA_SHARED_LAYOUT - 1, -1, -1};
+    wa_store_keep_t keep = {.layout = WA_SHARED_LAYOUT - 1, .lock_fd = -1, .shared_fd = -1};
 
     add(b, 20);
     fixture_close(b->f);

@@ -83,9 +83,22 @@ apr_status_t wa_dbm_check_begin(wa_dbm_store_t *store, wa_commit_t *commit);
  *         what wa_commit_append and wa_commit_wait say. Any thread that does not hold the replica's lock. */
 apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_commit_t *commit);
 
+/* 1 when what is kept over restarts belongs to other files than those that are in the folder now: it, or all of them, was replaced. 0 also where
+ * only some were, or where nothing can be told. One thread. */
+int wa_dbm_keep_is_of_another(const wa_store_keep_t *keep, const char *folder);
+
+/* 1 when the store's path still leads to the folder that was locked when it was opened. Any thread. */
+int wa_dbm_folder_is_ours(const wa_dbm_store_t *store);
+
+/* 1 when the open files still are as long as what this server wrote to them: nobody cut them meanwhile. Reading a mapping beyond that would
+ * be the end of the process. One thread. */
+int wa_dbm_files_are_whole(const wa_dbm_store_t *store);
+
 /* The operations, one file for each group. */
 apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey,
                           apr_pool_t *p);
+apr_status_t wa_dbm_inspect(const wa_store_uri_t *uri, const wa_store_options_t *options,
+                            const char **pidentity, const char **perror, apr_pool_t *p);
 apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
                          const wa_store_options_t *options, const char **perror, apr_pool_t *p);
 apr_status_t wa_dbm_child_init(wa_store_t *self, apr_pool_t *p);

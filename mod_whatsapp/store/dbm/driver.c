@@ -5,6 +5,7 @@
 const wa_store_ops_t wa_store_dbm_ops = {
     .name = "dbm",
     .check = wa_dbm_check,
+    .inspect = wa_dbm_inspect,
     .open = wa_dbm_open,
     .child_init = wa_dbm_child_init,
     .maintain = wa_dbm_maintain,

@@ -231,6 +231,26 @@ void wa_index_release(wa_index_t *x)
     pthread_mutex_destroy(&x->grow);
 }
 
+apr_uint64_t wa_index_rows_size(apr_uint64_t rows)
+{
+    return rows ? (rows + 1) * sizeof(wa_row_t) : 0;
+}
+
+apr_uint64_t wa_index_marks_size(apr_uint64_t records)
+{
+    return records ? (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t) : 0;
+}
+
+int wa_index_levels(apr_uint64_t keys)
+{
+    return keys ? level_of_key(keys - 1) + 1 : 0;
+}
+
+apr_uint64_t wa_index_level_size(int level)
+{
+    return level_slots(level) * sizeof(apr_uint64_t);
+}
+
 static apr_status_t table_reserve(wa_mapping_t *m, apr_uint64_t *pend, apr_uint64_t need,
                                   apr_uint64_t step)
 {

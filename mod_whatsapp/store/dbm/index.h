@@ -88,6 +88,14 @@ apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t record
 /* Removes all index files of a folder, for a rebuild. @return APR_SUCCESS | the operating system's status */
 apr_status_t wa_index_remove(const char *folder, apr_pool_t *tmp);
 
+/* How long the file of a table has to be for these counts. */
+apr_uint64_t wa_index_rows_size(apr_uint64_t rows);
+apr_uint64_t wa_index_marks_size(apr_uint64_t records);
+
+/* How many levels `keys` keys need, and how long the file of a level is. */
+int wa_index_levels(apr_uint64_t keys);
+apr_uint64_t wa_index_level_size(int level);
+
 /* Makes everything written so far durable. @return APR_SUCCESS | the operating system's status */
 apr_status_t wa_index_sync(wa_index_t *x);
 

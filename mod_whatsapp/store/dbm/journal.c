@@ -116,6 +116,22 @@ static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options
     return APR_SUCCESS;
 }
 
+apr_status_t wa_journal_inspect(int fd, const wa_journal_options_t *options, const char **perror,
+                                apr_pool_t *p)
+{
+    wa_journal_t j;
+    struct stat info;
+
+    *perror = NULL;
+    if (fstat(fd, &info)) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if (head_is_unfinished(fd, (apr_uint64_t)info.st_size)) {
+        return APR_SUCCESS;
+    }
+    return head_check(&j, fd, options, perror, p);
+}
+
 apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options,
                              const char **perror, apr_pool_t *p)
 {

@@ -35,6 +35,10 @@ typedef struct wa_journal_options_t {
 apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options,
                              const char **perror, apr_pool_t *p);
 
+/* Whether wa_journal_open would take the file `fd`, of which it only reads the first block. @return like wa_journal_open. One thread. */
+apr_status_t wa_journal_inspect(int fd, const wa_journal_options_t *options, const char **perror,
+                                apr_pool_t *p);
+
 /* Unmaps and closes it. One thread. */
 void wa_journal_release(wa_journal_t *j);
 

@@ -136,6 +136,12 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
     int fd;
 
     *pis_live = 0;
+    if (keep->layout == WA_SHARED_LAYOUT && wa_dbm_keep_is_of_another(keep, store->place.folder)) {
+        /* Another folder is here now: the one before stays with those that still use it. */
+        close(keep->shared_fd);
+        close(keep->lock_fd);
+        keep->layout = 0;
+    }
     if (keep->layout == WA_SHARED_LAYOUT) {
         *pis_live = 1;
         return APR_SUCCESS;
@@ -281,6 +287,13 @@ static apr_status_t close_cleanup(void *data)
     if (store->opened_by != getpid()) {
         return APR_SUCCESS;
     }
+    if (!wa_dbm_files_are_whole(store)) {
+        WA_LOG(store->log, WA_LOG_ERR, "WA0441", APR_EGENERAL,
+               "%s: a file was cut while the server used it; it is left as it is",
+               store->place.folder);
+        release(store);
+        return APR_SUCCESS;
+    }
     if (apr_pool_create(&tmp, NULL) == APR_SUCCESS) {
         if (!__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)
             && __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
@@ -331,6 +344,17 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
         rv = wa_replica_init(&store->replica, &store->journal, &store->index);
     }
     return rv;
+}
+
+static void keep_note(wa_dbm_store_t *store)
+{
+    struct stat info;
+
+    if (fstat(store->journal.map.fd, &info) == 0) {
+        store->keep->journal_dev = (apr_uint64_t)info.st_dev;
+        store->keep->journal_ino = (apr_uint64_t)info.st_ino;
+    }
+    store->keep->layout = WA_SHARED_LAYOUT;
 }
 
 apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
@@ -387,7 +411,7 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
         release(store);
         return rv;
     }
-    store->keep->layout = WA_SHARED_LAYOUT;
+    keep_note(store);
     apr_pool_cleanup_register(p, store, close_cleanup, apr_pool_cleanup_null);
     *pstore = &store->base;
     return APR_SUCCESS;
@@ -443,6 +467,12 @@ apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
         return APR_EBUSY; /* what would be written may be wrong */
     }
     rv = wa_commit_sync(&store->writer, 1);
+    if (rv == APR_SUCCESS && !wa_dbm_folder_is_ours(store)) {
+        rv = APR_ENOENT;
+        WA_LOG(store->log, WA_LOG_ERR, "WA0442", rv,
+               "%s was moved or replaced while the server used it: no checkpoint is written there",
+               store->place.folder);
+    }
     if (rv == APR_SUCCESS) {
         rv = wa_replica_catch_up(&store->replica, s);
     }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stores of one start or reload: each folder opened once, whatever names lead to it. */
+#include "httpd/stores.h"
+
+#include <unistd.h>
+
+#include <apr_file_info.h>
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <unixd.h>
+
+#include "httpd/check.h"
+#include "httpd/config.h"
+#include "httpd/log.h"
+
+/* Memory that outlives every restart, one piece for each folder that was opened. It holds no pointer into the module, which may be reloaded in between. */
+typedef struct kept_t {
+    char identity[64]; /* "" when it is free */
+    wa_store_keep_t keep;
+} kept_t;
+
+/* Finds what is kept of a store, or a free piece. The number in the name is that of the struct's version. */
+static kept_t *kept_find(const char *identity, apr_pool_t *tmp)
+{
+    kept_t *spare = NULL;
+    int i;
+
+    for (i = 0;; i++) {
+        const char *name = apr_psprintf(tmp, "mod_whatsapp store 1.%d", i);
+        kept_t *kept = ap_retained_data_get(name);
+
+        if (!kept)
+            return spare ? spare : ap_retained_data_create(name, sizeof(*kept));
+        if (strcmp(kept->identity, identity) == 0)
+            return kept;
+        if (kept->identity[0] == '\0' && !spare)
+            spare = kept;
+    }
+}
+
+/* Makes the default store's folder with the owner that the children have. A configured folder is its driver's to make. */
+static apr_status_t state_dir_make(const char **preason, apr_pool_t *p)
+{
+    const char *dir = wa_config_state_dir(p);
+    apr_status_t rv =
+        apr_dir_make_recursive(ap_make_dirstr_parent(p, dir),
+                               APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, p);
+
+    if (rv == APR_SUCCESS)
+        rv = apr_dir_make(dir, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, p);
+    if (APR_STATUS_IS_EEXIST(rv))
+        return APR_SUCCESS;
+    if (rv == APR_SUCCESS && geteuid() == 0
+        && chown(dir, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)
+        rv = APR_FROM_OS_ERROR(errno);
+    if (rv != APR_SUCCESS)
+        *preason =
+            apr_psprintf(p, "the folder %s for messages cannot be made: set WhatsAppStore", dir);
+    return rv;
+}
+
+void wa_stores_options(wa_store_options_t *options, server_rec *s, apr_pool_t *p)
+{
+    const wa_config_t *config = wa_config_get(s);
+
+    memset(options, 0, sizeof(*options));
+    options->uri = wa_config_store_uri(config, p);
+    options->account_sid = config->account_sid;
+    options->sync = wa_config_sync(config);
+    options->sync_interval = config->sync_interval;
+    options->uid = ap_unixd_config.user_id;
+    options->gid = ap_unixd_config.group_id;
+    options->may_make_parents = !config->store_uri;
+}
+
+static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *options,
+                               apr_pool_t *pconf, apr_pool_t *tmp)
+{
+    kept_t *kept = kept_find(entry->identity, tmp);
+    const char *ignored;
+    apr_status_t rv;
+
+    options->keep = &kept->keep;
+    /* What configtest says is said here too, word for word. */
+    rv = wa_store_inspect(options, &entry->identity, &entry->reason, pconf);
+    if (rv == APR_SUCCESS && options->may_make_parents)
+        rv = state_dir_make(&entry->reason, pconf);
+    if (rv == APR_SUCCESS) {
+        options->log = wa_log_create(entry->s, pconf);
+        rv = wa_store_open(&entry->store, options, &entry->reason, pconf);
+    }
+    if (rv == APR_SUCCESS && kept->identity[0] == '\0') {
+        options->keep = NULL;
+        (void)wa_store_inspect(options, &entry->identity, &ignored, pconf);
+        apr_cpystrn(kept->identity, entry->identity, sizeof(kept->identity));
+    }
+    if (rv != APR_SUCCESS && !entry->reason) {
+        char text[120];
+
+        entry->reason = apr_pstrdup(pconf, apr_strerror(rv, text, sizeof(text)));
+    }
+    return rv;
+}
+
+apr_status_t wa_stores_open(server_rec *s, apr_array_header_t *entries, wa_stores_entry_t *pentry,
+                            int *pis_new, apr_pool_t *pconf, apr_pool_t *tmp)
+{
+    wa_store_options_t options;
+    wa_stores_entry_t entry = {.s = s};
+    const char *reason;
+    const char *tag;
+    int i;
+
+    *pis_new = 0;
+    wa_stores_options(&options, s, pconf);
+    entry.uri = options.uri;
+    (void)wa_store_inspect(&options, &entry.identity, &reason, pconf);
+    for (i = 0; i < entries->nelts; i++) {
+        *pentry = APR_ARRAY_IDX(entries, i, wa_stores_entry_t);
+        if (strcmp(pentry->identity, entry.identity) != 0)
+            continue;
+        reason = wa_check_sharing(pentry->s, s, &tag, pconf);
+        if (!reason)
+            return pentry->rv;
+        entry.reason = reason;
+        entry.rv = APR_EINVAL;
+        *pentry = entry;
+        *pis_new = 1;
+        return APR_EINVAL;
+    }
+    entry.rv = store_open(&entry, &options, pconf, tmp);
+    APR_ARRAY_PUSH(entries, wa_stores_entry_t) = entry;
+    *pentry = entry;
+    *pis_new = 1;
+    return entry.rv;
+}
