@@ -51,6 +51,16 @@ def test_is_valid_with_no_other_module(name):
         assert status == 0 and output.strip() == "Syntax OK", output
 
 
+@pytest.mark.parametrize("name", file_list())
+def test_each_section_of_the_api_turns_rewriting_off(name):
+    """Rules of the virtual host as well: tried in test_site_mappings.py."""
+    text = (ROOT / "conf" / name).read_text(encoding="utf-8")
+    sections = [section for section in re.findall(r"<Location .*?</Location>", text, re.DOTALL) if "SetHandler" in section]
+    assert sections
+    for section in sections:
+        assert re.search(r"<IfModule rewrite_module>\s+RewriteEngine off\s+</IfModule>", section), section
+
+
 def test_reference_names_every_directive_that_the_module_has():
     """By the module's own list, as mod_info would show it; `make lint` compares the source as well."""
     with httpd_with("") as httpd:
