@@ -37,6 +37,18 @@ as_root() {
     fi
 }
 
+# Under sudo, as the user who called it where this folder is theirs: what is built should be theirs, too.
+as_caller() {
+    local owner home
+    owner=$(stat -c %u .)
+    if [ "$(id -u)" -ne 0 ] || [ -z "${SUDO_UID-}" ] || [ "$SUDO_UID" != "$owner" ] || [ "$owner" -eq 0 ]; then
+        "$@"
+        return
+    fi
+    home=$(getent passwd "$owner" | cut -d: -f6)
+    setpriv --reuid="$owner" --regid="${SUDO_GID:-$(stat -c %g .)}" --clear-groups env HOME="${home:-/}" "$@"
+}
+
 # Installs those of the packages that are missing. Never removes one for it, and none of them starts a service.
 need() {
     local package missing=()
@@ -74,8 +86,11 @@ quietly() {
 }
 
 build() {
+    local foreign
     say 'building'
-    make -s -j"$(nproc)" all
+    foreign=$(as_caller find build \( -type f -o -type d \) -not -writable -print -quit 2>/dev/null || true)
+    [ -z "$foreign" ] || die "$foreign is not writable here (an earlier build by root?): sudo rm -r build"
+    as_caller make -s -j"$(nproc)" all
     say 'built build/mod_whatsapp.so'
 }
 
