@@ -51,7 +51,7 @@ def test_is_valid_with_no_other_module(name):
         assert status == 0 and output.strip() == "Syntax OK", output
 
 
-@pytest.mark.parametrize("name", file_list())
+@pytest.mark.parametrize("name", [name for name in file_list() if "modsecurity" not in name])
 def test_each_section_of_the_api_turns_rewriting_off(name):
     """Rules of the virtual host as well: tried in test_site_mappings.py."""
     text = (ROOT / "conf" / name).read_text(encoding="utf-8")
