@@ -31,6 +31,8 @@ APR_INC  := $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(sort $(shell
 APR_DEF  := $(shell $(APR_CONFIG) --cppflags)
 APR_LIBS := $(shell $(APU_CONFIG) --link-ld) $(shell $(APR_CONFIG) --link-ld)
 LIBS     := -lcurl -ljansson -lcrypto
+# A thread that ends needs it, and glibc would load it only then: too late behind a ChrootDir.
+EXIT_LIB := -Wl,--no-as-needed -lgcc_s -Wl,--as-needed
 
 CFLAGS_ALL = -std=gnu11 $(OPT) $(HARDEN) $(SAN) $(WARN) -fvisibility=hidden -fPIC -pthread $(APR_DEF) -Imod_whatsapp $(APR_INC) $(CFLAGS)
 # Tests compare with cmocka's integer casts, which -Wconversion cannot bear.
@@ -97,7 +99,7 @@ $(BUILD)/libwa.a: $(LIB_OBJ) $(BUILD)/lib.list
 $(BUILD)/mod_whatsapp.so: $(MOD_OBJ) $(LIB_OBJ) $(BUILD)/mod.list $(BUILD)/lib.list
 	@echo '{ global: whatsapp_module; local: *; };' > $(BUILD)/exports.map
 	$(CC) $(OPT) $(SAN) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--version-script=$(BUILD)/exports.map \
-	    $(LDFLAGS) -o $@.new $(MOD_OBJ) $(LIB_OBJ) $(LIBS)
+	    $(LDFLAGS) -o $@.new $(MOD_OBJ) $(LIB_OBJ) $(LIBS) $(EXIT_LIB)
 	@# The linker cannot know httpd's symbols, but ours have to be there.
 	@if nm -D --undefined-only $@.new | grep ' U wa_'; then echo 'undefined, see above' >&2; rm -f $@.new; exit 1; fi
 	@# A server that runs keeps the file that it has mapped.
