@@ -16,6 +16,7 @@
 /* What is kept of a request from its translation to its handler, in its request_config. */
 typedef struct mapping_t {
     ap_conf_vector_t *locations; /* the settings of its <Location>s without any directory's */
+    const char *uri;
     char *args;
 } mapping_t;
 
@@ -62,6 +63,7 @@ int wa_mapping_translate(request_rec *r)
         return DECLINED;
     mapping = apr_palloc(r->pool, sizeof(*mapping));
     mapping->locations = r->per_dir_config;
+    mapping->uri = apr_pstrdup(r->pool, r->uri);
     mapping->args = r->args;
     ap_set_module_config(r->request_config, &whatsapp_module, mapping);
     apr_table_setn(r->subprocess_env, "no-proxy", "1");
@@ -74,7 +76,7 @@ int wa_mapping_settle(request_rec *r)
 {
     const mapping_t *mapping = ap_get_module_config(r->request_config, &whatsapp_module);
 
-    if (!mapping || !path_below(r) || !is_handler_set(r))
+    if (!mapping || strcmp(mapping->uri, r->uri) != 0 || !is_handler_set(r))
         return DECLINED;
     r->per_dir_config = mapping->locations;
     /* mod_dir and mod_speling look no further where there is a file. */
