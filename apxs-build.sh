@@ -88,9 +88,11 @@ quietly() {
 build() {
     local foreign
     say 'building'
-    foreign=$(as_caller find build \( -type f -o -type d \) -not -writable -print -quit 2>/dev/null || true)
-    [ -z "$foreign" ] || die "$foreign is not writable here (an earlier build by root?): sudo rm -r build"
-    as_caller make -s -j"$(nproc)" all
+    if ! as_caller make -s -j"$(nproc)" all; then
+        foreign=$(as_caller find build \( -type f -o -type d \) -not -writable -print -quit 2>/dev/null || true)
+        [ -z "$foreign" ] || die "$foreign is not writable here (an earlier build by root?): sudo rm -r build"
+        die 'the build failed'
+    fi
     say 'built build/mod_whatsapp.so'
 }
 

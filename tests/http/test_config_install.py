@@ -189,6 +189,20 @@ def test_install_under_sudo_leaves_nothing_of_root_s_in_the_source_folder(tree):
     assert foreign == [] and (tree / "build" / "mod_whatsapp.so").stat().st_mtime >= (tree / "mod_whatsapp" / "mod_whatsapp.c").stat().st_mtime
 
 
+def test_a_build_by_root_that_is_in_the_way_is_named(tree):
+    """As before this was mended: what root built, the user cannot build again."""
+    if os.geteuid() == 0:
+        (tree / "build").mkdir(exist_ok=True)
+        subprocess.run(["chown", "-R", "0:0", str(tree / "build")], check=True)
+    else:
+        shutil.rmtree(tree / "build", ignore_errors=True)
+        (tree / "build").mkdir(mode=0o555)
+    (tree / "mod_whatsapp" / "mod_whatsapp.c").touch()
+    done = run_in(tree, "./apxs-build.sh", "install", DESTDIR=str(tree.parent / "target"))
+    assert done.returncode == 1 and "sudo rm -r build" in done.stderr and not (tree.parent / "target").exists()
+    (tree / "build").chmod(0o755)
+
+
 def test_make_install_under_sudo_builds_nothing(tree):
     """Not even when there is something to build: it says what to do."""
     target = tree.parent / "target"
