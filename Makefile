@@ -31,6 +31,8 @@ APR_INC  := $(patsubst -I%,-isystem %,$(filter-out -I/usr/include,$(sort $(shell
 APR_DEF  := $(shell $(APR_CONFIG) --cppflags)
 APR_LIBS := $(shell $(APU_CONFIG) --link-ld) $(shell $(APR_CONFIG) --link-ld)
 LIBS     := -lcurl -ljansson -lutf8proc -lcrypto
+# A thread that ends needs it, and glibc would load it only then: too late behind a ChrootDir.
+EXIT_LIB := -Wl,--no-as-needed -lgcc_s -Wl,--as-needed
 
 CFLAGS_ALL = -std=gnu11 $(OPT) $(HARDEN) $(SAN) $(WARN) -fvisibility=hidden -fPIC -pthread $(APR_DEF) -Imod_whatsapp $(APR_INC) $(CFLAGS)
 # Tests compare with cmocka's integer casts, which -Wconversion cannot bear.
@@ -97,7 +99,7 @@ $(BUILD)/libwa.a: $(LIB_OBJ) $(BUILD)/lib.list
 $(BUILD)/mod_whatsapp.so: $(MOD_OBJ) $(LIB_OBJ) $(BUILD)/mod.list $(BUILD)/lib.list
 	@echo '{ global: whatsapp_module; local: *; };' > $(BUILD)/exports.map
 	$(CC) $(OPT) $(SAN) -shared -pthread -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--version-script=$(BUILD)/exports.map \
-	    $(LDFLAGS) -o $@.new $(MOD_OBJ) $(LIB_OBJ) $(LIBS)
+	    $(LDFLAGS) -o $@.new $(MOD_OBJ) $(LIB_OBJ) $(LIBS) $(EXIT_LIB)
 	@# The linker cannot know httpd's symbols, but ours have to be there.
 	@if nm -D --undefined-only $@.new | grep ' U wa_'; then echo 'undefined, see above' >&2; rm -f $@.new; exit 1; fi
 	@# A server that runs keeps the file that it has mapped.
@@ -192,37 +194,45 @@ bench: $(BUILD)/mod_whatsapp.so ## the measurements
 IS_DEBIAN  := $(wildcard /usr/sbin/a2enmod)$(filter /etc/apache2,$(SYSCONF))
 CONF_DIR   := $(SYSCONF)/$(if $(IS_DEBIAN),mods-available,extra)
 DOC        ?= $(PREFIX)/share/doc/mod_whatsapp
-INSTALLED   = $(LIBEXEC)/mod_whatsapp.so $(SBIN)/whatsappctl $(CONF_DIR)/whatsapp.load
+INSTALLED   = $(LIBEXEC)/mod_whatsapp.so $(SBIN)/whatsappctl
 RELOCATE    = sed -e 's|/usr/lib/apache2/modules|$(LIBEXEC)|' -e 's|/usr/share/mod_whatsapp|$(SHARE)|'
 
-install: all ## the module, its configuration and the web client, where apxs and a2enmod expect them
-	install -d '$(DESTDIR)$(LIBEXEC)' '$(DESTDIR)$(CONF_DIR)' '$(DESTDIR)$(SHARE)' '$(DESTDIR)$(DOC)/examples'
-	install -m 644 $(BUILD)/mod_whatsapp.so '$(DESTDIR)$(LIBEXEC)/mod_whatsapp.so'
-	if [ -e $(BUILD)/whatsappctl ]; then install -D -m 755 $(BUILD)/whatsappctl '$(DESTDIR)$(SBIN)/whatsappctl'; fi
-	$(RELOCATE) conf/whatsapp.load > '$(DESTDIR)$(CONF_DIR)/whatsapp.load'
-	$(RELOCATE) conf/whatsapp.conf > $(BUILD)/whatsapp.conf
-	@# What an admin changed stays; the new file is laid beside it.
-	@new='$(DESTDIR)$(CONF_DIR)/whatsapp.conf'; \
-	if [ -e "$$new" ] && ! cmp -s $(BUILD)/whatsapp.conf "$$new"; then \
-	    echo "keeping $$new; the new one is $$new.dist"; new=$$new.dist; \
-	fi; \
-	install -m 644 $(BUILD)/whatsapp.conf "$$new"
-	rm -rf '$(DESTDIR)$(SHARE)/frontend'
-	if [ -d frontend ]; then cp -r frontend '$(DESTDIR)$(SHARE)/frontend' && chmod -R u+rwX,go+rX,go-w '$(DESTDIR)$(SHARE)/frontend'; fi
-	install -m 644 conf/whatsapp-reference.conf README.md LICENSE '$(DESTDIR)$(DOC)'
-	install -m 644 conf/examples/*.conf '$(DESTDIR)$(DOC)/examples'
-	@echo 'installed. Next, the account: $(SYSCONF)/whatsapp-account.conf, as $(CONF_DIR)/whatsapp.conf says.'
-	@echo 'Then $(if $(IS_DEBIAN),a2enmod whatsapp,include whatsapp.load and whatsapp.conf in httpd.conf) and restart httpd.'
+# What is installed, its configuration as it was laid down and the web client: conf/setup.sh compares with it what is there now.
+SETUP = conf/setup.sh '$(DESTDIR)$(CONF_DIR)' '$(DESTDIR)$(SHARE)'
 
-uninstall: ## removes what install put there; messages and the account file stay
+# Under sudo nothing is built: it would be root's, in the user's folder.
+.PHONY: built
+built:
+	@if ! [ -e $(BUILD)/mod_whatsapp.so ] || ! [ -e $(BUILD)/whatsappctl ] || $(MAKE) -n all | grep -q -e ' -c -o '; then \
+	    echo '$(BUILD) is not built or older than its sources: run make first, without sudo' >&2; exit 1; \
+	fi
+
+install: $(if $(filter-out 0,$(SUDO_UID)),built,all) ## the module, its configuration and the web client, where apxs and a2enmod expect them
+	@umask 022; set -e; is_upgrade=; \
+	if [ -e '$(DESTDIR)$(LIBEXEC)/mod_whatsapp.so' ]; then is_upgrade=yes; fi; \
+	install -d '$(DESTDIR)$(LIBEXEC)' '$(DESTDIR)$(SBIN)' '$(DESTDIR)$(CONF_DIR)' '$(DESTDIR)$(SHARE)' '$(DESTDIR)$(DOC)/examples'; \
+	for file in whatsapp.load whatsapp.conf; do $(RELOCATE) conf/$$file | $(SETUP) put $$file; done; \
+	$(SETUP) put-frontend frontend; \
+	install -m 644 conf/whatsapp-reference.conf README.md LICENSE '$(DESTDIR)$(DOC)'; \
+	install -m 644 conf/examples/*.conf '$(DESTDIR)$(DOC)/examples'; \
+	for file in $(INSTALLED); do \
+	    case $$file in *.so) mode=644 ;; *) mode=755 ;; esac; \
+	    install -m $$mode "$(BUILD)/$${file##*/}" "$(DESTDIR)$$file.new"; mv -f "$(DESTDIR)$$file.new" "$(DESTDIR)$$file"; \
+	done; \
+	if [ -n "$$is_upgrade" ]; then \
+	    echo 'upgraded. An httpd that runs has the old module until it is restarted; a reload is not enough.'; \
+	else \
+	    echo 'installed. Next, the account: $(SYSCONF)/whatsapp-account.conf, as $(CONF_DIR)/whatsapp.conf says.'; \
+	    echo 'Then $(if $(IS_DEBIAN),a2enmod whatsapp,include whatsapp.load and whatsapp.conf in httpd.conf) and restart httpd.'; \
+	fi
+
+uninstall: ## removes what install put there; messages, the account file and what was changed stay
 	@# An enabled module that is gone would keep httpd from starting.
 	@if [ -z '$(DESTDIR)' ] && [ -e '$(SYSCONF)/mods-enabled/whatsapp.load' ]; then a2dismod -q whatsapp; fi
 	@rm -f '$(DESTDIR)$(SYSCONF)/mods-enabled/whatsapp.load' '$(DESTDIR)$(SYSCONF)/mods-enabled/whatsapp.conf'
-	@conf='$(DESTDIR)$(CONF_DIR)/whatsapp.conf'; \
-	if [ ! -e "$$conf" ] || $(RELOCATE) conf/whatsapp.conf | cmp -s - "$$conf"; then rm -f "$$conf"; \
-	else echo "keeping $$conf, which was changed"; fi
-	rm -f $(INSTALLED:%='$(DESTDIR)%') '$(DESTDIR)$(CONF_DIR)/whatsapp.conf.dist'
-	rm -rf '$(DESTDIR)$(SHARE)' '$(DESTDIR)$(DOC)'
+	@$(SETUP) remove whatsapp.load whatsapp.conf
+	@rm -f $(INSTALLED:%='$(DESTDIR)%')
+	@rm -rf '$(DESTDIR)$(DOC)'
 
 clean: ## removes what was built
 	rm -rf build build-asan

@@ -23,7 +23,7 @@ END
 BUILD_PACKAGES=(gcc libc6-dev make apache2-bin apache2-dev libcurl4-openssl-dev libjansson-dev libutf8proc-dev libssl-dev)
 RUN_PACKAGES=(python3 curl ca-certificates)
 TEST_PACKAGES=(libcmocka-dev python3-pytest python3-pytest-xdist python3-requests python3-jsonschema python3-yaml
-               chromium openssl procps shellcheck)
+               chromium openssl procps shellcheck libapache2-mod-security2 modsecurity-crs)
 LINT_PACKAGES=(clang-format cppcheck shellcheck libcmocka-dev)
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -35,6 +35,18 @@ as_root() {
     else
         sudo "$@"
     fi
+}
+
+# Under sudo, as the user who called it where this folder is theirs: what is built should be theirs, too.
+as_caller() {
+    local owner home
+    owner=$(stat -c %u .)
+    if [ "$(id -u)" -ne 0 ] || [ -z "${SUDO_UID-}" ] || [ "$SUDO_UID" != "$owner" ] || [ "$owner" -eq 0 ]; then
+        "$@"
+        return
+    fi
+    home=$(getent passwd "$owner" | cut -d: -f6)
+    setpriv --reuid="$owner" --regid="${SUDO_GID:-$(stat -c %g .)}" --clear-groups env HOME="${home:-/}" "$@"
 }
 
 # Installs those of the packages that are missing. Never removes one for it, and none of them starts a service.
@@ -74,8 +86,13 @@ quietly() {
 }
 
 build() {
+    local foreign
     say 'building'
-    make -s -j"$(nproc)" all
+    if ! as_caller make -s -j"$(nproc)" all; then
+        foreign=$(as_caller find build \( -type f -o -type d \) -not -writable -print -quit 2>/dev/null || true)
+        [ -z "$foreign" ] || die "$foreign is not writable here (an earlier build by root?): sudo rm -r build"
+        die 'the build failed'
+    fi
     say 'built build/mod_whatsapp.so'
 }
 

@@ -4,6 +4,7 @@
 #include <ap_mpm.h>
 #include <http_config.h>
 #include <http_protocol.h>
+#include <http_request.h>
 #include <mod_status.h>
 
 #include "api/api.h"
@@ -12,6 +13,7 @@
 #include "httpd/keepalive.h"
 #include "httpd/lifecycle.h"
 #include "httpd/limits.h"
+#include "httpd/mapping.h"
 #include "httpd/status.h"
 
 static int handle(request_rec *r)
@@ -35,6 +37,10 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_config(wa_lifecycle_start, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(wa_lifecycle_child, NULL, watchdog, APR_HOOK_MIDDLE);
     ap_hook_child_status(wa_limits_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_translate_name(wa_mapping_unproxy, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(wa_mapping_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_type_checker(wa_mapping_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(wa_mapping_restore, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(wa_keepalive_yield, NULL, NULL, APR_HOOK_REALLY_LAST);
     APR_OPTIONAL_HOOK(ap, status_hook, wa_status_show, NULL, NULL, APR_HOOK_MIDDLE);

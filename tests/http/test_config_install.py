@@ -15,13 +15,13 @@ import pytest
 
 from config_support import configtest
 from support.conditions import wait_until
-from support.httpd import ROOT, apxs, free_port, module_path
+from support.httpd import ROOT, apxs, free_port, module_path, server_user
 
 
-def make(*words):
+def make(*words, umask=-1):
     environment = {**os.environ, "MAKEFLAGS": "", "MFLAGS": ""}
     done = subprocess.run(["make", "-s", "-C", str(ROOT), f"BUILD={module_path().parent}", *words], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, env=environment, timeout=600)
+                          text=True, env=environment, timeout=600, umask=umask)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -71,10 +71,160 @@ def test_install_and_uninstall(folder):
     assert files_below(folder) == []
 
 
-def script(*words, **environment):
+def test_upgrade_keeps_what_was_changed_and_shows_what_is_new(folder):
+    make("install", f"DESTDIR={folder}")
+    conf = next(folder.rglob("whatsapp.conf"))
+    load = conf.with_name("whatsapp.load")
+    for file in (load, conf):
+        shipped = file.read_text()
+        file.write_text("# of the admin\n" + shipped)
+        for _ in range(2):
+            said = make("install", f"DESTDIR={folder}")
+            assert file.read_text() == "# of the admin\n" + shipped
+            assert file.with_name(file.name + ".dist").read_text() == shipped
+            # in the form of diff -u: what of the admin's is not in the new one
+            assert f"--- {file}\n+++ {file}.dist\n" in re.sub(r"\t.*", "", said) and "\n-# of the admin\n" in said
+            assert "restarted" in said and "a reload is not enough" in said
+        # taken over by hand: nothing is left to be told
+        file.write_text(shipped)
+        said = make("install", f"DESTDIR={folder}")
+        assert "@@" not in said and not file.with_name(file.name + ".dist").exists()
+
+    load.write_text("# my own\n")
+    make("install", f"DESTDIR={folder}")
+    said = make("uninstall", f"DESTDIR={folder}")
+    assert "whatsapp.load" in said and files_below(folder) == [str(load.relative_to(folder))]
+
+
+def test_upgrade_replaces_what_nobody_changed(folder):
+    """What an earlier version laid down is told from what the admin made of it."""
+    make("install", f"DESTDIR={folder}")
+    conf = next(folder.rglob("whatsapp.conf"))
+    shipped = conf.read_text()
+    original = next(path for path in folder.rglob("installed/whatsapp.conf"))
+    for file in (conf, original):
+        file.write_text("# of an earlier version\n")
+    said = make("install", f"DESTDIR={folder}")
+    assert conf.read_text() == shipped and not conf.with_name("whatsapp.conf.dist").exists() and "@@" not in said
+
+
+def test_a_link_of_the_admin_s_stays_a_link(folder):
+    make("install", f"DESTDIR={folder}")
+    conf = next(folder.rglob("whatsapp.conf"))
+    elsewhere = folder / "managed.conf"
+    conf.rename(elsewhere)
+    elsewhere.write_text("# managed elsewhere\n")
+    conf.symlink_to(elsewhere)
+    make("install", f"DESTDIR={folder}")
+    assert conf.is_symlink() and elsewhere.read_text() == "# managed elsewhere\n"
+    make("uninstall", f"DESTDIR={folder}")
+    assert conf.is_symlink()
+
+
+def test_a_changed_web_client_is_kept_beside_the_new_one(folder):
+    make("install", f"DESTDIR={folder}")
+    client = next(path for path in folder.rglob("mod_whatsapp/frontend"))
+    (client / "index.html").write_text("our own page")
+    (client / "logo.svg").write_text("our logo")
+    said = make("install", f"DESTDIR={folder}")
+    assert files_below(client) == files_below(ROOT / "frontend")
+    kept = client.with_name("frontend.changed-1")
+    assert str(kept) in said and (kept / "index.html").read_text() == "our own page" and (kept / "logo.svg").exists()
+    make("install", f"DESTDIR={folder}")
+    assert not client.with_name("frontend.changed-2").exists()
+    (client / "index.html").unlink()
+    make("uninstall", f"DESTDIR={folder}")
+    assert (kept / "index.html").read_text() == "our own page" and client.with_name("frontend.changed-2").is_dir()
+
+
+def test_what_is_installed_can_be_read_whatever_the_umask(folder):
+    make("install", f"DESTDIR={folder}", umask=0o077)
+    make("install", f"DESTDIR={folder}", umask=0o077)
+    found = [path for path in folder.rglob("*")]
+    assert len(found) > 20
+    for path in found:
+        mode = path.stat().st_mode & 0o777
+        assert mode in ((0o755,) if path.is_dir() or path.name == "whatsappctl" else (0o644, 0o755)), (path, oct(mode))
+
+
+@pytest.fixture
+def tree(folder):
+    """A copy of the source folder as it is built, of an ordinary user."""
+    copy = folder / "source"
+    copy.mkdir()
+    names = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True).stdout.split("\n")
+    kept = ("Makefile", "apxs-build.sh", "README.md", "LICENSE")
+    parts = ("conf", "frontend", "mod_whatsapp", "tools")
+    if not any(names):
+        names = [str(path.relative_to(ROOT)) for part in parts for path in (ROOT / part).rglob("*") if path.is_file()] + list(kept)
+    for name in names:
+        if name in kept or name.split("/")[0] in parts:
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    if (ROOT / "build" / "mod_whatsapp.so").exists():
+        shutil.copytree(ROOT / "build", copy / "build", ignore=shutil.ignore_patterns("tests", "strict", "sanitized", "fuzz*"))
+    if os.geteuid() == 0:
+        user = server_user()
+        subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", str(copy)], check=True)
+    else:
+        (folder / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+        (folder / "sudo").chmod(0o755)
+    yield copy
+
+
+def run_in(tree, *words, **environment):
+    owner = tree.stat()
+    made = {**script_environment(), "SUDO_UID": str(owner.st_uid), "SUDO_GID": str(owner.st_gid), "PATH": f"{os.environ['PATH']}:{tree.parent}"}
+    return subprocess.run(words, cwd=tree, env={**made, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
+
+
+def test_install_under_sudo_leaves_nothing_of_root_s_in_the_source_folder(tree):
+    target = tree.parent / "target"
+    (tree / "mod_whatsapp" / "mod_whatsapp.c").touch()
+    done = run_in(tree, "./apxs-build.sh", "install", DESTDIR=str(target))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(target.rglob("mod_whatsapp.so")) and list(target.rglob("whatsapp.conf"))
+    owner = tree.stat().st_uid
+    foreign = [str(path) for path in tree.rglob("*") if path.lstat().st_uid != owner]
+    assert foreign == [] and (tree / "build" / "mod_whatsapp.so").stat().st_mtime >= (tree / "mod_whatsapp" / "mod_whatsapp.c").stat().st_mtime
+
+
+def test_a_build_by_root_that_is_in_the_way_is_named(tree):
+    """As before this was mended: what root built, the user cannot build again."""
+    if os.geteuid() == 0:
+        (tree / "build").mkdir(exist_ok=True)
+        subprocess.run(["chown", "-R", "0:0", str(tree / "build")], check=True)
+    else:
+        shutil.rmtree(tree / "build", ignore_errors=True)
+        (tree / "build").mkdir(mode=0o555)
+    (tree / "mod_whatsapp" / "mod_whatsapp.c").touch()
+    done = run_in(tree, "./apxs-build.sh", "install", DESTDIR=str(tree.parent / "target"))
+    assert done.returncode == 1 and "sudo rm -r build" in done.stderr and not (tree.parent / "target").exists()
+    (tree / "build").chmod(0o755)
+
+
+def test_make_install_under_sudo_builds_nothing(tree):
+    """Not even when there is something to build: it says what to do."""
+    target = tree.parent / "target"
+    shutil.rmtree(tree / "build", ignore_errors=True)
+    done = run_in(tree, "make", "-s", "install", DESTDIR=str(target))
+    assert done.returncode != 0 and "run make first, without sudo" in done.stderr
+    assert not (tree / "build").exists() and not target.exists()
+    (tree / "build").mkdir()
+    for name in ("mod_whatsapp.so", "whatsappctl"):
+        (tree / "build" / name).write_bytes(b"")
+    assert "run make first" in run_in(tree, "make", "-s", "install", DESTDIR=str(target)).stderr
+    assert files_below(tree / "build") == ["mod_whatsapp.so", "whatsappctl"]
+
+
+def script_environment():
     # what `make test-asan` says to make is not said to the script's make
     dropped = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "BUILD", "SANITIZE", "OPT")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TWILIO_") and name not in dropped}
+    return {name: value for name, value in os.environ.items() if not name.startswith("TWILIO_") and name not in dropped}
+
+
+def script(*words, **environment):
+    kept = script_environment()
     return subprocess.Popen(["./apxs-build.sh", *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             env={**kept, **environment}, start_new_session=True,
                             # Ctrl-C is ignored in what a shell starts in the background, and below

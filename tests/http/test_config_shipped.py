@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from config_support import ACCOUNT, OTHER_TOKEN, TOKEN, ask, httpd_with, shipped
-from support.httpd import ROOT, program
+from support.httpd import ROOT, free_port, program
 
 API = "/api/whatsapp-messenger"
 ACCOUNT_FILE = ACCOUNT + "WhatsAppPublicURL https://chat.example.org\n"
@@ -49,6 +49,16 @@ def test_is_valid_with_no_other_module(name):
     with httpd_with(lambda httpd: shipped(name, httpd), files=files()) as httpd:
         status, output = httpd.check_config()
         assert status == 0 and output.strip() == "Syntax OK", output
+
+
+@pytest.mark.parametrize("name", [name for name in file_list() if "SetHandler" in (ROOT / "conf" / name).read_text(encoding="utf-8")])
+def test_each_section_of_the_api_turns_rewriting_off(name):
+    """Rules of the virtual host as well: tried in test_site_mappings.py."""
+    text = (ROOT / "conf" / name).read_text(encoding="utf-8")
+    sections = [section for section in re.findall(r"<Location .*?</Location>", text, re.DOTALL) if "SetHandler" in section]
+    assert sections
+    for section in sections:
+        assert re.search(r"<IfModule rewrite_module>\s+RewriteEngine off\s+</IfModule>", section), section
 
 
 def test_reference_names_every_directive_that_the_module_has():
@@ -185,3 +195,22 @@ def test_one_host_serves_the_client_at_its_root():
         page = ask(httpd, "GET", "/", Host="chat.example.org")
         assert page.status == 200 and page.text == PAGE and "content-security-policy" in page.headers
         assert ask(httpd, "GET", f"{API}/threads", Host="chat.example.org").status == 200
+
+
+def test_loopback_opens_a_door_that_no_site_redirects():
+    door = free_port()
+
+    def text(httpd):
+        return (with_frontend("whatsapp.conf")(httpd) + shipped("examples/loopback.conf", httpd).replace("8080", str(door))
+                + f"<VirtualHost *:{httpd.port}>\nServerName chat.example.org\nRedirect permanent / https://chat.example.org/\n</VirtualHost>\n")
+
+    with httpd_with(text, modules=FILE_MODULES, files=files()) as httpd:
+        httpd.claim("AH*", required=False)
+        httpd.start()
+        assert ask(httpd, "GET", "/whatsapp-messenger/", Host=f"localhost:{httpd.port}").status == 301
+        site, httpd.port = httpd.port, door
+        page = ask(httpd, "GET", "/whatsapp-messenger/", Host=f"localhost:{door}")
+        assert page.status == 200 and page.text == PAGE
+        # 401 where whatsapp.conf asks for a login
+        assert ask(httpd, "GET", f"{API}/threads", Host=f"localhost:{door}").status in (200, 401)
+        httpd.port = site
