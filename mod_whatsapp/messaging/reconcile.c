@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks Twilio what became of sends whose outcome is not known, and for messages that came meanwhile. */
+/* Asks Twilio what became of what was sent, and for messages that came meanwhile. */
 #include "messaging/reconcile.h"
 
 #include <apr_strings.h>
 #include <apr_tables.h>
 
 #include "messaging/receive.h"
+#include "messaging/reconcile_receipts.h"
 #include "messaging/reconcile_sends.h"
 
 /* How much one run takes on; the next one goes on. */
@@ -174,11 +175,15 @@ apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memo
     if (rv == APR_SUCCESS) {
         rv = inbound_reconcile(&run, memory);
     }
-    if (result->settled + result->given_up + result->received > 0) {
+    if (rv == APR_SUCCESS) {
+        rv = wa_reconcile_receipts(&run, memory);
+    }
+    if (result->settled + result->given_up + result->received + result->updated > 0) {
         WA_LOG(messenger->log, WA_LOG_INFO, "WA0531", rv,
                "reconciled with Twilio: settled=%" APR_SIZE_T_FMT " failed=%" APR_SIZE_T_FMT
-               " received=%" APR_SIZE_T_FMT " duration=%" APR_INT64_T_FMT "ms",
-               result->settled, result->given_up, result->received,
+               " received=%" APR_SIZE_T_FMT " updated=%" APR_SIZE_T_FMT
+               " duration=%" APR_INT64_T_FMT "ms",
+               result->settled, result->given_up, result->received, result->updated,
                apr_time_as_msec(apr_time_now() - started));
     }
     return rv;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Applies Twilio's status callbacks to sent messages, in whatever order they come. */
+/* Applies what Twilio says of sent messages, in callbacks and lists, in whatever order it comes. */
 #include "messaging/status.h"
 
 #include <stdlib.h>
@@ -20,6 +20,7 @@ typedef struct callback_t {
     const char *word; /* Twilio's, as it may be logged */
     wa_state_event_t event;
     apr_size_t part; /* from the query, 0 for none */
+    int is_listed;   /* it stood in a list: what it repeats is no news, whatever its time */
     int is_other;    /* merge: the message is not the one the callback is about */
     int is_changed;  /* merge: the callback said something new */
 } callback_t;
@@ -98,6 +99,20 @@ static int is_about(const callback_t *callback, wa_state_t *state)
     return state->part > 0;
 }
 
+/* 1 when what stood in a list says more than is known. A list is read again and again: what is only
+ * another time of a word that is known must not be stored each time. */
+static int is_news(const callback_t *callback, const wa_state_t *state)
+{
+    const wa_part_t *part = state->part_count > 0 ? &state->parts[state->part - 1] : NULL;
+    const wa_delivery_e now = part ? part->delivery : state->delivery;
+    const int code = part ? part->error_code : state->error_code;
+    const wa_state_event_t *event = &callback->event;
+
+    return wa_delivery_is_newer(now, event->delivery)
+           || (wa_delivery_is_failure(event->delivery) && event->delivery == now
+               && event->error_code > code);
+}
+
 static apr_status_t part_merge(callback_t *callback, wa_state_t *state, wa_message_state_t *next,
                                apr_pool_t *p)
 {
@@ -124,7 +139,7 @@ static apr_status_t callback_merge(void *baton, const wa_message_t *now, wa_mess
     callback->is_changed = 0;
     wa_state_read(&state, now, p);
     callback->is_other = now->direction != WA_DIRECTION_SENT || !is_about(callback, &state);
-    if (callback->is_other) {
+    if (callback->is_other || (callback->is_listed && !is_news(callback, &state))) {
         return APR_EEXIST;
     }
     if (state.part_count > 0) {
@@ -255,6 +270,25 @@ static apr_status_t callback_settle(wa_messenger_t *messenger, const char *messa
     }
     *presult = callback->is_changed ? "applied" : "no change";
     return rv;
+}
+
+apr_status_t wa_status_listed(wa_messenger_t *messenger, const char *sid,
+                              const wa_state_event_t *event, int *pis_ours, int *pis_changed,
+                              apr_pool_t *p)
+{
+    callback_t callback = {.sid = sid, .event = *event, .is_listed = 1};
+    apr_status_t rv;
+
+    if (event->error_code < 0 || event->error_code > ERROR_CODE_MAX) {
+        callback.event.error_code = 0;
+    }
+    if (callback.event.at_ms <= 0) {
+        callback.event.at_ms = wa_clock_now_ms();
+    }
+    rv = callback_apply(messenger, sid, &callback, p);
+    *pis_ours = rv == APR_SUCCESS;
+    *pis_changed = rv == APR_SUCCESS && callback.is_changed;
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
 }
 
 apr_status_t wa_status_receive(wa_messenger_t *messenger, const wa_form_t *form,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Applies Twilio's status callbacks to sent messages, in whatever order they come. */
+/* Applies what Twilio says of sent messages, in callbacks and lists, in whatever order it comes. */
 #ifndef WA_MESSAGING_STATUS_H
 #define WA_MESSAGING_STATUS_H
 
@@ -24,6 +24,16 @@ int wa_status_is_callback(const wa_form_t *form);
  * Any thread. */
 apr_status_t wa_status_receive(wa_messenger_t *messenger, const wa_form_t *form,
                                const char *message_id, wa_sentence_t *psentence, apr_pool_t *p);
+
+/* Applies what Twilio's list says of a message, as a receipt would, but for the time of a word that is
+ * known already: reading a list again stores nothing.
+ * @param event  when it came to be so, in at_ms; 0: not known
+ * @param pis_ours     out: 1 when a sent message of ours, or a part of one, has that sid
+ * @param pis_changed  out: 1 when it said something new
+ * @return APR_SUCCESS | the store's. Any thread. */
+apr_status_t wa_status_listed(wa_messenger_t *messenger, const char *sid,
+                              const wa_state_event_t *event, int *pis_ours, int *pis_changed,
+                              apr_pool_t *p);
 
 /* Merges into `state` what was parked for it (wa_store_parked_get).
  * @return 1 when that changed it, else 0. Any thread. */
