@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
+#include "base/clock.h"
 #include "messaging/receive.h"
 #include "messaging/reconcile_receipts.h"
 #include "messaging/reconcile_sends.h"
@@ -137,7 +138,8 @@ static apr_status_t inbound_reconcile(const run_t *run, wa_reconcile_memory_t *m
     int i, is_whole;
     apr_status_t rv;
 
-    if (memory->inbound_from_ms > from_ms) {
+    /* One that lies ahead of the clock was made by a clock that was. */
+    if (memory->inbound_from_ms > from_ms && memory->inbound_from_ms <= options->now_ms) {
         from_ms = memory->inbound_from_ms;
     }
     query.date_sent_from = apr_time_from_msec(from_ms);
@@ -164,13 +166,16 @@ apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memo
                           const wa_reconcile_options_t *options, wa_reconcile_result_t *result,
                           apr_pool_t *tmp)
 {
-    run_t run = {.messenger = messenger, .options = options, .result = result, .p = tmp};
+    run_t run = {.messenger = messenger, .options = options, .result = result, .memory = memory, .p = tmp};
     apr_time_t started = apr_time_now();
     apr_status_t rv;
 
     memset(result, 0, sizeof(*result));
     run.account.sid = messenger->account_sid;
     run.account.secret = messenger->tokens[0];
+    if (options->now_ms < (apr_int64_t)WA_CLOCK_SET_S * 1000) {
+        return APR_SUCCESS; /* the clock is not set yet: nobody can say how long ago anything was */
+    }
     rv = wa_reconcile_sends(&run);
     if (rv == APR_SUCCESS) {
         rv = inbound_reconcile(&run, memory);

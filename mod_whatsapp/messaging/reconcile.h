@@ -18,6 +18,8 @@
 /* What one owner remembers between its runs. All zero at first. */
 typedef struct wa_reconcile_memory_t {
     apr_int64_t inbound_from_ms; /* inbound messages up to here are stored; 0: nothing is known */
+    apr_int64_t undated_ms; /* the newest pending message of a wrong date: the store's time of it */
+    apr_time_t undated_since_us; /* of the steady clock: when that was seen first */
     apr_int64_t receipts_open_ms; /* when the oldest was made that was not delivered; 0: none */
     apr_int64_t receipts_rest_ms; /* what was sent before is still to be read; 0: nothing */
     apr_time_t receipts_due_us;   /* of the steady clock: when all is read again */

@@ -174,7 +174,7 @@ static void test_the_window(void **state)
 
 static void test_a_thread_says_what_holds(void **state)
 {
-    wa_thread_t thread = {.counterpart = wa_slice_of(NUMBER), .last_inbound_ms = 1700000000000};
+    wa_thread_t thread = {.counterpart = wa_slice_of(NUMBER), .inbound_date_ms = 1700000000000};
     wa_buffer_t b;
 
     (void)state;
@@ -186,7 +186,7 @@ static void test_a_thread_says_what_holds(void **state)
                                    "\"blocked\":true}"));
     wa_buffer_release(&b);
     thread.flags = 0;
-    thread.last_inbound_ms = 0;
+    thread.inbound_date_ms = 0;
     wa_buffer_init(&b, 0);
     wa_thread_render(&b, &thread);
     wa_buffer_add(&b, "", 1);
