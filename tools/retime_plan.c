@@ -2,26 +2,41 @@
 /* Which times records get that are dated ahead of the clock. */
 #include "retime_plan.h"
 
-/* Entries first … last have no date. They end before `limit_ms`. */
+/* Gives entries from `first` on times before `limit_ms`, the last one the latest.
+ * @param slack_ms  what is shared out between them by their distances; negative: they keep these
+ * @return the last one's time, which is too late where there is no room */
+static apr_int64_t run_try(retime_entry_t *first, const retime_entry_t *last, apr_int64_t before_ms,
+                           apr_int64_t limit_ms, apr_int64_t slack_ms)
+{
+    const apr_int64_t span = last->was_ms - first->was_ms;
+    retime_entry_t *e;
+
+    for (e = first; e <= last; e++) {
+        apr_int64_t back = last->was_ms - e->was_ms;
+
+        if (slack_ms >= 0) {
+            back = (last - e)
+                   + (span > 0 ? (apr_int64_t)((__int128)slack_ms * back / span) : 0);
+        }
+        e->ms = limit_ms - 1 - back > before_ms ? limit_ms - 1 - back : before_ms + 1;
+        before_ms = e->ms;
+    }
+    return last->ms;
+}
+
+/* Entries first … last have no date. They end before `limit_ms`, and are drawn together where they have to. */
 static void run_place(retime_entry_t *first, const retime_entry_t *last, apr_int64_t before_ms,
                       apr_int64_t limit_ms)
 {
     const apr_int64_t span = last->was_ms - first->was_ms;
-    const apr_int64_t room = limit_ms - 1 - before_ms;
-    const apr_int64_t start_ms = first->was_ms;
-    retime_entry_t *e;
+    apr_int64_t slack_ms = limit_ms - 1 - before_ms - (last - first + 1);
 
-    for (e = first; e <= last; e++) {
-        apr_int64_t ms = limit_ms - 1 - (last->was_ms - e->was_ms);
-
-        if (before_ms > 0 && room <= span) {
-            ms = before_ms
-                 + (apr_int64_t)((__int128)(e->was_ms - start_ms + 1) * (room > 0 ? room : 0)
-                                 / (span + 1));
-        }
-        e->ms = ms > before_ms ? ms : before_ms + 1;
-        before_ms = e->ms;
+    if (run_try(first, last, before_ms, limit_ms, -1) < limit_ms
+        && (before_ms == 0 || first->ms == limit_ms - 1 - span)) {
+        return;
     }
+    slack_ms = slack_ms < span ? slack_ms : span;
+    run_try(first, last, before_ms, limit_ms, slack_ms > 0 ? slack_ms : 0);
 }
 
 void retime_plan(retime_entry_t *entries, apr_size_t count, apr_int64_t before_ms,
