@@ -81,7 +81,8 @@ static int times_mend(const retime_t *c, wa_slice_t text, apr_size_t from, apr_s
              digits++) {
         }
         if (digits == TIME_DIGITS) {
-            const apr_int64_t was = apr_strtoi64(apr_pstrmemdup(c->tmp, copy + i, digits), NULL, 10);
+            const apr_int64_t was =
+                apr_strtoi64(apr_pstrmemdup(c->tmp, copy + i, digits), NULL, 10);
             const char *is =
                 apr_psprintf(c->tmp, "%0*" APR_INT64_T_FMT, TIME_DIGITS, time_of(c, was));
 
@@ -262,8 +263,7 @@ static int result_check(retime_t *c, const char *work)
     if (rc != CTL_DONE) {
         return rc;
     }
-    if (store->replica.at.records != c->out.at.records
-        || store->replica.at.timestamp_ms != last_ms
+    if (store->replica.at.records != c->out.at.records || store->replica.at.timestamp_ms != last_ms
         || !is_same_but_for_times(&store->replica, &c->view->store.replica)) {
         return ctl_error("the new journal does not say what the old one says; nothing was changed. "
                          "This is a mistake in whatsappctl: please report it");
@@ -315,14 +315,14 @@ static void plan_tell(const retime_t *c, int is_dry)
 {
     apr_pool_t *p = c->ctl->pool;
 
-    ctl_note(c->ctl,
-             "%" APR_SIZE_T_FMT " records were dated %s to %s, which is up to %s after now; %s %s to "
-             "%s. Of %" APR_UINT64_T_FMT " the time was known, the others %s between",
-             c->count, ctl_time(c->entries[0].was_ms, p),
-             ctl_time(c->entries[c->count - 1].was_ms, p),
-             wa_ahead_text(c->entries[c->count - 1].was_ms - c->now_ms, p),
-             is_dry ? "they would be dated" : "they are dated", ctl_time(c->entries[0].ms, p),
-             ctl_time(c->entries[c->count - 1].ms, p), c->dated, is_dry ? "would be put" : "are put");
+    ctl_note(
+        c->ctl,
+        "%" APR_SIZE_T_FMT " records were dated %s to %s, which is up to %s after now; %s %s to "
+        "%s. Of %" APR_UINT64_T_FMT " the time was known, the others %s between",
+        c->count, ctl_time(c->entries[0].was_ms, p), ctl_time(c->entries[c->count - 1].was_ms, p),
+        wa_ahead_text(c->entries[c->count - 1].was_ms - c->now_ms, p),
+        is_dry ? "they would be dated" : "they are dated", ctl_time(c->entries[0].ms, p),
+        ctl_time(c->entries[c->count - 1].ms, p), c->dated, is_dry ? "would be put" : "are put");
 }
 
 static int retime(retime_t *c, int is_dry, int is_delete)
@@ -339,6 +339,11 @@ static int retime(retime_t *c, int is_dry, int is_delete)
         return rc;
     }
     if (!wa_ahead_of(c->view->store.replica.at.timestamp_ms, c->now_ms)) {
+        if (!is_dry) {
+            /* one that was killed after its work was done may have left this */
+            (void)wa_folder_remove(apr_pstrcat(ctl->pool, ctl->folder, "/retime.new", NULL),
+                                   ctl->pool);
+        }
         ctl_note(ctl, "nothing is dated after now: the journal stays as it is");
         return CTL_DONE;
     }
@@ -370,9 +375,8 @@ static int retime(retime_t *c, int is_dry, int is_delete)
 int ctl_retime(ctl_t *ctl, ctl_arguments_t arguments)
 {
     int is_dry = 0, is_delete = 0, rc;
-    const ctl_option_t options[] = {{"--dry-run", NULL, &is_dry},
-                                    {"--delete", NULL, &is_delete},
-                                    {NULL, NULL, NULL}};
+    const ctl_option_t options[] = {
+        {"--dry-run", NULL, &is_dry}, {"--delete", NULL, &is_delete}, {NULL, NULL, NULL}};
     retime_t c;
 
     memset(&c, 0, sizeof(c));

@@ -126,8 +126,9 @@ static void text_print(const stats_t *s, const ctl_t *ctl)
     printf("newest       %s (last change %s)\n", ctl_time(s->newest_ms, p),
            ctl_time(at->timestamp_ms, p));
     if (s->ahead_ms) {
-        printf("AHEAD        the last change is dated %s after now: see whatsappctl retime --help\n",
-               wa_ahead_text(s->ahead_ms, p));
+        printf(
+            "AHEAD        the last change is dated %s after now: see whatsappctl retime --help\n",
+            wa_ahead_text(s->ahead_ms, p));
     }
     printf("journal      %s used, %s allocated, %" APR_UINT64_T_FMT " records\n",
            ctl_bytes(s->journal_used, p), ctl_bytes(s->journal_allocated, p), at->records);
@@ -180,7 +181,8 @@ static int json_print(const stats_t *s, const ctl_t *ctl)
     const wa_tail_t *at = &s->view->store.replica.at;
     const wa_checkpoint_t *c = &s->view->checkpoint;
     json_t *j = json_pack(
-        "{s:s,s:s,s:b,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:b,s:I,s:b}",
+        "{s:s,s:s,s:b,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:b,s:I,"
+        "s:b}",
         "store", ctl->folder, "accountSid", s->view->store.journal.account_sid, "inUse",
         s->view->is_owned, "messages", (json_int_t)s->messages, "threads", (json_int_t)s->threads,
         "unread", (json_int_t)s->unread, "pending", s->view->store.replica.pending->nelts,

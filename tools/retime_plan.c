@@ -15,8 +15,7 @@ static apr_int64_t run_try(retime_entry_t *first, const retime_entry_t *last, ap
         apr_int64_t back = last->was_ms - e->was_ms;
 
         if (slack_ms >= 0) {
-            back = (last - e)
-                   + (span > 0 ? (apr_int64_t)((__int128)slack_ms * back / span) : 0);
+            back = (last - e) + (span > 0 ? (apr_int64_t)((__int128)slack_ms * back / span) : 0);
         }
         e->ms = limit_ms - 1 - back > before_ms ? limit_ms - 1 - back : before_ms + 1;
         before_ms = e->ms;
@@ -63,8 +62,7 @@ void retime_plan(retime_entry_t *entries, apr_size_t count, apr_int64_t before_m
             before_ms = entries[i - 1].ms;
         }
         if (i < count) {
-            entries[i].ms =
-                entries[i].date_ms > before_ms ? entries[i].date_ms : before_ms + 1;
+            entries[i].ms = entries[i].date_ms > before_ms ? entries[i].date_ms : before_ms + 1;
             before_ms = entries[i].ms;
         }
     }

@@ -31,8 +31,8 @@ typedef struct wa_message_t {
     /* When it was made: by the clock of then, or by Twilio's date of a received message that was fetched. Unlike timestamp_ms it neither grows from message to
      * message nor follows a store whose time is ahead of the clock: for how long ago. It may be wrong where the clock was. */
     apr_int64_t date_ms;
-    int unread;               /* 1 for a received message that was not marked read */
-    wa_slice_t contact_id;    /* joined when read; empty when the counterpart is no contact */
+    int unread;            /* 1 for a received message that was not marked read */
+    wa_slice_t contact_id; /* joined when read; empty when the counterpart is no contact */
     /* The JSON members that never change, comma separated and without braces:
      * "id":…,"direction":…,"phoneNumber":…,"counterpart":…,"body":…[,"sid":…][,"media":[…]] */
     wa_slice_t fixed_json;
@@ -56,7 +56,7 @@ typedef struct wa_message_new_t {
     /* 0: given by the commit. Otherwise (load only) kept, and refused with APR_EINVAL when older
      * than the newest */
     apr_int64_t timestamp_ms;
-    apr_int64_t date_ms; /* Twilio's date of a message that was fetched; 0: the clock's */
+    apr_int64_t date_ms;         /* Twilio's date of a message that was fetched; 0: the clock's */
     const char *idempotency_key; /* NULL for none; unique for 24 hours among sent messages */
     /* first 100 characters of the body, as the inside of a JSON string (escaped, no quotes) */
     wa_slice_t preview_json;

@@ -166,7 +166,8 @@ apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memo
                           const wa_reconcile_options_t *options, wa_reconcile_result_t *result,
                           apr_pool_t *tmp)
 {
-    run_t run = {.messenger = messenger, .options = options, .result = result, .memory = memory, .p = tmp};
+    run_t run = {
+        .messenger = messenger, .options = options, .result = result, .memory = memory, .p = tmp};
     apr_time_t started = apr_time_now();
     apr_status_t rv;
 

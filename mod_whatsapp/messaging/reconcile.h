@@ -19,10 +19,10 @@
 typedef struct wa_reconcile_memory_t {
     apr_int64_t inbound_from_ms; /* inbound messages up to here are stored; 0: nothing is known */
     apr_int64_t undated_ms; /* the newest pending message of a wrong date: the store's time of it */
-    apr_time_t undated_since_us; /* of the steady clock: when that was seen first */
-    apr_int64_t receipts_open_ms; /* when the oldest was made that was not delivered; 0: none */
-    apr_int64_t receipts_rest_ms; /* what was sent before is still to be read; 0: nothing */
-    apr_time_t receipts_due_us;   /* of the steady clock: when all is read again */
+    apr_time_t undated_since_us;   /* of the steady clock: when that was seen first */
+    apr_int64_t receipts_open_ms;  /* when the oldest was made that was not delivered; 0: none */
+    apr_int64_t receipts_rest_ms;  /* what was sent before is still to be read; 0: nothing */
+    apr_time_t receipts_due_us;    /* of the steady clock: when all is read again */
     apr_uint64_t receipts_version; /* the store's when the list was read */
 } wa_reconcile_memory_t;
 

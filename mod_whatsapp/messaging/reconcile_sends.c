@@ -36,9 +36,9 @@ typedef struct pending_t {
     const char *counterpart;
     const char *number; /* ours, which it was sent from */
     wa_slice_t body;
-    int has_any_body; /* 1: Twilio makes the text of it (a template) */
-    apr_int64_t date_ms; /* of the intent */
-    apr_int64_t from_ms; /* Twilio's message was not made before */
+    int has_any_body;     /* 1: Twilio makes the text of it (a template) */
+    apr_int64_t date_ms;  /* of the intent */
+    apr_int64_t from_ms;  /* Twilio's message was not made before */
     apr_int64_t after_ms; /* of a part: when the one before it was made, as far as this run knows */
     apr_int64_t until_ms; /* Twilio's message was made by then */
     apr_int64_t give_up_ms; /* what is not found from then on never was */
@@ -149,7 +149,8 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
     (void)is_update;
     if (date_is_wrong(gather->run, message->date_ms)) {
         one.date_ms = date_known(gather, message);
-        one.from_ms = gather->run->options->now_ms - apr_time_as_msec(gather->run->options->look_back);
+        one.from_ms =
+            gather->run->options->now_ms - apr_time_as_msec(gather->run->options->look_back);
         if (one.date_ms > sure_before(gather->run)) {
             return APR_SUCCESS;
         }
@@ -249,8 +250,8 @@ static int body_is_same(const pending_t *pending, const listed_t *listed)
 
 static int time_fits(const pending_t *pending, const listed_t *listed)
 {
-    return listed->created_ms >= pending->from_ms
-           && listed->created_ms >= pending->after_ms && listed->created_ms <= pending->until_ms;
+    return listed->created_ms >= pending->from_ms && listed->created_ms >= pending->after_ms
+           && listed->created_ms <= pending->until_ms;
 }
 
 /* Twilio's message that is the pending one: by sid, else the oldest that fits and is nobody's; NULL
@@ -529,7 +530,8 @@ apr_status_t wa_reconcile_sends(const run_t *run)
     int i, j;
 
     rv = wa_store_pending_list(run->messenger->store, sure_before(run),
-                               run->options->now_ms + WA_CLOCK_SKEW_MS, PENDING_SEEN_MAX, pending_gather, &gather, run->p);
+                               run->options->now_ms + WA_CLOCK_SKEW_MS, PENDING_SEEN_MAX,
+                               pending_gather, &gather, run->p);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
         return rv;
     }

@@ -141,7 +141,9 @@ apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, 
  * not held: the visitor may call the store. Costs what it gives, however long the history is. Of more than 65,536 pending messages the oldest are no
  * longer listed.
  * @return APR_SUCCESS | what the visitor returned */
-apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms, apr_size_t max, wa_message_visit_fn visit, void *baton, apr_pool_t *p);
+apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms,
+                                   apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                   apr_pool_t *p);
 
 typedef struct wa_changes_t {
     apr_int64_t

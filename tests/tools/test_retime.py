@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import ctl, dump, everything, files_of, give_to_server
+from conftest import ACCOUNT, ctl, dump, everything, files_of, give_to_server
 from journal import flip, records
 from store.harness import Faults, faults_environment
 
@@ -201,3 +201,23 @@ def test_what_it_refuses(ahead, shifting, folder):
     flip(store / "journal", records(store)[0].end + 90)
     assert "no store" in ctl("retime", store=folder / "none", expect=2).err.lower()
     assert set(files_of(store)) == set(before)
+
+
+def test_a_dump_keeps_when_it_was(ahead, shifting, folder, fresh):
+    """load takes no times that are ahead, and says what to do; the dates of the others are kept."""
+    store, numbers, *_ = ahead
+    text = ctl("dump", store=store).out
+    refused = ctl("load", "-", "--account-sid", ACCOUNT, store=folder / "x", stdin=text, expect=1)
+    assert "retime" in refused.err
+    ctl("retime", store=store)
+    with shifting(store) as server:
+        server.client().receive(numbers[0], "late", fresh.sid(), DateSent="Thu, 01 Jan 2015 00:00:00 +0000")
+        server.client().receive(
+            number := fresh.number(), "late", fresh.sid(), DateSent="Thu, 01 Jan 2015 00:00:00 +0000"
+        )
+        row = server.client().thread(number)
+    assert row["windowClosesAt"] == 1420070400000 + DAY
+    text = ctl("dump", store=store).out
+    assert '"date":1420070400000' in text
+    ctl("load", "-", "--account-sid", ACCOUNT, store=folder / "new", stdin=text)
+    assert ctl("dump", store=folder / "new").out == text

@@ -158,7 +158,8 @@ static apr_status_t fake_message_add(wa_store_t *self, const wa_message_new_t *m
     stored->m.direction = message->direction;
     stored->m.status = message->status;
     stored->m.timestamp_ms = stored->m.changed_ms = ++fake->now_ms;
-    stored->m.date_ms = message->date_ms ? message->date_ms : stored->m.timestamp_ms + fake->date_shift_ms;
+    stored->m.date_ms =
+        message->date_ms ? message->date_ms : stored->m.timestamp_ms + fake->date_shift_ms;
     stored->m.unread = message->direction == WA_DIRECTION_RECEIVED;
     stored->m.fixed_json = slice_dup(message->fixed_json, fake->p);
     stored->m.state_json = slice_dup(message->state_json, fake->p);
@@ -440,8 +441,7 @@ static apr_status_t pending_visit(fake_store_t *fake, const fake_message_t *m,
         m ? pending_visit(fake, m->next, before_ms, ahead_ms, pleft, visit, baton, p) : APR_SUCCESS;
 
     if (!m || rv != APR_SUCCESS || *pleft == 0 || m->m.status != WA_STATUS_PENDING
-        || (m->m.date_ms > before_ms
-            && m->m.date_ms <= ahead_ms)) {
+        || (m->m.date_ms > before_ms && m->m.date_ms <= ahead_ms)) {
         return rv;
     }
     (*pleft)--;
@@ -449,7 +449,9 @@ static apr_status_t pending_visit(fake_store_t *fake, const fake_message_t *m,
     return visit(baton, &given, 0);
 }
 
-static apr_status_t fake_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms, apr_size_t max, wa_message_visit_fn visit, void *baton, apr_pool_t *p)
+static apr_status_t fake_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
+                                      apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                      apr_pool_t *p)
 {
     fake_store_t *fake = (fake_store_t *)self;
 

@@ -274,7 +274,8 @@ static void test_a_store_that_is_ahead_changes_no_age(void **state)
 static void test_a_date_that_cannot_be_right_is_waited_for(void **state)
 {
     static const apr_int64_t shifts[] = {400 * 24 * 60 * MINUTE, -START + 100000};
-    static const entry_t entries[] = {SENT_TO(SID("1"), "hello", "queued", START - 3 * 60 * MINUTE)};
+    static const entry_t entries[] = {
+        SENT_TO(SID("1"), "hello", "queued", START - 3 * 60 * MINUTE)};
     size_t i;
 
     for (i = 0; i < COUNT(shifts); i++) {

@@ -47,8 +47,7 @@ static void test_what_the_list_says_counts_once(void **state)
         int code;
         const char *json;
     } cases[] = {
-        {"read", 0,
-         "\"status\":\"success\",\"sid\":\"" SID("1") "\",\"deliveryStatus\":\"read\""},
+        {"read", 0, "\"status\":\"success\",\"sid\":\"" SID("1") "\",\"deliveryStatus\":\"read\""},
         {"undelivered", 63016, "\"errorCode\":63016"},
         {"failed", 0, "\"status\":\"failed\""},
         {"canceled", 0, "\"deliveryStatus\":\"canceled\""},
@@ -59,9 +58,9 @@ static void test_what_the_list_says_counts_once(void **state)
     size_t i;
 
     for (i = 0; i < COUNT(cases); i++) {
-        const entry_t entries[] = {
-            {SID("1"), "whatsapp:" OUR_NUMBER, "whatsapp:" NUMBER, "hello", "outbound-api",
-             cases[i].word, START + 1000, 0, cases[i].code, 0}};
+        const entry_t entries[] = {{SID("1"), "whatsapp:" OUR_NUMBER, "whatsapp:" NUMBER, "hello",
+                                    "outbound-api", cases[i].word, START + 1000, 0, cases[i].code,
+                                    0}};
         const int is_news = i < 4;
         wa_message_t now;
         apr_int64_t changed_ms;
@@ -160,8 +159,8 @@ static void test_a_long_list_is_read_in_portions(void **state)
     int i;
 
     for (i = 0; i < ALL; i++) { /* two a second */
-        entry_t one = SENT_TO(sid_number(p, i), "x", "read",
-                              (START - (apr_int64_t)i * 500) / 1000 * 1000);
+        entry_t one =
+            SENT_TO(sid_number(p, i), "x", "read", (START - (apr_int64_t)i * 500) / 1000 * 1000);
 
         entries[i] = one;
     }

@@ -28,7 +28,7 @@ static struct {
     apr_status_t rv; /* of every list */
     apr_status_t media_rv;
     int sent_lists, undated_lists, inbound_lists;
-    int receipt_lists; /* of all that our number sent */
+    int receipt_lists;    /* of all that our number sent */
     apr_time_t date_from; /* of the last list with a date */
     world_t *world;
 } twilio;

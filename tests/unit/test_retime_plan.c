@@ -11,7 +11,10 @@
 #include "../../tools/retime_plan.c"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define END {0, 0, 0}
+#define END     \
+    {           \
+        0, 0, 0 \
+    }
 
 /* was, date, expected; before 100, now 1000 */
 typedef struct case_t {
@@ -21,15 +24,18 @@ typedef struct case_t {
 static void times_are_growing_and_fit(void **state)
 {
     static const case_t cases[] = {
-        {{{5000, 500, 500}, {5001, 600, 600}, END}},            /* known */
+        {{{5000, 500, 500}, {5001, 600, 600}, END}},              /* known */
         {{{5000, 0, 981}, {5010, 0, 991}, {5019, 0, 1000}, END}}, /* as late as may be */
         {{{5000, 0, 549}, {5050, 0, 599}, {5051, 600, 600}, END}},
         {{{5000, 300, 300}, {5010, 0, 699}, {5011, 700, 700}, END}},
         {{{5000, 800, 600}, {5001, 600, 601}, {5002, 900, 900}, END}}, /* the clock went back */
         {{{5000, 600, 600}, {5001, 600, 601}, {5002, 600, 602}, END}},
-        {{{5000, 50, 101}, {5001, 60, 102}, END}}, /* before what is not ahead */
+        {{{5000, 50, 101}, {5001, 60, 102}, END}},                 /* before what is not ahead */
         {{{5000, 0, 101}, {9000, 0, 103}, {9001, 104, 104}, END}}, /* drawn together */
-        {{{5000, 0, 101}, {5000, 0, 102}, {5000, 101, 103}, END}},       /* no room: one after the other */
+        {{{5000, 0, 101},
+          {5000, 0, 102},
+          {5000, 101, 103},
+          END}}, /* no room: one after the other */
         {{{5000, 0, 999}, {5000, 0, 1000}, END}},
     };
     size_t i, k;

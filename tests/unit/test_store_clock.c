@@ -254,7 +254,8 @@ static void a_date_that_is_given_is_kept(void **state)
         if (how) {
             reopen(f, how == 2);
         }
-        NEAR(thread_get(f, ana).inbound_date_ms, now); /* what came before it was written after it */
+        NEAR(thread_get(f, ana).inbound_date_ms,
+             now); /* what came before it was written after it */
         assert_true(thread_get(f, bea).inbound_date_ms == now - MS(30));
         assert_int_equal(wa_store_message_find(f->store, "late2", &m, f->p), APR_SUCCESS);
         assert_true(m.date_ms == now - MS(30));
@@ -317,7 +318,8 @@ static void pending_messages_are_listed_by_their_dates(void **state)
     message_add(f, "later", NULL, ana, WA_DIRECTION_SENT, NULL);
     assert_int_equal(wa_store_pending_list(f->store, now + 60000, now + MS(2), 9, visit, v, f->p),
                      APR_SUCCESS);
-    assert_int_equal(v->count, 2); /* of the one nobody knows when, of the other an hour is missing */
+    assert_int_equal(v->count,
+                     2); /* of the one nobody knows when, of the other an hour is missing */
     assert_slice(v->messages[0].id, "ahead");
     assert_slice(v->messages[1].id, "now");
 }
