@@ -55,6 +55,7 @@ int ctl_dump(ctl_t *ctl, ctl_arguments_t arguments);
 int ctl_load(ctl_t *ctl, ctl_arguments_t arguments);
 int ctl_backup(ctl_t *ctl, ctl_arguments_t arguments);
 int ctl_compact(ctl_t *ctl, ctl_arguments_t arguments);
+int ctl_retime(ctl_t *ctl, ctl_arguments_t arguments);
 
 /* Reads a command's options, ended by one whose name is NULL, and its other arguments, and finds the
  * store that they name: a command calls it before all else. "--name value", "--name=value", in any

@@ -172,6 +172,7 @@ static apr_status_t state_put(compact_t *c, const wa_walk_step_t *step)
     rv = wa_record_state_make(&made, &s, c->rows[row], c->tmp);
     if (rv == APR_SUCCESS) {
         made->timestamp_ms = step->record->timestamp_ms;
+        made->date_s = step->record->date_s;
         rv = record_put(c, made, made, &offset);
         c->states[row] = offset;
     }
@@ -290,7 +291,8 @@ static int threads_are_equal(const wa_replica_t *a, const wa_replica_t *b)
             || !wa_slice_is_equal(x->preview_json, y->preview_json)
             || x->message_count != y->message_count || x->unread_count != y->unread_count
             || x->last_timestamp_ms != y->last_timestamp_ms || x->changed_ms != y->changed_ms
-            || x->last_inbound_ms != y->last_inbound_ms || x->flags != y->flags) {
+            || x->last_inbound_ms != y->last_inbound_ms || x->inbound_date_ms != y->inbound_date_ms
+            || x->flags != y->flags) {
             return 0;
         }
     }

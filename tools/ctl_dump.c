@@ -15,6 +15,9 @@
 #include "load_item.h"
 #include "messaging/message_json.h"
 
+/* A date that is so near to the timestamp is not told. */
+#define DATE_DIFFERS_MS ((apr_int64_t)60000)
+
 typedef struct dump_t {
     ctl_t *ctl;
     wa_view_t *view;
@@ -176,6 +179,11 @@ static apr_status_t message_dump(void *baton, wa_view_t *view, const wa_walk_ste
         WA_BUFFER_ADD_LITERAL(&d->line, "\"\"");
     }
     extra_text(d, &extras, "private", m.state_private);
+    if (m.date_ms < m.timestamp_ms - DATE_DIFFERS_MS
+        || m.date_ms > m.timestamp_ms + DATE_DIFFERS_MS) {
+        extra_begin(&d->line, &extras, "date");
+        wa_buffer_add_int(&d->line, m.date_ms);
+    }
     extra_text(d, &extras, "idempotencyKey", fixed.idempotency_key);
     sids_add(d, &extras, &m, &fixed, step->record->row);
     extra_end(&d->line, extras);

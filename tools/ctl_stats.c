@@ -9,7 +9,9 @@
 #include <apr_strings.h>
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "ctl.h"
+#include "store/dbm/ahead.h"
 
 typedef struct stats_t {
     wa_view_t *view;
@@ -20,7 +22,8 @@ typedef struct stats_t {
     apr_uint64_t after_checkpoint;
     apr_uint64_t index_bytes, state_bytes;
     apr_uint64_t damaged_files;
-    int has_before_compact;
+    int has_before_compact, has_before_retime;
+    apr_int64_t ahead_ms; /* of the last change, before the clock */
 } stats_t;
 
 static void threads_count(stats_t *s)
@@ -79,6 +82,8 @@ static void files_measure(stats_t *s, const ctl_t *ctl)
             s->damaged_files++;
         } else if (!strcmp(info.name, "journal.before-compact")) {
             s->has_before_compact = 1;
+        } else if (!strcmp(info.name, "journal.before-retime")) {
+            s->has_before_retime = 1;
         }
     }
     apr_dir_close(dir);
@@ -120,6 +125,11 @@ static void text_print(const stats_t *s, const ctl_t *ctl)
     printf("oldest       %s\n", ctl_time(s->oldest_ms, p));
     printf("newest       %s (last change %s)\n", ctl_time(s->newest_ms, p),
            ctl_time(at->timestamp_ms, p));
+    if (s->ahead_ms) {
+        printf(
+            "AHEAD        the last change is dated %s after now: see whatsappctl retime --help\n",
+            wa_ahead_text(s->ahead_ms, p));
+    }
     printf("journal      %s used, %s allocated, %" APR_UINT64_T_FMT " records\n",
            ctl_bytes(s->journal_used, p), ctl_bytes(s->journal_allocated, p), at->records);
     if (s->view->is_from_checkpoint) {
@@ -147,6 +157,9 @@ static void text_print(const stats_t *s, const ctl_t *ctl)
     if (s->has_before_compact) {
         printf("kept         journal.before-compact\n");
     }
+    if (s->has_before_retime) {
+        printf("kept         journal.before-retime\n");
+    }
 }
 
 static json_t *levels_json(apr_uint64_t keys)
@@ -168,7 +181,8 @@ static int json_print(const stats_t *s, const ctl_t *ctl)
     const wa_tail_t *at = &s->view->store.replica.at;
     const wa_checkpoint_t *c = &s->view->checkpoint;
     json_t *j = json_pack(
-        "{s:s,s:s,s:b,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:b}",
+        "{s:s,s:s,s:b,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:b,s:I,"
+        "s:b}",
         "store", ctl->folder, "accountSid", s->view->store.journal.account_sid, "inUse",
         s->view->is_owned, "messages", (json_int_t)s->messages, "threads", (json_int_t)s->threads,
         "unread", (json_int_t)s->unread, "pending", s->view->store.replica.pending->nelts,
@@ -179,7 +193,8 @@ static int json_print(const stats_t *s, const ctl_t *ctl)
         "indexBytes", (json_int_t)s->index_bytes, "checkpointFileBytes", (json_int_t)s->state_bytes,
         "keyLevels", levels_json(at->keys), "damagedBytes", (json_int_t)s->view->damaged,
         "damagedFiles", (json_int_t)s->damaged_files, "hasJournalBeforeCompact",
-        s->has_before_compact);
+        s->has_before_compact, "aheadMs", (json_int_t)s->ahead_ms, "hasJournalBeforeRetime",
+        s->has_before_retime);
     char *text;
 
     if (j && s->view->is_from_checkpoint) {
@@ -216,6 +231,7 @@ int ctl_stats(ctl_t *ctl, ctl_arguments_t arguments)
     if (s.view->is_from_checkpoint) {
         s.after_checkpoint = s.journal_used - s.view->checkpoint.at.offset;
     }
+    s.ahead_ms = wa_ahead_of(s.view->store.replica.at.timestamp_ms, wa_clock_now_ms());
     threads_count(&s);
     oldest_find(&s);
     files_measure(&s, ctl);

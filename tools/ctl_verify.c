@@ -6,7 +6,9 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "ctl.h"
+#include "store/dbm/ahead.h"
 
 #define SHOWN_MAX 100
 
@@ -108,6 +110,8 @@ static void thread_compare(verify_t *v, const wa_replica_thread_t *x, const wa_r
     COMPARE(unread_count)
     COMPARE(changed_ms)
     COMPARE(last_inbound_ms)
+    COMPARE(inbound_date_ms)
+    COMPARE(inbound_before_ms)
     COMPARE(flags)
 }
 
@@ -476,6 +480,7 @@ static int index_check(verify_t *v)
 static int result_print(const verify_t *v)
 {
     const wa_tail_t *at = &v->view->store.replica.at;
+    const apr_int64_t ahead_ms = wa_ahead_of(at->timestamp_ms, wa_clock_now_ms());
     apr_uint64_t differences = 0;
     int place;
 
@@ -491,6 +496,11 @@ static int result_print(const verify_t *v)
            v->view->is_owned
                ? " (a server or a tool owns the store; what it wrote meanwhile was not looked at)"
                : "");
+    if (ahead_ms) {
+        printf("AHEAD: the last record is dated %s after now; nothing is damaged by that. See "
+               "whatsappctl retime --help\n",
+               wa_ahead_text(ahead_ms, v->ctl->pool));
+    }
     if (v->found[IN_JOURNAL]) {
         printf("DAMAGED: the journal. Stop httpd and run whatsappctl rebuild: it sets the damaged "
                "bytes aside and keeps all else. "

@@ -99,7 +99,9 @@ static apr_int64_t time_get(reader_t *r, const char *name)
     } else if (ms < 1) {
         wrong(r, name, "must be milliseconds since 1970");
     } else if (ms > r->now_ms + DAY_MS) {
-        wrong(r, name, "lies in the future: no message could come after it");
+        wrong(r, name,
+              "lies in the future: no message could come after it; where a clock was ahead, "
+              "whatsappctl retime mends the store that was dumped");
     }
     return ms;
 }
@@ -345,6 +347,7 @@ static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
     }
     m->counterpart = draft.counterpart = counterpart_get(r, &raw);
     m->timestamp_ms = item->time_ms = time_get(r, "timestamp");
+    m->date_ms = number_optional(&extra, "date", 0);
     message_key_check(r, key_rest_, raw, m->id, item->time_ms);
     if (strcmp(direction, "sent") && strcmp(direction, "received")) {
         wrong(r, "direction", "must be sent or received");

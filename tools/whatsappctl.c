@@ -86,6 +86,18 @@ static const command_t commands[] = {
      "journal stays as\n"
      "journal.before-compact in the store's folder until the next compact.\n\n"
      "  --delete    do not keep the old journal, nor one of an earlier compact\n"},
+    {"retime", "mends times that are ahead of the clock; server stopped", ctl_retime,
+     "usage: whatsappctl [--store STORE] retime [--dry-run] [--delete]\n\n"
+     "A clock that was ahead once has dated messages ahead, and all that came later after them. "
+     "With the clock right, this\n"
+     "gives everything that is dated after now its time by the clock of then where that was right, "
+     "and else a time between\n"
+     "what came before and after it. Order and content stay; cursors of before are refused by the "
+     "API, and who polls goes\n"
+     "on with the server's time. The old journal stays as journal.before-retime in the store's "
+     "folder.\n\n"
+     "  --dry-run    only say what would be done; the server may run\n"
+     "  --delete     do not keep the old journal, nor one of an earlier retime\n"},
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

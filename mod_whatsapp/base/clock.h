@@ -6,6 +6,12 @@
 #include <apr.h>
 #include <apr_time.h>
 
+/* 2010: a clock that says less was never set. */
+#define WA_CLOCK_SET_S 1262304000u
+
+/* By so much clocks of sound machines differ, and a date may lie ahead of the clock all the same. */
+#define WA_CLOCK_SKEW_MS ((apr_int64_t)5 * 60 * 1000)
+
 /* Unix time in milliseconds, as the system says: it may jump. Any thread. */
 apr_int64_t wa_clock_now_ms(void);
 

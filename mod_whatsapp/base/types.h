@@ -28,8 +28,11 @@ typedef struct wa_message_t {
     wa_status_e status;
     apr_int64_t timestamp_ms; /* given by the store's commit, unix milliseconds */
     apr_int64_t changed_ms;   /* commit time of its newest state, else timestamp_ms */
-    int unread;               /* 1 for a received message that was not marked read */
-    wa_slice_t contact_id;    /* joined when read; empty when the counterpart is no contact */
+    /* When it was made: by the clock of then, or by Twilio's date of a received message that was fetched. Unlike timestamp_ms it neither grows from message to
+     * message nor follows a store whose time is ahead of the clock: for how long ago. It may be wrong where the clock was. */
+    apr_int64_t date_ms;
+    int unread;            /* 1 for a received message that was not marked read */
+    wa_slice_t contact_id; /* joined when read; empty when the counterpart is no contact */
     /* The JSON members that never change, comma separated and without braces:
      * "id":…,"direction":…,"phoneNumber":…,"counterpart":…,"body":…[,"sid":…][,"media":[…]] */
     wa_slice_t fixed_json;
@@ -53,6 +56,7 @@ typedef struct wa_message_new_t {
     /* 0: given by the commit. Otherwise (load only) kept, and refused with APR_EINVAL when older
      * than the newest */
     apr_int64_t timestamp_ms;
+    apr_int64_t date_ms;         /* Twilio's date of a message that was fetched; 0: the clock's */
     const char *idempotency_key; /* NULL for none; unique for 24 hours among sent messages */
     /* first 100 characters of the body, as the inside of a JSON string (escaped, no quotes) */
     wa_slice_t preview_json;
@@ -77,6 +81,9 @@ typedef struct wa_thread_t {
     /* commit time of the newest change of anything in this row, contact name included */
     apr_int64_t changed_ms;
     apr_int64_t last_inbound_ms; /* 0 when nothing was ever received */
+    apr_int64_t inbound_date_ms; /* wa_message_t.date_ms of what they wrote last */
+    /* Where the clock went back after that: they wrote before this, whatever the date says; else 0 */
+    apr_int64_t inbound_before_ms;
     wa_direction_e last_direction;
     apr_uint64_t message_count;
     apr_uint64_t unread_count;

@@ -160,7 +160,7 @@ static const char *set_public_url(cmd_parms *cmd, void *dir, const char *value)
                       "what Twilio calls this server: http:// or https://, a host name without "
                       "underscore, perhaps a port and a path; "
                       "no user, query or fragment");
-    wrong = wa_shape_public_url_flaw(&uri, cmd->pool);
+    wrong = wa_shape_public_url_flaw(&parts, cmd->pool);
     if (wrong)
         return apr_psprintf(cmd->pool, "%s '%s': %s", cmd->cmd->name,
                             wa_shape_shown(value, cmd->pool), wrong);
@@ -190,7 +190,7 @@ static const char *set_twilio_url(cmd_parms *cmd, void *dir, const char *value)
         return refuse(cmd, value,
                       "an https:// URL without user, query or fragment (http:// only for "
                       "127.0.0.1, ::1 and localhost)");
-    wrong = wa_shape_twilio_url_flaw(&uri, cmd->pool);
+    wrong = wa_shape_twilio_url_flaw(&parts, cmd->pool);
     if (wrong)
         return apr_psprintf(cmd->pool, "%s '%s': %s", cmd->cmd->name,
                             wa_shape_shown(value, cmd->pool), wrong);

@@ -23,7 +23,7 @@ APLOG_USE_MODULE(whatsapp);
 /* One account's number; each process has its own copy since the fork. */
 typedef struct subject_t {
     server_rec *s;
-    apr_time_t due_at;
+    apr_time_t due_us; /* of the steady clock */
     wa_reconcile_memory_t memory;
 } subject_t;
 
@@ -64,10 +64,11 @@ static apr_status_t tick(int state, void *data, apr_pool_t *tmp)
     for (i = 0; i < subjects->nelts && !is_stopping(); i++) {
         subject_t *subject = &APR_ARRAY_IDX(subjects, i, subject_t);
 
-        if (apr_time_now() < subject->due_at)
+        if (wa_clock_steady_us() < subject->due_us)
             continue;
         subject_run(subject, tmp);
-        subject->due_at = apr_time_now() + wa_config_reconcile_interval(wa_config_get(subject->s));
+        subject->due_us =
+            wa_clock_steady_us() + wa_config_reconcile_interval(wa_config_get(subject->s));
     }
     return APR_SUCCESS;
 }

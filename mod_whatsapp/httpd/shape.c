@@ -167,23 +167,22 @@ static int is_twilio(const char *host)
     return host && (strcasecmp(host, "twilio.com") == 0 || ends_with(host, ".twilio.com"));
 }
 
-const char *wa_shape_public_url_flaw(const apr_uri_t *uri, apr_pool_t *p)
+const char *wa_shape_public_url_flaw(const wa_url_t *url, apr_pool_t *p)
 {
-    if (is_twilio(uri->hostname))
+    if (is_twilio(url->host))
         return apr_psprintf(p, "%s is Twilio's; it must be this server as Twilio calls it",
-                            uri->hostname);
+                            url->host);
     return NULL;
 }
 
-const char *wa_shape_twilio_url_flaw(const apr_uri_t *uri, apr_pool_t *p)
+const char *wa_shape_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p)
 {
-    if (uri->path
-        && (strstr(uri->path, "/2010-04-01") || strstr(uri->path, "/Accounts")
-            || strstr(uri->path, "/Messages") || strstr(uri->path, "/webhook")))
+    if (strstr(url->path, "/2010-04-01") || strstr(url->path, "/Accounts")
+        || strstr(url->path, "/Messages") || strstr(url->path, "/webhook"))
         return apr_psprintf(p,
                             "it must be what stands before the API's path, such as "
                             "https://api.twilio.com: leave out %s",
-                            wa_shape_shown(uri->path, p));
+                            wa_shape_shown(url->path, p));
     return NULL;
 }
 

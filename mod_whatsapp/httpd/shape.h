@@ -4,9 +4,10 @@
 #define WA_HTTPD_SHAPE_H
 
 #include <apr_pools.h>
-#include <apr_uri.h>
 
 #include "base/secret.h"
+
+#include "base/url.h"
 
 /* The value as a message may show it: what may be a secret (a user in a URL, a long word that is no SID) is left out. In p. */
 const char *wa_shape_shown(const char *value, apr_pool_t *p);
@@ -20,8 +21,8 @@ const char *wa_shape_token_flaw(const wa_secret_t *token, const char *literal, a
 const char *wa_shape_store_flaw(const char *value, apr_pool_t *p);
 
 /* What is meant instead of this WhatsAppPublicURL, or of this WhatsAppTwilioURL. @return NULL nothing is seen | a sentence, in p */
-const char *wa_shape_public_url_flaw(const apr_uri_t *uri, apr_pool_t *p);
-const char *wa_shape_twilio_url_flaw(const apr_uri_t *uri, apr_pool_t *p);
+const char *wa_shape_public_url_flaw(const wa_url_t *url, apr_pool_t *p);
+const char *wa_shape_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p);
 
 /* Where a public URL's path begins to be the API's own: its base path, or an endpoint's name at its end.
  * @param base_path  without a slash at the end

@@ -64,7 +64,7 @@ apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_
     apr_status_t rv = wa_store_message_find(
         messenger->store, apr_pstrcat(p, WA_KEY_IDEMPOTENCY, key, NULL), message, p);
 
-    if (rv == APR_SUCCESS && wa_clock_now_ms() - message->timestamp_ms > WA_IDEMPOTENCY_MS) {
+    if (rv == APR_SUCCESS && wa_clock_now_ms() - message->date_ms > WA_IDEMPOTENCY_MS) {
         return APR_NOTFOUND;
     }
     return rv;
@@ -84,7 +84,10 @@ static apr_int64_t deadline_of(const wa_messenger_t *messenger, const wa_message
     const apr_interval_time_t limit =
         messenger->send_timeout > 0 ? messenger->send_timeout : DEFAULT_SEND_TIMEOUT;
 
-    return message->timestamp_ms + (apr_time_as_msec(limit) + STORE_MS) * (apr_int64_t)calls;
+    const apr_int64_t now_ms = wa_clock_now_ms();
+    const apr_int64_t began_ms = message->date_ms < now_ms ? message->date_ms : now_ms;
+
+    return began_ms + (apr_time_as_msec(limit) + STORE_MS) * (apr_int64_t)calls;
 }
 
 apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *message,

@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "messaging/policy.h"
@@ -156,6 +157,8 @@ void wa_message_render(wa_buffer_t *b, const wa_message_t *message, const char *
 
 void wa_thread_render(wa_buffer_t *b, const wa_thread_t *thread)
 {
+    const apr_int64_t written_ms = wa_policy_written_ms(thread, wa_clock_now_ms());
+
     WA_BUFFER_ADD_LITERAL(b, "{\"counterpart\":");
     string_add(b, thread->counterpart);
     WA_BUFFER_ADD_LITERAL(b, ",\"lastMessagePreview\":");
@@ -168,9 +171,9 @@ void wa_thread_render(wa_buffer_t *b, const wa_thread_t *thread)
     wa_buffer_add_int(b, (apr_int64_t)thread->message_count);
     WA_BUFFER_ADD_LITERAL(b, ",\"unreadCount\":");
     wa_buffer_add_int(b, (apr_int64_t)thread->unread_count);
-    if (thread->last_inbound_ms > 0) {
+    if (written_ms > 0) {
         WA_BUFFER_ADD_LITERAL(b, ",\"windowClosesAt\":");
-        wa_buffer_add_int(b, thread->last_inbound_ms + WA_WINDOW_MS);
+        wa_buffer_add_int(b, written_ms + WA_WINDOW_MS);
     }
     if (thread->flags & WA_THREAD_OPTED_OUT) {
         WA_BUFFER_ADD_LITERAL(b, ",\"optedOut\":true");

@@ -2,7 +2,6 @@
 /* To whom nothing may be sent: blocked, opted out, or outside WhatsApp's 24 hours. */
 #include "messaging/policy.h"
 
-#include <apr_date.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
@@ -21,7 +20,18 @@
 typedef struct row_t {
     apr_uint32_t flags;
     apr_int64_t last_inbound_ms;
+    apr_int64_t written_ms;
 } row_t;
+
+apr_int64_t wa_policy_written_ms(const wa_thread_t *thread, apr_int64_t now_ms)
+{
+    if (thread->inbound_date_ms <= now_ms + WA_CLOCK_SKEW_MS) {
+        return thread->inbound_date_ms;
+    }
+    return thread->inbound_before_ms > 0 && thread->inbound_before_ms < now_ms
+               ? thread->inbound_before_ms
+               : now_ms;
+}
 
 static apr_status_t row_visit(void *baton, const wa_thread_t *thread)
 {
@@ -29,6 +39,7 @@ static apr_status_t row_visit(void *baton, const wa_thread_t *thread)
 
     row->flags = thread->flags;
     row->last_inbound_ms = thread->last_inbound_ms;
+    row->written_ms = wa_policy_written_ms(thread, wa_clock_now_ms());
     return APR_SUCCESS;
 }
 
@@ -56,7 +67,7 @@ apr_status_t wa_policy_check(wa_messenger_t *messenger, const char *counterpart,
     } else if (row.flags & WA_THREAD_OPTED_OUT) {
         *psentence = "This counterpart asked for no more messages; it has to write START first.";
     } else if (messenger->enforce_window && is_free_form
-               && wa_clock_now_ms() >= row.last_inbound_ms + WA_WINDOW_MS) {
+               && wa_clock_now_ms() >= row.written_ms + WA_WINDOW_MS) {
         *psentence = "This counterpart has not written in the last 24 hours; until it does,"
                      " WhatsApp takes only a template.";
     }
@@ -116,20 +127,12 @@ static const wa_form_t *fields_of(const wa_message_t *message, apr_pool_t *p)
                : &none;
 }
 
-/* When they wrote it: Twilio's date of one that was fetched, else when it came. */
-static apr_int64_t date_of(const wa_message_t *message, const wa_form_t *fields, apr_pool_t *p)
-{
-    const char *text = wa_form_string(fields, "DateSent", p);
-    const apr_time_t date = text ? apr_date_parse_rfc(text) : 0;
-
-    return date > 0 ? apr_time_as_msec(date) : message->timestamp_ms;
-}
-
 static apr_status_t later_visit(void *baton, const wa_message_t *message, int is_update)
 {
     later_t *later = baton;
     const wa_form_t *fields;
     const char *text, *error;
+    wa_policy_word_e word;
     wa_slice_t type;
     json_t *j;
 
@@ -148,9 +151,11 @@ static apr_status_t later_visit(void *baton, const wa_message_t *message, int is
     fields = fields_of(message, later->p);
     text = json_string_value(json_object_get(j, "body"));
     wa_form_get(fields, "OptOutType", &type);
+    word = wa_policy_word(later->messenger, wa_slice_of(text), type, later->p);
+    /* Of a date that cannot be right nobody knows what it was before: then it is better not to write to them. */
     later->is_found =
-        wa_policy_word(later->messenger, wa_slice_of(text), type, later->p) != WA_POLICY_NO_WORD
-        && date_of(message, fields, later->p) > later->date_ms;
+        word != WA_POLICY_NO_WORD && message->date_ms > later->date_ms
+        && (word == WA_POLICY_STOP || message->date_ms <= wa_clock_now_ms() + WA_CLOCK_SKEW_MS);
     return later->is_found ? APR_EOF : APR_SUCCESS;
 }
 
@@ -162,7 +167,7 @@ static apr_status_t later_find(wa_messenger_t *messenger, const wa_message_t *st
     wa_page_t page;
     apr_status_t rv = APR_SUCCESS;
 
-    later.date_ms = date_of(stored, fields_of(stored, p), p);
+    later.date_ms = stored->date_ms;
     if (later.date_ms < stored->timestamp_ms) {
         rv = wa_store_messages_list(messenger->store, counterpart, NULL, LATER_MAX, later_visit,
                                     &later, &page, p);

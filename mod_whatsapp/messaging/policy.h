@@ -11,6 +11,10 @@
 /* How long after a message of theirs WhatsApp lets us write freely. */
 #define WA_WINDOW_MS (24 * 3600 * (apr_int64_t)1000)
 
+/* When a counterpart wrote last, unix milliseconds; 0: never. A date that lies ahead of the clock cannot be right: then it is the moment at which the clock was
+ * seen to be behind it, and until that is known now. The store's own time, which may be ahead of the clock, is not asked. Any thread. */
+apr_int64_t wa_policy_written_ms(const wa_thread_t *thread, apr_int64_t now_ms);
+
 /* Says whether a message may be sent to a counterpart now.
  * @param is_free_form  0 for a template, which WhatsApp takes at any time
  * @param psentence     out: with APR_EACCES why not, static

@@ -2,6 +2,7 @@
 /* Makes a stored message of an inbound webhook. */
 #include "messaging/receive.h"
 
+#include <apr_date.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 
@@ -99,6 +100,15 @@ static const wa_media_t *media_shown(const wa_messenger_t *messenger, const char
     return shown;
 }
 
+/* Twilio's date of one that was fetched; 0 for what its webhook brings. */
+static apr_int64_t date_of(const wa_form_t *form, apr_pool_t *p)
+{
+    const char *text = wa_form_string(form, "DateSent", p);
+    const apr_time_t date = text ? apr_date_parse_rfc(text) : 0;
+
+    return date > 0 ? apr_time_as_msec(date) : 0;
+}
+
 apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sentence_t *psentence,
                         apr_pool_t *p)
 {
@@ -129,6 +139,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     message.preview_json = draft.body.len == 0 && draft.media_count > 0
                                ? wa_inbound_text_media_preview(media[0].content_type, p)
                                : wa_message_preview_json(draft.body, p);
+    message.date_ms = date_of(form, p);
     message.fixed_json = wa_message_fixed_json(&draft, p);
     message.state_private = wa_inbound_text_rest(form, p);
     if (message.fixed_json.len == 0) {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks Twilio what became of sends whose outcome is not known, and for messages that came meanwhile. */
+/* Asks Twilio what became of what was sent, and for messages that came meanwhile. */
 #include "messaging/reconcile.h"
 
 #include <apr_strings.h>
 #include <apr_tables.h>
 
+#include "base/clock.h"
 #include "messaging/receive.h"
+#include "messaging/reconcile_receipts.h"
 #include "messaging/reconcile_sends.h"
 
 /* How much one run takes on; the next one goes on. */
@@ -136,7 +138,8 @@ static apr_status_t inbound_reconcile(const run_t *run, wa_reconcile_memory_t *m
     int i, is_whole;
     apr_status_t rv;
 
-    if (memory->inbound_from_ms > from_ms) {
+    /* One that lies ahead of the clock was made by a clock that was. */
+    if (memory->inbound_from_ms > from_ms && memory->inbound_from_ms <= options->now_ms) {
         from_ms = memory->inbound_from_ms;
     }
     query.date_sent_from = apr_time_from_msec(from_ms);
@@ -163,22 +166,30 @@ apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memo
                           const wa_reconcile_options_t *options, wa_reconcile_result_t *result,
                           apr_pool_t *tmp)
 {
-    run_t run = {.messenger = messenger, .options = options, .result = result, .p = tmp};
+    run_t run = {
+        .messenger = messenger, .options = options, .result = result, .memory = memory, .p = tmp};
     apr_time_t started = apr_time_now();
     apr_status_t rv;
 
     memset(result, 0, sizeof(*result));
     run.account.sid = messenger->account_sid;
     run.account.secret = messenger->tokens[0];
+    if (options->now_ms < (apr_int64_t)WA_CLOCK_SET_S * 1000) {
+        return APR_SUCCESS; /* the clock is not set yet: nobody can say how long ago anything was */
+    }
     rv = wa_reconcile_sends(&run);
     if (rv == APR_SUCCESS) {
         rv = inbound_reconcile(&run, memory);
     }
-    if (result->settled + result->given_up + result->received > 0) {
+    if (rv == APR_SUCCESS) {
+        rv = wa_reconcile_receipts(&run, memory);
+    }
+    if (result->settled + result->given_up + result->received + result->updated > 0) {
         WA_LOG(messenger->log, WA_LOG_INFO, "WA0531", rv,
                "reconciled with Twilio: settled=%" APR_SIZE_T_FMT " failed=%" APR_SIZE_T_FMT
-               " received=%" APR_SIZE_T_FMT " duration=%" APR_INT64_T_FMT "ms",
-               result->settled, result->given_up, result->received,
+               " received=%" APR_SIZE_T_FMT " updated=%" APR_SIZE_T_FMT
+               " duration=%" APR_INT64_T_FMT "ms",
+               result->settled, result->given_up, result->received, result->updated,
                apr_time_as_msec(apr_time_now() - started));
     }
     return rv;

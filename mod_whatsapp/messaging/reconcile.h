@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks Twilio what became of sends whose outcome is not known, and for messages that came meanwhile. */
+/* Asks Twilio what became of what was sent, and for messages that came meanwhile. */
 #ifndef WA_MESSAGING_RECONCILE_H
 #define WA_MESSAGING_RECONCILE_H
 
@@ -18,11 +18,17 @@
 /* What one owner remembers between its runs. All zero at first. */
 typedef struct wa_reconcile_memory_t {
     apr_int64_t inbound_from_ms; /* inbound messages up to here are stored; 0: nothing is known */
+    apr_int64_t undated_ms; /* the newest pending message of a wrong date: the store's time of it */
+    apr_time_t undated_since_us;   /* of the steady clock: when that was seen first */
+    apr_int64_t receipts_open_ms;  /* when the oldest was made that was not delivered; 0: none */
+    apr_int64_t receipts_rest_ms;  /* what was sent before is still to be read; 0: nothing */
+    apr_time_t receipts_due_us;    /* of the steady clock: when all is read again */
+    apr_uint64_t receipts_version; /* the store's when the list was read */
 } wa_reconcile_memory_t;
 
 typedef struct wa_reconcile_options_t {
     apr_int64_t now_ms;            /* of this run, unix time */
-    apr_interval_time_t look_back; /* how old an inbound message may be that is fetched */
+    apr_interval_time_t look_back; /* how old a message may be that is asked for */
     int (*is_stopping)(void);      /* asked between calls: 1 ends the run early; may be NULL */
 } wa_reconcile_options_t;
 
@@ -31,6 +37,7 @@ typedef struct wa_reconcile_result_t {
     apr_size_t settled;  /* pending messages that Twilio has: they have sid and status now */
     apr_size_t given_up; /* pending messages that Twilio never took: failed now */
     apr_size_t received; /* inbound messages that were missing */
+    apr_size_t updated;  /* sent messages of which Twilio knew more than its receipts had said */
 } wa_reconcile_result_t;
 
 /* One run.
@@ -45,6 +52,8 @@ typedef struct wa_reconcile_result_t {
  * Inbound: what Twilio lists as received since the look-back, or since the last whole run, and is not
  * stored is stored like its webhook, the oldest first, with Twilio's date in the private part
  * (DateSent).
+ * Receipts: status and error of what Twilio lists as sent since the look-back are applied like receipts,
+ * as reconcile_receipts.h says.
  * Two runs at one time, in any processes, do no harm but ask twice. Logs one line when it did
  * something (WA0531, info).
  * @param result  out: always filled

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "messaging/delivery/parked.h"
@@ -35,8 +36,9 @@ typedef struct pending_t {
     const char *counterpart;
     const char *number; /* ours, which it was sent from */
     wa_slice_t body;
-    int has_any_body; /* 1: Twilio makes the text of it (a template) */
-    apr_int64_t timestamp_ms;
+    int has_any_body;     /* 1: Twilio makes the text of it (a template) */
+    apr_int64_t date_ms;  /* of the intent */
+    apr_int64_t from_ms;  /* Twilio's message was not made before */
     apr_int64_t after_ms; /* of a part: when the one before it was made, as far as this run knows */
     apr_int64_t until_ms; /* Twilio's message was made by then */
     apr_int64_t give_up_ms; /* what is not found from then on never was */
@@ -96,8 +98,8 @@ static void parts_push(gather_t *gather, pending_t one, const wa_message_t *mess
     longest_ms = (apr_int64_t)(delivery.part_count + 1) * timeout_ms(gather->run);
     one.sid = NULL;
     one.until_ms += longest_ms;
-    if (one.give_up_ms < one.timestamp_ms + longest_ms) {
-        one.give_up_ms = one.timestamp_ms + longest_ms;
+    if (one.give_up_ms < one.date_ms + longest_ms) {
+        one.give_up_ms = one.date_ms + longest_ms;
     }
     for (i = 0; i < delivery.part_count; i++) {
         if (wa_part_is_open(&delivery.parts[i])) {
@@ -108,16 +110,51 @@ static void parts_push(gather_t *gather, pending_t one, const wa_message_t *mess
     }
 }
 
+/* What was committed before has no call under way any more. */
+static apr_int64_t sure_before(const run_t *run)
+{
+    return run->options->now_ms - 2 * timeout_ms(run);
+}
+
+/* 1 for what a clock said that was ahead, or was never set. */
+static int date_is_wrong(const run_t *run, apr_int64_t date_ms)
+{
+    return date_ms > run->options->now_ms + WA_CLOCK_SKEW_MS
+           || date_ms < (apr_int64_t)WA_CLOCK_SET_S * 1000;
+}
+
+/* When a message of a wrong date was there already: as long ago as it has been seen. One moment is kept for all of them, that at which the newest was seen first:
+ * when the clock is right none comes any more. */
+static apr_int64_t date_known(const gather_t *gather, const wa_message_t *message)
+{
+    wa_reconcile_memory_t *memory = gather->run->memory;
+    const apr_time_t steady_us = wa_clock_steady_us();
+
+    if (message->timestamp_ms > memory->undated_ms) {
+        memory->undated_ms = message->timestamp_ms;
+        memory->undated_since_us = steady_us;
+    }
+    return gather->run->options->now_ms - apr_time_as_msec(steady_us - memory->undated_since_us);
+}
+
 static apr_status_t pending_gather(void *baton, const wa_message_t *message, int is_update)
 {
     gather_t *gather = baton;
     apr_pool_t *p = gather->run->p;
-    pending_t one = {.timestamp_ms = message->timestamp_ms};
+    pending_t one = {.date_ms = message->date_ms, .from_ms = message->date_ms - EARLIER_MS};
     const char *error;
     char *text;
     json_t *j;
 
     (void)is_update;
+    if (date_is_wrong(gather->run, message->date_ms)) {
+        one.date_ms = date_known(gather, message);
+        one.from_ms =
+            gather->run->options->now_ms - apr_time_as_msec(gather->run->options->look_back);
+        if (one.date_ms > sure_before(gather->run)) {
+            return APR_SUCCESS;
+        }
+    }
     text = apr_psprintf(p, "{%.*s}", (int)message->fixed_json.len, message->fixed_json.ptr);
     if (wa_json_parse(&j, text, message->fixed_json.len + 2, &error, p) != APR_SUCCESS) {
         return APR_SUCCESS; /* not of our making */
@@ -131,8 +168,8 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
     one.number = member_string(j, "phoneNumber", p);
     one.body = wa_slice_of(member_string(j, "body", p));
     one.has_any_body = json_object_get(j, "contentSid") != NULL;
-    one.until_ms = one.timestamp_ms + LATER_MS;
-    one.give_up_ms = one.timestamp_ms + WA_RECONCILE_GIVE_UP_MS;
+    one.until_ms = one.date_ms + LATER_MS;
+    one.give_up_ms = one.date_ms + WA_RECONCILE_GIVE_UP_MS;
     if (wa_text_utf16_length(one.body.ptr, one.body.len) > WA_PART_UNITS_MAX) {
         parts_push(gather, one, message);
     } else {
@@ -213,8 +250,8 @@ static int body_is_same(const pending_t *pending, const listed_t *listed)
 
 static int time_fits(const pending_t *pending, const listed_t *listed)
 {
-    return listed->created_ms >= pending->timestamp_ms - EARLIER_MS
-           && listed->created_ms >= pending->after_ms && listed->created_ms <= pending->until_ms;
+    return listed->created_ms >= pending->from_ms && listed->created_ms >= pending->after_ms
+           && listed->created_ms <= pending->until_ms;
 }
 
 /* Twilio's message that is the pending one: by sid, else the oldest that fits and is nobody's; NULL
@@ -447,11 +484,15 @@ static apr_status_t give_up_all(const run_t *run, const group_t *group)
 static apr_status_t group_settle(const run_t *run, const group_t *group, apr_pool_t *p)
 {
     const pending_t *first = group->pending[0];
-    const apr_int64_t from_ms = first->timestamp_ms - EARLIER_MS;
+    apr_int64_t from_ms = first->from_ms;
     apr_array_header_t *listed;
     int i, is_needed = 0;
-    apr_status_t rv = sent_list(run, first, from_ms, 1, &listed, p);
+    apr_status_t rv;
 
+    for (i = 1; i < group->count; i++) {
+        from_ms = group->pending[i]->from_ms < from_ms ? group->pending[i]->from_ms : from_ms;
+    }
+    rv = sent_list(run, first, from_ms, 1, &listed, p);
     if (rv == APR_SUCCESS) {
         rv = claim_all(run, group, listed);
     }
@@ -477,8 +518,9 @@ apr_status_t wa_reconcile_sends(const run_t *run)
     apr_status_t rv;
     int i, j;
 
-    rv = wa_store_pending_list(run->messenger->store, run->options->now_ms - 2 * timeout_ms(run),
-                               PENDING_SEEN_MAX, pending_gather, &gather, run->p);
+    rv = wa_store_pending_list(run->messenger->store, sure_before(run),
+                               run->options->now_ms + WA_CLOCK_SKEW_MS, PENDING_SEEN_MAX,
+                               pending_gather, &gather, run->p);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
         return rv;
     }

@@ -10,6 +10,7 @@ typedef struct wa_reconcile_run_t {
     wa_messenger_t *messenger;
     const wa_reconcile_options_t *options;
     wa_reconcile_result_t *result;
+    wa_reconcile_memory_t *memory;
     wa_twilio_account_t account;
     apr_pool_t *p;
 } wa_reconcile_run_t;

@@ -34,8 +34,9 @@ typedef struct wa_store_ops_t {
     apr_status_t (*messages_list)(wa_store_t *self, const char *counterpart, const char *cursor,
                                   apr_size_t limit, wa_message_visit_fn visit, void *baton,
                                   wa_page_t *page, apr_pool_t *p);
-    apr_status_t (*pending_list)(wa_store_t *self, apr_int64_t before_ms, apr_size_t max,
-                                 wa_message_visit_fn visit, void *baton, apr_pool_t *p);
+    apr_status_t (*pending_list)(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
+                                 apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                 apr_pool_t *p);
     apr_status_t (*changes_list)(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
                                  wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
                                  apr_pool_t *p);

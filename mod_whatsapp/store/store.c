@@ -162,10 +162,11 @@ apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, 
     return store->ops->messages_list(store, counterpart, cursor, limit, visit, baton, page, p);
 }
 
-apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_size_t max,
-                                   wa_message_visit_fn visit, void *baton, apr_pool_t *p)
+apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms,
+                                   apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                   apr_pool_t *p)
 {
-    return store->ops->pending_list(store, before_ms, max, visit, baton, p);
+    return store->ops->pending_list(store, before_ms, ahead_ms, max, visit, baton, p);
 }
 
 apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_size_t max,

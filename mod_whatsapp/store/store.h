@@ -148,12 +148,13 @@ apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, 
                                     apr_size_t limit, wa_message_visit_fn visit, void *baton,
                                     wa_page_t *page, apr_pool_t *p);
 
-/* Visits sent messages that are pending and were committed at or before `before_ms`, the oldest first, at most `max`; is_update is 0. The replica's lock is
+/* Visits sent messages that are pending and whose date_ms is at or before `before_ms` or after `ahead_ms` (a clock was wrong, and the caller judges), the oldest first, at most `max`; is_update is 0. The replica's lock is
  * not held: the visitor may call the store. Costs what it gives, however long the history is. Of more than 65,536 pending messages the oldest are no
  * longer listed.
  * @return APR_SUCCESS | what the visitor returned */
-apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_size_t max,
-                                   wa_message_visit_fn visit, void *baton, apr_pool_t *p);
+apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms,
+                                   apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                   apr_pool_t *p);
 
 typedef struct wa_changes_t {
     apr_int64_t

@@ -125,6 +125,7 @@ typedef struct wa_twilio_message_t {
     int media_count;
     apr_time_t date_created; /* 0 when unreadable */
     apr_time_t date_sent;    /* 0 when not sent yet or unreadable */
+    apr_time_t date_updated; /* 0 when unreadable */
 } wa_twilio_message_t;
 
 /* Called for each message, newest first. @return APR_SUCCESS to go on; anything else ends the

@@ -137,7 +137,8 @@ static apr_status_t message_element(void *data, const json_t *element, apr_pool_
                                    .error_code = wa_twilio_json_int(element, "error_code"),
                                    .media_count = wa_twilio_json_int(element, "num_media"),
                                    .date_created = date_read(element, "date_created"),
-                                   .date_sent = date_read(element, "date_sent")};
+                                   .date_sent = date_read(element, "date_sent"),
+                                   .date_updated = date_read(element, "date_updated")};
 
     /* What has no sid cannot be told apart from others: nobody could use it. */
     return wa_id_is_sid(message.sid, "SM,MM") ? baton->callback(baton->baton, &message, tmp)

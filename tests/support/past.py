@@ -29,6 +29,9 @@ def make_older(server, minutes):
                 now = pair["value"][name]
                 pair["value"][name] = now - minutes * 60000
                 pair["key"] = pair["key"].replace(f":{now}:", f":{now - minutes * 60000}:")
+        extra = pair["value"].get("store", {})
+        if "date" in extra:
+            extra["date"] -= minutes * 60000
         lines.append(json.dumps(pair))
     user = ("--user", server_user().pw_name) if os.geteuid() == 0 else ()
     ctl("--store", new, "load", "-", "--account-sid", server.account.sid, *user,

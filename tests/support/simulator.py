@@ -79,10 +79,18 @@ class Simulator(Control):
             if each["method"] == "GET" and "/Messages.json" in each["target"]
         ]
 
+    def inbound_lists(self):
+        """Those for what came in: each run asks for one, whatever else it asks for."""
+        return [
+            each
+            for each in self.lists()
+            if "Messages.json?To=" in each["target"] and "From=" not in each["target"]
+        ]
+
     def wait_for_runs(self, count=3):
-        """Waits until a server has asked for lists `count` times more."""
-        before = len(self.lists())
-        wait_until(lambda: len(self.lists()) >= before + count, f"{count} more lists")
+        """Waits until a server has asked for what came in `count` times more."""
+        before = len(self.inbound_lists())
+        wait_until(lambda: len(self.inbound_lists()) >= before + count, f"{count} more runs")
 
     def reset(self):
         self.gather()

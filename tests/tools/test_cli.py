@@ -14,7 +14,7 @@ import pytest
 
 from conftest import ACCOUNT, PROGRAM, ctl, files_of
 
-COMMANDS = ["stats", "verify", "rebuild", "dump", "load", "backup", "compact"]
+COMMANDS = ["stats", "verify", "rebuild", "dump", "load", "backup", "compact", "retime"]
 
 
 def test_help_names_every_command():
@@ -77,7 +77,7 @@ def test_no_command_shows_the_usage():
     assert "usage: whatsappctl" in ctl(expect=2).err
 
 
-@pytest.mark.parametrize("words", [["stats"], ["verify"], ["rebuild"], ["dump"], ["backup", "to"], ["compact"]])
+@pytest.mark.parametrize("words", [["stats"], ["verify"], ["rebuild"], ["dump"], ["backup", "to"], ["compact"], ["retime"]])
 def test_no_store_is_said_and_none_is_made(folder, words):
     for store in (folder / "nothing", folder):
         result = ctl(*words[:1], *[folder / w for w in words[1:]], store=store, expect=2)
@@ -87,7 +87,7 @@ def test_no_store_is_said_and_none_is_made(folder, words):
 
 def test_a_file_that_is_no_journal_is_refused(folder):
     (folder / "journal").write_bytes(b"something else" * 1000)
-    for command in ("stats", "verify", "dump", "rebuild", "compact"):
+    for command in ("stats", "verify", "dump", "rebuild", "compact", "retime"):
         assert "is not a journal of mod_whatsapp" in ctl(command, store=folder, expect=2).err
     assert (folder / "journal").read_bytes() == b"something else" * 1000
 
@@ -109,7 +109,7 @@ def test_other_drivers_and_arguments_are_refused(filled):
     assert "type=x is not known" in ctl("rebuild", store=f"dbm:{filled} type=x", expect=2).err
 
 
-@pytest.mark.parametrize("words", [["rebuild"], ["load", "-"], ["compact"]])
+@pytest.mark.parametrize("words", [["rebuild"], ["load", "-"], ["compact"], ["retime"]])
 def test_a_store_in_use_is_left_alone(lived, serve, words):
     with serve(lived) as server:
         api = server.client()
@@ -117,7 +117,7 @@ def test_a_store_in_use_is_left_alone(lived, serve, words):
         result = ctl(*words, store=lived, stdin="", expect=2)
         assert "in use by a server or another tool: stop httpd" in result.err
         assert api.threads() == before
-    assert not {"load.new", "compact.new"} & set(files_of(lived))
+    assert not {"load.new", "compact.new", "retime.new"} & set(files_of(lived))
 
 
 TIOCSPTLCK, TIOCGPTPEER = 0x40045431, 0x5441

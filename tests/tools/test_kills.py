@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from conftest import PROGRAM, copy, ctl, dump, give_to_server, lines_of
+from store.harness import Faults, faults_environment
 
 SOURCE = pathlib.Path(__file__).with_name("kill_at.c")
 
@@ -26,6 +27,26 @@ def run(killer, store, words, stdin, **more):
     preload = ":".join(filter(None, [os.environ.get("WA_TEST_PRELOAD"), str(killer)]))
     environment = {**os.environ, "LD_PRELOAD": preload, **{name: str(value) for name, value in more.items()}}
     return subprocess.run([PROGRAM, "--store", store, *words], input=stdin, text=True, capture_output=True, env=environment, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def ahead_once(session_folder, serve, fresh):
+    """A store whose last messages are dated 400 days ahead."""
+    store, place = session_folder / "ahead", session_folder / "ahead-faults"
+    place.mkdir()
+    faults = Faults(place)
+    server = serve(store)
+    server.environment.update(faults_environment(place, faults))
+    with server:
+        api = server.client()
+        api.receive(fresh.number(), "before", fresh.sid())
+        faults.shift_clock(400 * 24 * 3600 * 1000)
+        api.receive(fresh.number(), "ahead", fresh.sid())
+        api.send(fresh.number(), "sent ahead")
+        faults.shift_clock(0)
+        api.receive(fresh.number(), "after", fresh.sid())
+        server.claim("WA0455", required=False)
+    return store
 
 
 def newer(said):
@@ -61,6 +82,36 @@ def test_killed_at_every_call(lived_once, said, folder, killer, words):
             again = ctl(*words, store=store, stdin=stdin)
             assert again.status == 0 and dump(store) == new, at
             assert not (store / "load.new").exists() and not (store / "compact.new").exists()
+        shutil.rmtree(store)
+    assert 3 < swapped < calls
+
+
+def test_retime_killed_at_every_call(ahead_once, folder, killer):
+    """Old times or new ones, never both; nothing else changes."""
+    old = dump(ahead_once)
+    whole = copy(ahead_once, folder / "whole")
+    assert run(killer, whole, ["retime"], "", KILL_COUNT=folder / "count").returncode == 0
+    calls = int((folder / "count").read_text())
+
+    def bare(pairs):
+        times = ("timestamp", "lastMessageTimestamp", "windowClosesAt", "store")
+        return [{k: v for k, v in value.items() if k not in times} for _, value in pairs]
+
+    assert calls > 20 and dump(whole) != old and bare(dump(whole)) == bare(old)
+    swapped = 0
+    for at in range(1, calls + 1):
+        store = copy(ahead_once, folder / "store")
+        done = run(killer, store, ["retime"], "", KILL_AT=at)
+        assert done.returncode == -signal.SIGKILL, (at, done)
+        found, told = dump(store), ctl("verify", store=store).out
+        is_new = "AHEAD" not in told
+        swapped += is_new
+        assert bare(found) == bare(old) and (is_new or found == old), at
+        assert told.endswith("sound\n"), at
+        if at % 4 == 0:
+            assert ctl("retime", store=store).status == 0
+            assert "AHEAD" not in ctl("verify", store=store).out
+            assert not (store / "retime.new").exists()
         shutil.rmtree(store)
     assert 3 < swapped < calls
 

@@ -28,6 +28,7 @@ struct fake_store_t {
     fake_parked_t *parked;
     apr_hash_t *flags; /* counterpart: apr_uint32_t */
     apr_int64_t now_ms;
+    apr_int64_t date_shift_ms; /* of the clock, against the times of the store */
     apr_status_t failures[FAKE_OPS];
     void (*hooks[FAKE_OPS])(void *baton);
     void *batons[FAKE_OPS];
@@ -157,6 +158,8 @@ static apr_status_t fake_message_add(wa_store_t *self, const wa_message_new_t *m
     stored->m.direction = message->direction;
     stored->m.status = message->status;
     stored->m.timestamp_ms = stored->m.changed_ms = ++fake->now_ms;
+    stored->m.date_ms =
+        message->date_ms ? message->date_ms : stored->m.timestamp_ms + fake->date_shift_ms;
     stored->m.unread = message->direction == WA_DIRECTION_RECEIVED;
     stored->m.fixed_json = slice_dup(message->fixed_json, fake->p);
     stored->m.state_json = slice_dup(message->state_json, fake->p);
@@ -269,6 +272,7 @@ static apr_status_t fake_thread_visit(wa_store_t *self, const char *counterpart,
         thread.message_count++;
         if (m->m.direction == WA_DIRECTION_RECEIVED && thread.last_inbound_ms == 0) {
             thread.last_inbound_ms = m->m.timestamp_ms;
+            thread.inbound_date_ms = m->m.date_ms;
         }
     }
     thread.flags =
@@ -429,15 +433,15 @@ static apr_status_t fake_parked_get(wa_store_t *self, const char *key, wa_slice_
 
 /* The messages are kept newest first. */
 static apr_status_t pending_visit(fake_store_t *fake, const fake_message_t *m,
-                                  apr_int64_t before_ms, apr_size_t *pleft,
+                                  apr_int64_t before_ms, apr_int64_t ahead_ms, apr_size_t *pleft,
                                   wa_message_visit_fn visit, void *baton, apr_pool_t *p)
 {
     wa_message_t given;
     apr_status_t rv =
-        m ? pending_visit(fake, m->next, before_ms, pleft, visit, baton, p) : APR_SUCCESS;
+        m ? pending_visit(fake, m->next, before_ms, ahead_ms, pleft, visit, baton, p) : APR_SUCCESS;
 
     if (!m || rv != APR_SUCCESS || *pleft == 0 || m->m.status != WA_STATUS_PENDING
-        || m->m.timestamp_ms > before_ms) {
+        || (m->m.date_ms > before_ms && m->m.date_ms <= ahead_ms)) {
         return rv;
     }
     (*pleft)--;
@@ -445,12 +449,13 @@ static apr_status_t pending_visit(fake_store_t *fake, const fake_message_t *m,
     return visit(baton, &given, 0);
 }
 
-static apr_status_t fake_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_size_t max,
-                                      wa_message_visit_fn visit, void *baton, apr_pool_t *p)
+static apr_status_t fake_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
+                                      apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                      apr_pool_t *p)
 {
     fake_store_t *fake = (fake_store_t *)self;
 
-    return pending_visit(fake, fake->messages, before_ms, &max, visit, baton, p);
+    return pending_visit(fake, fake->messages, before_ms, ahead_ms, &max, visit, baton, p);
 }
 
 static const wa_store_ops_t fake_ops = {
@@ -511,6 +516,11 @@ void fake_store_meanwhile(fake_store_t *fake, fake_op_e op, void (*hook)(void *b
 {
     fake->hooks[op] = hook;
     fake->batons[op] = baton;
+}
+
+void fake_store_dates(fake_store_t *fake, apr_int64_t shift_ms)
+{
+    fake->date_shift_ms = shift_ms;
 }
 
 void fake_store_clock(fake_store_t *fake, apr_int64_t now_ms)

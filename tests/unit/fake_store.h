@@ -30,6 +30,9 @@ const fake_message_t *fake_store_newest(const fake_store_t *fake);
 /* How many messages there are. */
 apr_size_t fake_store_count(const fake_store_t *fake);
 
+/* The clock is so far ahead of the store's time from now on. */
+void fake_store_dates(fake_store_t *fake, apr_int64_t shift_ms);
+
 /* The commits from now on are after this time. */
 void fake_store_clock(fake_store_t *fake, apr_int64_t now_ms);
 

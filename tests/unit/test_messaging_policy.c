@@ -172,9 +172,51 @@ static void test_the_window(void **state)
     assert_int_equal(try_send(&world), APR_SUCCESS);
 }
 
+static void test_when_somebody_wrote_last(void **state)
+{
+    static const apr_int64_t now = 1700000000000, day = 24 * 3600000;
+    static const struct {
+        apr_int64_t date, before, written;
+    } cases[] = {
+        {0, 0, 0},
+        {now - day, 0, now - day},
+        {now, 0, now},
+        {now + 60000, 0, now + 60000}, /* clocks differ */
+        {now + 400 * day, 0, now},
+        {now + 400 * day, now - day, now - day},
+        {now + 400 * day, now + day, now},
+        {now - day, now - 2 * day, now - day}, /* the clock was behind after that */
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < COUNT(cases); i++) {
+        const wa_thread_t thread = {.last_inbound_ms = now + 400 * day,
+                                    .inbound_date_ms = cases[i].date,
+                                    .inbound_before_ms = cases[i].before};
+
+        assert_true(wa_policy_written_ms(&thread, now) == cases[i].written);
+    }
+}
+
+static void test_the_window_goes_by_the_clock(void **state)
+{
+    world_t world;
+
+    begin_policy(&world, *state);
+    world.messenger.enforce_window = 1;
+    fake_store_clock(world.fake, wa_clock_now_ms() + 400 * WA_WINDOW_MS);
+    fake_store_dates(world.fake, -401 * WA_WINDOW_MS - 60000);
+    inbound(&world, "more than a day ago");
+    assert_int_equal(try_send(&world), APR_EACCES);
+    fake_store_dates(world.fake, -400 * WA_WINDOW_MS - 3600000);
+    inbound(&world, "an hour ago");
+    assert_int_equal(try_send(&world), APR_SUCCESS);
+}
+
 static void test_a_thread_says_what_holds(void **state)
 {
-    wa_thread_t thread = {.counterpart = wa_slice_of(NUMBER), .last_inbound_ms = 1700000000000};
+    wa_thread_t thread = {.counterpart = wa_slice_of(NUMBER), .inbound_date_ms = 1700000000000};
     wa_buffer_t b;
 
     (void)state;
@@ -186,7 +228,7 @@ static void test_a_thread_says_what_holds(void **state)
                                    "\"blocked\":true}"));
     wa_buffer_release(&b);
     thread.flags = 0;
-    thread.last_inbound_ms = 0;
+    thread.inbound_date_ms = 0;
     wa_buffer_init(&b, 0);
     wa_thread_render(&b, &thread);
     wa_buffer_add(&b, "", 1);
@@ -205,6 +247,8 @@ int main(void)
         POOL_TEST(test_an_opt_out_that_cannot_be_kept_is_logged),
         POOL_TEST(test_blocked),
         POOL_TEST(test_the_window),
+        POOL_TEST(test_when_somebody_wrote_last),
+        POOL_TEST(test_the_window_goes_by_the_clock),
         POOL_TEST(test_a_thread_says_what_holds),
     };
 

@@ -251,6 +251,68 @@ static int stop(void)
     return 1;
 }
 
+/* The store's time is ahead of the clock, which is right: ages go by the clock. */
+static void test_a_store_that_is_ahead_changes_no_age(void **state)
+{
+    static const entry_t entries[] = {SENT_TO(SID("1"), "hello", "queued", START + 2000)};
+    const apr_int64_t ahead = 400 * 24 * 60 * MINUTE;
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    fake_store_clock(world.fake, START + ahead);
+    fake_store_dates(world.fake, -ahead);
+    pending_add(&world, "a", "hello");
+    pending_add(&world, "b", "never taken");
+    assert_int_equal(run(&world, 59 * 1000).settled, 0);
+    assert_int_equal(run(&world, 2 * MINUTE).settled, 1);
+    assert_string_equal(state_of(&world, "a"), QUEUED(SID("1")));
+    assert_int_equal(run(&world, 14 * MINUTE).given_up, 0);
+    assert_int_equal(run(&world, 16 * MINUTE).given_up, 1);
+}
+
+/* Of a clock that was wrong when it was stored nobody knows the age: it counts from when it was seen. */
+static void test_a_date_that_cannot_be_right_is_waited_for(void **state)
+{
+    static const apr_int64_t shifts[] = {400 * 24 * 60 * MINUTE, -START + 100000};
+    static const entry_t entries[] = {
+        SENT_TO(SID("1"), "hello", "queued", START - 3 * 60 * MINUTE)};
+    size_t i;
+
+    for (i = 0; i < COUNT(shifts); i++) {
+        world_t world;
+
+        begin(&world, *state, entries, COUNT(entries));
+        memset(&memory, 0, sizeof(memory));
+        fake_store_dates(world.fake, shifts[i]);
+        pending_add(&world, "a", "hello");
+        pending_add(&world, "b", "never taken");
+        assert_int_equal(run(&world, 0).settled, 0);
+        assert_int_equal(twilio.sent_lists, 0); /* its call may be under way */
+        memory.undated_since_us -= apr_time_from_sec(120);
+        assert_int_equal(run(&world, 0).settled, 1);
+        assert_string_equal(state_of(&world, "a"), QUEUED(SID("1")));
+        assert_string_equal(state_of(&world, "b"), PENDING);
+        memory.undated_since_us -= apr_time_from_sec(15 * 60);
+        assert_int_equal(run(&world, 0).given_up, 1);
+    }
+}
+
+static void test_a_clock_that_jumps_holds_up_nothing(void **state)
+{
+    static const entry_t entries[] = {FROM_ANA(SID("1"), "hi", "inbound", START - 5 * MINUTE, 0)};
+    const apr_int64_t ahead = 400 * 24 * 60 * MINUTE;
+    world_t world;
+
+    begin(&world, *state, entries, COUNT(entries));
+    memset(&memory, 0, sizeof(memory));
+    assert_int_equal(run(&world, ahead).received, 0);
+    assert_int_equal(run(&world, 0).received, 1);
+    /* before the clock is set nothing is asked: since 1970 would be all */
+    twilio.inbound_lists = 0;
+    assert_int_equal(run(&world, -START + 1000).received, 0);
+    assert_int_equal(twilio.inbound_lists, 0);
+}
+
 static void test_a_server_that_stops_is_not_held_up(void **state)
 {
     const wa_reconcile_options_t options = {.now_ms = START + 2 * MINUTE, .is_stopping = stop};
@@ -279,6 +341,9 @@ int main(void)
         POOL_TEST(test_a_receipt_after_giving_up_still_counts),
         POOL_TEST(test_missed_messages_are_stored_once_and_in_order),
         POOL_TEST(test_a_run_that_failed_is_done_anew),
+        POOL_TEST(test_a_store_that_is_ahead_changes_no_age),
+        POOL_TEST(test_a_date_that_cannot_be_right_is_waited_for),
+        POOL_TEST(test_a_clock_that_jumps_holds_up_nothing),
         POOL_TEST(test_a_server_that_stops_is_not_held_up),
     };
 

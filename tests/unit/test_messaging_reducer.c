@@ -89,7 +89,7 @@ static void orders_agree(const wa_delivery_t *from, const wa_delivery_event_t *t
 /* 720 orders, times included, for each way that a word can come. */
 static void test_every_order_of_six_words(void **state)
 {
-    static const wa_event_e kinds[] = {WA_EVENT_RECEIPT, WA_EVENT_PARKED, WA_EVENT_LISTED};
+    static const wa_event_e kinds[] = {WA_EVENT_RECEIPT, WA_EVENT_PARKED};
     const char *expected = "\"status\":\"success\",\"sid\":\"" SID(
         1) "\",\"deliveryStatus\":\"read\" "
            "4;3=1001,4=1002,5=1003,8=1004,9=1005,10=1006;;0;1:10:0:" SID(1) ";";
@@ -108,6 +108,30 @@ static void test_every_order_of_six_words(void **state)
 
         orders_agree(&from, told, COUNT(told), expected, *state);
     }
+}
+
+/* What a list says again is no news, whatever its time, so that reading it again stores nothing. */
+static void test_a_list_that_is_read_again(void **state)
+{
+    const wa_delivery_event_t sent = word_event(WA_EVENT_RECEIPT, WA_DELIVERY_SENT, 0, 2000);
+    const wa_delivery_event_t told[] = {
+        word_event(WA_EVENT_LISTED, WA_DELIVERY_SENT, 0, 1000),
+        word_event(WA_EVENT_LISTED, WA_DELIVERY_QUEUED, 0, 500),
+        word_event(WA_EVENT_LISTED, WA_DELIVERY_SENT, 63016, 0),
+    };
+    const wa_delivery_event_t read = word_event(WA_EVENT_LISTED, WA_DELIVERY_READ, 0, 3000);
+    wa_delivery_t d = waiting(1);
+    size_t i;
+
+    (void)state;
+    assert_int_equal(wa_delivery_apply(&d, &sent), APR_SUCCESS);
+    for (i = 0; i < COUNT(told); i++) {
+        assert_int_equal(wa_delivery_apply(&d, &told[i]), APR_EEXIST);
+    }
+    assert_int_equal(d.since_ms[WA_DELIVERY_SENT], 2000);
+    assert_int_equal(wa_delivery_apply(&d, &read), APR_SUCCESS);
+    assert_int_equal(d.since_ms[WA_DELIVERY_READ], 3000);
+    assert_int_equal(wa_delivery_apply(&d, &read), APR_EEXIST);
 }
 
 /* The answer to our request is one more event among receipts, a lost one too. */
@@ -359,6 +383,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         POOL_TEST(test_every_order_of_six_words),
+        POOL_TEST(test_a_list_that_is_read_again),
         POOL_TEST(test_every_order_with_the_answer),
         POOL_TEST(test_every_order_over_parts),
         POOL_TEST(test_what_an_answer_leads_to),

@@ -28,6 +28,7 @@ static struct {
     apr_status_t rv; /* of every list */
     apr_status_t media_rv;
     int sent_lists, undated_lists, inbound_lists;
+    int receipt_lists;    /* of all that our number sent */
     apr_time_t date_from; /* of the last list with a date */
     world_t *world;
 } twilio;
@@ -50,8 +51,9 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
     memset(result, 0, sizeof(*result));
     assert_string_equal(account->sid, OUR_SID);
     *(!query->from ? &twilio.inbound_lists
+      : !query->to ? &twilio.receipt_lists
                    : (query->date_sent_from ? &twilio.sent_lists : &twilio.undated_lists)) += 1;
-    if (query->date_sent_from) {
+    if (query->date_sent_from && query->to) {
         twilio.date_from = query->date_sent_from;
     }
     for (i = 0; i < twilio.count && rv == APR_SUCCESS; i++) {
@@ -67,8 +69,9 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
                                  .date_created = apr_time_from_msec(e->created_ms)};
 
         m.date_sent = e->is_unsent ? 0 : m.date_created;
-        if (is_to(e->to, query->to) && (!query->from || is_to(e->from, query->from))
-            && (!query->date_sent_from || m.date_sent >= query->date_sent_from)) {
+        if ((!query->to || is_to(e->to, query->to)) && (!query->from || is_to(e->from, query->from))
+            && (!query->date_sent_from || m.date_sent >= query->date_sent_from)
+            && (!query->date_sent_to || (m.date_sent && m.date_sent <= query->date_sent_to))) {
             rv = callback(baton, &m, tmp);
         }
     }

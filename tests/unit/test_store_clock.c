@@ -17,6 +17,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "store/dbm/dbm.h"
 #include "store_model.h"
 
@@ -263,6 +264,211 @@ static void the_thread_list_follows_the_order_of_arrival(void **state)
                 > thread_get(f, "+15551230001").last_timestamp_ms);
 }
 
+/* ---- dates: what the clock said ---- */
+
+#define MS(hours) ((apr_int64_t)(hours)*3600000)
+#define NEAR(a, b) assert_true((a) - (b) < 60000 && (b) - (a) < 60000)
+
+static const char *const ana = "+15551230001", *const bea = "+15551230002";
+
+/* Opens the store again, so that all is read from a checkpoint, or from the journal as after a kill. */
+static void reopen(fixture_t *f, int is_killed)
+{
+    snapshot_t *s = is_killed ? snapshot_take(f, f->p) : NULL;
+
+    fixture_close(f);
+    if (s) {
+        snapshot_restore(s, f);
+    }
+    fixture_open(f);
+}
+
+static void a_date_is_the_clocks_whatever_the_stores_time_is(void **state)
+{
+    fixture_t *f = *state;
+    const apr_int64_t now = wa_clock_now_ms();
+    wa_message_t m;
+    wa_thread_t t;
+    int how;
+
+    wall_shift_us = 9600 * HOUR;
+    m = message_add(f, "ahead", "SMahead", ana, WA_DIRECTION_RECEIVED, NULL);
+    NEAR(m.date_ms, now + MS(9600));
+    assert_true(m.date_ms == m.timestamp_ms);
+    assert_true(thread_get(f, ana).inbound_before_ms == 0);
+    wall_shift_us = 0;
+    m = message_add(f, "right", "SMright", bea, WA_DIRECTION_RECEIVED, NULL);
+    NEAR(m.date_ms, now);
+    NEAR(m.timestamp_ms, now + MS(9600));
+    wall_shift_us = HOUR;
+    message_add(f, "sent", NULL, bea, WA_DIRECTION_SENT, NULL);
+    for (how = 0; how < 3; how++) {
+        if (how) {
+            reopen(f, how == 2);
+        }
+        t = thread_get(f, ana);
+        NEAR(t.inbound_date_ms, now + MS(9600));
+        NEAR(t.inbound_before_ms, now);
+        t = thread_get(f, bea);
+        NEAR(t.inbound_date_ms, now);
+        assert_int_equal(t.inbound_before_ms, 0);
+    }
+    /* What they write later counts as of then. */
+    m = message_add(f, "again", "SMagain", ana, WA_DIRECTION_RECEIVED, NULL);
+    NEAR(thread_get(f, ana).inbound_date_ms, now + MS(1));
+    assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
+}
+
+/* A clock that goes back by a little is set right every day. */
+static void small_steps_back_are_nothing(void **state)
+{
+    fixture_t *f = *state;
+
+    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL);
+    wall_shift_us = -(int64_t)4 * 60 * 1000000;
+    message_add(f, "b", "SMb", bea, WA_DIRECTION_RECEIVED, NULL);
+    assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
+    wall_shift_us = -HOUR;
+    message_add(f, "c", "SMc", bea, WA_DIRECTION_SENT, NULL);
+    assert_true(thread_get(f, ana).inbound_before_ms > 0);
+    assert_true(thread_get(f, bea).inbound_before_ms > 0);
+}
+
+static void a_date_that_is_given_is_kept(void **state)
+{
+    fixture_t *f = *state;
+    const apr_int64_t now = wa_clock_now_ms();
+    wa_message_new_t late = message_new("late", "SMlate", ana, WA_DIRECTION_RECEIVED, NULL);
+    wa_message_t m;
+    int how;
+
+    message_add(f, "before", "SMbefore", ana, WA_DIRECTION_RECEIVED, NULL);
+    late.date_ms = now - MS(30);
+    assert_int_equal(wa_store_message_add(f->store, &late, &m, f->p), APR_SUCCESS);
+    assert_true(m.date_ms == now - MS(30));
+    late.counterpart = bea;
+    late.id = "late2";
+    late.sid = "SMlate2";
+    assert_int_equal(wa_store_message_add(f->store, &late, &m, f->p), APR_SUCCESS);
+    for (how = 0; how < 3; how++) {
+        if (how) {
+            reopen(f, how == 2);
+        }
+        NEAR(thread_get(f, ana).inbound_date_ms,
+             now); /* what came before it was written after it */
+        assert_true(thread_get(f, bea).inbound_date_ms == now - MS(30));
+        assert_int_equal(wa_store_message_find(f->store, "late2", &m, f->p), APR_SUCCESS);
+        assert_true(m.date_ms == now - MS(30));
+    }
+}
+
+static void a_clock_that_was_never_set_gives_no_date(void **state)
+{
+    fixture_t *f = *state;
+    wa_message_t first = message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL), m;
+
+    wall_shift_us = -(wa_clock_now_ms() - 100000) * 1000; /* 1970 */
+    m = message_add(f, "b", "SMb", bea, WA_DIRECTION_RECEIVED, NULL);
+    assert_true(m.timestamp_ms == first.timestamp_ms + 1);
+    assert_true(m.date_ms == m.timestamp_ms);
+    assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
+}
+
+static void a_contacts_times_are_the_clocks(void **state)
+{
+    fixture_t *f = *state;
+    const apr_int64_t now = wa_clock_now_ms();
+    wa_contact_t c;
+
+    wall_shift_us = 9600 * HOUR;
+    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL);
+    wall_shift_us = 0;
+    assert_int_equal(contact_add(f, "c1", ana, "Ana", &c), APR_SUCCESS);
+    NEAR(c.created_ms, now);
+    NEAR(c.updated_ms, now);
+}
+
+static void a_key_counts_for_24_hours_of_the_clock(void **state)
+{
+    fixture_t *f = *state;
+    wa_message_new_t again = message_new("k2", NULL, ana, WA_DIRECTION_SENT, "key");
+    wa_message_t m;
+
+    wall_shift_us = 9600 * HOUR;
+    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL);
+    wall_shift_us = 0;
+    message_add(f, "k1", NULL, ana, WA_DIRECTION_SENT, "key");
+    wall_shift_us = 23 * HOUR;
+    assert_int_equal(wa_store_message_add(f->store, &again, &m, f->p), APR_EEXIST);
+    wall_shift_us = 25 * HOUR;
+    assert_int_equal(wa_store_message_add(f->store, &again, &m, f->p), APR_SUCCESS);
+}
+
+static void pending_messages_are_listed_by_their_dates(void **state)
+{
+    fixture_t *f = *state;
+    const apr_int64_t now = wa_clock_now_ms();
+    visited_t *v = apr_pcalloc(f->p, sizeof(*v));
+
+    wall_shift_us = 9600 * HOUR;
+    message_add(f, "ahead", NULL, ana, WA_DIRECTION_SENT, NULL);
+    wall_shift_us = 0;
+    message_add(f, "now", NULL, ana, WA_DIRECTION_SENT, NULL);
+    wall_shift_us = HOUR;
+    message_add(f, "later", NULL, ana, WA_DIRECTION_SENT, NULL);
+    assert_int_equal(wa_store_pending_list(f->store, now + 60000, now + MS(2), 9, visit, v, f->p),
+                     APR_SUCCESS);
+    assert_int_equal(v->count,
+                     2); /* of the one nobody knows when, of the other an hour is missing */
+    assert_slice(v->messages[0].id, "ahead");
+    assert_slice(v->messages[1].id, "now");
+}
+
+/* ---- saying it ---- */
+
+static int lines(const char *tag)
+{
+    const char *at = fixture_log();
+    int count = 0;
+
+    while ((at = strstr(at, tag)) != NULL) {
+        count++;
+        at++;
+    }
+    return count;
+}
+
+static void a_time_that_is_ahead_is_said_at_a_start_and_each_hour(void **state)
+{
+    fixture_t *f = *state;
+
+    steady_us = HOUR;
+    wall_shift_us = (int64_t)4 * 60 * 1000000;
+    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL);
+    wall_shift_us = 0;
+    fixture_log_clear();
+    fixture_reopen(f);
+    assert_int_equal(lines("WA0455"), 0); /* bursts and clocks do that */
+    wall_shift_us = 9600 * HOUR;
+    message_add(f, "b", "SMb", ana, WA_DIRECTION_RECEIVED, NULL);
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_int_equal(lines("WA0455"), 0); /* nobody can know yet */
+    wall_shift_us = 0;
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_int_equal(lines("WA0455"), 1);
+    assert_true(strstr(fixture_log(), "399 days ahead of the clock")
+                || strstr(fixture_log(), "400 days ahead of the clock"));
+    steady_us += HOUR - 1000000;
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_int_equal(lines("WA0455"), 1);
+    steady_us += 2000000;
+    assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
+    assert_int_equal(lines("WA0455"), 2);
+    fixture_reopen(f);
+    assert_int_equal(lines("WA0455"), 3);
+}
+
 /* ---- what is due ---- */
 
 static void a_checkpoint_is_made_when_the_clock_went_back(void **state)
@@ -351,6 +557,14 @@ int main(void)
         TEST(no_millisecond_holds_more_than_an_answer),
         TEST(what_others_may_still_join_is_held_back),
         TEST(the_thread_list_follows_the_order_of_arrival),
+        TEST(a_date_is_the_clocks_whatever_the_stores_time_is),
+        TEST(small_steps_back_are_nothing),
+        TEST(a_date_that_is_given_is_kept),
+        TEST(a_clock_that_was_never_set_gives_no_date),
+        TEST(a_contacts_times_are_the_clocks),
+        TEST(a_key_counts_for_24_hours_of_the_clock),
+        TEST(pending_messages_are_listed_by_their_dates),
+        TEST(a_time_that_is_ahead_is_said_at_a_start_and_each_hour),
         TEST(a_checkpoint_is_made_when_the_clock_went_back),
         TEST(a_checkpoint_that_failed_is_left_alone_for_a_minute),
         TEST(an_interval_passes_when_the_clock_went_back),

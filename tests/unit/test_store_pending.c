@@ -34,7 +34,8 @@ static const char *pending(fixture_t *f, apr_int64_t before_ms, apr_size_t max)
     visited_t v = {0};
     apr_size_t i;
 
-    assert_int_equal(wa_store_pending_list(f->store, before_ms, max, visit, &v, f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_pending_list(f->store, before_ms, INT64_MAX, max, visit, &v, f->p),
+                     APR_SUCCESS);
     for (i = 0; i < v.count; i++) {
         assert_int_equal(v.messages[i].status, WA_STATUS_PENDING);
         assert_int_equal(v.messages[i].direction, WA_DIRECTION_SENT);
@@ -149,7 +150,8 @@ static void more_than_a_batch_is_listed_whole(void **state)
     for (i = 0; i < 520; i += 5) {
         become(f, apr_psprintf(f->p, "m%d", i), WA_STATUS_SUCCESS);
     }
-    assert_int_equal(wa_store_pending_list(f->store, LATER, 600, visit, v, f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_pending_list(f->store, LATER, INT64_MAX, 600, visit, v, f->p),
+                     APR_SUCCESS);
     assert_int_equal(v->count, 416);
     assert_slice(v->messages[0].id, "m1");
     assert_slice(v->messages[415].id, "m519");

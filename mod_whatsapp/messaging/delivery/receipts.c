@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Applies Twilio's status callbacks to sent messages, in whatever order they come. */
+/* Applies what Twilio says of sent messages, in callbacks and lists, in whatever order it comes. */
 #include "messaging/delivery/receipts.h"
 
 #include <stdlib.h>
@@ -162,6 +162,25 @@ static apr_status_t callback_settle(wa_messenger_t *messenger, const char *messa
     }
     *presult = callback->is_changed ? "applied" : "no change";
     return rv;
+}
+
+apr_status_t wa_receipt_listed(wa_messenger_t *messenger, const wa_delivery_event_t *event,
+                               int *pis_ours, int *pis_changed, apr_pool_t *p)
+{
+    callback_t callback = {.event = *event};
+    apr_status_t rv;
+
+    callback.event.kind = WA_EVENT_LISTED;
+    if (event->error_code < 0 || event->error_code > ERROR_CODE_MAX) {
+        callback.event.error_code = 0;
+    }
+    if (callback.event.at_ms <= 0) {
+        callback.event.at_ms = wa_clock_now_ms();
+    }
+    rv = callback_apply(messenger, event->sid, &callback, p);
+    *pis_ours = rv == APR_SUCCESS;
+    *pis_changed = rv == APR_SUCCESS && callback.is_changed;
+    return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
 }
 
 apr_status_t wa_receipt_receive(wa_messenger_t *messenger, const wa_form_t *form,

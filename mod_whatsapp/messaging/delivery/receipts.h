@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Applies Twilio's status callbacks to sent messages, in whatever order they come. */
+/* Applies what Twilio says of sent messages, in callbacks and lists, in whatever order it comes. */
 #ifndef WA_MESSAGING_DELIVERY_RECEIPTS_H
 #define WA_MESSAGING_DELIVERY_RECEIPTS_H
 
@@ -7,6 +7,7 @@
 #include <apr_pools.h>
 
 #include "base/form.h"
+#include "messaging/delivery/reducer.h"
 #include "messaging/messenger.h"
 
 /* 1 when a webhook's form is a status callback, 0 when it is an inbound message. Any thread. */
@@ -23,5 +24,14 @@ int wa_receipt_is(const wa_form_t *form);
  * Any thread. */
 apr_status_t wa_receipt_receive(wa_messenger_t *messenger, const wa_form_t *form,
                                 const char *message_id, wa_sentence_t *psentence, apr_pool_t *p);
+
+/* Applies what Twilio's list says of a message, as a receipt would, but for the time of a word that is
+ * known already: reading a list again stores nothing.
+ * @param event  its kind does not matter; at_ms is when it came to be so, 0: not known
+ * @param pis_ours     out: 1 when a sent message of ours, or a part of one, has that sid
+ * @param pis_changed  out: 1 when it said something new
+ * @return APR_SUCCESS | the store's. Any thread. */
+apr_status_t wa_receipt_listed(wa_messenger_t *messenger, const wa_delivery_event_t *event,
+                               int *pis_ours, int *pis_changed, apr_pool_t *p);
 
 #endif

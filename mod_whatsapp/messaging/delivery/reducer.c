@@ -68,6 +68,14 @@ static int sid_note(wa_part_t *part, const char *sid)
     return 1;
 }
 
+/* 1 when the part does not know the word, or the higher code of a failure, yet. */
+static int word_is_news(const wa_part_t *part, const wa_delivery_event_t *event)
+{
+    return wa_delivery_is_newer(part->word, event->word)
+           || (wa_delivery_is_failure(event->word) && event->word == part->word
+               && event->error_code > part->error_code);
+}
+
 /* @return 1 when anything of it is news */
 static int word_apply(wa_delivery_t *d, wa_part_t *part, const wa_delivery_event_t *event)
 {
@@ -77,9 +85,11 @@ static int word_apply(wa_delivery_t *d, wa_part_t *part, const wa_delivery_event
     if (wa_delivery_rank(event->word) < 0) {
         return is_news;
     }
-    is_news |= time_note(d, event->word, event->at_ms);
-    if (!wa_delivery_is_newer(part->word, event->word)
-        && !(is_failure && event->word == part->word && event->error_code > part->error_code)) {
+    /* A list is read again and again: another time of a word that is known must not be stored each time. */
+    if (event->kind != WA_EVENT_LISTED || is_news || word_is_news(part, event)) {
+        is_news |= time_note(d, event->word, event->at_ms);
+    }
+    if (!word_is_news(part, event)) {
         return is_news;
     }
     if (d->part_count == 1) {

@@ -36,7 +36,8 @@ typedef struct wa_delivery_event_t {
 } wa_delivery_event_t;
 
 /* Merges an event. The order of words is that of twilio/status.h: whatever order, and however often, events
- * come in, the state ends the same, times included. Of two failures of one kind the higher error code
+ * come in, the state ends the same, times included (but those of lists, which count only with a word that is
+ * new: a list is read again and again). Of two failures of one kind the higher error code
  * stays; a late word leaves nothing but its time.
  *
  * An answer that is no acceptance stops the parts after it, and yields to a word that Twilio said before.

@@ -19,14 +19,14 @@
 #define CURRENT "CURRENT"
 #define MAGIC "mod_whatsapp checkpoint "
 #define VERSION \
-    3 /* of what is derived, the checkpoint and the index: a change there is a new number here */
+    4 /* of what is derived, the checkpoint and the index: a change there is a new number here */
 #define PREFIX "state-"
 #define UNFINISHED "__db." PREFIX /* what Berkeley DB makes first and renames */
 
 /* The value under "thread:{counterpart}". */
 typedef struct thread_value_t {
     apr_uint64_t last_row, read_row, message_count, unread_count;
-    apr_int64_t changed_ms, last_inbound_ms;
+    apr_int64_t changed_ms, last_inbound_ms, inbound_date_ms, inbound_before_ms;
     apr_uint32_t flags, reserved;
 } thread_value_t;
 
@@ -281,6 +281,8 @@ static apr_status_t load_pair(void *baton, const apr_datum_t *key, const apr_dat
         thread.unread_count = v.unread_count;
         thread.changed_ms = v.changed_ms;
         thread.last_inbound_ms = v.last_inbound_ms;
+        thread.inbound_date_ms = v.inbound_date_ms;
+        thread.inbound_before_ms = v.inbound_before_ms;
         thread.flags = v.flags;
         return wa_replica_thread_load(load->replica, &thread, load->checkpoint->at.offset);
     }
@@ -369,8 +371,15 @@ static apr_status_t snapshot_take(snapshot_t *snapshot, wa_replica_t *replica, w
         goto out;
     }
     for (t = replica->newest; t; t = t->older) {
-        thread_value_t v = {t->last_row,   t->read_row,        t->message_count, t->unread_count,
-                            t->changed_ms, t->last_inbound_ms, t->flags,         0};
+        thread_value_t v = {.last_row = t->last_row,
+                            .read_row = t->read_row,
+                            .message_count = t->message_count,
+                            .unread_count = t->unread_count,
+                            .changed_ms = t->changed_ms,
+                            .last_inbound_ms = t->last_inbound_ms,
+                            .inbound_date_ms = t->inbound_date_ms,
+                            .inbound_before_ms = t->inbound_before_ms,
+                            .flags = t->flags};
 
         snapshot->threads[snapshot->thread_count].counterpart = t->counterpart;
         snapshot->threads[snapshot->thread_count++].value = v;

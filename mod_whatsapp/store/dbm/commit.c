@@ -172,6 +172,7 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
 {
     wa_tail_t tail = wa_shared_tail(w->shared);
     apr_int64_t now = wa_clock_now_ms();
+    const int is_given = commit->timestamp_ms != 0;
     apr_uint64_t conflict;
     apr_int64_t least;
     apr_status_t rv;
@@ -209,6 +210,7 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
     record->magic = WA_RECORD_MAGIC;
     record->prev_crc = tail.crc;
     record->timestamp_ms = commit->timestamp_ms;
+    wa_record_date_set(record, is_given ? commit->timestamp_ms : now);
     record->number = ++tail.records;
     record->header_crc = wa_record_header_crc(record, tail.offset, w->journal->salt);
     rv = wa_file_write(w->journal->map.fd, record, record->length, tail.offset);

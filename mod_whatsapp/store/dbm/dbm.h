@@ -114,8 +114,9 @@ apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t
 apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor,
                                   apr_size_t limit, wa_message_visit_fn visit, void *baton,
                                   wa_page_t *page, apr_pool_t *p);
-apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_size_t max,
-                                 wa_message_visit_fn visit, void *baton, apr_pool_t *p);
+apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
+                                 apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                 apr_pool_t *p);
 apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
                                  wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
                                  apr_pool_t *p);

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "store/dbm/ahead.h"
 #include "store/dbm/dbm.h"
 #include "store/dbm/rewrite.h"
 
@@ -397,6 +398,9 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
     if (rv == APR_SUCCESS) {
         rv = is_live ? join(store, tmp) : start(store, tmp);
     }
+    if (rv == APR_SUCCESS) {
+        wa_dbm_ahead_log(store, 1, tmp);
+    }
     if (tmp) {
         apr_pool_destroy(tmp);
     }
@@ -516,5 +520,6 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
         store->checked_at = now;
         rv = wa_dbm_checkpoint(store, tmp);
     }
+    wa_dbm_ahead_log(store, 0, tmp);
     return APR_STATUS_IS_EBUSY(rv) ? APR_SUCCESS : rv;
 }

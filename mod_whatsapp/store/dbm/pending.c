@@ -20,8 +20,9 @@ static apr_size_t rows_copy(wa_replica_t *replica, apr_uint64_t after, apr_uint6
     return count;
 }
 
-apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_size_t max,
-                                 wa_message_visit_fn visit, void *baton, apr_pool_t *p)
+apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
+                                 apr_size_t max, wa_message_visit_fn visit, void *baton,
+                                 apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     apr_uint64_t rows[ROWS_AT_ONCE], after = 0;
@@ -41,8 +42,8 @@ apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_si
                 rv = APR_SUCCESS; /* settled meanwhile, or lost to damage */
                 continue;
             }
-            if (rv == APR_SUCCESS && m.timestamp_ms > before_ms) {
-                return APR_SUCCESS; /* times grow with the rows */
+            if (rv == APR_SUCCESS && m.date_ms > before_ms && m.date_ms <= ahead_ms) {
+                continue; /* dates need not grow with the rows */
             }
             if (rv == APR_SUCCESS) {
                 rv = visit(baton, &m, 0);

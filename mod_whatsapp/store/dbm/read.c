@@ -77,6 +77,7 @@ static apr_status_t row_take(wa_dbm_store_t *store, apr_uint64_t row, wa_message
     m->direction = fixed.direction;
     m->status = fixed.status;
     m->timestamp_ms = m->changed_ms = r->timestamp_ms;
+    m->date_ms = fixed.written_ms ? fixed.written_ms : wa_record_date_ms(r);
     m->fixed_json = fixed.fixed_json;
     m->state_json = fixed.state_json;
     m->state_private = fixed.state_private;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 
 #define PAYLOAD(r) ((const char *)(r) + sizeof(wa_record_t))
@@ -119,7 +120,7 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
                counterpart = wa_slice_of(m->counterpart);
     wa_slice_t idem = wa_slice_of(m->idempotency_key);
     message_lengths_t l;
-    wa_slice_t parts[9];
+    wa_slice_t parts[10];
     apr_status_t rv;
 
     *pr = NULL;
@@ -147,7 +148,9 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
     parts[6] = m->fixed_json;
     parts[7] = m->state_json;
     parts[8] = m->state_private;
-    rv = record_make(pr, WA_RECORD_MESSAGE, parts, 9, p);
+    /* Few have it: it stands at the end, and is not there otherwise. */
+    parts[9] = wa_slice_make(&m->date_ms, m->date_ms > 0 ? sizeof(m->date_ms) : 0);
+    rv = record_make(pr, WA_RECORD_MESSAGE, parts, 10, p);
     if (rv == APR_SUCCESS) {
         (*pr)->touch[0] = wa_record_touch("id", id.ptr, id.len);
         (*pr)->touch[1] = sid.len ? wa_record_touch("sid", sid.ptr, sid.len) : 0;
@@ -169,6 +172,10 @@ apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m
     m->fixed_json = cursor_take(&c, l.fixed);
     m->state_json = cursor_take(&c, l.state);
     m->state_private = cursor_take(&c, l.private);
+    m->written_ms = 0;
+    if (!c.failed && c.left == sizeof(m->written_ms)) {
+        memcpy(&m->written_ms, cursor_take(&c, c.left).ptr, sizeof(m->written_ms));
+    }
     m->direction = l.direction == WA_DIRECTION_RECEIVED ? WA_DIRECTION_RECEIVED : WA_DIRECTION_SENT;
     m->status = (wa_status_e)l.status;
     return cursor_end(&c);
@@ -312,6 +319,21 @@ apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k)
     k->key = cursor_take(&c, l.key);
     k->value = cursor_take(&c, l.value);
     return cursor_end(&c);
+}
+
+apr_int64_t wa_record_date_ms(const wa_record_t *r)
+{
+    if (r->date_s < WA_CLOCK_SET_S || r->date_s == r->timestamp_ms / 1000) {
+        return r->timestamp_ms;
+    }
+    return (apr_int64_t)r->date_s * 1000;
+}
+
+void wa_record_date_set(wa_record_t *r, apr_int64_t date_ms)
+{
+    const apr_int64_t date_s = date_ms / 1000;
+
+    r->date_s = date_s < 0 ? 0 : date_s > APR_UINT32_MAX ? APR_UINT32_MAX : (apr_uint32_t)date_s;
 }
 
 apr_uint32_t wa_record_header_crc(const wa_record_t *r, apr_uint64_t offset, apr_uint64_t salt)

@@ -37,7 +37,8 @@ typedef struct wa_record_t {
     apr_uint32_t payload_crc;
     apr_uint32_t prev_crc;
     apr_byte_t type;
-    apr_byte_t reserved[7];
+    apr_byte_t reserved[3];
+    apr_uint32_t date_s; /* what the clock said at the commit, unix seconds; 0: not known */
     apr_int64_t timestamp_ms;
     apr_uint64_t number; /* 1 for the first record of the store, then counting */
     apr_uint64_t row;
@@ -50,6 +51,7 @@ typedef struct wa_record_message_t {
         state_private;
     wa_direction_e direction;
     wa_status_e status;
+    apr_int64_t written_ms; /* by Twilio's date, 0: not told */
 } wa_record_message_t;
 
 typedef struct wa_record_state_t {
@@ -90,6 +92,13 @@ apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s);
 apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t);
 apr_status_t wa_record_contact_read(const wa_record_t *r, wa_record_contact_t *c);
 apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k);
+
+/* When a record was made by the clock of then, which its timestamp may be ahead of: unix milliseconds, to the second where the two differ. A clock that was
+ * never set (before 2010) counts as not known, and then it is the timestamp. Any thread. */
+apr_int64_t wa_record_date_ms(const wa_record_t *r);
+
+/* Sets it. Any thread. */
+void wa_record_date_set(wa_record_t *r, apr_int64_t date_ms);
 
 /* The header checksum of a record at `offset` of a store with `salt`. Any thread. */
 apr_uint32_t wa_record_header_crc(const wa_record_t *r, apr_uint64_t offset, apr_uint64_t salt);

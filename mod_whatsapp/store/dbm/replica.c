@@ -137,6 +137,7 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     if (m.direction == WA_DIRECTION_RECEIVED) {
         t->unread_count++;
         t->last_inbound_ms = r->timestamp_ms;
+        wa_replica_thread_date(replica, t, r, m.written_ms);
     }
     if (m.direction == WA_DIRECTION_SENT && m.status == WA_STATUS_PENDING) {
         wa_replica_pending_set(replica, r->row, 1);
@@ -314,8 +315,12 @@ apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end)
     while (replica->at.offset < end) {
         apr_uint64_t offset = replica->at.offset;
         const wa_record_t *r = wa_journal_record(replica->journal, offset, end);
-        apr_status_t rv = r ? apply_record(replica, r, offset) : APR_EGENERAL;
+        apr_status_t rv = APR_EGENERAL;
 
+        if (r) {
+            wa_replica_clock_note(replica, r);
+            rv = apply_record(replica, r, offset);
+        }
         if (rv != APR_SUCCESS) {
             WA_LOG(replica->journal->log, WA_LOG_ERR, "WA0404", rv,
                    "%s: the record at byte %" APR_UINT64_T_FMT " cannot be applied",

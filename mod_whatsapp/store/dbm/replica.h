@@ -30,6 +30,7 @@ typedef struct wa_replica_thread_t {
     apr_uint64_t read_row; /* received messages after this row are unread */
     apr_uint64_t message_count, unread_count;
     apr_int64_t last_timestamp_ms, changed_ms, last_inbound_ms;
+    apr_int64_t inbound_date_ms, inbound_before_ms; /* as in wa_thread_t */
     wa_direction_e last_direction;
     apr_uint32_t flags;
     wa_replica_contact_t *contact;
@@ -50,11 +51,12 @@ typedef struct wa_replica_t {
     apr_pool_t *pool; /* its own root pool: threads and contacts live here */
     wa_journal_t *journal;
     wa_index_t *index;
-    wa_tail_t at;                   /* how far it is; `offset` is atomic */
-    apr_uint64_t threads_version;   /* atomic */
-    apr_uint64_t contacts_version;  /* atomic */
-    apr_int64_t threads_changed_ms; /* newest changed_ms of all threads */
-    apr_hash_t *threads;            /* by counterpart */
+    wa_tail_t at;                    /* how far it is; `offset` is atomic */
+    apr_uint64_t threads_version;    /* atomic */
+    apr_uint64_t contacts_version;   /* atomic */
+    apr_int64_t threads_changed_ms;  /* newest changed_ms of all threads */
+    apr_int64_t inbound_date_max_ms; /* no thread without inbound_before_ms has a newer date */
+    apr_hash_t *threads;             /* by counterpart */
     wa_replica_thread_t *newest, *oldest;
     apr_hash_t *contacts_by_id;
     apr_hash_t *contacts_by_number;

@@ -38,6 +38,11 @@ apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thre
     t->unread_count = thread->unread_count;
     t->changed_ms = thread->changed_ms;
     t->last_inbound_ms = thread->last_inbound_ms;
+    t->inbound_date_ms = thread->inbound_date_ms;
+    t->inbound_before_ms = thread->inbound_before_ms;
+    if (!t->inbound_before_ms && t->inbound_date_ms > replica->inbound_date_max_ms) {
+        replica->inbound_date_max_ms = t->inbound_date_ms;
+    }
     t->flags = thread->flags;
     if (t->changed_ms > replica->threads_changed_ms) {
         replica->threads_changed_ms = t->changed_ms;

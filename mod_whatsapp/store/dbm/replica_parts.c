@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 /* apr_pools give no failure but abort; allocation sizes here are small and bounded by what the journal holds. */
 
 /* ---- threads ---- */
@@ -191,11 +193,51 @@ wa_replica_contact_t *wa_replica_contact_put(wa_replica_t *replica, const wa_rec
                      (apr_ssize_t)contact->phone_number.len, contact);
     }
     contact->display_name_json = c->display_name_json;
-    contact->created_ms = c->created_ms ? c->created_ms : r->timestamp_ms;
-    contact->updated_ms = r->timestamp_ms;
+    contact->created_ms = c->created_ms ? c->created_ms : wa_record_date_ms(r);
+    contact->updated_ms = wa_record_date_ms(r);
     contact->offset = offset;
     contact_list(replica, contact);
     return contact;
+}
+
+/* ---- dates ---- */
+
+void wa_replica_thread_date(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r,
+                            apr_int64_t written_ms)
+{
+    const apr_int64_t date_ms = written_ms ? written_ms : wa_record_date_ms(r);
+
+    /* What is fetched late may have been written before what came meanwhile. */
+    if (written_ms && t->inbound_date_ms
+        && date_ms <= (t->inbound_before_ms ? t->inbound_before_ms : t->inbound_date_ms)) {
+        return;
+    }
+    t->inbound_date_ms = date_ms;
+    t->inbound_before_ms = 0;
+    if (date_ms > replica->inbound_date_max_ms) {
+        replica->inbound_date_max_ms = date_ms;
+    }
+}
+
+void wa_replica_clock_note(wa_replica_t *replica, const wa_record_t *r)
+{
+    const apr_int64_t clock_ms = (apr_int64_t)r->date_s * 1000;
+    wa_replica_thread_t *t;
+
+    if (r->date_s < WA_CLOCK_SET_S || clock_ms >= replica->inbound_date_max_ms - WA_CLOCK_SKEW_MS) {
+        return;
+    }
+    replica->inbound_date_max_ms = 0;
+    for (t = replica->newest; t; t = t->older) {
+        if (t->inbound_before_ms) {
+            continue;
+        }
+        if (t->inbound_date_ms > clock_ms + WA_CLOCK_SKEW_MS) {
+            t->inbound_before_ms = clock_ms;
+        } else if (t->inbound_date_ms > replica->inbound_date_max_ms) {
+            replica->inbound_date_max_ms = t->inbound_date_ms;
+        }
+    }
 }
 
 /* ---- parked ---- */

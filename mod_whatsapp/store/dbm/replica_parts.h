@@ -18,6 +18,15 @@ void wa_replica_thread_lead(wa_replica_t *replica, wa_replica_thread_t *t);
 apr_uint64_t wa_replica_thread_row_put(wa_replica_t *replica, wa_replica_thread_t *t,
                                        apr_uint64_t row);
 
+/* Notes when the counterpart wrote the message in `r`, which is the thread's newest received one.
+ * @param written_ms  by Twilio's date, 0: not told */
+void wa_replica_thread_date(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r,
+                            apr_int64_t written_ms);
+
+/* Notes what the clock said when `r` was made: dates ahead of it were of a clock that was ahead, and get this as their inbound_before_ms. Costs a look at every
+ * thread when the clock was set back, else nothing. Call it before the record is applied. */
+void wa_replica_clock_note(wa_replica_t *replica, const wa_record_t *r);
+
 /* Puts a contact in place of what is known under its id.
  * @param r  the CONTACT record, at `offset`; its slices stay as long as the replica
  * @param c  what it says

@@ -43,6 +43,8 @@ typedef struct wa_shared_t {
     apr_uint64_t checkpoint_number; /* of that checkpoint; under `upkeep` */
     apr_int64_t
         checkpoint_failed_us; /* atomic: when the last try at a checkpoint failed (wa_clock_steady_us), 0: it did not */
+    apr_int64_t
+        ahead_logged_us; /* atomic: when it was logged that the store's time is ahead of the clock (wa_clock_steady_us), 0: never */
     apr_int64_t synced_at_us; /* atomic: when the last sync under WA_SYNC_INTERVAL ended */
     apr_uint64_t synced;      /* atomic: the journal up to here is on the disk */
     char separate_line[64]; /* what follows is read by every request and written by every commit */

@@ -25,6 +25,8 @@ static void thread_fill(wa_thread_t *out, const wa_replica_thread_t *t)
     out->last_timestamp_ms = t->last_timestamp_ms;
     out->changed_ms = t->changed_ms;
     out->last_inbound_ms = t->last_inbound_ms;
+    out->inbound_date_ms = t->inbound_date_ms;
+    out->inbound_before_ms = t->inbound_before_ms;
     out->last_direction = t->last_direction;
     out->message_count = t->message_count;
     out->unread_count = t->unread_count;

@@ -44,7 +44,7 @@ static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_message_new_t
         if (rv == APR_SUCCESS) {
             rv = wa_dbm_message_get(store, *prow, &old);
             if (rv == APR_SUCCESS
-                && apr_time_as_msec(apr_time_now()) - old.timestamp_ms > IDEMPOTENCY_MS) {
+                && apr_time_as_msec(apr_time_now()) - old.date_ms > IDEMPOTENCY_MS) {
                 rv = APR_NOTFOUND;
             }
         }

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* whatsappctl retime: writes the journal again with right times where a clock that was ahead has dated it ahead. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "base/clock.h"
+#include "ctl.h"
+#include "retime_plan.h"
+#include "store/dbm/ahead.h"
+
+#define KEPT_NAME "journal.before-retime"
+
+/* Of a text of times, as messaging/ keeps them: at least 2001. */
+#define TIME_DIGITS 13
+
+typedef struct retime_t {
+    ctl_t *ctl;
+    wa_view_t *view;
+    wa_rewrite_t out;
+    apr_pool_t *tmp;
+    apr_int64_t now_ms, before_ms;
+    retime_entry_t *entries; /* all records that are dated after now */
+    apr_size_t count, room, next;
+    apr_uint64_t *states; /* the offset of the newest state written, for each row */
+    apr_uint64_t dated;
+} retime_t;
+
+/* ---- what is ahead ---- */
+
+static apr_status_t entry_note(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+{
+    retime_t *c = baton;
+    const wa_record_t *r = step->record;
+    retime_entry_t *e;
+
+    (void)view;
+    if (!r || r->type == WA_RECORD_FILLER) {
+        return APR_SUCCESS;
+    }
+    if (r->timestamp_ms <= c->now_ms) {
+        c->before_ms = r->timestamp_ms;
+        return APR_SUCCESS;
+    }
+    if (c->count == c->room) {
+        const apr_size_t room = c->room ? c->room * 2 : 4096;
+        retime_entry_t *more = realloc(c->entries, room * sizeof(*more));
+
+        if (!more) {
+            return APR_ENOMEM;
+        }
+        c->entries = more;
+        c->room = room;
+    }
+    e = &c->entries[c->count++];
+    e->was_ms = r->timestamp_ms;
+    e->date_ms = wa_record_date_ms(r) <= c->now_ms ? wa_record_date_ms(r) : 0;
+    c->dated += e->date_ms > 0;
+    return APR_SUCCESS;
+}
+
+/* ---- writing ---- */
+
+static apr_int64_t time_of(const retime_t *c, apr_int64_t ms)
+{
+    return ms > c->now_ms && c->count > 0 ? retime_map(c->entries, c->count, ms) : ms;
+}
+
+/* The text with all times in it that are after now made right. @return 1 when there were any */
+static int times_mend(const retime_t *c, wa_slice_t text, apr_size_t from, apr_size_t end,
+                      wa_slice_t *pout)
+{
+    char *copy = text.len > 0 ? apr_pstrmemdup(c->tmp, text.ptr, text.len) : NULL;
+    apr_size_t i, digits;
+    int is_changed = 0;
+
+    for (i = from; i + TIME_DIGITS <= end; i += digits > 0 ? digits : 1) {
+        for (digits = 0; i + digits < end && copy[i + digits] >= '0' && copy[i + digits] <= '9';
+             digits++) {
+        }
+        if (digits == TIME_DIGITS) {
+            const apr_int64_t was =
+                apr_strtoi64(apr_pstrmemdup(c->tmp, copy + i, digits), NULL, 10);
+            const char *is =
+                apr_psprintf(c->tmp, "%0*" APR_INT64_T_FMT, TIME_DIGITS, time_of(c, was));
+
+            is_changed |= memcmp(copy + i, is, TIME_DIGITS) != 0;
+            memcpy(copy + i, is, TIME_DIGITS);
+        }
+    }
+    *pout = is_changed ? wa_slice_make(copy, text.len) : text;
+    return is_changed;
+}
+
+/* Of what is kept beside a sent message only its third field holds times (messaging/state.c). */
+static int private_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
+{
+    apr_size_t i, from = 0;
+    int fields = 0;
+
+    *pout = text;
+    for (i = 0; i < text.len; i++) {
+        if (text.ptr[i] == ';' && ++fields == 3) {
+            from = i + 1;
+        } else if (text.ptr[i] == ';' && fields == 4) {
+            return times_mend(c, text, from, i, pout);
+        }
+    }
+    return 0;
+}
+
+static const char *string_of(wa_slice_t s, apr_pool_t *p)
+{
+    return s.len > 0 ? apr_pstrmemdup(p, s.ptr, s.len) : NULL;
+}
+
+static apr_status_t message_mend(retime_t *c, const wa_record_t *r, wa_record_t **pmade)
+{
+    wa_message_new_t n;
+    wa_record_message_t m;
+    apr_status_t rv = wa_record_message_read(r, &m);
+
+    if (rv != APR_SUCCESS || m.direction != WA_DIRECTION_SENT
+        || !private_mend(c, m.state_private, &m.state_private)) {
+        return rv;
+    }
+    memset(&n, 0, sizeof(n));
+    n.id = string_of(m.id, c->tmp);
+    n.sid = string_of(m.sid, c->tmp);
+    n.counterpart = string_of(m.counterpart, c->tmp);
+    n.idempotency_key = string_of(m.idempotency_key, c->tmp);
+    n.direction = m.direction;
+    n.status = m.status;
+    n.date_ms = m.written_ms;
+    n.preview_json = m.preview_json;
+    n.fixed_json = m.fixed_json;
+    n.state_json = m.state_json;
+    n.state_private = m.state_private;
+    return wa_record_message_make(pmade, &n, c->tmp);
+}
+
+static apr_status_t state_mend(retime_t *c, const wa_record_t *r, wa_record_t **pmade)
+{
+    wa_record_state_t s;
+    apr_status_t rv = wa_record_state_read(r, &s);
+
+    if (rv != APR_SUCCESS || r->row == 0 || r->row > c->view->store.replica.at.rows) {
+        return rv; /* its message is lost */
+    }
+    /* Where the state before is lost, this one has to make the sid findable. */
+    s.sid_is_new |= s.sid.len > 0 && s.previous != 0 && c->states[r->row] == 0;
+    s.previous = c->states[r->row];
+    private_mend(c, s.state_private, &s.state_private);
+    c->states[r->row] = c->out.at.offset;
+    return wa_record_state_make(pmade, &s, r->row, c->tmp);
+}
+
+static apr_status_t contact_mend(retime_t *c, const wa_record_t *r, wa_record_t **pmade)
+{
+    wa_record_contact_t n;
+    apr_status_t rv = wa_record_contact_read(r, &n);
+
+    if (rv != APR_SUCCESS || n.created_ms <= c->now_ms) {
+        return rv;
+    }
+    n.created_ms = time_of(c, n.created_ms);
+    return wa_record_contact_make(pmade, r->type, &n, c->tmp);
+}
+
+static apr_status_t parked_mend(retime_t *c, const wa_record_t *r, wa_record_t **pmade)
+{
+    wa_record_parked_t k;
+    apr_status_t rv = wa_record_parked_read(r, &k);
+
+    if (rv != APR_SUCCESS || !times_mend(c, k.value, 0, k.value.len, &k.value)) {
+        return rv;
+    }
+    return wa_record_parked_make(pmade, &k, c->tmp);
+}
+
+/* What stands in the payload: times, and where the state before is. @param pmade  out: NULL when nothing is to be changed */
+static apr_status_t payload_mend(retime_t *c, const wa_record_t *r, wa_record_t **pmade)
+{
+    *pmade = NULL;
+    switch (r->type) {
+    case WA_RECORD_MESSAGE:
+        return message_mend(c, r, pmade);
+    case WA_RECORD_STATE:
+        return state_mend(c, r, pmade);
+    case WA_RECORD_CONTACT:
+        return contact_mend(c, r, pmade);
+    case WA_RECORD_PARKED:
+        return parked_mend(c, r, pmade);
+    default:
+        return APR_SUCCESS;
+    }
+}
+
+static apr_status_t step_put(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+{
+    retime_t *c = baton;
+    const wa_record_t *r = step->record;
+    apr_uint64_t offset;
+    wa_record_t *made, header;
+    apr_status_t rv;
+
+    (void)view;
+    if (!r || r->type == WA_RECORD_FILLER) {
+        return r ? APR_SUCCESS : APR_EGENERAL;
+    }
+    apr_pool_clear(c->tmp);
+    rv = payload_mend(c, r, &made);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    header = made ? *made : *r;
+    header.row = r->row;
+    memcpy(header.touch, r->touch, sizeof(header.touch));
+    header.timestamp_ms = r->timestamp_ms;
+    header.date_s = r->date_s;
+    if (r->timestamp_ms > c->now_ms) {
+        const retime_entry_t *e = &c->entries[c->next++];
+
+        header.timestamp_ms = e->ms;
+        if (e->date_ms == 0) {
+            wa_record_date_set(&header, e->ms);
+        }
+    }
+    return wa_rewrite_put(&c->out, &header, (const char *)(made ? made : r) + sizeof(*r), &offset);
+}
+
+/* ---- judging what was written ---- */
+
+static int is_same_but_for_times(const wa_replica_t *a, const wa_replica_t *b)
+{
+    const wa_replica_thread_t *x = a->newest, *y = b->newest;
+
+    for (; x && y; x = x->older, y = y->older) {
+        if (!wa_slice_is_equal(x->counterpart, y->counterpart)
+            || !wa_slice_is_equal(x->preview_json, y->preview_json) || x->last_row != y->last_row
+            || x->read_row != y->read_row || x->message_count != y->message_count
+            || x->unread_count != y->unread_count || x->flags != y->flags) {
+            return 0;
+        }
+    }
+    return !x && !y && a->contacts->nelts == b->contacts->nelts
+           && a->pending->nelts == b->pending->nelts && a->at.rows == b->at.rows
+           && apr_hash_count(a->parked) == apr_hash_count(b->parked);
+}
+
+/* Opens what was written, which makes what is derived, and compares it with what it was made from. */
+static int result_check(retime_t *c, const char *work)
+{
+    const apr_int64_t last_ms = c->entries[c->count - 1].ms;
+    wa_dbm_store_t *store;
+    apr_pool_t *p;
+    int rc;
+
+    apr_pool_create(&p, c->ctl->pool);
+    rc = ctl_store_open(c->ctl, work, NULL, 1, &store, p);
+    if (rc != CTL_DONE) {
+        return rc;
+    }
+    if (store->replica.at.records != c->out.at.records || store->replica.at.timestamp_ms != last_ms
+        || !is_same_but_for_times(&store->replica, &c->view->store.replica)) {
+        return ctl_error("the new journal does not say what the old one says; nothing was changed. "
+                         "This is a mistake in whatsappctl: please report it");
+    }
+    return ctl_store_close(store, p);
+}
+
+/* ---- the whole ---- */
+
+static int journal_write(retime_t *c, const char *work)
+{
+    wa_journal_options_t options = {
+        NULL, c->view->store.journal.account_sid, c->ctl->uid, c->ctl->gid, &c->ctl->log, 0};
+    const apr_size_t rows = (apr_size_t)c->view->store.replica.at.rows + 1;
+    const char *error = NULL;
+    apr_status_t rv;
+    int rc;
+
+    options.path = apr_pstrcat(c->ctl->pool, work, "/journal", NULL);
+    c->states = calloc(rows, sizeof(*c->states));
+    if (!c->states) {
+        return ctl_error("out of memory: %" APR_SIZE_T_FMT " MB are needed", rows * 8 / 1000000);
+    }
+    rv = wa_rewrite_create(&c->out, &options, &error, c->ctl->pool);
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "%s", error ? error : "the new journal cannot be made");
+    }
+    rc = ctl_view_again(c->ctl, c->view, "retiming", step_put, c);
+    if (rc == CTL_DONE) {
+        rv = wa_rewrite_finish(&c->out);
+        rc = rv == APR_SUCCESS ? CTL_DONE
+                               : ctl_error_status(rv, "the new journal cannot be written");
+    }
+    return rc;
+}
+
+static int view_judge(const retime_t *c)
+{
+    if (c->view->damaged || wa_walk_rest(&c->view->walk)) {
+        ctl_error("%s/journal is damaged or has an unfinished end: run whatsappctl rebuild, which "
+                  "sets that aside, then retime",
+                  c->ctl->folder);
+        return CTL_BAD;
+    }
+    return CTL_DONE;
+}
+
+static void plan_tell(const retime_t *c, int is_dry)
+{
+    apr_pool_t *p = c->ctl->pool;
+
+    ctl_note(
+        c->ctl,
+        "%" APR_SIZE_T_FMT " records were dated %s to %s, which is up to %s after now; %s %s to "
+        "%s. Of %" APR_UINT64_T_FMT " the time was known, the others %s between",
+        c->count, ctl_time(c->entries[0].was_ms, p), ctl_time(c->entries[c->count - 1].was_ms, p),
+        wa_ahead_text(c->entries[c->count - 1].was_ms - c->now_ms, p),
+        is_dry ? "they would be dated" : "they are dated", ctl_time(c->entries[0].ms, p),
+        ctl_time(c->entries[c->count - 1].ms, p), c->dated, is_dry ? "would be put" : "are put");
+}
+
+static int retime(retime_t *c, int is_dry, int is_delete)
+{
+    ctl_t *ctl = c->ctl;
+    const char *work = NULL;
+    apr_status_t rv;
+    int rc = ctl_view_read(ctl, 0, entry_note, c, &c->view);
+
+    if (rc == CTL_DONE) {
+        rc = view_judge(c);
+    }
+    if (rc != CTL_DONE) {
+        return rc;
+    }
+    if (!wa_ahead_of(c->view->store.replica.at.timestamp_ms, c->now_ms)) {
+        if (!is_dry) {
+            /* one that was killed after its work was done may have left this */
+            (void)wa_folder_remove(apr_pstrcat(ctl->pool, ctl->folder, "/retime.new", NULL),
+                                   ctl->pool);
+        }
+        ctl_note(ctl, "nothing is dated after now: the journal stays as it is");
+        return CTL_DONE;
+    }
+    retime_plan(c->entries, c->count, c->before_ms, c->now_ms);
+    if (is_dry) {
+        plan_tell(c, 1);
+        return CTL_DONE;
+    }
+    rc = ctl_work_folder(ctl, "retime.new", &work);
+    if (rc == CTL_DONE) {
+        rc = journal_write(c, work);
+    }
+    wa_rewrite_release(&c->out);
+    if (rc == CTL_DONE) {
+        rc = result_check(c, work);
+    }
+    if (rc != CTL_DONE) {
+        return rc;
+    }
+    rv = wa_folder_swap(ctl->folder, work, is_delete ? NULL : KEPT_NAME, ctl->pool);
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "the new journal cannot be put in place");
+    }
+    ctl_leftover_keep();
+    plan_tell(c, 0);
+    return CTL_DONE;
+}
+
+int ctl_retime(ctl_t *ctl, ctl_arguments_t arguments)
+{
+    int is_dry = 0, is_delete = 0, rc;
+    const ctl_option_t options[] = {
+        {"--dry-run", NULL, &is_dry}, {"--delete", NULL, &is_delete}, {NULL, NULL, NULL}};
+    retime_t c;
+
+    memset(&c, 0, sizeof(c));
+    c.ctl = ctl;
+    c.out.journal.map.fd = -1;
+    c.now_ms = wa_clock_now_ms();
+    if (!ctl_arguments_read(arguments, options, NULL)) {
+        return CTL_FAILED;
+    }
+    if (c.now_ms < (apr_int64_t)WA_CLOCK_SET_S * 1000) {
+        return ctl_error("this machine's clock says %s: set it first",
+                         ctl_time(c.now_ms, ctl->pool));
+    }
+    apr_pool_create(&c.tmp, ctl->pool);
+    rc = ctl_store_find(ctl);
+    if (rc == CTL_DONE && !is_dry) {
+        rc = ctl_store_lock(ctl);
+    }
+    if (rc == CTL_DONE) {
+        rc = retime(&c, is_dry, is_delete);
+    }
+    if (rc == CTL_DONE && is_delete && !is_dry) {
+        unlink(apr_pstrcat(ctl->pool, ctl->folder, "/" KEPT_NAME, NULL));
+    }
+    free(c.entries);
+    free(c.states);
+    return rc;
+}
