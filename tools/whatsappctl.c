@@ -322,7 +322,7 @@ static int store_parse(ctl_t *ctl, const char *text)
                              rest);
         }
         ctl->type = *rest ? apr_pstrdup(ctl->pool, rest + 5) : NULL;
-        text = apr_pstrmemdup(ctl->pool, text, (apr_size_t)(end - text));
+        text = wa_slice_string(wa_slice_make(text, (apr_size_t)(end - text)), ctl->pool);
     }
     if (apr_filepath_merge(&folder, NULL, text, 0, ctl->pool) != APR_SUCCESS || !*text) {
         return ctl_error("'%s' is no store: give its folder, or dbm:folder", text);

@@ -83,7 +83,7 @@ static apr_status_t media_check(wa_content_t *content, const wa_content_request_
 
     for (i = 0; i < request->media_count; i++) {
         const wa_slice_t typed = request->media_urls[i];
-        const char *url = is_web_address(typed) ? apr_pstrmemdup(p, typed.ptr, typed.len) : NULL;
+        const char *url = is_web_address(typed) ? wa_slice_string(typed, p) : NULL;
 
         if (!url || !is_authority(url + sizeof(HTTPS) - 1)) {
             *psentence = "mediaUrl must be an https:// address, or an array of 1 to 10 of them";
@@ -139,9 +139,8 @@ static apr_status_t template_check(wa_content_t *content, const wa_content_reque
     const wa_slice_t sid = request->content_sid;
     apr_status_t rv = APR_SUCCESS;
 
-    content->sid = sid.len == 34 && !memchr(sid.ptr, '\0', sid.len)
-                       ? apr_pstrmemdup(p, sid.ptr, sid.len)
-                       : NULL;
+    content->sid =
+        sid.len == 34 && !memchr(sid.ptr, '\0', sid.len) ? wa_slice_string(sid, p) : NULL;
     if (!wa_id_is_sid(content->sid, "HX")) {
         *psentence = "contentSid must be the sid of a template: HX and 32 hexadecimal digits";
         return APR_EINVAL;

@@ -67,7 +67,7 @@ static const char *request_read(wa_state_t *state, const char *s, apr_pool_t *p)
     const apr_size_t len = strcspn(s, ";");
     long answer;
 
-    state->digest = len > 0 ? apr_pstrmemdup(p, s, len) : NULL;
+    state->digest = len > 0 ? wa_slice_string(wa_slice_make(s, len), p) : NULL;
     s = field_skip(s);
     answer = strtol(s, NULL, 10);
     state->answer = answer == WA_ANSWER_ACCEPTED || answer == WA_ANSWER_NOT_ACCEPTED
@@ -85,10 +85,10 @@ void wa_state_read(wa_state_t *state, const wa_message_t *message, apr_pool_t *p
     memset(state, 0, sizeof(*state));
     state->status = message->status;
     if (message->sid.len > 0) {
-        state->sid = apr_pstrmemdup(p, message->sid.ptr, message->sid.len);
+        state->sid = wa_slice_string(message->sid, p);
     }
     if (message->state_private.len > 0) {
-        s = apr_pstrmemdup(p, message->state_private.ptr, message->state_private.len);
+        s = wa_slice_string(message->state_private, p);
     }
     is_full = strncmp(s, FULL_VERSION, sizeof(FULL_VERSION) - 1) == 0;
     is_parts = strncmp(s, PARTS_VERSION, sizeof(PARTS_VERSION) - 1) == 0;
@@ -148,7 +148,7 @@ static wa_slice_t buffer_slice(wa_buffer_t *b, apr_pool_t *p)
     wa_slice_t slice = {NULL, 0};
 
     if (!b->failed && b->len > 0) {
-        slice = wa_slice_make(apr_pstrmemdup(p, b->data, b->len), b->len);
+        slice = wa_slice_make(wa_slice_string(wa_slice_make(b->data, b->len), p), b->len);
     }
     wa_buffer_release(b);
     return slice;

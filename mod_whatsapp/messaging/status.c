@@ -160,7 +160,7 @@ static apr_status_t callback_apply(wa_messenger_t *messenger, const char *key, c
 /* 1 when among the parked lines is one that begins like this. */
 static int is_parked(wa_slice_t parked, const char *what, apr_pool_t *p)
 {
-    const char *s = parked.len > 0 ? apr_pstrmemdup(p, parked.ptr, parked.len) : NULL;
+    const char *s = parked.len > 0 ? wa_slice_string(parked, p) : NULL;
 
     for (; s; s = strchr(s, '\n')) {
         s += *s == '\n';
@@ -193,7 +193,7 @@ static apr_status_t callback_park(wa_messenger_t *messenger, const callback_t *c
 
 int wa_status_unpark(wa_slice_t parked, wa_state_t *state, apr_pool_t *p)
 {
-    const char *s = parked.len > 0 ? apr_pstrmemdup(p, parked.ptr, parked.len) : NULL;
+    const char *s = parked.len > 0 ? wa_slice_string(parked, p) : NULL;
     int is_changed = 0;
 
     for (; s; s = strchr(s, '\n')) {
@@ -226,7 +226,7 @@ static const char *message_id_read(const char *text, apr_size_t *ppart, apr_pool
     }
     part = apr_strtoi64(dot + 1, NULL, 10);
     *ppart = part >= 1 && part <= WA_PARTS_MAX ? (apr_size_t)part : 0;
-    return apr_pstrmemdup(p, text, (apr_size_t)(dot - text));
+    return wa_slice_string(wa_slice_make(text, (apr_size_t)(dot - text)), p);
 }
 
 /* Finds the callback's message, by our id first. Parks it when there is none, and looks again: the

@@ -54,7 +54,7 @@ static const char *base_url_clean(const char *url, apr_pool_t *p)
     }
     for (len = strlen(url); url[len - 1] == '/'; len--) {
     }
-    return apr_pstrmemdup(p, url, len);
+    return wa_slice_string(wa_slice_make(url, len), p);
 }
 
 apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,

@@ -209,10 +209,11 @@ static apr_status_t base_split(url_parts_t *parts, const char *base, apr_pool_t 
         return APR_EINVAL;
     }
     parts->front.len = scheme_len + (apr_size_t)(port - at);
-    parts->front.ptr = at == host
-                           ? base
-                           : apr_pstrcat(tmp, apr_pstrmemdup(tmp, base, scheme_len),
-                                         apr_pstrmemdup(tmp, at, (apr_size_t)(port - at)), NULL);
+    parts->front.ptr =
+        at == host
+            ? base
+            : apr_pstrcat(tmp, wa_slice_string(wa_slice_make(base, scheme_len), tmp),
+                          wa_slice_string(wa_slice_make(at, (apr_size_t)(port - at)), tmp), NULL);
     parts->port = wa_slice_make(port, (apr_size_t)(end - port));
     parts->path = wa_slice_make(end, (apr_size_t)(path_end - end));
     return APR_SUCCESS;

@@ -141,8 +141,10 @@ apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *option
     if (!options->is_read_only && head_is_unfinished(fd, (apr_uint64_t)info.st_size)) {
         rv = head_create(fd, options);
         if (rv == APR_SUCCESS) {
-            rv = wa_folder_sync(apr_pstrmemdup(
-                p, options->path, (apr_size_t)(strrchr(options->path, '/') - options->path)));
+            rv = wa_folder_sync(wa_slice_string(
+                wa_slice_make(options->path,
+                              (apr_size_t)(strrchr(options->path, '/') - options->path)),
+                p));
         }
         if (rv != APR_SUCCESS) {
             *perror = apr_psprintf(p, "%s cannot be created", options->path);
