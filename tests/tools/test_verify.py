@@ -3,13 +3,12 @@
 
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, copy, ctl, dump, everything, files_of, give_to_server
+from conftest import copy, ctl, dump, everything, files_of, give_to_server
 from journal import ROW, START, crc32c, flip, records
 
 KINDS = ["message", "state", "read", "contact", "contact deleted", "parked"]
@@ -163,22 +162,6 @@ def test_what_is_derived_is_compared_and_made_anew(lived, spoil):
     ctl("rebuild", store=lived)
     assert ctl("verify", store=lived).out.endswith("sound\n")
     assert dump(lived) == before
-
-
-@pytest.fixture(scope="session")
-def spoiler(session_folder):
-    """The program that writes wrong checkpoints."""
-    program = session_folder / "spoil_checkpoint"
-    flags = [
-        word
-        for config in (["apu-1-config", "--includes", "--link-ld"], ["apr-1-config", "--cppflags", "--includes", "--link-ld"])
-        for word in subprocess.run(config, check=True, capture_output=True, text=True).stdout.split()
-    ]
-    source = pathlib.Path(__file__).with_name("spoil_checkpoint.c")
-    sanitizers = ["-fsanitize=address,undefined"] if os.environ.get("WA_TEST_PRELOAD") else []
-    subprocess.run(["cc", "-std=gnu11", "-pthread", *sanitizers, f"-I{ROOT}/mod_whatsapp", "-o", program, source, BUILD / "libwa.a", *flags,
-                    "-lcurl", "-ljansson", "-lcrypto"], check=True)
-    return program
 
 
 @pytest.mark.parametrize(

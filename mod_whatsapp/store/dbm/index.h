@@ -38,6 +38,9 @@ typedef struct wa_mark_t {
 #define WA_KEYS_FIRST ((apr_uint64_t)1 << 16)
 #define WA_KEYS_ROW_BITS 40
 
+/* The last row that keys and chains have bits for. */
+#define WA_ROW_MAX (((apr_uint64_t)1 << WA_KEYS_ROW_BITS) - 1)
+
 typedef struct wa_index_t {
     const char *folder;
     apr_uid_t uid;
@@ -48,8 +51,8 @@ typedef struct wa_index_t {
     wa_mapping_t keys[WA_KEYS_LEVELS];
     int levels;               /* atomic: how many levels are open in this process */
     apr_uint32_t levels_made; /* bit n: level n was missing or too short when it was opened */
-    apr_uint64_t rows_end;    /* bytes allocated as far as this process knows */
-    apr_uint64_t marks_end;
+    apr_uint64_t rows_end;    /* atomic: bytes allocated as far as this process knows */
+    apr_uint64_t marks_end;   /* atomic */
     int has_no_keys; /* a copy that was opened without them */
     pthread_mutex_t grow;
 } wa_index_t;
@@ -91,7 +94,7 @@ apr_status_t wa_index_remove(const char *folder, apr_pool_t *tmp);
 /* Makes everything written so far durable. @return APR_SUCCESS | the operating system's status */
 apr_status_t wa_index_sync(wa_index_t *x);
 
-/* The entry of a row (1 is the first), NULL only when memory for the mapping ran out. Writable; written only when a record is applied. Any thread. */
+/* The entry of a row (1 is the first), NULL when memory for the mapping ran out or the file ends before it: what names the row is damaged. Writable; written only when a record is applied. Any thread. */
 wa_row_t *wa_index_row(wa_index_t *x, apr_uint64_t row);
 
 /* A row's `previous` as it is stored: its upper 24 bits are a check on it, so that a damaged chain is seen and never leads into

@@ -109,6 +109,9 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    if (r->row <= replica->at.rows) {
+        return APR_EGENERAL; /* what writes and reads journals sees to it that rows only grow */
+    }
     row = wa_index_row(replica->index, r->row);
     if (!row) {
         return APR_ENOMEM;
@@ -229,6 +232,7 @@ static apr_status_t apply_thread(wa_replica_t *replica, const wa_record_t *r, ap
     apr_uint64_t end = offset + r->length;
     wa_replica_thread_t *t;
     wa_record_thread_t n;
+    apr_uint64_t row;
     apr_status_t rv = wa_record_thread_read(r, &n);
 
     if (rv != APR_SUCCESS) {
@@ -238,11 +242,13 @@ static apr_status_t apply_thread(wa_replica_t *replica, const wa_record_t *r, ap
     if (!t) {
         return APR_SUCCESS;
     }
+    /* A row that is lost to damage may be given to a later message, which nobody has read. */
+    row = r->row < replica->at.rows ? r->row : replica->at.rows;
     if (r->type == WA_RECORD_FLAGS) {
         t->flags = n.flags;
-    } else if (r->row > t->read_row) {
-        t->read_row = r->row;
-        t->unread_count = unread_after(replica, t, r->row, end);
+    } else if (row > t->read_row) {
+        t->read_row = row;
+        t->unread_count = unread_after(replica, t, row, end);
     }
     thread_changed(replica, t, r, end);
     return APR_SUCCESS;
