@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "base/hash.h"
 #include "ctl.h"
 
 #define KEPT_NAME "journal.before-compact"
@@ -450,8 +451,8 @@ int ctl_compact(ctl_t *ctl, ctl_arguments_t arguments)
     if (!ctl_arguments_read(arguments, options, NULL)) {
         return CTL_FAILED;
     }
-    c.threads = apr_hash_make(ctl->pool);
-    c.known = apr_hash_make(ctl->pool);
+    c.threads = wa_table_make(ctl->pool);
+    c.known = wa_table_make(ctl->pool);
     apr_pool_create(&c.tmp, ctl->pool);
     rc = ctl_store_find(ctl);
     if (rc == CTL_DONE) {

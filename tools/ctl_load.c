@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/id.h"
 #include "ctl.h"
 #include "load_input.h"
@@ -584,7 +585,7 @@ int ctl_load(ctl_t *ctl, ctl_arguments_t arguments)
     }
     apr_pool_create(&l.pool, ctl->pool);
     apr_pool_create(&l.tmp, ctl->pool);
-    l.threads = apr_hash_make(l.pool);
+    l.threads = wa_table_make(l.pool);
     l.now_ms = wa_clock_now_ms();
     rc = load(&l, &o);
     load_input_release(&l.in);

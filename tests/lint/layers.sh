@@ -30,4 +30,9 @@ if grep -rnE --include='*.c' 'apr_pstrmemdup|(^|[^p_])strndup|apr_pstrndup\([^,]
     echo '  ^ a slice becomes a string by wa_slice_string (base/slice.h)' >&2
     status=1
 fi
+# Keys that strangers choose flood apr's own hash functions.
+if grep -rnE --include='*.c' 'apr_hash_make(_custom)?\(|apr_hashfunc_default' . ../tools | grep -v '^./base/hash.c:'; then
+    echo '  ^ a table is made by wa_table_make (base/hash.h)' >&2
+    status=1
+fi
 exit $status

@@ -226,12 +226,12 @@ def test_a_checkpoint_of_another_journal(lived, filled_once):
 def test_a_checkpoint_of_another_version(lived):
     """Nothing is compared with what another version meant by it: the next start makes it again."""
     before = (lived / "CURRENT").read_bytes()
-    text = before[: before.index(b"check ")].replace(b"checkpoint 3", b"checkpoint 2")
+    text = before[: before.index(b"check ")].replace(b"checkpoint 4", b"checkpoint 2")
     (lived / "CURRENT").write_bytes(text + b"check %d\n" % crc32c(text))
     out = ctl("verify", store=lived).out
     assert "checkpoint: another version of the module wrote it: the next start" in out and out.endswith("sound\n")
     ctl("rebuild", store=lived)
-    assert (lived / "CURRENT").read_bytes().startswith(b"mod_whatsapp checkpoint 3\n")
+    assert (lived / "CURRENT").read_bytes().startswith(b"mod_whatsapp checkpoint 4\n")
     assert "checkpoint:" not in ctl("verify", store=lived).out
 
 

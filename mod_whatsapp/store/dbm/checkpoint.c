@@ -19,7 +19,7 @@
 #define CURRENT "CURRENT"
 #define MAGIC "mod_whatsapp checkpoint "
 #define VERSION \
-    3 /* of what is derived, the checkpoint and the index: a change there is a new number here */
+    4 /* of what is derived, the checkpoint and the index: a change there is a new number here */
 #define PREFIX "state-"
 #define NUMBER_MAX ((apr_uint64_t)1 << 53) /* of a checkpoint: there is a next one */
 #define UNFINISHED "__db." PREFIX /* what Berkeley DB makes first and renames */

@@ -445,7 +445,10 @@ apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t
 
 apr_uint64_t wa_index_hash(const wa_index_t *x, const char *kind, const void *key, apr_size_t len)
 {
-    return wa_hash64(wa_hash64(x->salt, kind, strlen(kind)), key, len);
+    apr_uint64_t secret[2] = {x->salt, 0};
+
+    memcpy(&secret[1], kind, strlen(kind)); /* 8 bytes at most */
+    return wa_hash_keyed(secret, key, len);
 }
 
 apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t hash,

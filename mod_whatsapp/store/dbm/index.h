@@ -117,7 +117,8 @@ void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
  * @param records  how many records are visible. Any thread. */
 apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t timestamp_ms);
 
-/* The hash of a key of this store: a kind ("id", "sid", "idem") and its text. Any thread. */
+/* The hash of a key of this store: a kind ("id", "sid", "idem") and its text. Keyed by the salt, so that clients, whose idempotency keys stand here, cannot
+ * choose such that fall together. It is on the disk: see VERSION in checkpoint.c. Any thread. */
 apr_uint64_t wa_index_hash(const wa_index_t *x, const char *kind, const void *key, apr_size_t len);
 
 /* Puts key number `ordinal` (0 is the store's first) -> row. @return APR_SUCCESS | APR_ENOMEM | the operating system's status. Any thread that applies. */

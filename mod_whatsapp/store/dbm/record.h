@@ -146,7 +146,8 @@ typedef struct wa_record_chain_t {
 /* 1 when a sound record is the one that was written next, or a filler. Any thread. */
 int wa_record_is_next(const wa_record_chain_t *chain, const wa_record_t *r);
 
-/* The hash that stands in `touch` for a thing: a kind ("id", "sid", "idem", "number", "state", "thread", "park") and its name. Never 0. Any thread. */
+/* Whoever finds two names with one touch gains that one of their writers tries a second time: so it needs no key.
+ * The hash that stands in `touch` for a thing: a kind ("id", "sid", "idem", "number", "state", "thread", "park") and its name. Never 0. Any thread. */
 apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len);
 
 /* A filler record header for `length` bytes of cut-out damage. Any thread. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "store/dbm/replica_parts.h"
 
 apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_index_t *index)
@@ -38,11 +39,11 @@ apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_in
     replica->journal = journal;
     replica->index = index;
     replica->at.offset = WA_JOURNAL_START;
-    replica->threads = apr_hash_make(replica->pool);
-    replica->contacts_by_id = apr_hash_make(replica->pool);
-    replica->contacts_by_number = apr_hash_make(replica->pool);
+    replica->threads = wa_table_make(replica->pool);
+    replica->contacts_by_id = wa_table_make(replica->pool);
+    replica->contacts_by_number = wa_table_make(replica->pool);
     replica->contacts = apr_array_make(replica->pool, 64, sizeof(wa_replica_contact_t *));
-    replica->parked = apr_hash_make(replica->pool);
+    replica->parked = wa_table_make(replica->pool);
     replica->pending = apr_array_make(replica->pool, 64, sizeof(apr_uint64_t));
     return APR_SUCCESS;
 }
