@@ -27,8 +27,8 @@ typedef struct verify_t {
     wa_replica_t *loaded;
     int is_compared;
     apr_int64_t time_ms; /* of the last record, for the order of times */
-    apr_uint64_t rows; /* how many messages have come, while keys are checked */
-    wa_index_t index; /* the files as they are */
+    apr_uint64_t rows;   /* how many messages have come, while keys are checked */
+    wa_index_t index;    /* the files as they are */
 } verify_t;
 
 static void differ(verify_t *v, place_e place, const char *format, ...)
@@ -388,7 +388,8 @@ static apr_status_t keys_check(void *baton, wa_view_t *view, const wa_walk_step_
         key_check(v, "sid", m.sid, step);
         key_check(v, "idem", m.idempotency_key, step);
     } else if (step->record->type == WA_RECORD_STATE && step->record->row
-               && step->record->row <= v->rows /* as when it was applied: later ones were not there yet */
+               && step->record->row
+                      <= v->rows /* as when it was applied: later ones were not there yet */
                && wa_record_state_read(step->record, &s) == APR_SUCCESS && s.sid_is_new) {
         key_check(v, "sid", s.sid, step);
     }

@@ -45,6 +45,7 @@ def ctl(*words, store=None, expect=0, stdin=None):
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
         text=True,
+        errors="backslashreplace",  # a crafted store holds texts that are none
         timeout=300,
     )
     result = Result(done)

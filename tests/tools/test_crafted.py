@@ -20,7 +20,10 @@ from journal import (
 from support.conditions import wait_until
 
 KINDS = ["message", "state", "read", "contact", "parked"]
-READING = [["stats"], ["stats", "--json"], ["verify"], ["dump"]]
+READING = [["stats"], ["verify"], ["dump"]]
+
+# The commands that write are run for these: they read by the same ways as the others, but each takes its time.
+CHANGED = {0, 1, 2**32 - 1, 2**59 - 1, 2**59 + 1, 2**62, 2**64 - 1}
 
 
 def run(store, *words, stdin=None):
@@ -80,7 +83,7 @@ def test_no_number_of_a_header_is_believed(crafted, kind, field):
     code = HEADER_FIELDS[field][0]
     now = struct.unpack_from("<" + code, data, record.offset + HEADER_FIELDS[field][1])[0]
     for value in wicked(code, now, record.length, len(data) // 32):
-        put(craft(data, record, {field: value}), is_changed=kind in ("message", "state"))
+        put(craft(data, record, {field: value}), is_changed=value in CHANGED and kind in ("message", "state"))
 
 
 @pytest.mark.parametrize("kind, field", [(kind, field) for kind in KINDS for field in PAYLOAD_FIELDS[kind]])
@@ -90,7 +93,7 @@ def test_no_number_of_a_payload_is_believed(crafted, kind, field):
     code, at = PAYLOAD_FIELDS[kind][field]
     now = struct.unpack_from("<" + code, data, record.offset + HEADER.size + at)[0]
     for value in wicked(code, now, record.offset, len(data)):
-        put(craft(data, record, {field: value}, is_payload=True), is_changed=field in ("previous", "id", "counterpart", "created"))
+        put(craft(data, record, {field: value}, is_payload=True), is_changed=value in CHANGED)
 
 
 def test_a_state_before_that_leads_in_a_ring_or_to_another_message(crafted):
@@ -143,7 +146,7 @@ def test_no_number_of_current_is_believed(lived, folder, name):
     size = (lived / "journal").stat().st_size
     for value in [*wicked("Q", now, size, size // 80, size // 112), "-1", "-9223372036854775808", "1e9", "99999999999999999999999"]:
         (lived / "CURRENT").write_text(craft_current(text, name, value))
-        judge(lived, folder, is_changed=value in (0, 1, now + 1, now + 8, 2**59 + 1, 2**62, 2**64 - 1))
+        judge(lived, folder, is_changed=value in CHANGED)
 
 
 def test_no_type_of_a_checkpoint_but_the_known_is_asked_for(lived, folder):
@@ -196,7 +199,7 @@ def test_no_number_of_a_checkpoint_is_believed(lived, folder, spoiler, field):
         store = folder / f"spoiled{n}"
         shutil.copytree(lived, store)
         subprocess.run([spoiler, store, field, str(value)], check=True)
-        judge(store, folder, is_changed=value in (1, 2**32, 2**40, 2**59 + 1, 2**62, 2**64 - 1))
+        judge(store, folder, is_changed=value in CHANGED)
         shutil.rmtree(store)
 
 
@@ -236,11 +239,14 @@ def test_mutations_with_right_checksums(lived, folder, seed):
 # ---- httpd ----
 
 
+REPAIRS = ["WA0403", "WA0404", "WA0405", "WA0430", "WA0431", "WA0432", "WA0434", "WA0435", "WA0450"]
+
+
 def start_or_refuse(serve, store):
     """httpd comes up and answers, or says in a line why not; no process of it ends by a signal."""
     give_to_server(store)
     server = serve(store)
-    server.claim("WA04..", required=False)
+    server.claim(*REPAIRS, required=False)
     try:
         server.start()
     except AssertionError as refused:
@@ -249,7 +255,7 @@ def start_or_refuse(serve, store):
         return "refused"
     children = server.children()
     api = server.client()
-    for path in ("/threads", "/contacts", "/messages-since?timestamp=0"):
+    for path in ("/threads", "/contacts", "/messages-since?since=0"):
         assert api.get(path, check=False).status in (200, 500), path
     for thread in api.get("/threads", check=False).json().get("threads", []):
         assert api.get("/messages", query={"counterpart": thread["counterpart"]}, check=False).status in (200, 500)
@@ -289,7 +295,7 @@ def test_the_latest_time_is_the_end_and_no_overflow(lived, serve, fresh):
     (lived / "CURRENT").unlink()
     give_to_server(lived)
     with serve(lived) as server:
-        server.claim("WA0436", required=False)
+        server.claim(*REPAIRS, required=False)
         server.claim("WA0451")
         server.claim("WA0512", "WA0201", "WA0202", required=False)
         api = server.client()

@@ -22,7 +22,7 @@
     4 /* of what is derived, the checkpoint and the index: a change there is a new number here */
 #define PREFIX "state-"
 #define NUMBER_MAX ((apr_uint64_t)1 << 53) /* of a checkpoint: there is a next one */
-#define UNFINISHED "__db." PREFIX /* what Berkeley DB makes first and renames */
+#define UNFINISHED "__db." PREFIX          /* what Berkeley DB makes first and renames */
 
 /* The value under "thread:{counterpart}". */
 typedef struct thread_value_t {

@@ -415,8 +415,7 @@ void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
         return; /* of no journal */
     }
     for (m = before / WA_MARK_EVERY + 1; m <= number / WA_MARK_EVERY; m++) {
-        wa_mark_t *mark =
-            table_at(&x->marks, &x->marks_end, m * sizeof(*mark), sizeof(*mark));
+        wa_mark_t *mark = table_at(&x->marks, &x->marks_end, m * sizeof(*mark), sizeof(*mark));
 
         if (mark && (mark->offset != offset || mark->timestamp_ms != timestamp_ms)) {
             mark->timestamp_ms = timestamp_ms;
@@ -428,8 +427,7 @@ void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
 apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t timestamp_ms)
 {
     apr_uint64_t low = 0, high = records <= WA_ROW_MAX ? records / WA_MARK_EVERY : 0;
-    const wa_mark_t *marks =
-        table_at(&x->marks, &x->marks_end, 0, (high + 1) * sizeof(*marks));
+    const wa_mark_t *marks = table_at(&x->marks, &x->marks_end, 0, (high + 1) * sizeof(*marks));
 
     while (marks && low < high) {
         apr_uint64_t middle = low + (high - low + 1) / 2;

@@ -53,7 +53,7 @@ typedef struct wa_index_t {
     apr_uint32_t levels_made; /* bit n: level n was missing or too short when it was opened */
     apr_uint64_t rows_end;    /* atomic: bytes allocated as far as this process knows */
     apr_uint64_t marks_end;   /* atomic */
-    int has_no_keys; /* a copy that was opened without them */
+    int has_no_keys;          /* a copy that was opened without them */
     pthread_mutex_t grow;
 } wa_index_t;
 

@@ -138,9 +138,10 @@ int wa_record_is_sound(const wa_record_t *r);
 /* What the record before says of the one that comes after it. */
 typedef struct wa_record_chain_t {
     apr_uint64_t number; /* of the last record */
-    apr_uint64_t rows;   /* how many messages there are: rows may be missing where damage was cut out, but never come back */
-    apr_uint32_t crc;    /* the last record's header_crc */
-    int is_broken;       /* 1: damage or a filler stands between */
+    apr_uint64_t
+        rows; /* how many messages there are: rows may be missing where damage was cut out, but never come back */
+    apr_uint32_t crc; /* the last record's header_crc */
+    int is_broken;    /* 1: damage or a filler stands between */
 } wa_record_chain_t;
 
 /* 1 when a sound record is the one that was written next, or a filler. Any thread. */

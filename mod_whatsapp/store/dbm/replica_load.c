@@ -25,9 +25,8 @@ static int thread_is_possible(const wa_replica_thread_t *t, const wa_tail_t *at)
 apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
                                     const wa_tail_t *at)
 {
-    const wa_row_t *row = thread_is_possible(thread, at)
-                              ? wa_index_row(replica->index, thread->last_row)
-                              : NULL;
+    const wa_row_t *row =
+        thread_is_possible(thread, at) ? wa_index_row(replica->index, thread->last_row) : NULL;
     const wa_record_t *r = row ? record_load(replica, row->offset, at->offset) : NULL;
     wa_replica_thread_t *t;
     wa_record_message_t m;
@@ -80,8 +79,7 @@ apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, 
     return APR_SUCCESS;
 }
 
-apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row,
-                                     const wa_tail_t *at)
+apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, const wa_tail_t *at)
 {
     const wa_row_t *entry = row <= at->rows ? wa_index_row(replica->index, row) : NULL;
     const wa_record_t *r = entry ? record_load(replica, entry->offset, at->offset) : NULL;

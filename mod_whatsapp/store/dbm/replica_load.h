@@ -19,8 +19,7 @@ apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, 
 
 /* Puts a pending message by its row, the lower ones first.
  * @return APR_SUCCESS | APR_EGENERAL there is no such message before `at`. The only thread. */
-apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row,
-                                     const wa_tail_t *at);
+apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, const wa_tail_t *at);
 
 /* After the last load: orders the thread list, joins contacts, and says how far the replica is.
  * @return APR_SUCCESS | APR_ENOMEM | APR_EGENERAL the threads have more messages than there are. The only thread. */

@@ -49,8 +49,7 @@ apr_status_t wa_walk_next(wa_walk_t *w, wa_walk_step_t *step)
     step->record = record_take(w);
     if (!step->record) {
         /* The next one stands no nearer than the shortest record is long. */
-        apr_status_t rv =
-            wa_journal_resync(w->journal, w->offset + WA_RECORD_MIN, w->size, &next);
+        apr_status_t rv = wa_journal_resync(w->journal, w->offset + WA_RECORD_MIN, w->size, &next);
 
         if (rv != APR_SUCCESS) {
             return rv;
