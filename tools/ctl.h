@@ -3,6 +3,8 @@
 #ifndef WA_TOOLS_CTL_H
 #define WA_TOOLS_CTL_H
 
+#include <signal.h>
+
 #include <apr_errno.h>
 #include <apr_pools.h>
 
@@ -77,6 +79,12 @@ void ctl_note(const ctl_t *ctl, const char *format, ...) __attribute__((format(p
 
 /* 1 once somebody wants the program to end. */
 int ctl_is_interrupted(void);
+
+/* APR_EINTR then, else APR_SUCCESS: for loops that end by a status. */
+apr_status_t ctl_go_on(void);
+
+/* Not 0 once somebody wants the program to end: what searches in the store's files look at. */
+const volatile sig_atomic_t *ctl_stop(void);
 
 /* What is removed when the program ends before ctl_leftover_keep: a file, a folder with its files, or (with a / at the end) only the files
  * in a folder. Absolute, at most 4; the newest is removed first. */

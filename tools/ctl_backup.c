@@ -117,6 +117,7 @@ int ctl_journal_copy(ctl_t *ctl, const char *path)
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "%s", error ? error : "the journal cannot be opened");
     }
+    journal.stop = ctl_stop();
     rv = wa_walk_init(&walk, &journal, NULL);
     if (rv == APR_SUCCESS) {
         rv = wa_rewrite_create_copy(&w, &journal, &to, &error, ctl->pool);

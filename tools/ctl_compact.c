@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "base/hash.h"
 #include "ctl.h"
 
 #define KEPT_NAME "journal.before-compact"
@@ -128,10 +129,11 @@ static apr_status_t row_get(compact_t *c, apr_uint64_t row, wa_record_state_t *n
     const wa_row_t *entry = wa_index_row(&c->view->store.index, row);
     wa_journal_t *journal = &c->view->store.journal;
     apr_uint64_t end = c->view->store.replica.at.offset;
-    const wa_record_t *message = wa_journal_record(journal, entry->offset, end);
-    const wa_record_t *state = wa_journal_record(journal, entry->state, end);
+    const wa_record_t *message = entry ? wa_journal_record(journal, entry->offset, end) : NULL;
+    const wa_record_t *state = entry ? wa_journal_record(journal, entry->state, end) : NULL;
 
-    if (!message || !state || wa_record_message_read(message, m) != APR_SUCCESS) {
+    if (!message || message->type != WA_RECORD_MESSAGE || !state || state->type != WA_RECORD_STATE
+        || wa_record_message_read(message, m) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
     return wa_record_state_read(state, newest);
@@ -199,7 +201,7 @@ static apr_status_t thread_put(compact_t *c, const wa_walk_step_t *step)
     if (header.type == WA_RECORD_READ) {
         row = t->read_row < c->view->store.replica.at.rows ? t->read_row
                                                            : c->view->store.replica.at.rows;
-        while (row && !c->rows[row]) {
+        while (row && !c->rows[row] && !ctl_is_interrupted()) {
             row--;
         }
         header.row = row ? c->rows[row] : 0;
@@ -376,8 +378,13 @@ static int journal_write(compact_t *c, const char *work)
 static int view_judge(const compact_t *c)
 {
     wa_view_t *view = c->view;
+    apr_uint64_t rest;
+    apr_status_t rv = wa_walk_rest(&view->walk, &rest);
 
-    if (!view->damaged && !wa_walk_rest(&view->walk)) {
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "the journal's end cannot be read");
+    }
+    if (!view->damaged && !rest) {
         return CTL_DONE;
     }
     ctl_error("%s/journal is damaged or has an unfinished end: run whatsappctl rebuild, which sets "
@@ -446,8 +453,8 @@ int ctl_compact(ctl_t *ctl, ctl_arguments_t arguments)
     if (!ctl_arguments_read(arguments, options, NULL)) {
         return CTL_FAILED;
     }
-    c.threads = apr_hash_make(ctl->pool);
-    c.known = apr_hash_make(ctl->pool);
+    c.threads = wa_table_make(ctl->pool);
+    c.known = wa_table_make(ctl->pool);
     apr_pool_create(&c.tmp, ctl->pool);
     rc = ctl_store_find(ctl);
     if (rc == CTL_DONE) {

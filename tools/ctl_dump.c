@@ -106,18 +106,20 @@ static void sids_add(dump_t *d, int *pcount, const wa_message_t *m,
 {
     wa_journal_t *journal = &d->view->store.journal;
     apr_uint64_t end = d->view->store.replica.at.offset;
-    apr_uint64_t state = wa_index_row(&d->view->store.index, row)->state;
+    const wa_row_t *entry = wa_index_row(&d->view->store.index, row);
+    apr_uint64_t state = entry ? entry->state : 0;
     apr_array_header_t *sids = apr_array_make(d->tmp, 4, sizeof(wa_slice_t));
     int i;
 
     if (m->sid.len) {
         APR_ARRAY_PUSH(sids, wa_slice_t) = m->sid;
     }
-    while (state) {
+    while (state && !ctl_is_interrupted()) {
         const wa_record_t *r = wa_journal_record(journal, state, end);
         wa_record_state_t s;
 
-        if (!r || r->type != WA_RECORD_STATE || wa_record_state_read(r, &s) != APR_SUCCESS) {
+        if (!r || r->type != WA_RECORD_STATE || r->row != row
+            || wa_record_state_read(r, &s) != APR_SUCCESS) {
             break;
         }
         if (s.sid_is_new && !wa_slice_is_equal(s.sid, m->sid)) {
@@ -206,7 +208,7 @@ static apr_status_t thread_dump(void *baton, const wa_thread_t *thread)
         extra_end(&d->line, extras);
     }
     d->threads++;
-    return line_write(d);
+    return ctl_is_interrupted() ? APR_EINTR : line_write(d);
 }
 
 static apr_status_t contact_dump(void *baton, const wa_contact_t *contact)
@@ -218,7 +220,7 @@ static apr_status_t contact_dump(void *baton, const wa_contact_t *contact)
     WA_BUFFER_ADD_LITERAL(&d->line, "\",\"value\":");
     wa_contact_render(&d->line, contact);
     d->contacts++;
-    return line_write(d);
+    return ctl_is_interrupted() ? APR_EINTR : line_write(d);
 }
 
 static int all_dump(dump_t *d)

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/id.h"
 #include "ctl.h"
 #include "load_input.h"
@@ -261,9 +262,10 @@ static apr_status_t sids_append(load_t *l, const load_item_t *item)
                                    .state_private = item->message.state_private,
                                    .status = item->message.status,
                                    .sid_is_new = 1};
+        const wa_row_t *entry = wa_index_row(&l->store->index, row);
         wa_record_t *record;
 
-        state.previous = wa_index_row(&l->store->index, row)->state;
+        state.previous = entry ? entry->state : 0;
         rv = wa_record_state_make(&record, &state, row, l->tmp);
         if (rv == APR_SUCCESS) {
             rv = record_append(l, record, item->time_ms, 1);
@@ -362,13 +364,17 @@ static apr_status_t read_row_find(load_t *l, const wa_replica_thread_t *t, apr_u
 
     while (rv == APR_SUCCESS && row && unread) {
         const wa_row_t *entry = wa_index_row(&l->store->index, row);
-        const wa_record_t *r = wa_journal_record(&l->store->journal, entry->offset, end);
+        const wa_record_t *r =
+            entry ? wa_journal_record(&l->store->journal, entry->offset, end) : NULL;
         wa_record_message_t m;
 
         rv = r ? wa_record_message_read(r, &m) : APR_EGENERAL;
         if (rv == APR_SUCCESS) {
             unread -= m.direction == WA_DIRECTION_RECEIVED;
             rv = wa_index_previous(&l->store->index, row, entry, &row);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = ctl_go_on();
         }
     }
     *prow = row;
@@ -415,7 +421,7 @@ static int threads_finish(load_t *l)
     for (hi = apr_hash_first(l->pool, l->threads); rv == APR_SUCCESS && hi;
          hi = apr_hash_next(hi)) {
         apr_pool_clear(l->tmp);
-        rv = thread_finish(l, apr_hash_this_val(hi));
+        rv = ctl_is_interrupted() ? APR_EINTR : thread_finish(l, apr_hash_this_val(hi));
     }
     return rv == APR_SUCCESS ? CTL_DONE : ctl_error_status(rv, "the threads cannot be stored");
 }
@@ -579,7 +585,7 @@ int ctl_load(ctl_t *ctl, ctl_arguments_t arguments)
     }
     apr_pool_create(&l.pool, ctl->pool);
     apr_pool_create(&l.tmp, ctl->pool);
-    l.threads = apr_hash_make(l.pool);
+    l.threads = wa_table_make(l.pool);
     l.now_ms = wa_clock_now_ms();
     rc = load(&l, &o);
     load_input_release(&l.in);

@@ -72,7 +72,7 @@ static apr_int64_t time_of(const retime_t *c, apr_int64_t ms)
 static int times_mend(const retime_t *c, wa_slice_t text, apr_size_t from, apr_size_t end,
                       wa_slice_t *pout)
 {
-    char *copy = text.len > 0 ? apr_pstrmemdup(c->tmp, text.ptr, text.len) : NULL;
+    char *copy = text.len > 0 ? wa_slice_string(text, c->tmp) : NULL;
     apr_size_t i, digits;
     int is_changed = 0;
 
@@ -82,7 +82,7 @@ static int times_mend(const retime_t *c, wa_slice_t text, apr_size_t from, apr_s
         }
         if (digits == TIME_DIGITS) {
             const apr_int64_t was =
-                apr_strtoi64(apr_pstrmemdup(c->tmp, copy + i, digits), NULL, 10);
+                apr_strtoi64(wa_slice_string(wa_slice_make(copy + i, digits), c->tmp), NULL, 10);
             const char *is =
                 apr_psprintf(c->tmp, "%0*" APR_INT64_T_FMT, TIME_DIGITS, time_of(c, was));
 
@@ -113,7 +113,7 @@ static int private_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
 
 static const char *string_of(wa_slice_t s, apr_pool_t *p)
 {
-    return s.len > 0 ? apr_pstrmemdup(p, s.ptr, s.len) : NULL;
+    return s.len > 0 ? wa_slice_string(s, p) : NULL;
 }
 
 static apr_status_t message_mend(retime_t *c, const wa_record_t *r, wa_record_t **pmade)
@@ -302,7 +302,13 @@ static int journal_write(retime_t *c, const char *work)
 
 static int view_judge(const retime_t *c)
 {
-    if (c->view->damaged || wa_walk_rest(&c->view->walk)) {
+    apr_uint64_t rest;
+    const apr_status_t rv = wa_walk_rest(&c->view->walk, &rest);
+
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "the journal's end cannot be looked at");
+    }
+    if (c->view->damaged || rest) {
         ctl_error("%s/journal is damaged or has an unfinished end: run whatsappctl rebuild, which "
                   "sets that aside, then retime",
                   c->ctl->folder);

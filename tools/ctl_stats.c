@@ -31,7 +31,7 @@ static void threads_count(stats_t *s)
     const wa_replica_t *replica = &s->view->store.replica;
     const wa_replica_thread_t *t;
 
-    for (t = replica->newest; t; t = t->older) {
+    for (t = replica->newest; t && !ctl_is_interrupted(); t = t->older) {
         s->threads++;
         s->messages += t->message_count;
         s->unread += t->unread_count;
@@ -235,6 +235,9 @@ int ctl_stats(ctl_t *ctl, ctl_arguments_t arguments)
     threads_count(&s);
     oldest_find(&s);
     files_measure(&s, ctl);
+    if (ctl_is_interrupted()) {
+        return CTL_INTERRUPTED;
+    }
     if (is_json) {
         return json_print(&s, ctl);
     }

@@ -40,7 +40,7 @@ int ctl_store_find(ctl_t *ctl)
 
 int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_view_t **pview)
 {
-    const wa_view_options_t options = {ctl->folder, &ctl->log, is_quick};
+    const wa_view_options_t options = {ctl->folder, &ctl->log, ctl_stop(), is_quick};
     const char *error = NULL;
     progress_t progress;
     wa_walk_step_t step;
@@ -150,6 +150,7 @@ int ctl_store_open(ctl_t *ctl, const char *folder, const char *account_sid, int 
 
     uri.arguments = apr_pstrcat(p, "type=", type_get(ctl, p), NULL);
     tool->is_rebuild = is_rebuild;
+    tool->stop = ctl_stop();
     tool->watch = watch;
     tool->baton = w;
     progress_begin(&w->progress, "making the index", ctl->is_quiet);

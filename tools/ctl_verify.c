@@ -28,10 +28,9 @@ typedef struct verify_t {
     wa_checkpoint_t checkpoint;
     wa_replica_t *loaded;
     int is_compared;
-    /* the last record, for the order of times and rows */
-    apr_int64_t time_ms;
-    apr_uint64_t row;
-    wa_index_t index; /* the files as they are */
+    apr_int64_t time_ms; /* of the last record, for the order of times */
+    apr_uint64_t rows;   /* how many messages have come, while keys are checked */
+    wa_index_t index;    /* the files as they are */
 } verify_t;
 
 static void differ(verify_t *v, place_e place, const char *format, ...)
@@ -119,7 +118,7 @@ static void threads_compare(verify_t *v, const wa_replica_t *is, const wa_replic
 {
     const wa_replica_thread_t *t, *other;
 
-    for (t = is->newest; t; t = t->older) {
+    for (t = is->newest; t && !ctl_is_interrupted(); t = t->older) {
         other = wa_replica_thread_find(should, t->counterpart);
         if (other) {
             thread_compare(v, t, other);
@@ -128,7 +127,7 @@ static void threads_compare(verify_t *v, const wa_replica_t *is, const wa_replic
                    (int)t->counterpart.len, t->counterpart.ptr);
         }
     }
-    for (t = should->newest; t; t = t->older) {
+    for (t = should->newest; t && !ctl_is_interrupted(); t = t->older) {
         if (!wa_replica_thread_find(is, t->counterpart)) {
             differ(v, IN_CHECKPOINT, "thread:%.*s: is missing", (int)t->counterpart.len,
                    t->counterpart.ptr);
@@ -140,7 +139,8 @@ static void contacts_compare(verify_t *v, const wa_replica_t *is, const wa_repli
 {
     apr_hash_index_t *hi;
 
-    for (hi = apr_hash_first(v->ctl->pool, is->contacts_by_id); hi; hi = apr_hash_next(hi)) {
+    for (hi = apr_hash_first(v->ctl->pool, is->contacts_by_id); hi && !ctl_is_interrupted();
+         hi = apr_hash_next(hi)) {
         const wa_replica_contact_t *x = apr_hash_this_val(hi);
         const wa_replica_contact_t *y =
             apr_hash_get(should->contacts_by_id, x->id.ptr, (apr_ssize_t)x->id.len);
@@ -164,7 +164,7 @@ static void parked_compare(verify_t *v, const wa_replica_t *is, const wa_replica
     const wa_replica_parked_t *x = is->parked_first, *y;
     unsigned a = apr_hash_count(is->parked), b = apr_hash_count(should->parked);
 
-    for (; x; x = x->next) {
+    for (; x && !ctl_is_interrupted(); x = x->next) {
         y = apr_hash_get(should->parked, x->key.ptr, (apr_ssize_t)x->key.len);
         if (!y || y->offset != x->offset) {
             differ(v, IN_CHECKPOINT, "parked:%.*s: is not what the journal says", (int)x->key.len,
@@ -212,34 +212,6 @@ static void checkpoint_compare(verify_t *v)
 
 /* ---- the journal ---- */
 
-static apr_status_t payload_read(const wa_record_t *r)
-{
-    wa_record_message_t m;
-    wa_record_state_t s;
-    wa_record_thread_t t;
-    wa_record_contact_t c;
-    wa_record_parked_t k;
-
-    switch (r->type) {
-    case WA_RECORD_FILLER:
-        return APR_SUCCESS;
-    case WA_RECORD_MESSAGE:
-        return wa_record_message_read(r, &m);
-    case WA_RECORD_STATE:
-        return wa_record_state_read(r, &s);
-    case WA_RECORD_READ:
-    case WA_RECORD_FLAGS:
-        return wa_record_thread_read(r, &t);
-    case WA_RECORD_CONTACT:
-    case WA_RECORD_CONTACT_DELETE:
-        return wa_record_contact_read(r, &c);
-    case WA_RECORD_PARKED:
-        return wa_record_parked_read(r, &k);
-    default:
-        return APR_EGENERAL;
-    }
-}
-
 static apr_status_t record_check(void *baton, wa_view_t *view, const wa_walk_step_t *step)
 {
     verify_t *v = baton;
@@ -254,9 +226,8 @@ static apr_status_t record_check(void *baton, wa_view_t *view, const wa_walk_ste
                "%" APR_UINT64_T_FMT " bytes at byte %" APR_UINT64_T_FMT " are damaged",
                step->length, step->offset);
     } else if (r->type != WA_RECORD_FILLER) {
-        if (payload_read(r) != APR_SUCCESS) {
-            differ(v, IN_JOURNAL,
-                   "the record at byte %" APR_UINT64_T_FMT " (type %d) cannot be read",
+        if (r->type < WA_RECORD_FILLER || r->type > WA_RECORD_PARKED) {
+            differ(v, IN_JOURNAL, "the record at byte %" APR_UINT64_T_FMT " has no known type (%d)",
                    step->offset, r->type);
         }
         if (r->timestamp_ms < v->time_ms) {
@@ -264,15 +235,7 @@ static apr_status_t record_check(void *baton, wa_view_t *view, const wa_walk_ste
                    "the record at byte %" APR_UINT64_T_FMT " is older than the one before it",
                    step->offset);
         }
-        /* Rows may be missing where damage was cut out, but never come back. */
-        if (r->type == WA_RECORD_MESSAGE && r->row <= v->row) {
-            differ(v, IN_JOURNAL,
-                   "the message at byte %" APR_UINT64_T_FMT " has row %" APR_UINT64_T_FMT
-                   " after row %" APR_UINT64_T_FMT,
-                   step->offset, r->row, v->row);
-        }
         v->time_ms = r->timestamp_ms;
-        v->row = r->type == WA_RECORD_MESSAGE ? r->row : v->row;
     }
     if (v->has_checkpoint && !v->is_compared
         && step->offset + step->length >= v->checkpoint.at.offset) {
@@ -287,10 +250,11 @@ static apr_status_t record_check(void *baton, wa_view_t *view, const wa_walk_ste
 }
 
 /* What stands behind the last whole record. */
-static void end_check(verify_t *v)
+static apr_status_t end_check(verify_t *v)
 {
     wa_walk_t *walk = &v->view->walk;
-    apr_uint64_t rest = wa_walk_rest(walk);
+    apr_uint64_t rest;
+    apr_status_t rv = wa_walk_rest(walk, &rest);
 
     if (v->has_checkpoint && walk->offset < v->checkpoint.at.offset) {
         differ(v, IN_JOURNAL,
@@ -307,6 +271,7 @@ static void end_check(verify_t *v)
             "is stored; without one it is damage. The next start cuts it off and keeps a copy",
             rest, walk->offset);
     }
+    return rv;
 }
 
 /* ---- the index ---- */
@@ -315,9 +280,15 @@ static void row_check(verify_t *v, apr_uint64_t row)
 {
     const wa_row_t *is = wa_index_row(&v->index, row),
                    *should = wa_index_row(&v->view->store.index, row);
-    apr_uint64_t state = is->state, end = v->view->store.replica.at.offset;
-    int is_old = should->offset < v->checkpoint.at.offset;
+    apr_uint64_t state, end = v->view->store.replica.at.offset;
+    int is_old;
 
+    if (!is || !should) {
+        differ(v, IN_ROWS, "row %" APR_UINT64_T_FMT " is not there", row);
+        return;
+    }
+    state = is->state;
+    is_old = should->offset < v->checkpoint.at.offset;
     if (!is->offset && !is_old) {
         return; /* after the checkpoint: nobody had to write it yet */
     }
@@ -330,7 +301,7 @@ static void row_check(verify_t *v, apr_uint64_t row)
         return;
     }
     /* Others may be ahead of what was read here: then the states lead back to the one that is expected. */
-    while (state >= end && state != should->state && v->view->is_owned) {
+    while (state >= end && state != should->state && v->view->is_owned && !ctl_is_interrupted()) {
         const wa_record_t *r =
             wa_journal_record(&v->view->store.journal, state, v->view->walk.size);
         wa_record_state_t s;
@@ -361,7 +332,7 @@ static void marks_check(verify_t *v)
     const wa_mark_t *should =
         wa_mapping_at(&v->view->store.index.marks, 0, (marks + 1) * sizeof(*is));
 
-    for (m = 1; is && should && m <= marks; m++) {
+    for (m = 1; is && should && m <= marks && !ctl_is_interrupted(); m++) {
         if (!is[m].offset && should[m].offset >= v->checkpoint.at.offset) {
             continue;
         }
@@ -416,11 +387,13 @@ static apr_status_t keys_check(void *baton, wa_view_t *view, const wa_walk_step_
     }
     if (step->record->type == WA_RECORD_MESSAGE
         && wa_record_message_read(step->record, &m) == APR_SUCCESS) {
+        v->rows = step->record->row;
         key_check(v, "id", m.id, step);
         key_check(v, "sid", m.sid, step);
         key_check(v, "idem", m.idempotency_key, step);
     } else if (step->record->type == WA_RECORD_STATE && step->record->row
-               && step->record->row <= v->view->store.replica.at.rows
+               && step->record->row
+                      <= v->rows /* as when it was applied: later ones were not there yet */
                && wa_record_state_read(step->record, &s) == APR_SUCCESS && s.sid_is_new) {
         key_check(v, "sid", s.sid, step);
     }
@@ -525,6 +498,7 @@ int ctl_verify(ctl_t *ctl, ctl_arguments_t arguments)
 {
     verify_t v;
     const ctl_option_t options[] = {{"--all", NULL, &v.is_all}, {NULL, NULL, NULL}};
+    apr_status_t rv;
     int rc;
 
     memset(&v, 0, sizeof(v));
@@ -543,7 +517,10 @@ int ctl_verify(ctl_t *ctl, ctl_arguments_t arguments)
         && v.checkpoint.at.offset == v.view->store.replica.at.offset) {
         checkpoint_compare(&v);
     }
-    end_check(&v);
+    rv = end_check(&v);
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "the journal's end cannot be read");
+    }
     if (!v.has_checkpoint && !v.found[IN_CHECKPOINT]) {
         printf("checkpoint: %s: the next start makes everything that is derived from the journal\n",
                v.is_other_version ? "another version of the module wrote it" : "there is none");

@@ -407,14 +407,13 @@ static wa_slice_t body_prefix(wa_slice_t fixed_json)
 wa_slice_t load_preview_guess(wa_slice_t fixed_json, apr_pool_t *p)
 {
     wa_slice_t preview = body_prefix(fixed_json);
-    const char *object, *type;
+    const char *type;
     json_t *j = NULL;
 
     if (preview.len) {
         return preview;
     }
-    object = apr_pstrcat(p, "{", apr_pstrmemdup(p, fixed_json.ptr, fixed_json.len), "}", NULL);
-    if (wa_json_parse(&j, object, strlen(object), NULL, p) != APR_SUCCESS) {
+    if (wa_json_members_parse(&j, fixed_json, p) != APR_SUCCESS) {
         return preview;
     }
     type = json_string_value(
@@ -538,7 +537,7 @@ static json_t *value_get(load_item_t *item, json_t *value, const char **perror, 
     *perror = NULL;
     if (json_is_string(value)) {
         len = json_string_length(value);
-        copy = apr_pstrmemdup(p, json_string_value(value), len);
+        copy = wa_slice_string(wa_slice_make(json_string_value(value), len), p);
         item->repaired += load_surrogates_repair(copy, len);
         if (wa_json_parse(&inner, copy, len, perror, p) != APR_SUCCESS) {
             *perror = apr_pstrcat(p, "the string in value: ", *perror ? *perror : "no JSON", NULL);

@@ -139,6 +139,16 @@ int ctl_is_interrupted(void)
     return interrupted != 0;
 }
 
+apr_status_t ctl_go_on(void)
+{
+    return ctl_is_interrupted() ? APR_EINTR : APR_SUCCESS;
+}
+
+const volatile sig_atomic_t *ctl_stop(void)
+{
+    return &interrupted;
+}
+
 void ctl_leftover(const char *path)
 {
     if (leftover_count < LEFTOVERS) {
@@ -226,7 +236,7 @@ const char *ctl_time(apr_int64_t ms, apr_pool_t *p)
 {
     apr_time_exp_t t;
 
-    if (ms == 0 || apr_time_exp_gmt(&t, ms * 1000) != APR_SUCCESS) {
+    if (!ms || !wa_record_time_is_valid(ms) || apr_time_exp_gmt(&t, ms * 1000) != APR_SUCCESS) {
         return "-";
     }
     return apr_psprintf(p, "%04d-%02d-%02d %02d:%02d:%02d.%03d UTC", t.tm_year + 1900, t.tm_mon + 1,
@@ -291,7 +301,7 @@ static int store_parse(ctl_t *ctl, const char *text)
                              rest);
         }
         ctl->type = *rest ? apr_pstrdup(ctl->pool, rest + 5) : NULL;
-        text = apr_pstrmemdup(ctl->pool, text, (apr_size_t)(end - text));
+        text = wa_slice_string(wa_slice_make(text, (apr_size_t)(end - text)), ctl->pool);
     }
     if (apr_filepath_merge(&folder, NULL, text, 0, ctl->pool) != APR_SUCCESS || !*text) {
         return ctl_error("'%s' is no store: give its folder, or dbm:folder", text);

@@ -42,7 +42,7 @@ static apr_uint64_t key_hash(const wa_cache_key_t *key)
 {
     apr_uint64_t seed = (apr_uint64_t)key->number * 8 + (apr_uint64_t)key->kind;
 
-    return wa_hash64(seed, key->name.ptr, key->name.len);
+    return wa_hash_process(seed, key->name.ptr, key->name.len);
 }
 
 static int entry_has_key(const wa_cache_entry_t *entry, const wa_cache_key_t *key,

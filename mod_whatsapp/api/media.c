@@ -179,7 +179,7 @@ static apr_int64_t number_read(wa_slice_t text)
 int wa_endpoint_media(wa_request_t *q)
 {
     static const char absent[] = "There is no such message, or it has no such file.";
-    const char *id = apr_pstrmemdup(q->r->pool, q->argument.ptr, q->argument.len);
+    const char *id = wa_slice_string(q->argument, q->r->pool);
     const apr_int64_t n = number_read(q->argument_2);
     wa_media_place_t place;
     passage_t passage = {.q = q, .place = &place, .length = -1};

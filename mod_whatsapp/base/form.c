@@ -122,5 +122,5 @@ const char *wa_form_string(const wa_form_t *form, const char *name, apr_pool_t *
     if (value.len > 0 && memchr(value.ptr, '\0', value.len) != NULL) {
         return NULL;
     }
-    return apr_pstrmemdup(p, value.len > 0 ? value.ptr : "", value.len);
+    return wa_slice_string(value, p);
 }

@@ -2,8 +2,13 @@
 /* Checksums of records and hashes of keys. */
 #include "base/hash.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+
+#include <apr_general.h>
+#include <apr_siphash.h>
+#include <apr_time.h>
 
 #if defined(__aarch64__)
 #include <asm/hwcap.h>
@@ -235,4 +240,50 @@ apr_uint64_t wa_hash64(apr_uint64_t seed, const void *bytes, apr_size_t len)
     load_short(s, rest, &a, &b);
     state = fold(a ^ KEY2 ^ len, b ^ state ^ (other << 1 | other >> 63));
     return fold(state ^ KEY3, KEY1 ^ len);
+}
+
+/* ---- keyed, for what strangers choose ---- */
+
+static apr_uint64_t process_key[2];
+static pthread_once_t process_key_once = PTHREAD_ONCE_INIT;
+
+static void process_key_make(void)
+{
+    if (apr_generate_random_bytes((unsigned char *)process_key, sizeof(process_key))
+        != APR_SUCCESS) {
+        /* Without randomness nothing else of the server works either. */
+        process_key[0] = (apr_uint64_t)apr_time_now() * KEY1;
+        process_key[1] = (apr_uint64_t)(uintptr_t)&process_key ^ KEY2;
+    }
+}
+
+apr_uint64_t wa_hash_keyed(const apr_uint64_t key[2], const void *bytes, apr_size_t len)
+{
+    unsigned char text[APR_SIPHASH_KSIZE];
+
+    memcpy(text, key, sizeof(text));
+    return apr_siphash24(bytes, len, text);
+}
+
+apr_uint64_t wa_hash_process(apr_uint64_t seed, const void *bytes, apr_size_t len)
+{
+    apr_uint64_t key[2];
+
+    pthread_once(&process_key_once, process_key_make);
+    key[0] = process_key[0];
+    key[1] = process_key[1] ^ seed;
+    return wa_hash_keyed(key, bytes, len);
+}
+
+static unsigned int table_hash(const char *key, apr_ssize_t *klen)
+{
+    if (*klen == APR_HASH_KEY_STRING) {
+        *klen = (apr_ssize_t)strlen(key);
+    }
+    return (unsigned int)wa_hash_process(0, key, (apr_size_t)*klen);
+}
+
+apr_hash_t *wa_table_make(apr_pool_t *p)
+{
+    return apr_hash_make_custom(p, table_hash);
 }

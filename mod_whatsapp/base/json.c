@@ -188,6 +188,18 @@ apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const 
     return APR_SUCCESS;
 }
 
+apr_status_t wa_json_members_parse(json_t **pj, wa_slice_t members, apr_pool_t *p)
+{
+    char *object = apr_palloc(p, members.len + 2);
+
+    object[0] = '{';
+    if (members.len > 0) {
+        memcpy(object + 1, members.ptr, members.len);
+    }
+    object[members.len + 1] = '}';
+    return wa_json_parse(pj, object, members.len + 2, NULL, p);
+}
+
 /* ---- writing ---- */
 
 #define ONES 0x0101010101010101ULL

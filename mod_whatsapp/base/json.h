@@ -24,6 +24,11 @@
 apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const char **perror,
                            apr_pool_t *p);
 
+/* Parses the members of an object as the store keeps them, without the braces around them.
+ * @param members  any bytes, may be empty
+ * @return like wa_json_parse. Any thread that may use p. */
+apr_status_t wa_json_members_parse(json_t **pj, wa_slice_t members, apr_pool_t *p);
+
 /* Gives the caller's reference to p: it is dropped when p is cleared. `j` may be NULL. Any
  * thread that may use p. */
 void wa_json_own(json_t *j, apr_pool_t *p);

@@ -6,6 +6,8 @@
 
 #include <apr_strings.h>
 
+#include "base/slice.h"
+
 #define SCHEME "whatsapp:"
 #define SCHEME_LEN (sizeof(SCHEME) - 1)
 
@@ -54,7 +56,7 @@ const char *wa_phone_normalize(const char *typed, apr_pool_t *p)
     if (digits < DIGITS_MIN || number[1] == '0') {
         return NULL;
     }
-    return apr_pstrmemdup(p, number, 1 + digits);
+    return wa_slice_string(wa_slice_make(number, 1 + digits), p);
 }
 
 /* Copies what may be shown; the rest of the address may hold anything. */
@@ -91,5 +93,5 @@ const char *wa_phone_mask(const char *number, apr_pool_t *p)
     end = put_visible(end, number, first);
     memcpy(end, "***", 3);
     end = put_visible(end + 3, number + len - last, last);
-    return apr_pstrmemdup(p, text, (apr_size_t)(end - text));
+    return wa_slice_string(wa_slice_make(text, (apr_size_t)(end - text)), p);
 }

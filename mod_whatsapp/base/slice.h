@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include <apr.h>
+#include <apr_pools.h>
 
 /* Points into memory that somebody else owns; `ptr` is NULL only when `len` is 0. */
 typedef struct wa_slice_t {
@@ -28,6 +28,20 @@ static inline wa_slice_t wa_slice_make(const void *ptr, apr_size_t len)
 {
     wa_slice_t slice = {(const char *)ptr, len};
     return slice;
+}
+
+/* The bytes as a NUL-terminated copy of the caller's own in p: "" for the empty slice, never NULL. Whoever
+ * goes on with strlen sees it end at a NUL among the bytes. apr_pstrmemdup gives NULL where `ptr` is
+ * NULL, as it is in a form's value without '=': lint lets nothing else make strings of slices. Any thread. */
+static inline char *wa_slice_string(wa_slice_t s, apr_pool_t *p)
+{
+    char *text = (char *)apr_palloc(p, s.len + 1);
+
+    if (s.len > 0) {
+        memcpy(text, s.ptr, s.len);
+    }
+    text[s.len] = '\0';
+    return text;
 }
 
 /* 1 when both hold the same bytes, else 0. Any thread. */

@@ -147,9 +147,7 @@ apr_status_t wa_url_read(wa_url_t *url, wa_slice_t text, apr_pool_t *p)
     const char *at;
 
     memset(url, 0, sizeof(*url));
-    if (!is_url_text(text)
-        || apr_uri_parse(p, apr_pstrmemdup(p, text.ptr ? text.ptr : "", text.len), &uri)
-               != APR_SUCCESS
+    if (!is_url_text(text) || apr_uri_parse(p, wa_slice_string(text, p), &uri) != APR_SUCCESS
         || !uri.scheme || !uri.hostinfo) {
         return APR_EINVAL;
     }
@@ -168,8 +166,9 @@ apr_status_t wa_url_read(wa_url_t *url, wa_slice_t text, apr_pool_t *p)
     read.query = uri.query;
     read.fragment = uri.fragment;
     read.port_text = uri.port_str ? apr_pstrcat(p, ":", uri.port_str, NULL) : "";
-    read.front = apr_pstrcat(p, uri.scheme, "://",
-                             apr_pstrmemdup(p, at, strlen(at) - strlen(read.port_text)), NULL);
+    read.front = apr_pstrcat(
+        p, uri.scheme, "://",
+        wa_slice_string(wa_slice_make(at, strlen(at) - strlen(read.port_text)), p), NULL);
     *url = read;
     return APR_SUCCESS;
 }
@@ -188,7 +187,7 @@ const char *wa_url_base_read(wa_url_t *url, const char *text, apr_pool_t *p)
     while (text[len - 1] == '/') {
         len--;
     }
-    return apr_pstrmemdup(p, text, len);
+    return wa_slice_string(wa_slice_make(text, len), p);
 }
 
 int wa_url_is_same_origin(const wa_url_t *a, const wa_url_t *b)

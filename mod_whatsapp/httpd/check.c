@@ -10,6 +10,7 @@
 #include <http_log.h>
 #include <mpm_common.h>
 
+#include "base/hash.h"
 #include "httpd/check_paths.h"
 #include "httpd/config.h"
 #include "httpd/stores.h"
@@ -163,7 +164,7 @@ void wa_check_warn(server_rec *main_server)
 
 int wa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server)
 {
-    apr_hash_t *owners = apr_hash_make(ptemp);
+    apr_hash_t *owners = wa_table_make(ptemp);
     int is_fine = 1;
     server_rec *s;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether the paths in the configuration meet: Location, WhatsAppBasePath and WhatsAppPublicURL. */
+#include "base/slice.h"
 #include "httpd/check_paths.h"
 
 #include <apr_fnmatch.h>
@@ -251,7 +252,7 @@ static int public_url_check(server_rec *main_server, server_rec *s, apr_pool_t *
     before = wa_shape_own_path(uri.path, base, tmp);
     if (before < 0)
         return 1;
-    uri.path = apr_pstrmemdup(tmp, uri.path, (apr_size_t)before);
+    uri.path = wa_slice_string(wa_slice_make(uri.path, (apr_size_t)before), tmp);
     wa_check_complain(
         s, "WA0145",
         apr_psprintf(tmp,

@@ -15,7 +15,7 @@
 APLOG_USE_MODULE(whatsapp);
 
 /* Raised with every change of what is shared: a reloaded module then finds none, and makes its own. */
-#define LAYOUT 2
+#define LAYOUT 3
 
 typedef struct limits_t {
     wa_gate_shared_t gate;
@@ -49,8 +49,8 @@ apr_status_t wa_limits_create(server_rec *s)
         }
         retained->limits = apr_shm_baseaddr_get(shm);
         memset(retained->limits, 0, sizeof(limits_t));
-        (void)apr_generate_random_bytes((unsigned char *)&retained->limits->rates.seed,
-                                        sizeof(retained->limits->rates.seed));
+        (void)apr_generate_random_bytes((unsigned char *)retained->limits->rates.key,
+                                        sizeof(retained->limits->rates.key));
         retained->layout = LAYOUT;
     }
     limits = retained->limits;

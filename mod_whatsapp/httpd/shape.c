@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recognizes values that were meant for another place, and what of a value may be shown. */
+#include "base/slice.h"
 #include "httpd/shape.h"
 
 #include <string.h>
@@ -56,7 +57,8 @@ const char *wa_shape_shown(const char *value, apr_pool_t *p)
 
     if (at) {
         shown =
-            apr_pstrcat(p, apr_pstrmemdup(p, value, (apr_size_t)(host + 3 - value)), "...", NULL);
+            apr_pstrcat(p, wa_slice_string(wa_slice_make(value, (apr_size_t)(host + 3 - value)), p),
+                        "...", NULL);
         value = at;
     }
     while (*value) {
@@ -67,11 +69,11 @@ const char *wa_shape_shown(const char *value, apr_pool_t *p)
         if (len >= SECRET_MIN && !is_sid(value, len, SID_DIGITS_MEANT))
             shown = apr_pstrcat(p, shown, "...", NULL);
         else
-            shown = apr_pstrcat(p, shown, apr_pstrmemdup(p, value, len), NULL);
+            shown = apr_pstrcat(p, shown, wa_slice_string(wa_slice_make(value, len), p), NULL);
         value += len;
         for (len = 0; value[len] && !is_word(value[len]); len++)
             ;
-        shown = apr_pstrcat(p, shown, apr_pstrmemdup(p, value, len), NULL);
+        shown = apr_pstrcat(p, shown, wa_slice_string(wa_slice_make(value, len), p), NULL);
         value += len;
     }
     return shown;

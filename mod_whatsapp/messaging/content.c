@@ -59,7 +59,7 @@ static apr_status_t media_check(wa_content_t *content, const wa_content_request_
             *psentence = "mediaUrl must be an https:// address, or an array of 1 to 10 of them";
             return APR_EINVAL;
         }
-        content->media_urls[i] = apr_pstrmemdup(p, typed.ptr, typed.len);
+        content->media_urls[i] = wa_slice_string(typed, p);
         content->media[i].url = content->media_urls[i];
         content->media[i].content_type = type_of(url.path);
     }
@@ -109,9 +109,8 @@ static apr_status_t template_check(wa_content_t *content, const wa_content_reque
     const wa_slice_t sid = request->content_sid;
     apr_status_t rv = APR_SUCCESS;
 
-    content->sid = sid.len == 34 && !memchr(sid.ptr, '\0', sid.len)
-                       ? apr_pstrmemdup(p, sid.ptr, sid.len)
-                       : NULL;
+    content->sid =
+        sid.len == 34 && !memchr(sid.ptr, '\0', sid.len) ? wa_slice_string(sid, p) : NULL;
     if (!wa_id_is_sid(content->sid, "HX")) {
         *psentence = "contentSid must be the sid of a template: HX and 32 hexadecimal digits";
         return APR_EINVAL;

@@ -93,7 +93,7 @@ static apr_int64_t deadline_of(const wa_messenger_t *messenger, const wa_message
 apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *message,
                                  wa_delivery_t *delivery, apr_pool_t *p)
 {
-    const char *id = apr_pstrmemdup(p, message->id.ptr, message->id.len);
+    const char *id = wa_slice_string(message->id, p);
     const apr_int64_t deadline = deadline_of(messenger, message, delivery->part_count);
     apr_uint64_t seen = wa_store_version(messenger->store, WA_VERSION_ALL);
     apr_pool_t *tmp;

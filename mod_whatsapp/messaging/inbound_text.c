@@ -21,7 +21,7 @@ static wa_slice_t buffer_slice(wa_buffer_t *b, apr_pool_t *p)
     wa_slice_t slice = {NULL, 0};
 
     if (!b->failed && b->len > 0) {
-        slice = wa_slice_make(apr_pstrmemdup(p, b->data, b->len), b->len);
+        slice = wa_slice_make(wa_slice_string(wa_slice_make(b->data, b->len), p), b->len);
     }
     wa_buffer_release(b);
     return slice;

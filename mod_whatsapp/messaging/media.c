@@ -53,7 +53,7 @@ apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p
         type = wa_inbound_text_clean(type, p);
         media[count].url = text;
         media[count].content_type = type.len > 0 && type.len <= TYPE_BYTES_MAX
-                                        ? apr_pstrmemdup(p, type.ptr, type.len)
+                                        ? wa_slice_string(type, p)
                                         : "application/octet-stream";
         count++;
     }
@@ -97,7 +97,7 @@ static const char *name_clean(wa_slice_t raw, apr_pool_t *p)
         }
         i += used;
     }
-    name = b.failed ? "" : apr_pstrmemdup(p, b.data ? b.data : "", b.len);
+    name = b.failed ? "" : wa_slice_string(wa_slice_make(b.data, b.len), p);
     wa_buffer_release(&b);
     return name;
 }
@@ -110,15 +110,13 @@ static int type_is(const char *type, const char *top)
 /* What a document is called stands in its message's text. */
 static const char *document_name(const wa_message_t *message, const char *type, apr_pool_t *p)
 {
-    const char *error;
     const char *body;
     json_t *j;
 
     if (type_is(type, "image/") || type_is(type, "audio/") || type_is(type, "video/")) {
         return "";
     }
-    body = apr_psprintf(p, "{%.*s}", (int)message->fixed_json.len, message->fixed_json.ptr);
-    if (wa_json_parse(&j, body, message->fixed_json.len + 2, &error, p) != APR_SUCCESS) {
+    if (wa_json_members_parse(&j, message->fixed_json, p) != APR_SUCCESS) {
         return "";
     }
     body = json_string_value(json_object_get(j, "body"));

@@ -82,7 +82,7 @@ wa_slice_t wa_message_fixed_json(const wa_message_draft_t *draft, apr_pool_t *p)
         string_add(&b, wa_slice_of(draft->content_sid));
     }
     if (!b.failed) {
-        made = wa_slice_make(apr_pstrmemdup(p, b.data, b.len), b.len);
+        made = wa_slice_make(wa_slice_string(wa_slice_make(b.data, b.len), p), b.len);
     }
     wa_buffer_release(&b);
     return made;

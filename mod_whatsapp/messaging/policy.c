@@ -131,7 +131,7 @@ static apr_status_t later_visit(void *baton, const wa_message_t *message, int is
 {
     later_t *later = baton;
     const wa_form_t *fields;
-    const char *text, *error;
+    const char *text;
     wa_policy_word_e word;
     wa_slice_t type;
     json_t *j;
@@ -144,8 +144,7 @@ static apr_status_t later_visit(void *baton, const wa_message_t *message, int is
         || message->fixed_json.len > WORD_MESSAGE_BYTES_MAX) {
         return APR_SUCCESS;
     }
-    text = apr_psprintf(later->p, "{%.*s}", (int)message->fixed_json.len, message->fixed_json.ptr);
-    if (wa_json_parse(&j, text, message->fixed_json.len + 2, &error, later->p) != APR_SUCCESS) {
+    if (wa_json_members_parse(&j, message->fixed_json, later->p) != APR_SUCCESS) {
         return APR_SUCCESS;
     }
     fields = fields_of(message, later->p);
@@ -187,7 +186,7 @@ apr_status_t wa_policy_inbound(wa_messenger_t *messenger, const wa_message_t *st
     if (word == WA_POLICY_NO_WORD) {
         return APR_SUCCESS;
     }
-    counterpart = apr_pstrmemdup(p, stored->counterpart.ptr, stored->counterpart.len);
+    counterpart = wa_slice_string(stored->counterpart, p);
     if (!is_new) {
         rv = row_get(messenger, counterpart, &row);
         if (rv != APR_SUCCESS || row.last_inbound_ms != stored->timestamp_ms) {
@@ -209,7 +208,7 @@ void wa_policy_error(wa_messenger_t *messenger, wa_slice_t counterpart, int erro
     if (wa_twilio_error_kind(error_code) != WA_TWILIO_ERROR_OPTED_OUT) {
         return;
     }
-    rv = opted_out_set(messenger, apr_pstrmemdup(p, counterpart.ptr, counterpart.len), 1, p);
+    rv = opted_out_set(messenger, wa_slice_string(counterpart, p), 1, p);
     if (rv != APR_SUCCESS) {
         WA_LOG(messenger->log, WA_LOG_WARNING, "WA0542", rv,
                "that a counterpart opted out could not be kept");

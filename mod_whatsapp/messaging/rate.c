@@ -22,7 +22,7 @@ typedef struct place_t {
 
 static place_t place_of(wa_rate_table_t *table, const char *name)
 {
-    const apr_uint64_t hash = wa_hash64(table->seed, name, strlen(name));
+    const apr_uint64_t hash = wa_hash_keyed(table->key, name, strlen(name));
     place_t place = {table->buckets[hash % WA_RATE_SETS], (hash >> TIME_BITS) << TIME_BITS};
 
     return place;

@@ -14,7 +14,7 @@
  * that is full is as good as none, so its place is free: nothing has to be cleaned up. Where all places
  * of a set are taken the one that is fullest gives way. */
 typedef struct wa_rate_table_t {
-    apr_uint64_t seed; /* set once, at random: nobody can choose names that fall together */
+    apr_uint64_t key[2]; /* set once, at random: nobody can choose names that fall together */
     apr_uint64_t buckets[WA_RATE_SETS][WA_RATE_WAYS];
 } wa_rate_table_t;
 

@@ -40,7 +40,7 @@ static const char *id_bounded(wa_slice_t id, apr_pool_t *p)
     apr_size_t len = 0;
 
     if (id.len <= WA_COUNTERPART_BYTES_MAX) {
-        return apr_pstrmemdup(p, id.ptr, id.len);
+        return wa_slice_string(id, p);
     }
     while (len < 100) {
         apr_size_t used;

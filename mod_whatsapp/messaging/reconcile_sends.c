@@ -142,8 +142,6 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
     gather_t *gather = baton;
     apr_pool_t *p = gather->run->p;
     pending_t one = {.date_ms = message->date_ms, .from_ms = message->date_ms - EARLIER_MS};
-    const char *error;
-    char *text;
     json_t *j;
 
     (void)is_update;
@@ -155,16 +153,15 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
             return APR_SUCCESS;
         }
     }
-    text = apr_psprintf(p, "{%.*s}", (int)message->fixed_json.len, message->fixed_json.ptr);
-    if (wa_json_parse(&j, text, message->fixed_json.len + 2, &error, p) != APR_SUCCESS) {
+    if (wa_json_members_parse(&j, message->fixed_json, p) != APR_SUCCESS) {
         return APR_SUCCESS; /* not of our making */
     }
     if (gather->pending->nelts >= PENDING_MAX) {
         return APR_EOF;
     }
-    one.id = apr_pstrmemdup(p, message->id.ptr, message->id.len);
-    one.sid = message->sid.len ? apr_pstrmemdup(p, message->sid.ptr, message->sid.len) : NULL;
-    one.counterpart = apr_pstrmemdup(p, message->counterpart.ptr, message->counterpart.len);
+    one.id = wa_slice_string(message->id, p);
+    one.sid = message->sid.len ? wa_slice_string(message->sid, p) : NULL;
+    one.counterpart = wa_slice_string(message->counterpart, p);
     one.number = member_string(j, "phoneNumber", p);
     one.body = wa_slice_of(member_string(j, "body", p));
     one.has_any_body = json_object_get(j, "contentSid") != NULL;

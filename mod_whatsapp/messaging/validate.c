@@ -12,17 +12,12 @@
 /* Longer than any number with its separators: what is over it need not be looked at. */
 #define PHONE_BYTES_MAX 64
 
-static const char *slice_string(wa_slice_t s, apr_pool_t *p)
-{
-    return s.len > 0 ? apr_pstrmemdup(p, s.ptr, s.len) : "";
-}
-
 static const char *phone_of(wa_slice_t typed, apr_pool_t *p)
 {
     if (typed.len == 0 || typed.len > PHONE_BYTES_MAX || memchr(typed.ptr, '\0', typed.len)) {
         return NULL;
     }
-    return wa_phone_normalize(slice_string(typed, p), p);
+    return wa_phone_normalize(wa_slice_string(typed, p), p);
 }
 
 apr_status_t wa_validate_phone(wa_slice_t typed, const char **pnumber, wa_sentence_t *psentence,
@@ -80,7 +75,7 @@ apr_status_t wa_validate_contact_id(const char *field, wa_slice_t typed, const c
     *pid = NULL;
     *psentence = NULL;
     if (typed.len == 36 && !memchr(typed.ptr, '\0', typed.len)) {
-        id = apr_pstrmemdup(p, typed.ptr, typed.len);
+        id = wa_slice_string(typed, p);
     }
     if (!wa_id_is_uuid(id)) {
         *psentence = apr_pstrcat(p, field, " must be the id of a contact, a UUID", NULL);
@@ -103,7 +98,7 @@ apr_status_t wa_validate_counterpart(wa_store_t *store, wa_slice_t typed, const 
     }
     if (typed.len > 0 && typed.len <= WA_COUNTERPART_BYTES_MAX
         && wa_text_is_utf8(typed.ptr, typed.len)) {
-        const char *id = slice_string(typed, p);
+        const char *id = wa_slice_string(typed, p);
 
         if (wa_store_thread_version(store, id) != 0) {
             *pcounterpart = id;

@@ -48,9 +48,9 @@ static apr_status_t uri_parse(wa_store_uri_t *uri, const wa_store_ops_t **pops, 
             driver_names(p));
         return APR_EINVAL;
     }
-    uri->driver = apr_pstrmemdup(p, text, (apr_size_t)(colon - text));
+    uri->driver = wa_slice_string(wa_slice_make(text, (apr_size_t)(colon - text)), p);
     end = colon + 1 + strcspn(colon + 1, " \t");
-    uri->location = apr_pstrmemdup(p, colon + 1, (apr_size_t)(end - colon - 1));
+    uri->location = wa_slice_string(wa_slice_make(colon + 1, (apr_size_t)(end - colon - 1)), p);
     uri->arguments = apr_pstrdup(p, end + strspn(end, " \t"));
     *pops = driver_find(uri->driver);
     if (!*pops) {

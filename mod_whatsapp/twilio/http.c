@@ -431,7 +431,7 @@ static CURLcode request_set(const wa_http_t *http, exchange_t *x, const char *se
 static const char *text_clean(const char *s, apr_size_t max, apr_pool_t *p)
 {
     apr_size_t len = strlen(s);
-    char *copy = apr_pstrmemdup(p, s, len < max ? len : max);
+    char *copy = wa_slice_string(wa_slice_make(s, len < max ? len : max), p);
     char *c;
 
     for (c = copy; *c; c++) {
@@ -490,15 +490,14 @@ static void answer_fill(exchange_t *x, CURLcode code, apr_pool_t *p)
                         : text_clean(x->problem[0] ? x->problem : curl_easy_strerror(code), 200, p);
     }
     answer->body.len = x->body.len;
-    answer->body.ptr = x->body.len > 0 ? apr_pstrmemdup(p, x->body.data, x->body.len) : NULL;
+    answer->body.ptr = wa_slice_string(wa_slice_make(x->body.data, x->body.len), p);
 }
 
 apr_status_t wa_http_perform(wa_http_t *http, const wa_http_request_t *request,
                              wa_http_answer_t *answer, apr_pool_t *p)
 {
     exchange_t x = {.handle = handle_take(http), .request = request, .answer = answer};
-    char *secret =
-        apr_pstrmemdup(p, request->secret.bytes ? request->secret.bytes : "", request->secret.len);
+    char *secret = wa_slice_string(wa_slice_make(request->secret.bytes, request->secret.len), p);
     CURLcode code = CURLE_FAILED_INIT;
     apr_status_t rv = APR_ENOMEM;
 

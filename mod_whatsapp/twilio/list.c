@@ -181,7 +181,7 @@ static const char *query_make(const wa_twilio_query_t *query, apr_pool_t *p)
     query_add_date(&buffer, "DateSent%3C", query->date_sent_to);
     wa_twilio_form_add(&buffer, "PageSize", wa_slice_of(apr_itoa(p, page_size)));
     if (!buffer.failed) {
-        text = apr_pstrmemdup(p, buffer.data, buffer.len);
+        text = wa_slice_string(wa_slice_make(buffer.data, buffer.len), p);
     }
     wa_buffer_release(&buffer);
     return text;
@@ -232,7 +232,8 @@ static apr_status_t media_element(void *data, const json_t *element, apr_pool_t 
     if (len <= 5 || strcmp(uri + len - 5, ".json") != 0) {
         return APR_SUCCESS;
     }
-    media.url = wa_twilio_url(baton->client, apr_pstrmemdup(tmp, uri, len - 5), &url, tmp);
+    media.url =
+        wa_twilio_url(baton->client, wa_slice_string(wa_slice_make(uri, len - 5), tmp), &url, tmp);
     if (!media.url) {
         return APR_SUCCESS;
     }

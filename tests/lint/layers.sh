@@ -25,4 +25,14 @@ refuse 'store' '(twilio|messaging|api|httpd)/' 'store/ includes store/ and base/
 refuse 'twilio' '(store|messaging|api|httpd)/' 'twilio/ includes twilio/ and base/ only'
 refuse 'messaging' '(api|httpd)/|store/[a-z]+/' 'messaging/ includes the store seam, twilio/ and base/ only'
 refuse 'api httpd' 'store/[a-z]+/' 'a store driver is known to store/store.c only'
+# A form's value without '=' has no bytes at all: apr_pstrmemdup gives NULL for it, and who goes on ends by a signal.
+if grep -rnE --include='*.c' 'apr_pstrmemdup|(^|[^p_])strndup|apr_pstrndup\([^,]*, [^,]*\.ptr' . ../tools; then
+    echo '  ^ a slice becomes a string by wa_slice_string (base/slice.h)' >&2
+    status=1
+fi
+# Keys that strangers choose flood apr's own hash functions.
+if grep -rnE --include='*.c' 'apr_hash_make(_custom)?\(|apr_hashfunc_default' . ../tools | grep -v '^./base/hash.c:'; then
+    echo '  ^ a table is made by wa_table_make (base/hash.h)' >&2
+    status=1
+fi
 exit $status

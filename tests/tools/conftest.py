@@ -45,6 +45,7 @@ def ctl(*words, store=None, expect=0, stdin=None):
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
         text=True,
+        errors="backslashreplace",  # a crafted store holds texts that are none
         timeout=300,
     )
     result = Result(done)
@@ -238,3 +239,19 @@ def lived(lived_once, folder):
 def said(lived_once):
     """What the server said of the lived store."""
     return lived_once[1]
+
+
+@pytest.fixture(scope="session")
+def spoiler(session_folder):
+    """The program that writes wrong checkpoints."""
+    program = session_folder / "spoil_checkpoint"
+    flags = [
+        word
+        for config in (["apu-1-config", "--includes", "--link-ld"], ["apr-1-config", "--cppflags", "--includes", "--link-ld"])
+        for word in subprocess.run(config, check=True, capture_output=True, text=True).stdout.split()
+    ]
+    source = pathlib.Path(__file__).with_name("spoil_checkpoint.c")
+    sanitizers = ["-fsanitize=address,undefined"] if os.environ.get("WA_TEST_PRELOAD") else []
+    subprocess.run(["cc", "-std=gnu11", "-pthread", *sanitizers, f"-I{ROOT}/mod_whatsapp", "-o", program, source, BUILD / "libwa.a", *flags,
+                    "-lcurl", "-ljansson", "-lutf8proc", "-lcrypto"], check=True)
+    return program

@@ -19,7 +19,7 @@ static wa_rate_table_t *table_make(void)
     wa_rate_table_t *table = calloc(1, sizeof(*table));
 
     assert_non_null(table);
-    table->seed = 12345;
+    table->key[0] = 12345;
     return table;
 }
 
@@ -121,14 +121,14 @@ static void test_many_names(void **state)
 }
 
 /* Names that fall into one set of a table. */
-static void names_of_one_set(const char **names, int count, apr_uint64_t seed, apr_pool_t *p)
+static void names_of_one_set(const char **names, int count, const apr_uint64_t *key, apr_pool_t *p)
 {
     int i, found = 0;
 
     for (i = 0; found < count; i++) {
         const char *name = apr_psprintf(p, "name %d", i);
 
-        if (wa_hash64(seed, name, strlen(name)) % WA_RATE_SETS == 7) {
+        if (wa_hash_keyed(key, name, strlen(name)) % WA_RATE_SETS == 7) {
             names[found++] = name;
         }
     }
@@ -141,7 +141,7 @@ static void test_a_full_set(void **state)
     wa_rate_table_t *table = table_make();
     int i, k, still = 0;
 
-    names_of_one_set(names, WA_RATE_WAYS + 2, table->seed, *state);
+    names_of_one_set(names, WA_RATE_WAYS + 2, table->key, *state);
     for (i = 0; i < WA_RATE_WAYS; i++) {
         for (k = 0; k < (i == 3 ? 2 : 3); k++) {
             assert_int_equal(wa_rate_take(table, &three_a_minute, names[i], START), 0);
@@ -167,14 +167,14 @@ static void test_a_full_set(void **state)
 }
 
 /* Names that fall together in one server's table do not in another's. */
-static void test_the_seed_counts(void **state)
+static void test_the_key_counts(void **state)
 {
     const char *names[20];
     wa_rate_table_t *table = table_make();
     int i, sets = 0;
 
-    names_of_one_set(names, COUNT(names), table->seed, *state);
-    table->seed++;
+    names_of_one_set(names, COUNT(names), table->key, *state);
+    table->key[0]++;
     for (i = 0; i < (int)COUNT(names); i++) {
         assert_int_equal(wa_rate_take(table, &three_a_minute, names[i], START), 0);
     }
@@ -229,7 +229,7 @@ int main(void)
         POOL_TEST(test_every_rate_is_kept),
         POOL_TEST(test_many_names),
         POOL_TEST(test_a_full_set),
-        POOL_TEST(test_the_seed_counts),
+        POOL_TEST(test_the_key_counts),
         POOL_TEST(test_threads_together_get_no_more),
     };
 

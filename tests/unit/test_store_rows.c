@@ -196,8 +196,8 @@ static void an_index_of_another_version_is_made_again(void **state)
     len = read(fd, text, sizeof(text) - 1);
     assert_true(len > 0);
     text[len] = '\0';
-    assert_memory_equal(text, "mod_whatsapp checkpoint 4\n", 26);
-    text[24] = '3';
+    assert_memory_equal(text, "mod_whatsapp checkpoint 5\n", 26);
+    text[24] = '4';
     check = strstr(text, "check ");
     assert_non_null(check);
     len = snprintf(check, sizeof(text) - (apr_size_t)(check - text), "check %u\n",

@@ -10,7 +10,7 @@
 
 static const char *lines_of(wa_slice_t parked, apr_pool_t *p)
 {
-    return apr_pstrmemdup(p, parked.len > 0 ? parked.ptr : "", parked.len);
+    return wa_slice_string(parked, p);
 }
 
 static const char *line_next(const char *line)

@@ -133,7 +133,7 @@ static const char *message_id_read(const char *text, apr_size_t *ppart, apr_pool
     }
     part = apr_strtoi64(dot + 1, NULL, 10);
     *ppart = part >= 1 && part <= WA_PARTS_MAX ? (apr_size_t)part : 0;
-    return apr_pstrmemdup(p, text, (apr_size_t)(dot - text));
+    return wa_slice_string(wa_slice_make(text, (apr_size_t)(dot - text)), p);
 }
 
 /* Finds the callback's message, by our id first. Parks it when there is none, and looks again: the

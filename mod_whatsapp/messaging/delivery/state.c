@@ -84,9 +84,7 @@ static void parts_read(wa_delivery_t *d, const char *s, apr_pool_t *p)
 
 void wa_delivery_read(wa_delivery_t *d, const wa_message_t *message, apr_pool_t *p)
 {
-    const char *s =
-        apr_pstrmemdup(p, message->state_private.len > 0 ? message->state_private.ptr : "",
-                       message->state_private.len);
+    const char *s = wa_slice_string(message->state_private, p);
     long answer;
 
     memset(d, 0, sizeof(*d));
@@ -94,7 +92,7 @@ void wa_delivery_read(wa_delivery_t *d, const wa_message_t *message, apr_pool_t 
         s += sizeof(VERSION) - 1;
         times_read(d, s);
         s = field_skip(s);
-        d->digest = *s != ';' ? apr_pstrmemdup(p, s, strcspn(s, ";")) : NULL;
+        d->digest = *s != ';' ? wa_slice_string(wa_slice_make(s, strcspn(s, ";")), p) : NULL;
         s = field_skip(s);
         answer = strtol(s, NULL, 10);
         d->answer = answer == WA_ANSWER_ACCEPTED || answer == WA_ANSWER_NOT_ACCEPTED
@@ -110,7 +108,7 @@ void wa_delivery_read(wa_delivery_t *d, const wa_message_t *message, apr_pool_t 
         d->parts[0].is = wa_part_of_status(message->status, NULL);
     }
     if (d->part_count == 1 && !d->parts[0].sid && message->sid.len > 0) {
-        d->parts[0].sid = apr_pstrmemdup(p, message->sid.ptr, message->sid.len);
+        d->parts[0].sid = wa_slice_string(message->sid, p);
     }
 }
 
@@ -152,7 +150,7 @@ static apr_status_t buffer_slice(wa_buffer_t *b, wa_slice_t *pslice, apr_pool_t 
 
     *pslice = wa_slice_make(NULL, 0);
     if (rv == APR_SUCCESS && b->len > 0) {
-        *pslice = wa_slice_make(apr_pstrmemdup(p, b->data, b->len), b->len);
+        *pslice = wa_slice_make(wa_slice_string(wa_slice_make(b->data, b->len), p), b->len);
     }
     wa_buffer_release(b);
     return rv;

@@ -19,9 +19,10 @@
 #define CURRENT "CURRENT"
 #define MAGIC "mod_whatsapp checkpoint "
 #define VERSION \
-    4 /* of what is derived, the checkpoint and the index: a change there is a new number here */
+    5 /* of what is derived, the checkpoint and the index: a change there is a new number here */
 #define PREFIX "state-"
-#define UNFINISHED "__db." PREFIX /* what Berkeley DB makes first and renames */
+#define NUMBER_MAX ((apr_uint64_t)1 << 53) /* of a checkpoint: there is a next one */
+#define UNFINISHED "__db." PREFIX          /* what Berkeley DB makes first and renames */
 
 /* The value under "thread:{counterpart}". */
 typedef struct thread_value_t {
@@ -110,6 +111,21 @@ static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_
     return rv;
 }
 
+/* 1 when the numbers can be those of a checkpoint of a journal that goes to its offset: nothing is counted, mapped or looked for by others. */
+static int is_possible(const wa_checkpoint_t *c)
+{
+    const wa_tail_t *at = &c->at;
+
+    return c->number > 0 && c->number <= NUMBER_MAX && at->offset >= WA_JOURNAL_START
+           && at->offset % 8 == 0 && at->offset <= WA_MAPPING_MAX
+           && at->records <= wa_records_before(at->offset) && at->rows <= at->records
+           && at->rows <= wa_rows_before(at->offset) && at->keys <= 3 * at->records
+           && wa_record_time_is_valid(at->timestamp_ms)
+           /* a thread, a contact or a parked fact has a record, and so has what is pending */
+           && c->entries <= 2 * at->records
+           && (!strcmp(c->type, "db") || !strcmp(c->type, "gdbm") || !strcmp(c->type, "sdbm"));
+}
+
 apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                 apr_pool_t *p)
 {
@@ -164,6 +180,10 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
     c->at.crc = crc;
     c->entries = n[5];
     c->digest = n[6];
+    if (!is_possible(c)) {
+        memset(c, 0, sizeof(*c));
+        return APR_EGENERAL;
+    }
     return APR_SUCCESS;
 }
 
@@ -284,7 +304,7 @@ static apr_status_t load_pair(void *baton, const apr_datum_t *key, const apr_dat
         thread.inbound_date_ms = v.inbound_date_ms;
         thread.inbound_before_ms = v.inbound_before_ms;
         thread.flags = v.flags;
-        return wa_replica_thread_load(load->replica, &thread, load->checkpoint->at.offset);
+        return wa_replica_thread_load(load->replica, &thread, &load->checkpoint->at);
     }
     if (value->dsize != sizeof(offset)) {
         return APR_EGENERAL;
@@ -333,7 +353,7 @@ apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_pl
     }
     qsort(load.pending, load.pending_count, sizeof(*load.pending), offset_compare);
     for (i = 0; rv == APR_SUCCESS && i < load.pending_count; i++) {
-        rv = wa_replica_pending_load(replica, load.pending[i], c->at.offset);
+        rv = wa_replica_pending_load(replica, load.pending[i], &c->at);
     }
     free(load.parked);
     return rv == APR_SUCCESS ? wa_replica_load_end(replica, &c->at) : rv;
@@ -428,11 +448,17 @@ static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, vo
         return;
     }
     key.dptr = text;
-    key.dsize = (apr_size_t)snprintf(text, sizeof(text), "%s%.*s", prefix, (int)name.len, name.ptr);
+    key.dsize = strlen(prefix) + name.len;
+    if (key.dsize >= sizeof(text)) {
+        w->rv = APR_EGENERAL;
+        return;
+    }
+    memcpy(text, prefix, strlen(prefix));
+    memcpy(text + strlen(prefix), name.ptr, name.len); /* may hold any byte */
     value.dptr = bytes;
     value.dsize = len;
     errno = 0;
-    w->rv = key.dsize < sizeof(text) ? dbm_status(apr_dbm_store(w->dbm, key, value)) : APR_EGENERAL;
+    w->rv = dbm_status(apr_dbm_store(w->dbm, key, value));
     w->checkpoint->entries++;
     w->checkpoint->digest += pair_digest(&key, &value);
 }

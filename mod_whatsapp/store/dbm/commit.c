@@ -194,6 +194,13 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
     if (!commit->timestamp_ms) {
         commit->timestamp_ms = now > least ? now : least;
     }
+    if (!wa_record_time_is_valid(commit->timestamp_ms)) {
+        WA_LOG(w->log, WA_LOG_ERR, "WA0451", APR_SUCCESS,
+               "%s: no record can have the time %" APR_INT64_T_FMT
+               ": the clock, or the time of the last record, is wrong; nothing can be stored",
+               w->journal->path, commit->timestamp_ms);
+        return APR_EGENERAL;
+    }
     rv = journal_reserve(w, tail.offset + record->length);
     if (rv == APR_SUCCESS) {
         rv = wa_index_reserve(w->index, tail.rows + 1, tail.records + 1, tail.keys + commit->keys);

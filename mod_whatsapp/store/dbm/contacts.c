@@ -72,8 +72,8 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
                                 apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    const char *id = apr_pstrmemdup(p, contact->id.ptr, contact->id.len);
-    const char *number = apr_pstrmemdup(p, contact->phone_number.ptr, contact->phone_number.len);
+    const char *id = wa_slice_string(contact->id, p);
+    const char *number = wa_slice_string(contact->phone_number, p);
     wa_record_contact_t record = {contact->id, contact->phone_number, contact->display_name_json,
                                   contact->created_ms};
     wa_commit_t commit;

@@ -13,6 +13,8 @@
 /* What a tool wants of opening a store beside what a server does. */
 typedef struct wa_dbm_tool_t {
     int is_rebuild; /* 1: believe nothing but the journal */
+    const volatile sig_atomic_t
+        *stop; /* NULL, or: not 0 once reading shall end, which then gives APR_EINTR */
     /* Told how far the journal is read; anything but APR_SUCCESS ends it, and is what opening gives. NULL for none. */
     apr_status_t (*watch)(void *baton, apr_uint64_t done, apr_uint64_t total);
     void *baton;

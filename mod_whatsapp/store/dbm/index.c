@@ -13,7 +13,7 @@
 
 #define ROWS_STEP ((apr_uint64_t)256 << 10)
 #define MARKS_STEP ((apr_uint64_t)64 << 10)
-#define ROW_MASK (((apr_uint64_t)1 << WA_KEYS_ROW_BITS) - 1)
+#define ROW_MASK WA_ROW_MAX
 #define PATH_SIZE 4096
 
 static apr_uint64_t level_slots(int level)
@@ -258,16 +258,17 @@ static apr_status_t table_reserve(wa_mapping_t *m, apr_uint64_t *pend, apr_uint6
     struct stat info;
     apr_status_t rv;
 
-    if (need <= *pend) {
+    if (need <= __atomic_load_n(pend, __ATOMIC_RELAXED)) {
         return APR_SUCCESS;
     }
     if (!fstat(m->fd, &info) && (apr_uint64_t)info.st_size >= need) {
-        *pend = (apr_uint64_t)info.st_size; /* another process was first */
+        /* another process was first */
+        __atomic_store_n(pend, (apr_uint64_t)info.st_size, __ATOMIC_RELAXED);
         return APR_SUCCESS;
     }
     rv = wa_file_allocate(m->fd, *pend, end);
     if (rv == APR_SUCCESS) {
-        *pend = end;
+        __atomic_store_n(pend, end, __ATOMIC_RELAXED);
     }
     return rv;
 }
@@ -275,8 +276,12 @@ static apr_status_t table_reserve(wa_mapping_t *m, apr_uint64_t *pend, apr_uint6
 apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records,
                               apr_uint64_t keys)
 {
-    apr_status_t rv =
-        table_reserve(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t), ROWS_STEP);
+    apr_status_t rv;
+
+    if (rows > WA_ROW_MAX || records > WA_ROW_MAX) {
+        return APR_ENOSPC;
+    }
+    rv = table_reserve(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t), ROWS_STEP);
 
     if (rv == APR_SUCCESS) {
         rv = table_reserve(&x->marks, &x->marks_end,
@@ -348,9 +353,30 @@ apr_status_t wa_index_sync(wa_index_t *x)
     return APR_SUCCESS;
 }
 
+/* The address of a part of a table, NULL where the table ends before it: a mapping goes further than its file, and who touches that ends by a signal. */
+static void *table_at(wa_mapping_t *m, apr_uint64_t *pend, apr_uint64_t offset, apr_uint64_t length)
+{
+    struct stat info;
+
+    if (m->fd < 0) { /* a copy covers what it covers */
+        return offset + length <= m->length ? m->base + offset : NULL;
+    }
+    if (offset + length > __atomic_load_n(pend, __ATOMIC_RELAXED)) {
+        /* Another process may have made it longer. */
+        if (fstat(m->fd, &info) || (apr_uint64_t)info.st_size < offset + length) {
+            return NULL;
+        }
+        __atomic_store_n(pend, (apr_uint64_t)info.st_size, __ATOMIC_RELAXED);
+    }
+    return wa_mapping_at(m, offset, length);
+}
+
 wa_row_t *wa_index_row(wa_index_t *x, apr_uint64_t row)
 {
-    return wa_mapping_at(&x->rows, row * sizeof(wa_row_t), sizeof(wa_row_t));
+    if (row > WA_ROW_MAX) {
+        return NULL;
+    }
+    return table_at(&x->rows, &x->rows_end, row * sizeof(wa_row_t), sizeof(wa_row_t));
 }
 
 static apr_uint64_t previous_check(const wa_index_t *x, apr_uint64_t row, apr_uint64_t previous)
@@ -383,6 +409,9 @@ int wa_index_is_whole(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, ap
 {
     apr_uint32_t used;
 
+    if (rows > WA_ROW_MAX || records > WA_ROW_MAX) {
+        return 0;
+    }
     if ((rows && x->rows_end < (rows + 1) * sizeof(wa_row_t))
         || (records && x->marks_end < (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t))) {
         return 0;
@@ -402,8 +431,11 @@ void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
 {
     apr_uint64_t m;
 
+    if (number > WA_ROW_MAX) {
+        return; /* of no journal */
+    }
     for (m = before / WA_MARK_EVERY + 1; m <= number / WA_MARK_EVERY; m++) {
-        wa_mark_t *mark = wa_mapping_at(&x->marks, m * sizeof(*mark), sizeof(*mark));
+        wa_mark_t *mark = table_at(&x->marks, &x->marks_end, m * sizeof(*mark), sizeof(*mark));
 
         if (mark && (mark->offset != offset || mark->timestamp_ms != timestamp_ms)) {
             mark->timestamp_ms = timestamp_ms;
@@ -414,8 +446,8 @@ void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
 
 apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t timestamp_ms)
 {
-    apr_uint64_t low = 0, high = records / WA_MARK_EVERY;
-    const wa_mark_t *marks = wa_mapping_at(&x->marks, 0, (high + 1) * sizeof(*marks));
+    apr_uint64_t low = 0, high = records <= WA_ROW_MAX ? records / WA_MARK_EVERY : 0;
+    const wa_mark_t *marks = table_at(&x->marks, &x->marks_end, 0, (high + 1) * sizeof(*marks));
 
     while (marks && low < high) {
         apr_uint64_t middle = low + (high - low + 1) / 2;
@@ -431,7 +463,10 @@ apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t
 
 apr_uint64_t wa_index_hash(const wa_index_t *x, const char *kind, const void *key, apr_size_t len)
 {
-    return wa_hash64(wa_hash64(x->salt, kind, strlen(kind)), key, len);
+    apr_uint64_t secret[2] = {x->salt, 0};
+
+    memcpy(&secret[1], kind, strlen(kind)); /* 8 bytes at most */
+    return wa_hash_keyed(secret, key, len);
 }
 
 apr_status_t wa_index_key_put(wa_index_t *x, apr_uint64_t ordinal, apr_uint64_t hash,

@@ -38,6 +38,9 @@ typedef struct wa_mark_t {
 #define WA_KEYS_FIRST ((apr_uint64_t)1 << 16)
 #define WA_KEYS_ROW_BITS 40
 
+/* The last row that keys and chains have bits for. */
+#define WA_ROW_MAX (((apr_uint64_t)1 << WA_KEYS_ROW_BITS) - 1)
+
 typedef struct wa_index_t {
     const char *folder;
     apr_uid_t uid;
@@ -48,9 +51,9 @@ typedef struct wa_index_t {
     wa_mapping_t keys[WA_KEYS_LEVELS];
     int levels;               /* atomic: how many levels are open in this process */
     apr_uint32_t levels_made; /* bit n: level n was missing or too short when it was opened */
-    apr_uint64_t rows_end;    /* bytes allocated as far as this process knows */
-    apr_uint64_t marks_end;
-    int has_no_keys; /* a copy that was opened without them */
+    apr_uint64_t rows_end;    /* atomic: bytes allocated as far as this process knows */
+    apr_uint64_t marks_end;   /* atomic */
+    int has_no_keys;          /* a copy that was opened without them */
     pthread_mutex_t grow;
 } wa_index_t;
 
@@ -99,7 +102,7 @@ apr_uint64_t wa_index_level_size(int level);
 /* Makes everything written so far durable. @return APR_SUCCESS | the operating system's status */
 apr_status_t wa_index_sync(wa_index_t *x);
 
-/* The entry of a row (1 is the first), NULL only when memory for the mapping ran out. Writable; written only when a record is applied. Any thread. */
+/* The entry of a row (1 is the first), NULL when memory for the mapping ran out or the file ends before it: what names the row is damaged. Writable; written only when a record is applied. Any thread. */
 wa_row_t *wa_index_row(wa_index_t *x, apr_uint64_t row);
 
 /* A row's `previous` as it is stored: its upper 24 bits are a check on it, so that a damaged chain is seen and never leads into
@@ -122,7 +125,8 @@ void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
  * @param records  how many records are visible. Any thread. */
 apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t timestamp_ms);
 
-/* The hash of a key of this store: a kind ("id", "sid", "idem") and its text. Any thread. */
+/* The hash of a key of this store: a kind ("id", "sid", "idem") and its text. Keyed by the salt, so that clients, whose idempotency keys stand here, cannot
+ * choose such that fall together. It is on the disk: see VERSION in checkpoint.c. Any thread. */
 apr_uint64_t wa_index_hash(const wa_index_t *x, const char *kind, const void *key, apr_size_t len);
 
 /* Puts key number `ordinal` (0 is the store's first) -> row. @return APR_SUCCESS | APR_ENOMEM | the operating system's status. Any thread that applies. */

@@ -121,10 +121,11 @@ static apr_status_t parent_check(const look_t *look, const struct stat *info)
         return APR_ENOTDIR;
     }
     if (strrchr(look->missing, '/') != look->missing && !look->options->may_make_parents) {
-        *look->perror =
-            apr_psprintf(look->p, "%s cannot be created: there is no folder %s", look->folder,
-                         apr_pstrmemdup(look->p, look->folder,
-                                        (apr_size_t)(strrchr(look->folder, '/') - look->folder)));
+        *look->perror = apr_psprintf(
+            look->p, "%s cannot be created: there is no folder %s", look->folder,
+            wa_slice_string(wa_slice_make(look->folder,
+                                          (apr_size_t)(strrchr(look->folder, '/') - look->folder)),
+                            look->p));
         return APR_ENOENT;
     }
     rv = writable_check(look, look->there);

@@ -157,8 +157,10 @@ apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *option
     if (!options->is_read_only && head_is_unfinished(fd, (apr_uint64_t)info.st_size)) {
         rv = head_create(fd, options);
         if (rv == APR_SUCCESS) {
-            rv = wa_folder_sync(apr_pstrmemdup(
-                p, options->path, (apr_size_t)(strrchr(options->path, '/') - options->path)));
+            rv = wa_folder_sync(wa_slice_string(
+                wa_slice_make(options->path,
+                              (apr_size_t)(strrchr(options->path, '/') - options->path)),
+                p));
         }
         if (rv != APR_SUCCESS) {
             *perror = apr_psprintf(p, "%s cannot be created", options->path);
@@ -187,7 +189,7 @@ const wa_record_t *wa_journal_record(wa_journal_t *j, apr_uint64_t offset, apr_u
 {
     const wa_record_t *r;
 
-    if (offset < WA_JOURNAL_START || offset % 8 || offset > end || end - offset < sizeof(*r)) {
+    if (offset < WA_JOURNAL_START || offset % 8 || offset > end || end - offset < WA_RECORD_MIN) {
         return NULL;
     }
     r = wa_mapping_at(&j->map, offset, sizeof(*r));
@@ -211,24 +213,60 @@ const wa_record_t *wa_journal_record_checked(wa_journal_t *j, apr_uint64_t offse
     return r;
 }
 
-apr_uint64_t wa_journal_resync(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end)
+/* Whether to go on is asked once in so many bytes. */
+#define STOP_STEP ((apr_uint64_t)1 << 16)
+
+static int is_stopping(const wa_journal_t *j)
 {
-    for (; offset + sizeof(wa_record_t) <= end; offset += 8) {
+    return j->stop && *j->stop;
+}
+
+apr_status_t wa_journal_resync(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end,
+                               apr_uint64_t *poffset)
+{
+    *poffset = end;
+    for (; offset < end && end - offset >= WA_RECORD_MIN; offset += 8) {
         const apr_uint32_t *magic = wa_mapping_at(&j->map, offset, sizeof(*magic));
         const wa_record_t *r;
 
         if (!magic) {
             break;
         }
+        if (offset % STOP_STEP == 0 && is_stopping(j)) {
+            return APR_EINTR;
+        }
         if (*magic != WA_RECORD_MAGIC) {
             continue;
         }
+        /* Many that look right, each with much to check, are the other way to make this last. */
+        if (is_stopping(j)) {
+            return APR_EINTR;
+        }
         r = wa_journal_record(j, offset, end);
-        if (r && wa_record_payload_is_valid(r)) {
-            return offset;
+        if (r && wa_record_is_sound(r)) {
+            *poffset = offset;
+            break;
         }
     }
-    return end;
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_journal_content_end(wa_journal_t *j, apr_uint64_t from, apr_uint64_t to,
+                                    apr_uint64_t *pend)
+{
+    const char *bytes = to > from ? wa_mapping_at(&j->map, from, to - from) : NULL;
+
+    *pend = from;
+    if (to > from && !bytes) {
+        return APR_ENOMEM;
+    }
+    while (to > from && !bytes[to - from - 1]) {
+        if (--to % STOP_STEP == 0 && is_stopping(j)) {
+            return APR_EINTR;
+        }
+    }
+    *pend = to > from ? to : from;
+    return APR_SUCCESS;
 }
 
 apr_status_t wa_journal_size(wa_journal_t *j, apr_uint64_t *psize)

@@ -3,12 +3,14 @@
 #ifndef WA_STORE_DBM_JOURNAL_H
 #define WA_STORE_DBM_JOURNAL_H
 
+#include <signal.h>
+
 #include "base/log.h"
 #include "store/dbm/mapping.h"
 #include "store/dbm/record.h"
 
 /* Records begin here; the block before says whose journal this is. */
-#define WA_JOURNAL_START ((apr_uint64_t)4096)
+#define WA_JOURNAL_START WA_RECORDS_START
 #define WA_JOURNAL_VERSION 1u
 
 typedef struct wa_journal_t {
@@ -17,6 +19,7 @@ typedef struct wa_journal_t {
     const char *path;
     const char *account_sid;
     const wa_log_t *log;
+    const volatile sig_atomic_t *stop; /* NULL, or: not 0 once a long search shall end */
 } wa_journal_t;
 
 /* Who may own the files and for which account they are. */
@@ -49,8 +52,17 @@ const wa_record_t *wa_journal_record(wa_journal_t *j, apr_uint64_t offset, apr_u
 const wa_record_t *wa_journal_record_checked(wa_journal_t *j, apr_uint64_t offset,
                                              apr_uint64_t end);
 
-/* The offset of the first valid record at or after `offset` and before `end`, payload checked; `end` when there is none. Any thread. */
-apr_uint64_t wa_journal_resync(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end);
+/* Finds the first sound record at or after `offset` and before `end`.
+ * @param poffset  out: where it is, `end` when there is none
+ * @return APR_SUCCESS | APR_EINTR the journal's `stop` is set: nothing is known. Any thread. */
+apr_status_t wa_journal_resync(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end,
+                               apr_uint64_t *poffset);
+
+/* Finds the end of what is not zero in [from, to), which must be in the file.
+ * @param pend  out: `from` when all is zero
+ * @return APR_SUCCESS | APR_EINTR like above | APR_ENOMEM. Any thread. */
+apr_status_t wa_journal_content_end(wa_journal_t *j, apr_uint64_t from, apr_uint64_t to,
+                                    apr_uint64_t *pend);
 
 /* The size of the file. @return APR_SUCCESS | the operating system's status */
 apr_status_t wa_journal_size(wa_journal_t *j, apr_uint64_t *psize);

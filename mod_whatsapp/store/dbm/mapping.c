@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define MAPPING_MIN ((apr_uint64_t)16 << 20)
-#define MAPPING_MAX ((apr_uint64_t)1 << 46)
 
 static apr_status_t mapping_replace(wa_mapping_t *m, apr_uint64_t end)
 {
@@ -18,6 +17,9 @@ static apr_status_t mapping_replace(wa_mapping_t *m, apr_uint64_t end)
     int protection = PROT_READ | (m->is_writable ? PROT_WRITE : 0);
     void *base;
 
+    if (end > WA_MAPPING_MAX) {
+        return APR_EINVAL; /* no file is so long: a damaged number */
+    }
     while (length < end) {
         length *= 2;
     }
@@ -58,6 +60,9 @@ apr_status_t wa_mapping_init_copy(wa_mapping_t *m, int fd, apr_uint64_t length)
 
     memset(m, 0, sizeof(*m));
     m->fd = -1;
+    if (length > WA_MAPPING_MAX) {
+        return APR_EINVAL;
+    }
     length = (length + page) / page * page;
     if (fd >= 0) {
         if (fstat(fd, &info)) {
@@ -107,9 +112,6 @@ apr_status_t wa_mapping_cover(wa_mapping_t *m, apr_uint64_t end)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    if (end > MAPPING_MAX) {
-        return APR_EINVAL; /* no file is so long: a damaged number */
-    }
     pthread_mutex_lock(&m->grow);
     if (m->length < end) {
         rv = mapping_replace(m, end);

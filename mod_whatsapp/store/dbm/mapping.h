@@ -39,10 +39,17 @@ void wa_mapping_release(wa_mapping_t *m);
 /* Makes the mapping cover the file's first `end` bytes. @return APR_SUCCESS | the operating system's status. Any thread. */
 apr_status_t wa_mapping_cover(wa_mapping_t *m, apr_uint64_t end);
 
-/* The address of the byte at `offset`, of which the `length` bytes from there may be used: they must be in the file. NULL when mapping them failed.
+/* No file is so long. */
+#define WA_MAPPING_MAX ((apr_uint64_t)1 << 46)
+
+/* The address of the byte at `offset`, of which the `length` bytes from there may be used: they must be in the file. NULL when mapping them failed,
+ * or where no file is so long.
  * Any thread. */
 static inline void *wa_mapping_at(wa_mapping_t *m, apr_uint64_t offset, apr_uint64_t length)
 {
+    if (offset > WA_MAPPING_MAX || length > WA_MAPPING_MAX - offset) {
+        return NULL;
+    }
     if (__atomic_load_n(&m->length, __ATOMIC_ACQUIRE) < offset + length
         && wa_mapping_cover(m, offset + length) != APR_SUCCESS) {
         return NULL;

@@ -338,6 +338,7 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
     rv = wa_journal_open(&store->journal, &journal, perror, p);
     if (rv == APR_SUCCESS) {
         store->place.salt = store->journal.salt;
+        store->journal.stop = store->tool ? store->tool->stop : NULL;
         rv = wa_index_open(&store->index, store->place.folder, store->journal.salt, options->uid,
                            options->gid);
     }

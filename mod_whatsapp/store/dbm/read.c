@@ -262,7 +262,8 @@ apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t
 
 static apr_uint32_t cursor_check(wa_dbm_store_t *store, const char *counterpart, apr_uint64_t row)
 {
-    apr_uint64_t h = wa_hash64(store->journal.salt ^ row, counterpart, strlen(counterpart));
+    const apr_uint64_t key[2] = {store->journal.salt, row};
+    apr_uint64_t h = wa_hash_keyed(key, counterpart, strlen(counterpart));
 
     return (apr_uint32_t)(h ^ (h >> 32));
 }

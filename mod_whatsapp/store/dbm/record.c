@@ -9,6 +9,9 @@
 #include "base/hash.h"
 
 #define PAYLOAD(r) ((const char *)(r) + sizeof(wa_record_t))
+#define ID_MAX 64
+#define NAME_MAX_BYTES 255 /* counterparts, phone numbers, idempotency keys, keys of parked facts */
+#define JSON_MAX 4096      /* previews, display names, parked values */
 #define ALIGN8(n) (((n) + 7u) & ~(apr_size_t)7u)
 
 typedef struct message_lengths_t {
@@ -74,6 +77,13 @@ static wa_slice_t cursor_take(cursor_t *c, apr_size_t len)
     return part;
 }
 
+/* The same for a text with bounds of its own: those that making it keeps. */
+static wa_slice_t cursor_take_text(cursor_t *c, apr_size_t len, apr_size_t min, apr_size_t max)
+{
+    c->failed |= len < min || len > max;
+    return cursor_take(c, len);
+}
+
 static apr_status_t cursor_end(const cursor_t *c)
 {
     return c->failed || c->left ? APR_EGENERAL : APR_SUCCESS;
@@ -124,8 +134,9 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
     apr_status_t rv;
 
     *pr = NULL;
-    if (id.len > 64 || sid.len > 64 || counterpart.len > 255 || idem.len > 255
-        || m->preview_json.len > 4096) {
+    if (!id.len || id.len > ID_MAX || sid.len > ID_MAX || !counterpart.len
+        || counterpart.len > NAME_MAX_BYTES || idem.len > NAME_MAX_BYTES
+        || m->preview_json.len > JSON_MAX || m->status > WA_STATUS_FAILED) {
         return APR_EINVAL;
     }
     memset(&l, 0, sizeof(l));
@@ -164,11 +175,11 @@ apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m
     message_lengths_t l;
     cursor_t c = cursor_begin(r, &l, sizeof(l));
 
-    m->id = cursor_take(&c, l.id);
-    m->sid = cursor_take(&c, l.sid);
-    m->counterpart = cursor_take(&c, l.counterpart);
-    m->idempotency_key = cursor_take(&c, l.idempotency_key);
-    m->preview_json = cursor_take(&c, l.preview);
+    m->id = cursor_take_text(&c, l.id, 1, ID_MAX);
+    m->sid = cursor_take_text(&c, l.sid, 0, ID_MAX);
+    m->counterpart = cursor_take_text(&c, l.counterpart, 1, NAME_MAX_BYTES);
+    m->idempotency_key = cursor_take_text(&c, l.idempotency_key, 0, NAME_MAX_BYTES);
+    m->preview_json = cursor_take_text(&c, l.preview, 0, JSON_MAX);
     m->fixed_json = cursor_take(&c, l.fixed);
     m->state_json = cursor_take(&c, l.state);
     m->state_private = cursor_take(&c, l.private);
@@ -178,6 +189,7 @@ apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m
     }
     m->direction = l.direction == WA_DIRECTION_RECEIVED ? WA_DIRECTION_RECEIVED : WA_DIRECTION_SENT;
     m->status = (wa_status_e)l.status;
+    c.failed |= l.status > WA_STATUS_FAILED;
     return cursor_end(&c);
 }
 
@@ -189,7 +201,7 @@ apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, 
     apr_status_t rv;
 
     *pr = NULL;
-    if (s->sid.len > 64) {
+    if (s->sid.len > ID_MAX || s->status > WA_STATUS_FAILED) {
         return APR_EINVAL;
     }
     memset(&l, 0, sizeof(l));
@@ -217,12 +229,13 @@ apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s)
     state_lengths_t l;
     cursor_t c = cursor_begin(r, &l, sizeof(l));
 
-    s->sid = cursor_take(&c, l.sid);
+    s->sid = cursor_take_text(&c, l.sid, 0, ID_MAX);
     s->state_json = cursor_take(&c, l.state);
     s->state_private = cursor_take(&c, l.private);
     s->status = (wa_status_e)l.status;
     s->sid_is_new = l.sid_is_new;
     s->previous = l.previous;
+    c.failed |= l.status > WA_STATUS_FAILED;
     return cursor_end(&c);
 }
 
@@ -233,6 +246,10 @@ apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type,
     wa_slice_t parts[2];
     apr_status_t rv;
 
+    *pr = NULL;
+    if (!t->counterpart.len || t->counterpart.len > NAME_MAX_BYTES) {
+        return APR_EINVAL;
+    }
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = t->counterpart;
     rv = record_make(pr, type, parts, 2, p);
@@ -248,7 +265,7 @@ apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t)
     thread_lengths_t l;
     cursor_t c = cursor_begin(r, &l, sizeof(l));
 
-    t->counterpart = cursor_take(&c, l.counterpart);
+    t->counterpart = cursor_take_text(&c, l.counterpart, 1, NAME_MAX_BYTES);
     t->flags = l.flags;
     return cursor_end(&c);
 }
@@ -261,8 +278,9 @@ apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
     apr_status_t rv;
 
     *pr = NULL;
-    if (contact->id.len > 64 || contact->phone_number.len > 255
-        || contact->display_name_json.len > 4096) {
+    if (!contact->id.len || contact->id.len > ID_MAX || !contact->phone_number.len
+        || contact->phone_number.len > NAME_MAX_BYTES || contact->display_name_json.len > JSON_MAX
+        || !wa_record_time_is_valid(contact->created_ms)) {
         return APR_EINVAL;
     }
     memset(&l, 0, sizeof(l));
@@ -288,10 +306,11 @@ apr_status_t wa_record_contact_read(const wa_record_t *r, wa_record_contact_t *c
     contact_lengths_t l;
     cursor_t c = cursor_begin(r, &l, sizeof(l));
 
-    contact->id = cursor_take(&c, l.id);
-    contact->phone_number = cursor_take(&c, l.phone_number);
-    contact->display_name_json = cursor_take(&c, l.display_name);
+    contact->id = cursor_take_text(&c, l.id, 1, ID_MAX);
+    contact->phone_number = cursor_take_text(&c, l.phone_number, 1, NAME_MAX_BYTES);
+    contact->display_name_json = cursor_take_text(&c, l.display_name, 0, JSON_MAX);
     contact->created_ms = l.created_ms;
+    c.failed |= !wa_record_time_is_valid(l.created_ms);
     return cursor_end(&c);
 }
 
@@ -301,6 +320,10 @@ apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k
     wa_slice_t parts[3];
     apr_status_t rv;
 
+    *pr = NULL;
+    if (!k->key.len || k->key.len > NAME_MAX_BYTES || k->value.len > JSON_MAX) {
+        return APR_EINVAL;
+    }
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = k->key;
     parts[2] = k->value;
@@ -316,8 +339,8 @@ apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k)
     parked_lengths_t l;
     cursor_t c = cursor_begin(r, &l, sizeof(l));
 
-    k->key = cursor_take(&c, l.key);
-    k->value = cursor_take(&c, l.value);
+    k->key = cursor_take_text(&c, l.key, 1, NAME_MAX_BYTES);
+    k->value = cursor_take_text(&c, l.value, 0, JSON_MAX);
     return cursor_end(&c);
 }
 
@@ -344,12 +367,21 @@ apr_uint32_t wa_record_header_crc(const wa_record_t *r, apr_uint64_t offset, apr
                      sizeof(*r) - offsetof(wa_record_t, length));
 }
 
+/* Of a record that is no filler: 1 when number, row and time can be there. */
+static int numbers_are_possible(const wa_record_t *r, apr_uint64_t offset)
+{
+    return r->number > 0 && r->number - 1 <= wa_records_before(offset)
+           && r->row <= wa_rows_before(offset) + 1 && (r->row > 0 || r->type != WA_RECORD_MESSAGE)
+           && wa_record_time_is_valid(r->timestamp_ms);
+}
+
 int wa_record_header_is_valid(const wa_record_t *r, apr_uint64_t available, apr_uint64_t offset,
                               apr_uint64_t salt)
 {
     return available >= sizeof(*r) && r->magic == WA_RECORD_MAGIC && r->length <= available
            && r->length <= WA_RECORD_MAX && r->length % 8 == 0 && r->payload_length <= r->length
            && r->length - r->payload_length >= sizeof(*r)
+           && (r->type == WA_RECORD_FILLER || numbers_are_possible(r, offset))
            && r->header_crc == wa_record_header_crc(r, offset, salt);
 }
 
@@ -357,6 +389,49 @@ int wa_record_payload_is_valid(const wa_record_t *r)
 {
     return r->type == WA_RECORD_FILLER
            || r->payload_crc == wa_crc32c(0, PAYLOAD(r), r->payload_length);
+}
+
+static int payload_is_readable(const wa_record_t *r)
+{
+    wa_record_message_t m;
+    wa_record_state_t s;
+    wa_record_thread_t t;
+    wa_record_contact_t c;
+    wa_record_parked_t k;
+
+    switch (r->type) {
+    case WA_RECORD_MESSAGE:
+        return wa_record_message_read(r, &m) == APR_SUCCESS;
+    case WA_RECORD_STATE:
+        return wa_record_state_read(r, &s) == APR_SUCCESS;
+    case WA_RECORD_READ:
+    case WA_RECORD_FLAGS:
+        return wa_record_thread_read(r, &t) == APR_SUCCESS;
+    case WA_RECORD_CONTACT:
+    case WA_RECORD_CONTACT_DELETE:
+        return wa_record_contact_read(r, &c) == APR_SUCCESS;
+    case WA_RECORD_PARKED:
+        return wa_record_parked_read(r, &k) == APR_SUCCESS;
+    default:
+        return 1;
+    }
+}
+
+int wa_record_is_sound(const wa_record_t *r)
+{
+    return wa_record_payload_is_valid(r) && payload_is_readable(r);
+}
+
+int wa_record_is_next(const wa_record_chain_t *chain, const wa_record_t *r)
+{
+    if (r->type == WA_RECORD_FILLER) {
+        return 1;
+    }
+    if (r->type == WA_RECORD_MESSAGE && r->row <= chain->rows) {
+        return 0;
+    }
+    return chain->is_broken ? r->number > chain->number
+                            : r->number == chain->number + 1 && r->prev_crc == chain->crc;
 }
 
 apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len)

@@ -13,6 +13,17 @@
 #define WA_RECORD_MAX (1024u * 1024u)
 #define WA_RECORD_TOUCHES 3
 
+/* Records begin at this offset of a journal. */
+#define WA_RECORDS_START ((apr_uint64_t)4096)
+
+/* The shortest record, and the shortest of a message (its lengths, an id and a counterpart of one byte). Numbers and rows are bounded by how many
+ * of these fit before a record: what a journal says of itself is believed no further than its length allows. */
+#define WA_RECORD_MIN ((apr_uint64_t)sizeof(wa_record_t))
+#define WA_RECORD_MESSAGE_MIN ((apr_uint64_t)112)
+
+/* The latest time of a record, in the year 287396: every integer up to it is one in JavaScript too, and microseconds of it are no overflow. */
+#define WA_RECORD_TIME_MAX ((apr_int64_t)1 << 53)
+
 /* Stored on disk: never renumber. */
 typedef enum {
     WA_RECORD_FILLER = 1,  /* stands where damaged bytes were cut out */
@@ -44,6 +55,23 @@ typedef struct wa_record_t {
     apr_uint64_t row;
     apr_uint64_t touch[WA_RECORD_TOUCHES]; /* 0 for unused */
 } wa_record_t;
+
+/* How many records, and how many messages, can stand before `offset` at most. Any thread. */
+static inline apr_uint64_t wa_records_before(apr_uint64_t offset)
+{
+    return offset > WA_RECORDS_START ? (offset - WA_RECORDS_START) / WA_RECORD_MIN : 0;
+}
+
+static inline apr_uint64_t wa_rows_before(apr_uint64_t offset)
+{
+    return offset > WA_RECORDS_START ? (offset - WA_RECORDS_START) / WA_RECORD_MESSAGE_MIN : 0;
+}
+
+/* 1 for a time that a record may have. Any thread. */
+static inline int wa_record_time_is_valid(apr_int64_t ms)
+{
+    return ms >= 0 && ms <= WA_RECORD_TIME_MAX;
+}
 
 /* The parts of the payloads; slices point into the record. */
 typedef struct wa_record_message_t {
@@ -86,7 +114,8 @@ apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
                                     const wa_record_contact_t *c, apr_pool_t *p);
 apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k, apr_pool_t *p);
 
-/* Each reads the payload of a record of its type whose checksums hold. @return APR_SUCCESS | APR_EGENERAL its lengths do not fit. Any thread. */
+/* Each reads the payload of a record of its type whose checksums hold.
+ * @return APR_SUCCESS | APR_EGENERAL its lengths do not fit, or it says what no record that was made here says. Any thread. */
 apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m);
 apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s);
 apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t);
@@ -103,14 +132,32 @@ void wa_record_date_set(wa_record_t *r, apr_int64_t date_ms);
 /* The header checksum of a record at `offset` of a store with `salt`. Any thread. */
 apr_uint32_t wa_record_header_crc(const wa_record_t *r, apr_uint64_t offset, apr_uint64_t salt);
 
-/* 1 when `available` bytes at `r` hold a whole record whose header is right for `offset`; the payload is not looked at. Any thread. */
+/* 1 when `available` bytes at `r` hold a whole record whose header is right for `offset`: its checksum, and every number of it within what can be
+ * there. The payload is not looked at. Any thread. */
 int wa_record_header_is_valid(const wa_record_t *r, apr_uint64_t available, apr_uint64_t offset,
                               apr_uint64_t salt);
 
 /* 1 when the payload is what was written. Call after wa_record_header_is_valid. Any thread. */
 int wa_record_payload_is_valid(const wa_record_t *r);
 
-/* The hash that stands in `touch` for a thing: a kind ("id", "sid", "idem", "number", "state", "thread", "park") and its name. Never 0. Any thread. */
+/* 1 when the payload is what was written and can be read, or the type is of a later version. For whoever takes a journal in, record by record: what it
+ * refuses is damage. Call after wa_record_header_is_valid. Any thread. */
+int wa_record_is_sound(const wa_record_t *r);
+
+/* What the record before says of the one that comes after it. */
+typedef struct wa_record_chain_t {
+    apr_uint64_t number; /* of the last record */
+    apr_uint64_t
+        rows; /* how many messages there are: rows may be missing where damage was cut out, but never come back */
+    apr_uint32_t crc; /* the last record's header_crc */
+    int is_broken;    /* 1: damage or a filler stands between */
+} wa_record_chain_t;
+
+/* 1 when a sound record is the one that was written next, or a filler. Any thread. */
+int wa_record_is_next(const wa_record_chain_t *chain, const wa_record_t *r);
+
+/* Whoever finds two names with one touch gains that one of their writers tries a second time: so it needs no key.
+ * The hash that stands in `touch` for a thing: a kind ("id", "sid", "idem", "number", "state", "thread", "park") and its name. Never 0. Any thread. */
 apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len);
 
 /* A filler record header for `length` bytes of cut-out damage. Any thread. */

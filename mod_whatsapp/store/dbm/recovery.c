@@ -253,17 +253,6 @@ static apr_status_t damage_set_aside(wa_dbm_store_t *store, apr_uint64_t from, a
     return rv;
 }
 
-/* Where the last byte that is not zero ends. */
-static apr_uint64_t content_end(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to)
-{
-    const char *bytes = wa_mapping_at(&store->journal.map, from, to - from);
-
-    while (bytes && to > from && !bytes[to - from - 1]) {
-        to--;
-    }
-    return to;
-}
-
 static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_t *tmp)
 {
     apr_uint64_t end = store->replica.at.offset, content;
@@ -272,7 +261,10 @@ static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_
     if (size == end) {
         return APR_SUCCESS;
     }
-    content = content_end(store, end, size);
+    rv = wa_journal_content_end(&store->journal, end, size, &content);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     if (content > end) {
         rv = damage_keep(store, end, content, tmp);
         WA_LOG(store->log, WA_LOG_WARNING, "WA0432", rv,
@@ -288,24 +280,51 @@ static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_
     return rv;
 }
 
-/* 1 when the record is the one that was written after what is applied so far. After damage the chain is broken once. */
-static int is_next(const wa_replica_t *replica, const wa_record_t *r, int after_damage)
+/* What is applied so far, for the record that comes next. */
+static wa_record_chain_t chain_of(const wa_replica_t *replica, int is_broken)
 {
-    if (r->type == WA_RECORD_FILLER) {
-        return 1;
+    wa_record_chain_t chain = {replica->at.records, replica->at.rows, replica->at.crc, is_broken};
+
+    return chain;
+}
+
+/* Where damage at `offset` ends: at the next record that can come after it. What looks like one and cannot is part of it. */
+static apr_status_t damage_end(wa_dbm_store_t *store, apr_uint64_t offset, apr_uint64_t size,
+                               apr_uint64_t *pnext)
+{
+    const wa_record_chain_t chain = chain_of(&store->replica, 1);
+    const wa_record_t *r = NULL;
+    apr_status_t rv = APR_SUCCESS;
+
+    *pnext = offset;
+    while (rv == APR_SUCCESS && *pnext < size && !(r && wa_record_is_next(&chain, r))) {
+        /* The next one stands no nearer than the shortest record is long. */
+        rv = wa_journal_resync(&store->journal, *pnext + WA_RECORD_MIN, size, pnext);
+        r = wa_journal_record(&store->journal, *pnext, size);
     }
-    return after_damage ? r->number > replica->at.records
-                        : r->number == replica->at.records + 1 && r->prev_crc == replica->at.crc;
+    return rv;
+}
+
+/* Makes room in the index for a record, and applies it. */
+static apr_status_t record_apply(wa_dbm_store_t *store, const wa_record_t *r, apr_uint64_t end)
+{
+    const wa_tail_t *at = &store->replica.at;
+    apr_status_t rv = wa_index_reserve(
+        &store->index, r->type == WA_RECORD_MESSAGE && r->row > at->rows ? r->row : at->rows,
+        r->number > at->records ? r->number : at->records, at->keys + 3);
+
+    return rv == APR_SUCCESS ? wa_replica_apply(&store->replica, end) : rv;
 }
 
 static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_t *tmp)
 {
     wa_replica_t *replica = &store->replica;
-    int after_damage = 0;
+    int is_broken = 0;
     apr_status_t rv = APR_SUCCESS;
 
     while (rv == APR_SUCCESS && replica->at.offset < size) {
         apr_uint64_t offset = replica->at.offset, next;
+        const wa_record_chain_t chain = chain_of(replica, is_broken);
         const wa_record_t *r = wa_journal_record(&store->journal, offset, size);
 
         if (store->tool && store->tool->watch) {
@@ -314,23 +333,18 @@ static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr
                 return rv;
             }
         }
-        if (r && wa_record_payload_is_valid(r) && is_next(replica, r, after_damage)) {
-            after_damage = r->type == WA_RECORD_FILLER;
-            rv = wa_index_reserve(&store->index,
-                                  r->row > replica->at.rows ? r->row : replica->at.rows,
-                                  r->number > replica->at.records ? r->number : replica->at.records,
-                                  replica->at.keys + 3);
-            if (rv == APR_SUCCESS) {
-                rv = wa_replica_apply(replica, offset + r->length);
-            }
+        if (r && wa_record_is_sound(r) && wa_record_is_next(&chain, r)) {
+            is_broken = r->type == WA_RECORD_FILLER;
+            rv = record_apply(store, r, offset + r->length);
             continue;
         }
-        next = wa_journal_resync(&store->journal, offset + 8, size);
-        if (next == size) {
+        rv = damage_end(store, offset, size, &next);
+        if (rv == APR_SUCCESS && next >= size) {
             break;
         }
-        rv = next - offset < sizeof(wa_record_t) ? APR_EGENERAL
-                                                 : damage_set_aside(store, offset, next, tmp);
+        if (rv == APR_SUCCESS) {
+            rv = damage_set_aside(store, offset, next, tmp);
+        }
     }
     return rv == APR_SUCCESS ? tail_cut(store, size, tmp) : rv;
 }
@@ -356,6 +370,13 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
     rows = store->replica.at.rows;
     if (rv == APR_SUCCESS) {
         rv = journal_replay(store, size, tmp);
+    }
+    if (rv == APR_EGENERAL && from > WA_JOURNAL_START) {
+        WA_LOG(store->log, WA_LOG_WARNING, "WA0450", rv,
+               "%s: the index does not take what the journal says after the checkpoint; everything "
+               "is read again from the journal",
+               store->place.folder);
+        return wa_dbm_recover(store, 1, tmp);
     }
     if (rv == APR_SUCCESS && store->replica.at.offset > from && from > WA_JOURNAL_START) {
         WA_LOG(store->log, WA_LOG_NOTICE, "WA0433", APR_SUCCESS,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "store/dbm/replica_parts.h"
 
 apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_index_t *index)
@@ -38,11 +39,11 @@ apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_in
     replica->journal = journal;
     replica->index = index;
     replica->at.offset = WA_JOURNAL_START;
-    replica->threads = apr_hash_make(replica->pool);
-    replica->contacts_by_id = apr_hash_make(replica->pool);
-    replica->contacts_by_number = apr_hash_make(replica->pool);
+    replica->threads = wa_table_make(replica->pool);
+    replica->contacts_by_id = wa_table_make(replica->pool);
+    replica->contacts_by_number = wa_table_make(replica->pool);
     replica->contacts = apr_array_make(replica->pool, 64, sizeof(wa_replica_contact_t *));
-    replica->parked = apr_hash_make(replica->pool);
+    replica->parked = wa_table_make(replica->pool);
     replica->pending = apr_array_make(replica->pool, 64, sizeof(apr_uint64_t));
     return APR_SUCCESS;
 }
@@ -108,6 +109,9 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
 
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (r->row <= replica->at.rows) {
+        return APR_EGENERAL; /* what writes and reads journals sees to it that rows only grow */
     }
     row = wa_index_row(replica->index, r->row);
     if (!row) {
@@ -230,6 +234,7 @@ static apr_status_t apply_thread(wa_replica_t *replica, const wa_record_t *r, ap
     apr_uint64_t end = offset + r->length;
     wa_replica_thread_t *t;
     wa_record_thread_t n;
+    apr_uint64_t row;
     apr_status_t rv = wa_record_thread_read(r, &n);
 
     if (rv != APR_SUCCESS) {
@@ -239,11 +244,13 @@ static apr_status_t apply_thread(wa_replica_t *replica, const wa_record_t *r, ap
     if (!t) {
         return APR_SUCCESS;
     }
+    /* A row that is lost to damage may be given to a later message, which nobody has read. */
+    row = r->row < replica->at.rows ? r->row : replica->at.rows;
     if (r->type == WA_RECORD_FLAGS) {
         t->flags = n.flags;
-    } else if (r->row > t->read_row) {
-        t->read_row = r->row;
-        t->unread_count = unread_after(replica, t, r->row, end);
+    } else if (row > t->read_row) {
+        t->read_row = row;
+        t->unread_count = unread_after(replica, t, row, end);
     }
     thread_changed(replica, t, r, end);
     return APR_SUCCESS;

@@ -14,15 +14,25 @@ static const wa_record_t *record_load(wa_replica_t *replica, apr_uint64_t offset
     return r && wa_record_payload_is_valid(r) ? r : NULL;
 }
 
-apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
-                                    apr_uint64_t end)
+static int thread_is_possible(const wa_replica_thread_t *t, const wa_tail_t *at)
 {
-    const wa_row_t *row = wa_index_row(replica->index, thread->last_row);
-    const wa_record_t *r = row ? record_load(replica, row->offset, end) : NULL;
+    return t->last_row > 0 && t->last_row <= at->rows && t->read_row <= at->rows
+           && t->message_count > 0 && t->message_count <= at->rows
+           && t->unread_count <= t->message_count && wa_record_time_is_valid(t->changed_ms)
+           && wa_record_time_is_valid(t->last_inbound_ms);
+}
+
+apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
+                                    const wa_tail_t *at)
+{
+    const wa_row_t *row =
+        thread_is_possible(thread, at) ? wa_index_row(replica->index, thread->last_row) : NULL;
+    const wa_record_t *r = row ? record_load(replica, row->offset, at->offset) : NULL;
     wa_replica_thread_t *t;
     wa_record_message_t m;
 
-    if (!r || r->type != WA_RECORD_MESSAGE || wa_record_message_read(r, &m) != APR_SUCCESS
+    if (!r || r->type != WA_RECORD_MESSAGE || r->row != thread->last_row
+        || wa_record_message_read(r, &m) != APR_SUCCESS
         || !wa_slice_is_equal(m.counterpart, thread->counterpart)
         || wa_replica_thread_find(replica, m.counterpart)) {
         return APR_EGENERAL;
@@ -31,7 +41,7 @@ apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thre
     t->preview_json = m.preview_json;
     t->last_direction = m.direction;
     t->last_timestamp_ms = r->timestamp_ms;
-    t->version = end;
+    t->version = at->offset;
     t->last_row = thread->last_row;
     t->read_row = thread->read_row;
     t->message_count = thread->message_count;
@@ -74,10 +84,10 @@ apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, 
     return APR_SUCCESS;
 }
 
-apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, apr_uint64_t end)
+apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, const wa_tail_t *at)
 {
-    const wa_row_t *entry = wa_index_row(replica->index, row);
-    const wa_record_t *r = entry ? record_load(replica, entry->offset, end) : NULL;
+    const wa_row_t *entry = row <= at->rows ? wa_index_row(replica->index, row) : NULL;
+    const wa_record_t *r = entry ? record_load(replica, entry->offset, at->offset) : NULL;
 
     if (!r || r->type != WA_RECORD_MESSAGE || r->row != row) {
         return APR_EGENERAL;
@@ -101,6 +111,7 @@ apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at)
 {
     apr_size_t count = apr_hash_count(replica->threads), n = 0, i;
     wa_replica_thread_t **all = malloc((count + 1) * sizeof(*all));
+    apr_uint64_t messages = 0;
     apr_hash_index_t *hi;
 
     if (!all) {
@@ -113,11 +124,18 @@ apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at)
     for (i = 0; i < n; i++) {
         wa_replica_thread_t *t = all[i];
 
+        messages += t->message_count; /* each is at->rows at most, so this is no overflow */
+        if (messages > at->rows) {
+            break;
+        }
         wa_replica_thread_lead(replica, t);
         t->contact = apr_hash_get(replica->contacts_by_number, t->counterpart.ptr,
                                   (apr_ssize_t)t->counterpart.len);
     }
     free(all);
+    if (messages > at->rows) {
+        return APR_EGENERAL;
+    }
     replica->at = *at;
     replica->threads_version = replica->contacts_version = at->offset;
     return APR_SUCCESS;

@@ -9,7 +9,7 @@
 #include <apr_pools.h>
 
 /* Of the struct below and of the index files, which all processes of a server write together: a change of either is a new number here. */
-#define WA_SHARED_LAYOUT 5u
+#define WA_SHARED_LAYOUT 6u
 
 /* Where the journal ends and what its last record was. */
 typedef struct wa_tail_t {

@@ -10,17 +10,13 @@
 
 #include <apr_strings.h>
 
-/* The shortest records of the format: what is not yet read cannot hold more of each than this gives. */
-#define MESSAGE_MIN 112
-#define RECORD_MIN ((apr_uint64_t)sizeof(wa_record_t))
-
 /* A live server may replace the checkpoint while it is read. */
 #define CHECKPOINT_TRIES 5
 
-static wa_index_room_t room_after(const wa_tail_t *at, apr_uint64_t size)
+/* A journal of `size` bytes cannot hold more of each than this gives. */
+static wa_index_room_t room_for(apr_uint64_t size)
 {
-    apr_uint64_t rest = size > at->offset ? size - at->offset : 0;
-    wa_index_room_t room = {at->rows + rest / MESSAGE_MIN, at->records + rest / RECORD_MIN, 0};
+    wa_index_room_t room = {wa_rows_before(size) + 1, wa_records_before(size) + 1, 0};
 
     return room;
 }
@@ -65,8 +61,7 @@ static int is_owned(const wa_view_t *view, apr_pool_t *tmp)
 /* Opens the index and an empty replica. @param at  how far the index's files are to be believed; NULL: not at all */
 static apr_status_t parts_open(wa_view_t *view, const wa_tail_t *at)
 {
-    static const wa_tail_t start = {.offset = WA_JOURNAL_START};
-    const wa_index_room_t room = room_after(at ? at : &start, view->walk.size);
+    const wa_index_room_t room = room_for(view->walk.size);
     apr_status_t rv = wa_index_open_copy(&view->store.index, at ? view->store.place.folder : NULL,
                                          view->store.journal.salt, &room);
 
@@ -132,6 +127,7 @@ apr_status_t wa_view_open(wa_view_t **pview, const wa_view_options_t *options, c
     }
     apr_pool_cleanup_register(p, view, view_release, apr_pool_cleanup_null);
     view->store.place.salt = view->store.journal.salt;
+    view->store.journal.stop = options->stop;
     view->is_owned = is_owned(view, p);
     rv = wa_walk_init(&view->walk, &view->store.journal, NULL);
     if (rv != APR_SUCCESS) {

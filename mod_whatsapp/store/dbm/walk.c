@@ -11,8 +11,9 @@ apr_status_t wa_walk_init(wa_walk_t *w, wa_journal_t *journal, const wa_tail_t *
     w->offset = WA_JOURNAL_START;
     if (at) {
         w->offset = at->offset;
-        w->number = at->records;
-        w->crc = at->crc;
+        w->chain.number = at->records;
+        w->chain.rows = at->rows;
+        w->chain.crc = at->crc;
     }
     return wa_journal_size(journal, &w->size);
 }
@@ -22,20 +23,17 @@ static const wa_record_t *record_take(wa_walk_t *w)
 {
     const wa_record_t *r = wa_journal_record(w->journal, w->offset, w->size);
 
-    if (!r || !wa_record_payload_is_valid(r)) {
+    if (!r || !wa_record_is_sound(r) || !wa_record_is_next(&w->chain, r)) {
         return NULL;
     }
-    if (r->type == WA_RECORD_FILLER) {
-        w->after_damage = 1;
-        return r;
+    w->chain.is_broken = r->type == WA_RECORD_FILLER;
+    if (r->type != WA_RECORD_FILLER) {
+        w->chain.number = r->number;
+        w->chain.crc = r->header_crc;
     }
-    if (w->after_damage ? r->number <= w->number
-                        : r->number != w->number + 1 || r->prev_crc != w->crc) {
-        return NULL;
+    if (r->type == WA_RECORD_MESSAGE) {
+        w->chain.rows = r->row;
     }
-    w->after_damage = 0;
-    w->number = r->number;
-    w->crc = r->header_crc;
     return r;
 }
 
@@ -50,7 +48,12 @@ apr_status_t wa_walk_next(wa_walk_t *w, wa_walk_step_t *step)
     step->offset = w->offset;
     step->record = record_take(w);
     if (!step->record) {
-        next = wa_journal_resync(w->journal, w->offset + 8, w->size);
+        /* The next one stands no nearer than the shortest record is long. */
+        apr_status_t rv = wa_journal_resync(w->journal, w->offset + WA_RECORD_MIN, w->size, &next);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
         if (next >= w->size) {
             w->is_over = 1;
             return APR_EOF;
@@ -60,22 +63,26 @@ apr_status_t wa_walk_next(wa_walk_t *w, wa_walk_step_t *step)
         step->record = record_take(w);
     }
     step->length = step->record ? step->record->length : next - w->offset;
-    w->after_damage |= step->record == NULL;
+    w->chain.is_broken |= step->record == NULL;
     w->offset += step->length;
     return APR_SUCCESS;
 }
 
-apr_uint64_t wa_walk_rest(wa_walk_t *w)
+apr_status_t wa_walk_rest(wa_walk_t *w, apr_uint64_t *prest)
 {
     apr_uint64_t size, end;
-    const char *bytes;
+    apr_status_t rv;
 
+    *prest = 0;
     if (wa_journal_size(w->journal, &size) != APR_SUCCESS || size > w->size) {
         size = w->size;
     }
-    bytes = size > w->offset ? wa_mapping_at(&w->journal->map, w->offset, size - w->offset) : NULL;
-    for (end = size; bytes && end > w->offset && !bytes[end - w->offset - 1]; end--) {
-        continue;
+    if (size <= w->offset) {
+        return APR_SUCCESS;
     }
-    return bytes ? end - w->offset : 0;
+    rv = wa_journal_content_end(w->journal, w->offset, size, &end);
+    if (rv == APR_SUCCESS) {
+        *prest = end - w->offset;
+    }
+    return rv;
 }

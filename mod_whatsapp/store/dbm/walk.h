@@ -11,9 +11,7 @@ typedef struct wa_walk_t {
     apr_uint64_t size; /* of the file when the walk began: it ends there at the latest */
     apr_uint64_t
         offset; /* where the next record is looked for; after the end: the end of the last record */
-    apr_uint64_t number; /* of the last record */
-    apr_uint32_t crc;    /* header_crc of the last record */
-    int after_damage;    /* 1: the chain to the record before is broken */
+    wa_record_chain_t chain; /* of the last record */
     int is_over;
 } wa_walk_t;
 
@@ -29,11 +27,12 @@ typedef struct wa_walk_step_t {
 apr_status_t wa_walk_init(wa_walk_t *w, wa_journal_t *journal, const wa_tail_t *at);
 
 /* Goes on to the next whole record, or over damage: that is what whole records come after.
- * @return APR_SUCCESS | APR_EOF no whole record comes any more. One thread. */
+ * @return APR_SUCCESS | APR_EOF no whole record comes any more | APR_EINTR the journal's `stop` is set. One thread. */
 apr_status_t wa_walk_next(wa_walk_t *w, wa_walk_step_t *step);
 
 /* After the end: how many bytes behind the last record are something else than the zeros that are allocated ahead: a record that is being
- * written, was never finished, or is damaged. One thread. */
-apr_uint64_t wa_walk_rest(wa_walk_t *w);
+ * written, was never finished, or is damaged.
+ * @return APR_SUCCESS | APR_EINTR the journal's `stop` is set | APR_ENOMEM. One thread. */
+apr_status_t wa_walk_rest(wa_walk_t *w, apr_uint64_t *prest);
 
 #endif
