@@ -210,7 +210,7 @@ install: all ## the module, its configuration and the web client, where apxs and
 	rm -rf '$(DESTDIR)$(SHARE)/frontend'
 	if [ -d frontend ]; then cp -r frontend '$(DESTDIR)$(SHARE)/frontend' && chmod -R u+rwX,go+rX,go-w '$(DESTDIR)$(SHARE)/frontend'; fi
 	install -m 644 conf/whatsapp-reference.conf README.md LICENSE '$(DESTDIR)$(DOC)'
-	install -m 644 conf/examples/*.conf '$(DESTDIR)$(DOC)/examples'
+	install -m 644 conf/examples/*.conf conf/examples/*.filter '$(DESTDIR)$(DOC)/examples'
 	@echo 'installed. Next, the account: $(SYSCONF)/whatsapp-account.conf, as $(CONF_DIR)/whatsapp.conf says.'
 	@echo 'Then $(if $(IS_DEBIAN),a2enmod whatsapp,include whatsapp.load and whatsapp.conf in httpd.conf) and restart httpd.'
 

@@ -15,6 +15,7 @@
 #include "api/api.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
+#include "httpd/flood.h"
 #include "httpd/limits.h"
 #include "httpd/log.h"
 #include "httpd/reconciler.h"
@@ -182,6 +183,7 @@ static apr_status_t maintain(int state, void *data, apr_pool_t *tmp)
 
     if (state != AP_WATCHDOG_STATE_RUNNING)
         return APR_SUCCESS;
+    wa_flood_report();
     for (i = 0; i < rt->stores->nelts; i++) {
         wa_store_t *store = APR_ARRAY_IDX(rt->stores, i, opened_store_t).store;
         apr_status_t rv = store ? wa_store_maintain(store, tmp) : APR_SUCCESS;
@@ -238,8 +240,8 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     runtime->main_server = main_server;
     runtime->threads = threads;
     apr_pool_cleanup_register(pconf, runtime, runtime_forget, apr_pool_cleanup_null);
-    if (wa_status_create(main_server) != APR_SUCCESS
-        || wa_limits_create(main_server) != APR_SUCCESS)
+    if (wa_status_create(main_server) != APR_SUCCESS || wa_limits_create(main_server) != APR_SUCCESS
+        || wa_flood_create(main_server, pconf) != APR_SUCCESS)
         return HTTP_INTERNAL_SERVER_ERROR;
     for (s = main_server; s; s = s->next) {
         if (wa_config_is_complete(wa_config_get(s))
@@ -335,6 +337,7 @@ void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
 
     if (!runtime)
         return;
+    wa_flood_child(pchild);
     gate = wa_limits_child(main_server, pchild);
     for (i = 0; i < runtime->stores->nelts; i++) {
         opened_store_t *opened = &APR_ARRAY_IDX(runtime->stores, i, opened_store_t);

@@ -22,6 +22,7 @@ typedef struct callback_t {
     apr_size_t part; /* from the query, 0 for none */
     int is_other;    /* merge: the message is not the one the callback is about */
     int is_changed;  /* merge: the callback said something new */
+    int is_parked;   /* it was kept for a message that is not known yet, and was not before */
 } callback_t;
 
 /* 1 for the words of messages that came in. */
@@ -173,8 +174,7 @@ static int is_parked(wa_slice_t parked, const char *what, apr_pool_t *p)
 
 /* Keeps a callback until its message is known: "<delivery> <error code> <unix ms>". One that is kept
  * already is not kept again: a request that somebody caught is valid for ever. */
-static apr_status_t callback_park(wa_messenger_t *messenger, const callback_t *callback,
-                                  apr_pool_t *p)
+static apr_status_t callback_park(wa_messenger_t *messenger, callback_t *callback, apr_pool_t *p)
 {
     const char *what =
         apr_psprintf(p, "%d %d ", (int)callback->event.delivery, callback->event.error_code);
@@ -188,7 +188,9 @@ static apr_status_t callback_park(wa_messenger_t *messenger, const callback_t *c
     if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
-    return wa_store_parked_add(messenger->store, callback->sid, wa_slice_of(line), p);
+    rv = wa_store_parked_add(messenger->store, callback->sid, wa_slice_of(line), p);
+    callback->is_parked = rv == APR_SUCCESS;
+    return rv;
 }
 
 int wa_status_unpark(wa_slice_t parked, wa_state_t *state, apr_pool_t *p)
@@ -274,8 +276,10 @@ apr_status_t wa_status_receive(wa_messenger_t *messenger, const wa_form_t *form,
     if (wa_delivery_rank(callback.event.delivery) >= 0) {
         rv = callback_settle(messenger, message_id, &callback, &result, p);
     }
-    WA_LOG(messenger->log, WA_LOG_INFO, "WA0521", rv,
-           "receipt: sid=%s status=%s error=%d result=%s duration=%" APR_INT64_T_FMT "ms",
+    /* Who saw a signed receipt can send it again and again: what that logs has a tag of its own. */
+    WA_LOG(messenger->log, WA_LOG_INFO,
+           rv == APR_SUCCESS && (callback.is_changed || callback.is_parked) ? "WA0521" : "WA0235",
+           rv, "receipt: sid=%s status=%s error=%d result=%s duration=%" APR_INT64_T_FMT "ms",
            callback.sid, callback.word, callback.event.error_code,
            rv == APR_SUCCESS ? result : "not stored", apr_time_as_msec(apr_time_now() - started));
     return rv;
