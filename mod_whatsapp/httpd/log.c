@@ -32,11 +32,11 @@ request_rec *wa_log_bind(request_rec *r)
  * done is none: who can make those can fill more than the log. */
 static int is_limited(wa_log_level_e level, const char *tag)
 {
-    static const char *const tags[] = {"WA0201", "WA0235"};
+    static const char *const tags[] = {"0201", "0235", "0239"}; /* WAnnnn */
     apr_size_t i;
 
     for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
-        if (strcmp(tags[i], tag) == 0)
+        if (strcmp(tags[i], tag + 2) == 0)
             return 1;
     }
     return level <= WA_LOG_WARNING;
