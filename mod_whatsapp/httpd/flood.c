@@ -47,7 +47,7 @@ apr_status_t wa_flood_create(server_rec *main_server, apr_pool_t *pconf)
 
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, main_server,
-                     "WA0204: no shared memory for the log's limits");
+                     "WA0151: no shared memory for the log's limits");
         return rv;
     }
     slots = apr_shm_baseaddr_get(shm);
@@ -107,7 +107,7 @@ static void slot_report(slot_t *slot, apr_int64_t pause_us)
     count = __atomic_exchange_n(&slot->left_out, 0, __ATOMIC_RELAXED);
     if (count > 0)
         ap_log_error(APLOG_MARK, (int)slot->level, 0, server_at(slot->server),
-                     "WA0203: %" APR_UINT64_T_FMT " more lines of WA%04u were left out: over %d a "
+                     "WA0150: %" APR_UINT64_T_FMT " more lines of WA%04u were left out: over %d a "
                      "second, of all virtual hosts together",
                      count, slot->tag - 1, WA_FLOOD_LINES);
 }

@@ -24,7 +24,7 @@ void wa_flood_child(apr_pool_t *pchild);
  * @return 1 it may be written (always, where no counters were made) | 0 it is one too many. Any thread. */
 int wa_flood_pass(const server_rec *s, int level, const char *tag);
 
-/* Says how many lines of each tag were left out (WA0203), at most once a second. To be called about
+/* Says how many lines of each tag were left out (WA0150), at most once a second. To be called about
  * once a second: nothing else has to come for the number to be said. Any thread of any child. */
 void wa_flood_report(void);
 

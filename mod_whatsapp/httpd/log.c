@@ -32,7 +32,7 @@ request_rec *wa_log_bind(request_rec *r)
  * done is none: who can make those can fill more than the log. */
 static int is_limited(wa_log_level_e level, const char *tag)
 {
-    static const char *const tags[] = {"0201", "0235", "0239"}; /* WAnnnn */
+    static const char *const tags[] = {"0201", "0512", "0522"}; /* WAnnnn */
     apr_size_t i;
 
     for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {

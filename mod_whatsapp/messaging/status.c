@@ -278,7 +278,7 @@ apr_status_t wa_status_receive(wa_messenger_t *messenger, const wa_form_t *form,
     }
     /* Who saw a signed receipt can send it again and again: what that logs has a tag of its own. */
     WA_LOG(messenger->log, WA_LOG_INFO,
-           rv == APR_SUCCESS && (callback.is_changed || callback.is_parked) ? "WA0521" : "WA0239",
+           rv == APR_SUCCESS && (callback.is_changed || callback.is_parked) ? "WA0521" : "WA0522",
            rv, "receipt: sid=%s status=%s error=%d result=%s duration=%" APR_INT64_T_FMT "ms",
            callback.sid, callback.word, callback.event.error_code,
            rv == APR_SUCCESS ? result : "not stored", apr_time_as_msec(apr_time_now() - started));

@@ -13,7 +13,7 @@ from support.signing import encode_form, sign
 
 BURST, RATE = 50, 10
 CLIENT = re.compile(r"\[client ([0-9a-f.:]+):(\d+)\] (WA\d{4}): ")
-LEFT_OUT = re.compile(r"WA0203: (\d+) more lines of (WA\d{4}) were left out")
+LEFT_OUT = re.compile(r"WA0150: (\d+) more lines of (WA\d{4}) were left out")
 
 
 def flood(server, count, threads=8, extra=b"", path="/webhook", body=b"a=1", signature=b"x" * 28):
@@ -35,7 +35,7 @@ def flood(server, count, threads=8, extra=b"", path="/webhook", body=b"a=1", sig
 
 
 def left_out(server, mark, tag):
-    found = [LEFT_OUT.search(line) for line in server.lines(mark, "WA0203")]
+    found = [LEFT_OUT.search(line) for line in server.lines(mark, "WA0150")]
     return sum(int(match[1]) for match in found if match[2] == tag)
 
 
@@ -44,7 +44,7 @@ def test_a_flood_is_cut_and_every_line_is_accounted_for(new_server):
     """Nothing else comes after it: that lines were left out is said all the same."""
     with new_server() as server:
         mark, count = server.mark(), 800
-        server.claim("WA0231", "WA0203")
+        server.claim("WA0231", "WA0150")
         assert set(flood(server, count)) == {403}
         wait_until(
             lambda: len(server.lines(mark, "WA0231:")) + left_out(server, mark, "WA0231") == count,
@@ -55,13 +55,13 @@ def test_a_flood_is_cut_and_every_line_is_accounted_for(new_server):
         for line in written:
             assert CLIENT.search(line), line
         # told once a second, not once for each line
-        assert len(server.lines(mark, "WA0203")) <= len(written)
+        assert len(server.lines(mark, "WA0150")) <= len(written)
 
 
 def test_what_is_left_out_of_one_tag_leaves_the_others_alone(new_server, fresh):
     with new_server() as server:
         api = server.client()
-        server.claim("WA0231", "WA0203", "WA0236")
+        server.claim("WA0231", "WA0150", "WA0236")
         flood(server, 200)
         mark = server.mark()
         assert flood(server, 8, body=b"a" * 70000) == [413] * 8
@@ -79,7 +79,7 @@ def test_a_signed_webhook_that_somebody_saw_cannot_fill_the_log_either(new_serve
         api.receive(number, fresh.text(), sid)
         receipt = encode_form(list(api.account.status(number, fresh.sid(), "read").items()))
         inbound = encode_form(list(api.account.inbound(number, "again", sid).items()))
-        for body, tag in ((receipt, "WA0239"), (inbound, "WA0235")):
+        for body, tag in ((receipt, "WA0522"), (inbound, "WA0512")):
             mark = server.mark()
             signature = sign(
                 api.account.token, api.account.public_url + api.base + "/webhook", body
@@ -119,7 +119,7 @@ def test_every_line_that_a_request_makes_says_who_called(server, api, fresh, twi
         found = CLIENT.search(line)
         assert found and found[1] == "127.0.0.1" and 0 < int(found[2]) < 65536, line
         seen.add(found[3])
-    assert seen >= {"WA0301", "WA0501", "WA0511", "WA0521", "WA0235", "WA0231", "WA0237"}
+    assert seen >= {"WA0301", "WA0501", "WA0511", "WA0521", "WA0512", "WA0231", "WA0237"}
 
 
 def test_behind_a_proxy_the_line_names_the_client_that_the_proxy_names(make_server, simulator):
