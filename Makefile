@@ -214,7 +214,7 @@ install: $(if $(filter-out 0,$(SUDO_UID)),built,all) ## the module, its configur
 	for file in whatsapp.load whatsapp.conf; do $(RELOCATE) conf/$$file | $(SETUP) put $$file; done; \
 	$(SETUP) put-frontend frontend; \
 	install -m 644 conf/whatsapp-reference.conf README.md LICENSE '$(DESTDIR)$(DOC)'; \
-	install -m 644 conf/examples/*.conf '$(DESTDIR)$(DOC)/examples'; \
+	install -m 644 conf/examples/*.conf conf/examples/*.filter '$(DESTDIR)$(DOC)/examples'; \
 	for file in $(INSTALLED); do \
 	    case $$file in *.so) mode=644 ;; *) mode=755 ;; esac; \
 	    install -m $$mode "$(BUILD)/$${file##*/}" "$(DESTDIR)$$file.new"; mv -f "$(DESTDIR)$$file.new" "$(DESTDIR)$$file"; \

@@ -13,16 +13,20 @@
 #include "httpd/keepalive.h"
 #include "httpd/lifecycle.h"
 #include "httpd/limits.h"
+#include "httpd/log.h"
 #include "httpd/mapping.h"
 #include "httpd/status.h"
 
 static int handle(request_rec *r)
 {
+    request_rec *outer;
     int rc;
 
     if (!r->handler || strcmp(r->handler, WA_HANDLER_NAME) != 0)
         return DECLINED;
+    outer = wa_log_bind(r);
     rc = wa_api_handler(r);
+    (void)wa_log_bind(outer);
     wa_status_count(r);
     return rc;
 }

@@ -3,6 +3,10 @@
 #include "api/body.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -13,8 +17,14 @@
 #include "api/reply.h"
 #include "base/json.h"
 
-/* What is read at one time, and the room that a body of unknown length gets at first. */
+/* What is read at one time, and the most that a body is kept in its request's pool: what is larger gets
+ * memory of its own, which goes back to the system with the request. A pool keeps what it once had. */
 #define CHUNK 16384
+#define CODED_CHUNK 1024
+#define POOL_MAX 65536
+
+/* A JSON body over this has the C library give back what its values took. */
+#define TRIM_OVER (1024 * 1024)
 
 int wa_body_is_type(request_rec *r, const char *type)
 {
@@ -43,22 +53,75 @@ typedef struct body_t {
     apr_size_t len, cap, max;
 } body_t;
 
+/* Memory of its own for a large body: as large as the body may become, of which the system gives only
+ * what is written to. So it never has to grow, and is never there twice. */
+typedef struct mapping_t {
+    void *at;
+    apr_size_t size;
+} mapping_t;
+
+static apr_status_t mapping_release(void *data)
+{
+    const mapping_t *mapping = data;
+
+    munmap(mapping->at, mapping->size);
+    return APR_SUCCESS;
+}
+
+static apr_status_t room_map(body_t *body, apr_pool_t *p)
+{
+    mapping_t *mapping = apr_palloc(p, sizeof(*mapping));
+
+    mapping->size = body->max;
+    mapping->at = mmap(NULL, mapping->size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapping->at == MAP_FAILED) {
+        return APR_ENOMEM;
+    }
+    apr_pool_cleanup_register(p, mapping, mapping_release, apr_pool_cleanup_null);
+    if (body->len > 0) {
+        memcpy(mapping->at, body->data, body->len);
+    }
+    body->data = mapping->at;
+    body->cap = body->max;
+    return APR_SUCCESS;
+}
+
+/* Makes room for `len` bytes in all, which is not over the most. */
+static apr_status_t room_make(body_t *body, apr_size_t len, apr_pool_t *p)
+{
+    apr_size_t cap = body->cap * 2 > len ? body->cap * 2 : len;
+    char *data;
+
+    if (len <= body->cap) {
+        return APR_SUCCESS;
+    }
+    if (len > POOL_MAX) {
+        return room_map(body, p);
+    }
+    cap = cap < CHUNK ? CHUNK : cap < POOL_MAX ? cap : POOL_MAX;
+    data = apr_palloc(p, cap);
+    if (body->len > 0) {
+        memcpy(data, body->data, body->len);
+    }
+    body->data = data;
+    body->cap = cap;
+    return APR_SUCCESS;
+}
+
 static apr_status_t body_add(body_t *body, const char *bytes, apr_size_t len, apr_pool_t *p)
 {
+    apr_status_t rv;
+
     if (len > body->max - body->len) {
         return APR_ENOSPC;
     }
-    if (len > body->cap - body->len) {
-        apr_size_t cap = body->cap * 2 > body->len + len ? body->cap * 2 : body->len + len;
-        char *data = apr_palloc(p, cap);
-
-        memcpy(data, body->data, body->len);
-        body->data = data;
-        body->cap = cap;
+    rv = room_make(body, body->len + len, p);
+    if (rv == APR_SUCCESS && len > 0) {
+        memcpy(body->data + body->len, bytes, len);
+        body->len += len;
     }
-    memcpy(body->data + body->len, bytes, len);
-    body->len += len;
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* Adds what a brigade holds and empties it. @param pis_end  out: 1 when that was all */
@@ -89,10 +152,12 @@ static apr_status_t body_fill(request_rec *r, body_t *body)
 {
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     apr_status_t rv = APR_SUCCESS;
+    /* A filter that inflates does so with all that it is asked for: up to a thousand times that. */
+    const apr_off_t piece = apr_table_get(r->headers_in, "Content-Encoding") ? CODED_CHUNK : CHUNK;
     int is_end = 0;
 
     while (!is_end && rv == APR_SUCCESS) {
-        rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, CHUNK);
+        rv = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES, APR_BLOCK_READ, piece);
         if (rv == APR_SUCCESS) {
             rv = brigade_add(body, bb, &is_end, r->pool);
         }
@@ -101,17 +166,26 @@ static apr_status_t body_fill(request_rec *r, body_t *body)
     return rv;
 }
 
-/* Answers a body that could not be read. The rest of it is not read: the connection ends here. */
-static int body_refuse(wa_request_t *q, apr_status_t rv)
+int wa_body_leave(wa_request_t *q)
 {
     q->r->connection->keepalive = AP_CONN_CLOSE;
+    return 1;
+}
+
+/* Answers a body that could not be read. */
+static int body_refuse(wa_request_t *q, apr_status_t rv, apr_size_t max)
+{
+    wa_body_leave(q);
     if (APR_STATUS_IS_ENOSPC(rv)) {
         const char *sentence = apr_psprintf(q->r->pool,
-                                            "The request body is larger than the %" APR_OFF_T_FMT
+                                            "The request body is larger than the %" APR_SIZE_T_FMT
                                             " bytes that are allowed here.",
-                                            q->server->max_body);
+                                            max);
 
         return wa_reply_error(q, WA_ERROR_PAYLOAD_TOO_LARGE, sentence);
+    }
+    if (APR_STATUS_IS_ENOMEM(rv)) {
+        return wa_reply_status(q, rv, NULL);
     }
     if (APR_STATUS_IS_TIMEUP(rv)) {
         return wa_reply_error(q, WA_ERROR_INVALID_INPUT, "The request body did not come in time.");
@@ -119,33 +193,45 @@ static int body_refuse(wa_request_t *q, apr_status_t rv)
     return wa_reply_error(q, WA_ERROR_INVALID_INPUT, "The request body could not be read.");
 }
 
-int wa_body_read(wa_request_t *q, wa_slice_t *pbody, int *presult)
+int wa_body_read(wa_request_t *q, apr_size_t max, wa_slice_t *pbody, int *presult)
 {
     request_rec *r = q->r;
     const char *declared = apr_table_get(r->headers_in, "Content-Length");
-    body_t body = {NULL, 0, CHUNK, (apr_size_t)q->server->max_body};
+    body_t body = {NULL, 0, 0, max};
     apr_status_t rv = APR_SUCCESS;
 
     *pbody = (wa_slice_t){NULL, 0};
     if (declared && !apr_table_get(r->headers_in, "Transfer-Encoding")) {
         apr_off_t length;
 
-        if (!ap_parse_strict_length(&length, declared) || length > q->server->max_body) {
+        if (!ap_parse_strict_length(&length, declared) || length > (apr_off_t)max) {
             rv = APR_ENOSPC;
-        } else {
+        } else if (length > POOL_MAX) {
+            rv = room_map(&body, r->pool);
+        } else if (length > 0) {
             body.cap = (apr_size_t)length;
+            body.data = apr_palloc(r->pool, body.cap);
         }
     }
     if (rv == APR_SUCCESS) {
-        body.data = apr_palloc(r->pool, body.cap + 1);
         rv = body_fill(r, &body);
     }
     if (rv != APR_SUCCESS) {
-        *presult = body_refuse(q, rv);
+        *presult = body_refuse(q, rv, max);
         return 0;
     }
-    *pbody = wa_slice_make(body.data, body.len);
+    *pbody = wa_slice_make(body.data ? body.data : "", body.len);
     return 1;
+}
+
+/* What jansson frees is the C library's to keep; of a large body it shall not. */
+static apr_status_t memory_trim(void *data)
+{
+    (void)data;
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
+    return APR_SUCCESS;
 }
 
 int wa_body_json(wa_request_t *q, json_t **pj, int *presult)
@@ -160,10 +246,13 @@ int wa_body_json(wa_request_t *q, json_t **pj, int *presult)
                                   "The request body must have the Content-Type application/json.");
         return 0;
     }
-    if (!wa_body_read(q, &body, presult)) {
+    if (!wa_body_read(q, (apr_size_t)q->server->max_body, &body, presult)) {
         return 0;
     }
-    rv = wa_json_parse(pj, body.ptr, body.len, &sentence, q->r->pool);
+    if (body.len > TRIM_OVER) { /* before the values are, so that it is done after they are freed */
+        apr_pool_cleanup_register(q->r->pool, q, memory_trim, apr_pool_cleanup_null);
+    }
+    rv = wa_json_parse_bounded(pj, body.ptr, body.len, &sentence, q->r->pool);
     if (rv == APR_SUCCESS && !json_is_object(*pj)) {
         rv = APR_EINVAL;
         sentence = "The request body must be a JSON object";

@@ -113,7 +113,7 @@ static int thread_post(wa_request_t *q, change_e change)
                               "The request needs no body; one with another Content-Type than "
                               "application/json is not taken.");
     }
-    if (!wa_body_read(q, &ignored, &result)
+    if (!wa_body_read(q, (apr_size_t)q->server->max_body, &ignored, &result)
         || !wa_query_counterpart(q, q->argument, &counterpart, &result)) {
         return result;
     }

@@ -14,6 +14,12 @@
 #include "messaging/receive.h"
 #include "messaging/delivery/receipts.h"
 #include "twilio/signature.h"
+#include "twilio/webhook_form.h"
+
+/* The most bytes of a webhook, whatever WhatsAppMaxBody says: anybody may send one. WhatsApp's longest text
+ * has 4,096 characters, which are 48 KiB when each is an emoji of four percent-encoded bytes; all else that
+ * Twilio sends of a message is about 2 KiB. */
+#define WEBHOOK_BYTES_MAX 65536
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
 #define TWIML "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response></Response>"
@@ -97,6 +103,24 @@ static int refuse(wa_request_t *q, const char *why, apr_size_t len, apr_time_t s
                           "The webhook is not signed by the Twilio account of this server.");
 }
 
+/* 1 when there is something that could be a signature: without one nothing of the body is read. */
+static int may_be_signed(const wa_request_t *q)
+{
+    const char *signature = apr_table_get(q->r->headers_in, "X-Twilio-Signature");
+
+    return signature && strlen(signature) == WA_SIGNATURE_LENGTH;
+}
+
+static int refuse_form(wa_request_t *q, const char *why, apr_size_t len, apr_time_t started)
+{
+    WA_LOG(q->log, WA_LOG_WARNING, "WA0237", APR_SUCCESS,
+           "webhook: status=refused: it is signed, but its form is none that Twilio sends: %s "
+           "length=%" APR_SIZE_T_FMT " duration=%" APR_INT64_T_FMT "ms",
+           why, len, apr_time_as_msec(apr_time_now() - started));
+    return wa_reply_error(q, WA_ERROR_INVALID_INPUT,
+                          "The webhook's form is none that Twilio sends; the error log says why.");
+}
+
 /* Our message's id in the callback's query, NULL for none. */
 static const char *message_id_of(const wa_request_t *q)
 {
@@ -133,9 +157,18 @@ int wa_endpoint_webhook(wa_request_t *q)
     wa_form_t *form = NULL;
     wa_slice_t body;
     apr_status_t rv = APR_SUCCESS;
+    const char *why;
     int result;
 
-    if (!wa_body_read(q, &body, &result)) {
+    if (!may_be_signed(q)) {
+        wa_body_leave(q);
+        return refuse(q, "it has no signature that could be one", 0, started);
+    }
+    if (!wa_body_read(q, WEBHOOK_BYTES_MAX, &body, &result)) {
+        if (q->r->status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+            WA_LOG(q->log, WA_LOG_WARNING, "WA0236", APR_SUCCESS,
+                   "webhook: status=refused: it is larger than %d bytes", WEBHOOK_BYTES_MAX);
+        }
         return result;
     }
     if (is_form) {
@@ -159,6 +192,9 @@ int wa_endpoint_webhook(wa_request_t *q)
     }
     if (!account_is_ours(q, form)) {
         return refuse(q, "it is for another account", body.len, started);
+    }
+    if (wa_webhook_form_check(form, &why, q->r->pool) != APR_SUCCESS) {
+        return refuse_form(q, why, body.len, started);
     }
     return form_take(q, form);
 }

@@ -18,7 +18,43 @@ typedef struct scan_t {
     const char *at;
     const char *end;
     const char *problem; /* NULL: none so far */
+    int is_bounded;      /* 1: the document's items count */
+    apr_size_t items;    /* so far */
 } scan_t;
+
+/* Counts a name or value that begins at `start`, when the document is bounded. */
+static void scan_item(scan_t *scan, const char *start)
+{
+    if (scan->is_bounded && ++scan->items > WA_JSON_ITEMS_MAX) {
+        scan->at = start;
+        scan->problem =
+            "it has more than " APR_STRINGIFY(WA_JSON_ITEMS_MAX) " names and values in all";
+    } else if (scan->is_bounded && scan->at - start > WA_JSON_ITEM_BYTES_MAX) {
+        scan->at = start;
+        scan->problem = "a name or value in it is longer than 256 KiB";
+    }
+}
+
+/* 1 for a byte that ends a number or a word. */
+static int is_between_items(char c)
+{
+    switch (c) {
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+    case ',':
+    case ':':
+    case '[':
+    case ']':
+    case '{':
+    case '}':
+    case '"':
+        return 1;
+    default:
+        return 0;
+    }
+}
 
 /* The code unit of the \uXXXX at `s`, -1 when there is none. */
 static long unit_at(const char *s, const char *end)
@@ -57,7 +93,8 @@ static void scan_escape(scan_t *scan)
 /* Steps over a string, from its opening quote. */
 static void scan_string(scan_t *scan)
 {
-    scan->at++;
+    const char *start = scan->at++;
+
     while (scan->at < scan->end && *scan->at != '"' && !scan->problem) {
         if (*scan->at == '\\') {
             scan_escape(scan);
@@ -68,6 +105,20 @@ static void scan_string(scan_t *scan)
     if (!scan->problem && scan->at < scan->end) {
         scan->at++;
     }
+    if (!scan->problem) {
+        scan_item(scan, start);
+    }
+}
+
+/* Steps over a number, a word, or what is none. */
+static void scan_word(scan_t *scan)
+{
+    const char *start = scan->at;
+
+    while (scan->at < scan->end && !is_between_items(*scan->at)) {
+        scan->at++;
+    }
+    scan_item(scan, start);
 }
 
 static void scan_body(scan_t *scan)
@@ -81,10 +132,18 @@ static void scan_body(scan_t *scan)
             scan_string(scan);
             continue;
         }
+        if (!is_between_items(c)) {
+            scan_word(scan);
+            continue;
+        }
         if (c == '[' || c == '{') {
             depth++;
             if (depth > WA_JSON_DEPTH_MAX) {
                 scan->problem = "it nests deeper than " APR_STRINGIFY(WA_JSON_DEPTH_MAX) " levels";
+                return;
+            }
+            scan_item(scan, scan->at);
+            if (scan->problem) {
                 return;
             }
         } else if (c == ']' || c == '}') {
@@ -150,10 +209,12 @@ void wa_json_own(json_t *j, apr_pool_t *p)
     }
 }
 
-apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const char **perror,
-                           apr_pool_t *p)
+static apr_status_t parse(json_t **pj, wa_slice_t document, int is_bounded, const char **perror,
+                          apr_pool_t *p)
 {
-    scan_t scan = {body, NULL, NULL};
+    const char *body = document.ptr;
+    const apr_size_t len = document.len;
+    scan_t scan = {body, NULL, NULL, is_bounded, 0};
     json_error_t error;
     json_t *j;
 
@@ -198,6 +259,18 @@ apr_status_t wa_json_members_parse(json_t **pj, wa_slice_t members, apr_pool_t *
     }
     object[members.len + 1] = '}';
     return wa_json_parse(pj, object, members.len + 2, NULL, p);
+}
+
+apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const char **perror,
+                           apr_pool_t *p)
+{
+    return parse(pj, wa_slice_make(body, len), 0, perror, p);
+}
+
+apr_status_t wa_json_parse_bounded(json_t **pj, const char *body, apr_size_t len,
+                                   const char **perror, apr_pool_t *p)
+{
+    return parse(pj, wa_slice_make(body, len), 1, perror, p);
 }
 
 /* ---- writing ---- */

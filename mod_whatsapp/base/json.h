@@ -29,6 +29,17 @@ apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const 
  * @return like wa_json_parse. Any thread that may use p. */
 apr_status_t wa_json_members_parse(json_t **pj, wa_slice_t members, apr_pool_t *p);
 
+/* The most names and values of a document from outside together, and the longest of them in bytes as they stand there: a hundred times what
+ * any request needs. */
+#define WA_JSON_ITEMS_MAX 1000
+#define WA_JSON_ITEM_BYTES_MAX (256 * 1024)
+
+/* wa_json_parse for documents from outside: refuses one with more than WA_JSON_ITEMS_MAX names and
+ * values (arrays and objects count too) or with one longer than WA_JSON_ITEM_BYTES_MAX, before anything
+ * is made of it. What is made then takes no more memory than the document, and a fixed amount. */
+apr_status_t wa_json_parse_bounded(json_t **pj, const char *body, apr_size_t len,
+                                   const char **perror, apr_pool_t *p);
+
 /* Gives the caller's reference to p: it is dropped when p is cleared. `j` may be NULL. Any
  * thread that may use p. */
 void wa_json_own(json_t *j, apr_pool_t *p);

@@ -16,6 +16,7 @@
 #include "api/api.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
+#include "httpd/flood.h"
 #include "httpd/limits.h"
 #include "httpd/log.h"
 #include "httpd/reconciler.h"
@@ -159,6 +160,7 @@ static apr_status_t maintain(int state, void *data, apr_pool_t *tmp)
 
     if (state != AP_WATCHDOG_STATE_RUNNING)
         return APR_SUCCESS;
+    wa_flood_report();
     for (i = 0; i < rt->stores->nelts; i++) {
         wa_store_t *store = APR_ARRAY_IDX(rt->stores, i, wa_stores_entry_t).store;
         apr_status_t rv = store ? wa_store_maintain(store, tmp) : APR_SUCCESS;
@@ -267,7 +269,9 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     runtime->main_server = main_server;
     runtime->threads = threads;
     apr_pool_cleanup_register(pconf, runtime, runtime_forget, apr_pool_cleanup_null);
-    if ((shared_make(main_server) != APR_SUCCESS && !wa_check_is_reload())
+    if (((shared_make(main_server) != APR_SUCCESS
+          || wa_flood_create(main_server, pconf) != APR_SUCCESS)
+         && !wa_check_is_reload())
         || servers_start(main_server, pconf, ptemp) != APR_SUCCESS)
         return HTTP_INTERNAL_SERVER_ERROR;
     wa_check_warn(main_server);
@@ -362,6 +366,7 @@ void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
 
     if (!runtime)
         return;
+    wa_flood_child(pchild);
     gate = wa_limits_child(main_server, pchild);
     for (i = 0; i < runtime->stores->nelts; i++) {
         wa_stores_entry_t *entry = &APR_ARRAY_IDX(runtime->stores, i, wa_stores_entry_t);

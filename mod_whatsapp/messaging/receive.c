@@ -149,7 +149,9 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     word = wa_policy_word(messenger, draft.body, opt_out_type, p);
     rv = wa_store_message_add(messenger->store, &message,
                               word == WA_POLICY_NO_WORD ? NULL : &stored, p);
-    WA_LOG(messenger->log, WA_LOG_INFO, "WA0511", rv == APR_EEXIST ? APR_SUCCESS : rv,
+    /* Who saw a signed webhook can send it again and again: what that logs has a tag of its own. */
+    WA_LOG(messenger->log, WA_LOG_INFO, rv == APR_SUCCESS ? "WA0511" : "WA0512",
+           APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv,
            "inbound: sid=%s from=%s length=%" APR_SIZE_T_FMT " media=%" APR_SIZE_T_FMT
            " status=%s duration=%" APR_INT64_T_FMT "ms",
            draft.sid, wa_phone_mask(draft.counterpart, p),

@@ -18,7 +18,7 @@
  * Bytes that are not valid UTF-8 become U+FFFD. A `From` that is no phone number is the counterpart
  * as it is. All other fields are kept in the private part of the message, form-encoded.
  * A second webhook with the same MessageSid stores nothing.
- * Logs one line (WA0511, info).
+ * Logs one line (WA0511, info; WA0512 where nothing was stored).
  * @param form       a genuine webhook of our account
  * @param psentence  out: with APR_EINVAL what is missing
  * @return APR_SUCCESS it is stored, now or before | APR_EINVAL no MessageSid | the store's statuses.

@@ -57,11 +57,14 @@ def test_the_old_names_alone_are_a_receipt(api, sent):
     assert now(api, sent)["deliveryStatus"] == "delivered"
 
 
-def test_of_a_doubled_field_the_first_counts_and_nothing_breaks(api, sent):
+def test_a_doubled_field_counts_once_and_one_that_contradicts_itself_is_refused(api, server, sent):
     fields = list(api.account.status(sent["counterpart"], sent["sid"], "sent").items())
-    for more in ([("MessageStatus", "read")], [("MessageStatus", "sent")] * 3, [("ErrorCode", "1")] * 2):
+    for more in ([("MessageStatus", "sent")] * 3, [("ErrorCode", "1")] * 2):
         api.webhook(fields + more)
         assert now(api, sent)["deliveryStatus"] == "sent"
+    server.claim("WA0237")
+    api.webhook(fields + [("MessageStatus", "read")], expect=400)
+    assert now(api, sent)["deliveryStatus"] == "sent"
 
 
 def test_a_receipt_with_all_that_twilio_may_add(api, sent):
@@ -234,7 +237,10 @@ def test_a_doubled_sid_or_account_takes_nobody_in(api, server, fresh):
     server.claim("WA0231")
     api.webhook(fields + [("AccountSid", "AC" + "9" * 32)], expect=403)
     assert api.thread(number) is None
-    api.webhook(fields + [("MessageSid", fresh.sid())])
+    server.claim("WA0237")
+    api.webhook(fields + [("MessageSid", fresh.sid())], expect=400)
+    assert api.thread(number) is None
+    api.webhook(fields + [("MessageSid", sid)])
     assert only(api, number)["sid"] == sid
 
 

@@ -32,20 +32,24 @@ static int is_parked(wa_slice_t parked, const char *what, apr_pool_t *p)
     return 0;
 }
 
-apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, apr_pool_t *p)
+apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, int *pis_new,
+                           apr_pool_t *p)
 {
     const char *what = apr_psprintf(p, "%d %d ", (int)event->word, event->error_code);
     const char *line = apr_psprintf(p, "%s%" APR_INT64_T_FMT, what, event->at_ms);
     wa_slice_t parked;
     apr_status_t rv = wa_store_parked_get(store, event->sid, &parked, p);
 
+    *pis_new = 0;
     if (rv == APR_SUCCESS && is_parked(parked, what, p)) {
         return APR_SUCCESS;
     }
     if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
-    return wa_store_parked_add(store, event->sid, wa_slice_of(line), p);
+    rv = wa_store_parked_add(store, event->sid, wa_slice_of(line), p);
+    *pis_new = rv == APR_SUCCESS;
+    return rv;
 }
 
 apr_status_t wa_parked_apply(wa_slice_t parked, const wa_delivery_event_t *about, wa_delivery_t *d,

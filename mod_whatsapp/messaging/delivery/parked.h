@@ -8,8 +8,10 @@
 
 /* Keeps a receipt under its sid. One that is kept already is not kept again: a request that somebody caught
  * is valid for ever.
+ * @param pis_new  out: 1 when it is kept now and was not before
  * @return APR_SUCCESS | the store's. Any thread. */
-apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, apr_pool_t *p);
+apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, int *pis_new,
+                           apr_pool_t *p);
 
 /* Applies what is parked (wa_store_parked_get) to a delivery.
  * @param about  the sid and the part that all of it is about

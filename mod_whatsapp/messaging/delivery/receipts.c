@@ -22,6 +22,7 @@ typedef struct callback_t {
     wa_delivery_event_t event;
     int is_other;   /* merge: the message is not the one the callback is about */
     int is_changed; /* merge: the callback said something new */
+    int is_parked;  /* it was kept for a message that is not known yet, and was not before */
 } callback_t;
 
 /* 1 for the words of messages that came in. */
@@ -151,7 +152,7 @@ static apr_status_t callback_settle(wa_messenger_t *messenger, const char *messa
         rv = callback_apply(messenger, callback->event.sid, callback, p);
     }
     if (APR_STATUS_IS_NOTFOUND(rv)) {
-        rv = wa_parked_add(messenger->store, &callback->event, p);
+        rv = wa_parked_add(messenger->store, &callback->event, &callback->is_parked, p);
         if (rv == APR_SUCCESS) {
             rv = callback_apply(messenger, callback->event.sid, callback, p);
         }
@@ -200,8 +201,10 @@ apr_status_t wa_receipt_receive(wa_messenger_t *messenger, const wa_form_t *form
     if (wa_delivery_rank(callback.event.word) >= 0) {
         rv = callback_settle(messenger, message_id, &callback, &result, p);
     }
-    WA_LOG(messenger->log, WA_LOG_INFO, "WA0521", rv,
-           "receipt: sid=%s status=%s error=%d result=%s duration=%" APR_INT64_T_FMT "ms",
+    /* Who saw a signed receipt can send it again and again: what that logs has a tag of its own. */
+    WA_LOG(messenger->log, WA_LOG_INFO,
+           rv == APR_SUCCESS && (callback.is_changed || callback.is_parked) ? "WA0521" : "WA0522",
+           rv, "receipt: sid=%s status=%s error=%d result=%s duration=%" APR_INT64_T_FMT "ms",
            callback.event.sid, callback.word, callback.event.error_code,
            rv == APR_SUCCESS ? result : "not stored", apr_time_as_msec(apr_time_now() - started));
     return rv;
