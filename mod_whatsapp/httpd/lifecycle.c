@@ -50,7 +50,7 @@ const wa_api_server_t *wa_api_server_get(request_rec *r)
 
 /* ---- start ---- */
 
-/* Makes the default store's folder with the owner that the children have. A configured folder is its driver's to make. */
+/* Makes the folders above the default store's. The store's own is its driver's to make. */
 static apr_status_t state_dir_make(server_rec *s, apr_pool_t *tmp)
 {
     const char *dir = wa_config_state_dir(tmp);
@@ -58,13 +58,6 @@ static apr_status_t state_dir_make(server_rec *s, apr_pool_t *tmp)
         apr_dir_make_recursive(ap_make_dirstr_parent(tmp, dir),
                                APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, tmp);
 
-    if (rv == APR_SUCCESS)
-        rv = apr_dir_make(dir, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, tmp);
-    if (APR_STATUS_IS_EEXIST(rv))
-        return APR_SUCCESS;
-    if (rv == APR_SUCCESS && geteuid() == 0
-        && chown(dir, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)
-        rv = APR_FROM_OS_ERROR(errno);
     if (rv != APR_SUCCESS)
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
                      "WA0120: the folder %s for messages cannot be made: set WhatsAppStore", dir);

@@ -45,7 +45,12 @@ static const char *secret_from_file(const char *name, wa_secret_t *psecret, cons
 
     if (!path || *name == '\0')
         return apr_psprintf(p, "'file:%s' is no valid path", name);
-    rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, p);
+    /* A pipe would keep httpd from starting, for as long as whoever made it likes. */
+    rv = apr_stat(&info, path, APR_FINFO_TYPE, p);
+    if (rv == APR_SUCCESS && info.filetype != APR_REG)
+        return apr_psprintf(p, "'file:%s': %s is no regular file", name, path);
+    if (rv == APR_SUCCESS)
+        rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, p);
     if (rv == APR_SUCCESS) {
         rv = apr_file_read_full(file, text, sizeof(text), &len);
         if (APR_STATUS_IS_EOF(rv))
