@@ -22,8 +22,8 @@
 /* What is made outside of the store's folder, and gets its end by who made it. */
 typedef struct outside_t {
     int in; /* the folder that it is in; -1: there is nothing */
-    const char *name;
-    const char *final; /* of a file: the name that it gets; NULL: a folder */
+    char name[300];  /* outlives the pool */
+    char final[300]; /* of a file: the name that it gets; empty: a folder */
     int was_there;     /* a folder that was empty and root's: it is given back */
     int is_trial;      /* it goes in any case */
     int fd;            /* that folder */
@@ -47,11 +47,14 @@ static int parent_open(ctl_t *ctl, const char *path, const char **pname)
 
 int ctl_outside_file(ctl_t *ctl, const char *path, int *pfd)
 {
-    outside.in = parent_open(ctl, path, &outside.final);
+    const char *name;
+
+    outside.in = parent_open(ctl, path, &name);
     if (outside.in < 0) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be written", path);
     }
-    outside.name = apr_pstrcat(ctl->pool, outside.final, ".part", NULL);
+    apr_snprintf(outside.final, sizeof(outside.final), "%s", name);
+    apr_snprintf(outside.name, sizeof(outside.name), "%s.part", name);
     if (unlinkat(outside.in, outside.name, 0) && errno != ENOENT) {
         int rc = ctl_error_status(APR_FROM_OS_ERROR(errno), "%s.part is in the way", path);
 
@@ -125,7 +128,7 @@ int ctl_outside_folder(ctl_t *ctl, const char *folder, int has_to_be_empty, int 
     outside.fd = openat(in, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (is_made) {
         outside.in = in;
-        outside.name = name;
+        apr_cpystrn(outside.name, name, sizeof(outside.name));
     }
     *pfd = outside.fd;
     if (outside.fd < 0 || (has_to_be_empty && !is_empty(outside.fd))) {
@@ -143,13 +146,13 @@ void ctl_outside_is_trial(void)
 
 static int outside_end(int rc)
 {
-    int is_done = (rc == CTL_DONE && !outside.is_trial) || (rc == CTL_BAD && outside.final);
+    int is_done = (rc == CTL_DONE && !outside.is_trial) || (rc == CTL_BAD && *outside.final);
     int is_wrong = 0;
 
     if (outside.was_there && !is_done) {
         is_wrong = fchown(outside.fd, 0, 0);
     }
-    if (outside.in >= 0 && outside.final) {
+    if (outside.in >= 0 && *outside.final) {
         is_wrong = is_done ? renameat(outside.in, outside.name, outside.in, outside.final)
                            : unlinkat(outside.in, outside.name, 0);
     } else if (outside.in >= 0) {
@@ -159,7 +162,7 @@ static int outside_end(int rc)
     outside.in = -1;
     outside.was_there = 0;
     return is_wrong ? ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be put in its place",
-                                       outside.final ? outside.final : outside.name)
+                                       *outside.final ? outside.final : outside.name)
                     : rc;
 }
 

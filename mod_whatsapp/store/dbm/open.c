@@ -373,9 +373,6 @@ static apr_status_t folder_open(wa_dbm_store_t *store, const wa_store_options_t 
     if (rv == APR_SUCCESS) {
         return rv;
     }
-    if (!*perror) {
-        *perror = apr_psprintf(p, "%s cannot be opened", store->place.folder);
-    }
     if (!is_live) {
         close(store->keep->shared_fd);
         close(store->keep->lock_fd);
@@ -416,6 +413,9 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
     }
     rv = folder_open(store, options, perror, p);
     wa_identity_leave(&before);
+    if (rv != APR_SUCCESS && !*perror) {
+        *perror = apr_psprintf(p, "%s cannot be opened", store->place.folder);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
