@@ -460,10 +460,11 @@ static int owner_find(ctl_t *ctl, const load_options_t *o, int has_folder, int h
 static int place_make(ctl_t *ctl, const load_options_t *o, load_input_t *in, int *phas_store,
                       const char **pwork)
 {
+    struct stat info;
     apr_status_t rv;
     int has_folder = access(ctl->folder, F_OK) == 0, fd, rc;
 
-    *phas_store = access(apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL), F_OK) == 0;
+    *phas_store = !lstat(apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL), &info);
     rc = owner_find(ctl, o, has_folder, *phas_store);
     if (rc != CTL_DONE) {
         return rc;

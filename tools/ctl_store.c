@@ -67,7 +67,7 @@ int ctl_store_find(ctl_t *ctl)
 
 int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_view_t **pview)
 {
-    const wa_view_options_t options = {ctl->folder, &ctl->log, is_quick};
+    wa_view_options_t options = {NULL, &ctl->log, is_quick};
     const char *error = NULL;
     progress_t progress;
     wa_walk_step_t step;
@@ -78,6 +78,7 @@ int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_v
     if (rc != CTL_DONE) {
         return rc;
     }
+    options.folder = ctl->folder;
     rv = wa_view_open(&view, &options, &error, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "%s", error ? error : "the store cannot be opened");

@@ -2,10 +2,12 @@
 /* Writes a checkpoint that is whole and says something wrong: spoil_checkpoint FOLDER WHAT. Linked with the library by the tests. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <apr_general.h>
 
+#include "base/identity.h"
 #include "store/dbm/dbm.h"
 
 static int spoil(wa_replica_t *replica, const char *what)
@@ -42,7 +44,8 @@ static int spoil(wa_replica_t *replica, const char *what)
 
 int main(int argc, char **argv)
 {
-    wa_store_options_t options = {.sync = WA_SYNC_OFF, .uid = geteuid(), .gid = getegid()};
+    wa_store_options_t options = {.sync = WA_SYNC_OFF};
+    struct stat info;
     wa_store_uri_t uri = {"dbm", argc > 1 ? argv[1] : "", ""};
     const char *error = NULL;
     wa_store_t *store;
@@ -50,7 +53,13 @@ int main(int argc, char **argv)
 
     apr_initialize();
     apr_pool_create(&p, NULL);
-    if (argc != 3 || wa_dbm_open(&store, &uri, &options, &error, p) != APR_SUCCESS
+    if (argc != 3 || stat(argv[1], &info)) {
+        return 1;
+    }
+    options.uid = info.st_uid;
+    options.gid = info.st_gid;
+    /* As a server's child: what it makes is the store's owner's. */
+    if (wa_identity_become(options.uid, options.gid, p) != APR_SUCCESS || wa_dbm_open(&store, &uri, &options, &error, p) != APR_SUCCESS
         || !spoil(&WA_DBM_STORE(store)->replica, argv[2])
         || wa_dbm_checkpoint(WA_DBM_STORE(store), p) != APR_SUCCESS) {
         fprintf(stderr, "spoil_checkpoint: %s\n", error ? error : "cannot");

@@ -186,6 +186,8 @@ def test_a_store_whose_path_only_root_may_go(filled, folder):
     ctl("dump", "--output", place / "dump", store=place / "again")
     assert (place / "dump").stat().st_uid == os.geteuid() and stat.S_IMODE((place / "dump").stat().st_mode) == 0o600
     assert len((place / "dump").read_text().splitlines()) == len(dump(filled))
+    for words in (["compact"], ["rebuild"], ["load", "-"]):
+        ctl(*words, store=place / "again", stdin="")
     for path in [place / "again", *(place / "again").iterdir()]:
         assert path.stat().st_uid == filled.stat().st_uid
 

@@ -392,8 +392,9 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
 
     store_init(store, options, p);
     store->tool = tool;
-    store->place.folder = "."; /* of a tool that stands in it: its path may lead through others' */
-    rv = tool && !strcmp(uri->location, ".")
+    /* A tool may stand in the folder, or in the one above it: its path may lead where the owner cannot go. */
+    store->place.folder = uri->location;
+    rv = tool && uri->location[0] == '.'
              ? APR_SUCCESS
              : folder_parse(uri, &store->place.folder, perror, p);
     if (rv == APR_SUCCESS) {
