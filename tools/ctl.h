@@ -22,9 +22,10 @@ enum {
 /* One call of the program. Strings live as long as the pool. */
 typedef struct ctl_t {
     apr_pool_t *pool;
-    const char *folder; /* of the store, absolute, without / at its end; or ".", see ctl_owner_become */
-    const char *shown;  /* the same for messages, always absolute */
-    const char *type;   /* of apr_dbm; NULL when it was not given */
+    const char
+        *folder; /* of the store, absolute, without / at its end; or ".", see ctl_owner_become */
+    const char *shown; /* the same for messages, always absolute */
+    const char *type;  /* of apr_dbm; NULL when it was not given */
     int is_quiet;
     int is_found; /* ctl_store_find was there */
     wa_log_t log;

@@ -21,12 +21,12 @@
 
 /* What is made outside of the store's folder, and gets its end by who made it. */
 typedef struct outside_t {
-    int in; /* the folder that it is in; -1: there is nothing */
+    int in;          /* the folder that it is in; -1: there is nothing */
     char name[300];  /* outlives the pool */
     char final[300]; /* of a file: the name that it gets; empty: a folder */
-    int was_there;     /* a folder that was empty and root's: it is given back */
-    int is_trial;      /* it goes in any case */
-    int fd;            /* that folder */
+    int was_there;   /* a folder that was empty and root's: it is given back */
+    int is_trial;    /* it goes in any case */
+    int fd;          /* that folder */
 } outside_t;
 
 static outside_t outside = {.in = -1, .fd = -1};
@@ -105,8 +105,8 @@ static int folder_take(ctl_t *ctl, const char *folder)
     }
     outside.was_there = 1;
     if (fchown(outside.fd, ctl->uid, ctl->gid)) {
-        rc = ctl_error_status(APR_FROM_OS_ERROR(errno),
-                              "%s cannot be given to the store's owner", folder);
+        rc = ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be given to the store's owner",
+                              folder);
     }
     return rc;
 }
@@ -219,9 +219,9 @@ static int place_take(ctl_t *ctl, int folder)
         return CTL_DONE;
     }
     ctl->folder = ".";
-    return fchdir(folder) ? ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be entered",
-                                             ctl->shown)
-                          : CTL_DONE;
+    return fchdir(folder)
+               ? ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be entered", ctl->shown)
+               : CTL_DONE;
 }
 
 int ctl_owner_become(ctl_t *ctl)

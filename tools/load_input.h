@@ -21,7 +21,7 @@ typedef struct load_input_t {
     apr_uint64_t read; /* bytes so far */
     apr_uint64_t spooled;
     unsigned line; /* where `read` is */
-    int is_kept; /* it can be read again */
+    int is_kept;   /* it can be read again */
     int is_array;
     int is_started;
     int is_over;

@@ -135,8 +135,7 @@ static int path_judge(const char *path, apr_uid_t uid, int links, int only_links
 
         end += 1 + strcspn(end + 1, "/");
         part = end == path + 1 ? "/" : apr_pstrmemdup(tmp, path, (apr_size_t)(end - path));
-        if (lstat(part, &info)
-            || ((S_ISLNK(info.st_mode) || !only_links) && !is_of(&info, uid))) {
+        if (lstat(part, &info) || ((S_ISLNK(info.st_mode) || !only_links) && !is_of(&info, uid))) {
             return 0;
         }
         if (S_ISLNK(info.st_mode)) {

@@ -54,10 +54,13 @@ const wa_api_server_t *wa_api_server_get(request_rec *r)
 static apr_status_t state_dir_make(server_rec *s, apr_pool_t *tmp)
 {
     const char *dir = wa_config_state_dir(tmp);
-    apr_status_t rv =
-        apr_dir_make_recursive(ap_make_dirstr_parent(tmp, dir),
-                               APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, tmp);
+    const char *above = ap_make_dirstr_parent(tmp, dir);
+    apr_finfo_t info;
+    apr_status_t rv = apr_dir_make_recursive(
+        above, APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, tmp);
 
+    if (rv == APR_SUCCESS)
+        rv = apr_stat(&info, above, APR_FINFO_TYPE, tmp); /* what is there may be a file */
     if (rv != APR_SUCCESS)
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s,
                      "WA0120: the folder %s for messages cannot be made: set WhatsAppStore", dir);

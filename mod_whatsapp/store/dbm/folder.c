@@ -16,8 +16,8 @@
 #define JOURNAL "journal"
 #define KEPT "journal.before-compact"
 
-static const char *const file_names[] = {
-    JOURNAL, KEPT, "journal.new", "rows", "marks", "lock", "CURRENT", "CURRENT.new", NULL};
+static const char *const file_names[] = {JOURNAL, KEPT,      "journal.new", "rows", "marks",
+                                         "lock",  "CURRENT", "CURRENT.new", NULL};
 static const char *const file_beginnings[] = {"keys.", "state-", "__db.state-", "damaged-", NULL};
 static const char *const folder_names[] = {"load.new", "compact.new", NULL};
 
@@ -186,11 +186,11 @@ apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **p
 
     if (dir < 0) {
         rv = APR_FROM_OS_ERROR(errno);
-        *perror = apr_psprintf(p,
-                               APR_STATUS_IS_ENOTDIR(rv)
-                                   ? "%s is not a folder"
-                                   : "%s cannot be reached by the store's user",
-                               folder);
+        *perror =
+            apr_psprintf(p,
+                         APR_STATUS_IS_ENOTDIR(rv) ? "%s is not a folder"
+                                                   : "%s cannot be reached by the store's user",
+                         folder);
         return rv;
     }
     if (fstat(dir, &info)) {

@@ -394,9 +394,8 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
     store->tool = tool;
     /* A tool may stand in the folder, or in the one above it: its path may lead where the owner cannot go. */
     store->place.folder = uri->location;
-    rv = tool && uri->location[0] == '.'
-             ? APR_SUCCESS
-             : folder_parse(uri, &store->place.folder, perror, p);
+    rv = tool && uri->location[0] == '.' ? APR_SUCCESS
+                                         : folder_parse(uri, &store->place.folder, perror, p);
     if (rv == APR_SUCCESS) {
         rv = type_parse(uri, &store->place.type, perror, p);
     }
