@@ -24,12 +24,15 @@ enum {
 /* One call of the program. Strings live as long as the pool. */
 typedef struct ctl_t {
     apr_pool_t *pool;
-    const char *folder; /* of the store, absolute, without / at its end */
-    const char *type;   /* of apr_dbm; NULL when it was not given */
-    const char *store;  /* as given: what folder and type are read from */
-    const char *help;   /* of the command; NULL before it is known */
+    const char
+        *folder; /* of the store, absolute, without / at its end; or ".", see ctl_owner_become */
+    const char *shown; /* the same for messages, always absolute */
+    const char *type;  /* of apr_dbm; NULL when it was not given */
+    const char *store; /* as given: what folder and type are read from */
+    const char *help;  /* of the command; NULL before it is known */
     int is_quiet;
-    int is_told; /* 1: help or the version was asked for, and is said */
+    int is_told;  /* 1: help or the version was asked for, and is said */
+    int is_found; /* ctl_store_find was there */
     wa_log_t log;
     apr_uid_t uid; /* whose the store's files are */
     apr_gid_t gid;
@@ -99,10 +102,37 @@ const char *ctl_bytes(apr_uint64_t bytes, apr_pool_t *p);
 /* "2026-03-01 12:00:00.123 UTC". */
 const char *ctl_time(apr_int64_t ms, apr_pool_t *p);
 
+/* ---- who does it ---- */
+
+/* When root runs the program and the store's folder is another's: goes on in a process that is the owner for good; root waits for it, finishes what is outside
+ * of the folder and ends with its exit code. What only root may open has to be open before. Finds out uid and gid. Where the owner
+ * cannot follow the store's path, the process stands in the folder and ctl->folder is ".".
+ * @return CTL_DONE in the process that is to go on | CTL_FAILED, said */
+int ctl_owner_become(ctl_t *ctl);
+
+/* Makes the file `path`.part, 0600, which gets its name when the program ends well or with CTL_BAD, and is removed otherwise.
+ * @return CTL_DONE | CTL_FAILED, said */
+int ctl_outside_file(ctl_t *ctl, const char *path, int *pfd);
+
+/* Makes a folder of the store's owner (ctl->uid), or takes one that is there; one that was made is removed unless the program ends well. What is in it is
+ * the caller's to remove.
+ * @param has_to_be_empty  1: refuse one that is not, and take an empty one of root's over
+ * @return CTL_DONE | CTL_FAILED, said */
+int ctl_outside_folder(ctl_t *ctl, const char *folder, int has_to_be_empty, int *pfd);
+
+/* What was made goes, however well the program ends. */
+void ctl_outside_is_trial(void);
+
+/* At the program's end, after all else is closed. @return the exit code */
+int ctl_outside_end(int rc);
+
 /* ---- stores ---- */
 
-/* Finds out whose the files in the store's folder are. @return CTL_DONE | CTL_FAILED it said that there is no store */
+/* Finds the store, takes on its owner (ctl_owner_become) and refuses a folder in which something is planted. @return CTL_DONE | CTL_FAILED, said */
 int ctl_store_find(ctl_t *ctl);
+
+/* Refuses a folder in which something is planted. @return CTL_DONE | CTL_FAILED, said */
+int ctl_store_inspect(ctl_t *ctl);
 
 /* Called with each step of reading a view, after it was applied. @return APR_SUCCESS | what ends the reading */
 typedef apr_status_t (*ctl_step_fn)(void *baton, wa_view_t *view, const wa_walk_step_t *step);
@@ -122,6 +152,9 @@ int ctl_view_again(ctl_t *ctl, wa_view_t *view, const char *label, ctl_step_fn v
 int ctl_store_open(ctl_t *ctl, const char *folder, const char *account_sid, int is_rebuild,
                    wa_dbm_store_t **pstore, apr_pool_t *p);
 
+/* The type of apr_dbm for new checkpoints: what was asked for, else the store's own, else the default. */
+const char *ctl_store_type(const ctl_t *ctl, apr_pool_t *p);
+
 /* Writes a checkpoint that holds everything and closes the store by destroying p. @return CTL_DONE | CTL_FAILED, said */
 int ctl_store_close(wa_dbm_store_t *store, apr_pool_t *p);
 
@@ -131,10 +164,15 @@ void ctl_stores_abandon(void);
 /* Takes the store's lock until the program ends. @return CTL_DONE | CTL_FAILED, said */
 int ctl_store_lock(ctl_t *ctl);
 
-/* Copies the store's journal up to its last whole record to a new file, checking all of it, and syncs it. @return CTL_DONE | another exit code, said */
-int ctl_journal_copy(ctl_t *ctl, const char *path);
+/* Copies the store's journal up to its last whole record to a new file, checking all of it, and syncs it.
+ * @param folder  open folder in which the file `name` is made: the process stands in it afterwards, and what is in it is removed if the program ends early.
+ *        -1: name is a path
+ * @return CTL_DONE | another exit code, said */
+int ctl_journal_copy(ctl_t *ctl, int folder, const char *name);
 
-/* Makes an empty folder `name` in the store's folder, which is removed if the program ends early. @return CTL_DONE | CTL_FAILED, said */
-int ctl_work_folder(ctl_t *ctl, const char *name, const char **pfolder);
+/* Makes an empty folder `name` in the store's folder, which is removed if the program ends early. One that a killed call left is removed before.
+ * @param is_trial  1: what is left of another call stays, and is refused
+ * @return CTL_DONE | CTL_FAILED, said */
+int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfolder);
 
 #endif

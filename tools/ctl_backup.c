@@ -27,44 +27,6 @@ static const char *target_path(const char *typed, apr_pool_t *p)
     return path;
 }
 
-static int is_empty(const char *folder, apr_pool_t *p)
-{
-    apr_finfo_t info;
-    apr_dir_t *dir;
-    int count = 0;
-
-    if (apr_dir_open(&dir, folder, p) != APR_SUCCESS) {
-        return 0;
-    }
-    while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        count += strcmp(info.name, ".") && strcmp(info.name, "..");
-    }
-    apr_dir_close(dir);
-    return count == 0;
-}
-
-static int target_make(ctl_t *ctl, const char *folder)
-{
-    if (mkdir(folder, 0700) == 0) {
-        ctl_leftover(folder);
-        if (geteuid() == 0 && chown(folder, ctl->uid, ctl->gid)) {
-            return ctl_error_status(APR_FROM_OS_ERROR(errno),
-                                    "%s cannot be given to the store's owner", folder);
-        }
-        return CTL_DONE;
-    }
-    if (errno != EEXIST) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", folder);
-    }
-    if (!is_empty(folder, ctl->pool)) {
-        return ctl_error(
-            "%s is no empty folder: name a new one, so that no older backup is overwritten",
-            folder);
-    }
-    ctl_leftover(apr_pstrcat(ctl->pool, folder, "/", NULL));
-    return CTL_DONE;
-}
-
 /* Copies the records that the walk gives. */
 static int records_copy(ctl_t *ctl, wa_walk_t *walk, wa_rewrite_t *w)
 {
@@ -101,8 +63,9 @@ static int records_copy(ctl_t *ctl, wa_walk_t *walk, wa_rewrite_t *w)
     return rv == APR_SUCCESS ? CTL_DONE : ctl_error_status(rv, "the copy cannot be written");
 }
 
-int ctl_journal_copy(ctl_t *ctl, const char *path)
+int ctl_journal_copy(ctl_t *ctl, int folder, const char *name)
 {
+    const char *path = folder < 0 ? name : apr_pstrcat(ctl->pool, "./", name, NULL);
     wa_journal_options_t from = {NULL, NULL, 0, 0, &ctl->log, 1};
     wa_journal_options_t to = {path, NULL, ctl->uid, ctl->gid, &ctl->log, 0};
     const char *error = NULL;
@@ -119,6 +82,10 @@ int ctl_journal_copy(ctl_t *ctl, const char *path)
     }
     journal.stop = ctl_stop();
     rv = wa_walk_init(&walk, &journal, NULL);
+    if (rv == APR_SUCCESS && folder >= 0) {
+        rv = fchdir(folder) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+        ctl_leftover("./");
+    }
     if (rv == APR_SUCCESS) {
         rv = wa_rewrite_create_copy(&w, &journal, &to, &error, ctl->pool);
     }
@@ -148,13 +115,28 @@ static int copy_complete(ctl_t *ctl, const char *folder, apr_uint64_t *prows)
     return ctl_store_close(store, p);
 }
 
+/* Makes the copy's folder, as whoever runs this, then goes on as the store's owner. */
+static int target_begin(ctl_t *ctl, const char *folder, int *ptarget)
+{
+    struct stat info;
+    int rc;
+
+    if (stat(apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL), &info)
+        || stat(ctl->folder, &info)) {
+        return ctl_store_find(ctl); /* says what is the matter */
+    }
+    ctl->uid = info.st_uid;
+    ctl->gid = info.st_gid;
+    rc = ctl_outside_folder(ctl, folder, 1, ptarget);
+    return rc == CTL_DONE ? ctl_store_find(ctl) : rc;
+}
+
 int ctl_backup(ctl_t *ctl, ctl_arguments_t arguments)
 {
     const ctl_option_t options[] = {{NULL, NULL, NULL}};
-    const char *typed, *folder, *part;
+    const char *typed, *folder;
     apr_uint64_t rows = 0;
-    apr_status_t rv;
-    int rc;
+    int rc, target = -1;
 
     if (!ctl_arguments_read(arguments, options, &typed)) {
         return CTL_FAILED;
@@ -163,31 +145,25 @@ int ctl_backup(ctl_t *ctl, ctl_arguments_t arguments)
     if (!folder) {
         return ctl_error("backup needs the folder to copy to; see --help");
     }
-    rc = ctl_store_find(ctl);
-    if (rc == CTL_DONE) {
-        rc = target_make(ctl, folder);
-    }
+    rc = target_begin(ctl, folder, &target);
     if (rc != CTL_DONE) {
         return rc;
     }
-    part = apr_pstrcat(ctl->pool, folder, "/journal.new", NULL);
-    rc = ctl_journal_copy(ctl, part);
+    ctl->type = ctl_store_type(ctl, ctl->pool);
+    rc = ctl_journal_copy(ctl, target, "journal.new");
     if (rc != CTL_DONE) {
         return rc;
     }
-    if (rename(part, apr_pstrcat(ctl->pool, folder, "/journal", NULL))) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be renamed", part);
+    if (renameat(target, "journal.new", target, "journal")) {
+        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s/journal.new cannot be renamed",
+                                folder);
     }
-    rc = copy_complete(ctl, folder, &rows);
+    rc = copy_complete(ctl, ".", &rows);
+    if (rc == CTL_DONE && fsync(target)) {
+        rc = ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be synced to the disk", folder);
+    }
     if (rc != CTL_DONE) {
         return rc;
-    }
-    rv = wa_folder_sync(folder);
-    if (rv == APR_SUCCESS) {
-        rv = wa_folder_sync(apr_pstrcat(ctl->pool, folder, "/..", NULL));
-    }
-    if (rv != APR_SUCCESS) {
-        return ctl_error_status(rv, "%s cannot be synced to the disk", folder);
     }
     ctl_leftover_keep();
     ctl_note(ctl, "backup of %" APR_UINT64_T_FMT " messages in %s", rows, folder);

@@ -408,7 +408,7 @@ static int compact(compact_t *c, int is_delete)
         rc = ctl_view_again(ctl, c->view, "looking for sids", sids_note, c);
     }
     if (rc == CTL_DONE) {
-        rc = ctl_work_folder(ctl, "compact.new", &work);
+        rc = ctl_work_folder(ctl, "compact.new", 0, &work);
     }
     if (rc == CTL_DONE) {
         rc = journal_write(c, work);

@@ -241,61 +241,59 @@ static int all_dump(dump_t *d)
     return rv == APR_SUCCESS ? CTL_DONE : ctl_error_status(rv, "the dump cannot be written");
 }
 
-/* Opens where the dump goes. What is no regular file (a pipe, /dev/null) is written to as it is. @param ppart  out: the file that gets its name at the end, or NULL */
-static int out_open(dump_t *d, const char *path, const char **ppart)
+/* Opens where the dump goes. What is no regular file (a pipe, /dev/null) is written to as it is. @param pis_file  out: 1 when it gets its name at the end */
+static int out_open(dump_t *d, const char *path, int *pis_file)
 {
     struct stat info;
     int fd;
 
-    *ppart = NULL;
+    *pis_file = 0;
     if (!path) {
         d->out = stdout;
         return CTL_DONE;
     }
     if (stat(path, &info) || S_ISREG(info.st_mode)) {
-        *ppart = apr_pstrcat(d->ctl->pool, path, ".part", NULL);
-        if (unlink(*ppart) && errno != ENOENT) {
-            return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s is in the way", *ppart);
+        int rc = ctl_outside_file(d->ctl, path, &fd);
+
+        if (rc != CTL_DONE) {
+            return rc;
         }
+        *pis_file = 1;
+    } else {
+        fd = open(path, O_WRONLY | O_CLOEXEC);
     }
-    fd = open(*ppart ? *ppart : path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     d->out = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!d->out) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be written", path);
-    }
-    if (*ppart) {
-        ctl_leftover(*ppart);
-    }
-    return CTL_DONE;
+    return d->out ? CTL_DONE
+                  : ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be written", path);
 }
 
-static int out_close(dump_t *d, const char *path, const char *part)
+static int out_close(dump_t *d, const char *path, int is_file)
 {
     if (!path) {
         return CTL_DONE;
     }
-    if ((part && fsync(fileno(d->out))) || fclose(d->out) || (part && rename(part, path))) {
+    if ((is_file && fsync(fileno(d->out))) || fclose(d->out)) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be written", path);
     }
-    ctl_leftover_keep();
     return CTL_DONE;
 }
 
 int ctl_dump(ctl_t *ctl, ctl_arguments_t arguments)
 {
-    const char *path = NULL, *part;
+    const char *path = NULL;
     const ctl_option_t options[] = {{"--output", &path, NULL}, {NULL, NULL, NULL}};
     dump_t d;
-    int rc;
+    int rc, is_file;
 
     memset(&d, 0, sizeof(d));
     d.ctl = ctl;
     if (!ctl_arguments_read(arguments, options, NULL)) {
         return CTL_FAILED;
     }
-    rc = ctl_view_read(ctl, 0, NULL, NULL, &d.view);
+    /* Before the store's owner is taken on: where it goes is for who runs this to write. */
+    rc = out_open(&d, path, &is_file);
     if (rc == CTL_DONE) {
-        rc = out_open(&d, path, &part);
+        rc = ctl_view_read(ctl, 0, NULL, NULL, &d.view);
     }
     if (rc != CTL_DONE) {
         return rc;
@@ -305,7 +303,7 @@ int ctl_dump(ctl_t *ctl, ctl_arguments_t arguments)
     rc = all_dump(&d);
     wa_buffer_release(&d.line);
     if (rc == CTL_DONE) {
-        rc = out_close(&d, path, part);
+        rc = out_close(&d, path, is_file);
     }
     if (rc != CTL_DONE) {
         return rc;

@@ -448,11 +448,14 @@ static int owner_find(ctl_t *ctl, const load_options_t *o, int has_folder, int h
     if (o->user && !user) {
         return ctl_error("there is no user '%s'", o->user);
     }
-    if (user && has_store && user->pw_uid != ctl->uid) {
-        return ctl_error("the store in %s does not belong to '%s': leave --user out", ctl->folder,
-                         o->user);
+    if (user && has_folder && user->pw_uid != ctl->uid) {
+        return has_store ? ctl_error("the store in %s does not belong to '%s': leave --user out",
+                                     ctl->folder, o->user)
+                         : ctl_error("%s does not belong to '%s': change its owner, or name a "
+                                     "folder that is not there yet",
+                                     ctl->folder, o->user);
     }
-    if (user) {
+    if (user && !has_folder) {
         ctl->uid = user->pw_uid;
         ctl->gid = user->pw_gid;
     }
@@ -460,11 +463,14 @@ static int owner_find(ctl_t *ctl, const load_options_t *o, int has_folder, int h
 }
 
 /* Makes the folder of a new store, locks it, and makes the folder to work in. */
-static int place_make(ctl_t *ctl, const load_options_t *o, int *phas_store, const char **pwork)
+static int place_make(ctl_t *ctl, const load_options_t *o, load_input_t *in, int *phas_store,
+                      const char **pwork)
 {
-    int has_folder = access(ctl->folder, F_OK) == 0, rc;
+    struct stat info;
+    apr_status_t rv;
+    int has_folder = access(ctl->folder, F_OK) == 0, fd, rc;
 
-    *phas_store = access(apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL), F_OK) == 0;
+    *phas_store = !lstat(apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL), &info);
     rc = owner_find(ctl, o, has_folder, *phas_store);
     if (rc != CTL_DONE) {
         return rc;
@@ -473,18 +479,30 @@ static int place_make(ctl_t *ctl, const load_options_t *o, int *phas_store, cons
         return ctl_error("there is no store in %s yet: say whose it is with --account-sid AC...",
                          ctl->folder);
     }
+    /* All that is for who runs this to open or to make comes before the owner is taken on. */
+    rv = load_input_open(in, o->file);
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "%s cannot be read", o->file);
+    }
     if (!has_folder) {
-        if (mkdir(ctl->folder, 0700)) {
-            return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", ctl->folder);
+        rc = ctl_outside_folder(ctl, ctl->folder, 0, &fd);
+        if (o->is_dry) {
+            ctl_outside_is_trial();
         }
-        ctl_leftover(ctl->folder);
     }
-    if (!*phas_store && geteuid() == 0 && chown(ctl->folder, ctl->uid, ctl->gid)) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be given to '%s'", ctl->folder,
-                                o->user);
+    if (rc == CTL_DONE) {
+        rc = ctl_owner_become(ctl);
     }
-    rc = ctl_store_lock(ctl);
-    return rc == CTL_DONE ? ctl_work_folder(ctl, "load.new", pwork) : rc;
+    if (rc == CTL_DONE && !has_folder) {
+        ctl_leftover(apr_pstrcat(ctl->pool, ctl->folder, "/", NULL));
+    }
+    if (rc == CTL_DONE) {
+        rc = ctl_store_inspect(ctl);
+    }
+    if (rc == CTL_DONE) {
+        rc = ctl_store_lock(ctl);
+    }
+    return rc == CTL_DONE ? ctl_work_folder(ctl, "load.new", o->is_dry, pwork) : rc;
 }
 
 static void summary_print(const load_t *l, int is_dry)
@@ -535,15 +553,15 @@ static int load(load_t *l, const load_options_t *o)
     const char *work = NULL;
     apr_pool_t *p;
     apr_status_t rv;
-    int has_store, rc = place_make(ctl, o, &has_store, &work);
+    int has_store, rc = place_make(ctl, o, &l->in, &has_store, &work);
 
     if (rc == CTL_DONE && has_store) {
-        rc = ctl_journal_copy(ctl, apr_pstrcat(ctl->pool, work, "/journal", NULL));
+        rc = ctl_journal_copy(ctl, -1, apr_pstrcat(ctl->pool, work, "/journal", NULL));
     }
     if (rc != CTL_DONE) {
         return rc;
     }
-    rv = load_input_open(&l->in, o->file, work, ctl->pool);
+    rv = load_input_spool(&l->in, work, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "%s cannot be read", o->file);
     }
@@ -555,9 +573,6 @@ static int load(load_t *l, const load_options_t *o)
     rv = wa_folder_swap(ctl->folder, work, NULL, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the loaded store cannot be put in place");
-    }
-    if (!has_store) {
-        wa_folder_sync(apr_pstrcat(ctl->pool, ctl->folder, "/..", NULL));
     }
     ctl_leftover_keep();
     return CTL_DONE;

@@ -358,7 +358,7 @@ static int retime(retime_t *c, int is_dry, int is_delete)
         plan_tell(c, 1);
         return CTL_DONE;
     }
-    rc = ctl_work_folder(ctl, "retime.new", &work);
+    rc = ctl_work_folder(ctl, "retime.new", 0, &work);
     if (rc == CTL_DONE) {
         rc = journal_write(c, work);
     }

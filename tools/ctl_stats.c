@@ -69,7 +69,7 @@ static void files_measure(stats_t *s, const ctl_t *ctl)
     while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
         const char *path = apr_pstrcat(ctl->pool, ctl->folder, "/", info.name, NULL);
         struct stat st;
-        apr_uint64_t bytes = stat(path, &st) ? 0 : (apr_uint64_t)st.st_blocks * 512;
+        apr_uint64_t bytes = lstat(path, &st) ? 0 : (apr_uint64_t)st.st_blocks * 512;
 
         if (!strcmp(info.name, "journal")) {
             s->journal_allocated = bytes ? (apr_uint64_t)st.st_size : 0;
@@ -111,7 +111,7 @@ static void text_print(const stats_t *s, const ctl_t *ctl)
     apr_pool_t *p = ctl->pool;
     int level;
 
-    printf("store        %s\n", ctl->folder);
+    printf("store        %s\n", ctl->shown);
     printf("account      %s\n", s->view->store.journal.account_sid);
     printf("in use       %s\n", s->view->is_owned ? "yes: a server or a tool owns it" : "no");
     printf("messages     %" APR_UINT64_T_FMT " in %" APR_UINT64_T_FMT " threads, %" APR_UINT64_T_FMT
@@ -183,7 +183,7 @@ static int json_print(const stats_t *s, const ctl_t *ctl)
     json_t *j = json_pack(
         "{s:s,s:s,s:b,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:b,s:I,"
         "s:b}",
-        "store", ctl->folder, "accountSid", s->view->store.journal.account_sid, "inUse",
+        "store", ctl->shown, "accountSid", s->view->store.journal.account_sid, "inUse",
         s->view->is_owned, "messages", (json_int_t)s->messages, "threads", (json_int_t)s->threads,
         "unread", (json_int_t)s->unread, "pending", s->view->store.replica.pending->nelts,
         "contacts", (json_int_t)s->contacts, "parked", (json_int_t)s->parked, "oldestTimestamp",

@@ -11,15 +11,33 @@
 #include <apr_strings.h>
 
 #include "progress.h"
+#include "store/dbm/folder.h"
 
 /* The store that is open for writing; there is one at a time. */
 static wa_dbm_store_t *open_store;
 
+int ctl_store_inspect(ctl_t *ctl)
+{
+    const char *error = NULL;
+    apr_status_t rv = wa_folder_inspect(ctl->folder, ctl->uid, &error, ctl->pool);
+
+    if (rv == APR_SUCCESS) {
+        return CTL_DONE;
+    }
+    return APR_STATUS_IS_EACCES(rv) && error
+               ? ctl_error("%s", error)
+               : ctl_error_status(rv, "%s", error ? error : "the store's folder cannot be read");
+}
+
 int ctl_store_find(ctl_t *ctl)
 {
-    const char *journal = apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL);
+    const char *journal;
     struct stat info;
+    int rc;
 
+    if (ctl->is_found) {
+        return CTL_DONE;
+    }
     if (stat(ctl->folder, &info) || !S_ISDIR(info.st_mode)) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno ? errno : ENOTDIR),
                                 "there is no store in %s: name its folder with --store",
@@ -27,20 +45,29 @@ int ctl_store_find(ctl_t *ctl)
     }
     ctl->uid = info.st_uid;
     ctl->gid = info.st_gid;
+    rc = ctl_owner_become(ctl);
+    if (rc == CTL_DONE) {
+        rc = ctl_store_inspect(ctl);
+    }
+    if (rc != CTL_DONE) {
+        return rc;
+    }
+    journal = apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL);
     if (access(journal, R_OK)) {
         if (errno == EACCES) {
             return ctl_error("%s may not be read: run this as the server's user, or as root",
                              journal);
         }
         return ctl_error("there is no store in %s (no file journal): name its folder with --store",
-                         ctl->folder);
+                         ctl->shown);
     }
+    ctl->is_found = 1;
     return CTL_DONE;
 }
 
 int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_view_t **pview)
 {
-    const wa_view_options_t options = {ctl->folder, &ctl->log, ctl_stop(), is_quick};
+    wa_view_options_t options = {NULL, &ctl->log, ctl_stop(), is_quick};
     const char *error = NULL;
     progress_t progress;
     wa_walk_step_t step;
@@ -51,6 +78,7 @@ int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_v
     if (rc != CTL_DONE) {
         return rc;
     }
+    options.folder = ctl->folder;
     rv = wa_view_open(&view, &options, &error, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "%s", error ? error : "the store cannot be opened");
@@ -112,8 +140,7 @@ static apr_status_t watch(void *baton, apr_uint64_t done, apr_uint64_t total)
     return ctl_is_interrupted() ? APR_EINTR : APR_SUCCESS;
 }
 
-/* The type of apr_dbm for new checkpoints: what was asked for, else the store's own, else the default. */
-static const char *type_get(const ctl_t *ctl, apr_pool_t *p)
+const char *ctl_store_type(const ctl_t *ctl, apr_pool_t *p)
 {
     wa_checkpoint_place_t place = {.folder = ctl->folder};
     wa_journal_options_t options = {NULL, NULL, 0, 0, NULL, 1};
@@ -148,7 +175,7 @@ int ctl_store_open(ctl_t *ctl, const char *folder, const char *account_sid, int 
     wa_store_t *store = NULL;
     apr_status_t rv;
 
-    uri.arguments = apr_pstrcat(p, "type=", type_get(ctl, p), NULL);
+    uri.arguments = apr_pstrcat(p, "type=", ctl_store_type(ctl, p), NULL);
     tool->is_rebuild = is_rebuild;
     tool->stop = ctl_stop();
     tool->watch = watch;
@@ -202,15 +229,20 @@ int ctl_store_lock(ctl_t *ctl)
                              : ctl_error_status(rv, "%s/lock cannot be opened", ctl->folder);
 }
 
-int ctl_work_folder(ctl_t *ctl, const char *name, const char **pfolder)
+int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfolder)
 {
     const char *folder = apr_pstrcat(ctl->pool, ctl->folder, "/", name, NULL);
+    struct stat info;
 
     /* What a killed one left; the lock says that nobody uses it. */
-    if (access(folder, F_OK) == 0 && wa_folder_remove(folder, ctl->pool) != APR_SUCCESS) {
-        return ctl_error("%s is in the way and cannot be removed", folder);
+    if (!lstat(folder, &info)
+        && (is_trial || !S_ISDIR(info.st_mode)
+            || wa_folder_remove(folder, ctl->pool) != APR_SUCCESS)) {
+        return ctl_error("%s is in the way%s", folder,
+                         is_trial ? " and a dry run removes nothing: load without --dry-run does"
+                                  : " and cannot be removed");
     }
-    if (mkdir(folder, 0700) || (geteuid() == 0 && chown(folder, ctl->uid, ctl->gid))) {
+    if (mkdir(folder, 0700)) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", folder);
     }
     ctl_leftover(folder);

@@ -45,7 +45,7 @@ static void unget(load_input_t *in, int c)
     }
 }
 
-apr_status_t load_input_open(load_input_t *in, const char *name, const char *folder, apr_pool_t *p)
+apr_status_t load_input_open(load_input_t *in, const char *name)
 {
     struct stat info;
 
@@ -62,6 +62,14 @@ apr_status_t load_input_open(load_input_t *in, const char *name, const char *fol
     }
     if (S_ISREG(info.st_mode) && in->file != stdin) {
         in->size = (apr_uint64_t)info.st_size;
+        in->is_kept = 1;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t load_input_spool(load_input_t *in, const char *folder, apr_pool_t *p)
+{
+    if (in->is_kept) {
         return APR_SUCCESS;
     }
     in->spool = fopen(apr_pstrcat(p, folder, "/input", NULL), "w+e");

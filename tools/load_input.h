@@ -21,6 +21,7 @@ typedef struct load_input_t {
     apr_uint64_t read; /* bytes so far */
     apr_uint64_t spooled;
     unsigned line; /* where `read` is */
+    int is_kept;   /* it can be read again */
     int is_array;
     int is_started;
     int is_over;
@@ -35,9 +36,12 @@ typedef struct load_piece_t {
     unsigned line;       /* where it begins */
 } load_piece_t;
 
-/* Opens a file, or stdin for "-". @param folder  where a copy of what can be read only once may be put
- * @return APR_SUCCESS | the operating system's status. */
-apr_status_t load_input_open(load_input_t *in, const char *name, const char *folder, apr_pool_t *p);
+/* Opens a file, or stdin for "-". @return APR_SUCCESS | the operating system's status. */
+apr_status_t load_input_open(load_input_t *in, const char *name);
+
+/* Makes the file `input` in the folder for a copy of what can be read only once; nothing when it can be read again. Before the first piece.
+ * @return APR_SUCCESS | the operating system's status */
+apr_status_t load_input_spool(load_input_t *in, const char *folder, apr_pool_t *p);
 
 /* Gives the next piece that is not blank.
  * @param pwrong  out: NULL, or with APR_EINVAL what is wrong in line piece->line: nothing after it can be read

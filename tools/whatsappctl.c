@@ -168,6 +168,7 @@ static void leftovers_remove(apr_pool_t *p)
         apr_size_t len = strlen(path);
 
         if (len && path[len - 1] == '/') {
+            path[len - 1] = '\0';
             wa_folder_clear(path, p);
         } else if (unlink(path) && errno == EISDIR) {
             wa_folder_remove(path, p);
@@ -320,7 +321,7 @@ static int store_parse(ctl_t *ctl, const char *text)
     if (strlen(folder) > 3800) {
         return ctl_error("the path of the store's folder is too long");
     }
-    ctl->folder = folder;
+    ctl->folder = ctl->shown = folder;
     return CTL_DONE;
 }
 
@@ -518,6 +519,7 @@ int main(int argc, const char *const *argv, const char *const *environment)
     ctl_stores_abandon();
     apr_pool_clear(ctl.pool);
     leftovers_remove(ctl.pool);
+    rc = ctl_outside_end(rc);
     if (rc == CTL_INTERRUPTED) {
         fputs("whatsappctl: interrupted\n", stderr);
     }

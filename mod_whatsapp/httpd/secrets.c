@@ -48,7 +48,7 @@ static const char *secret_from_file(const char *name, wa_secret_t *psecret, cons
     /* Reading from a pipe could wait for ever. */
     rv = apr_stat(&info, path, APR_FINFO_TYPE, p);
     if (rv == APR_SUCCESS && info.filetype != APR_REG)
-        return apr_psprintf(p, "'file:%s': %s is no plain file", name, path);
+        return apr_psprintf(p, "'file:%s': %s is no regular file", name, path);
     rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, p);
     if (rv == APR_SUCCESS) {
         rv = apr_file_read_full(file, text, sizeof(text), &len);

@@ -2,8 +2,6 @@
 /* The stores of one start or reload: each folder opened once, whatever names lead to it. */
 #include "httpd/stores.h"
 
-#include <unistd.h>
-
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <http_config.h>
@@ -39,21 +37,17 @@ static kept_t *kept_find(const char *identity, apr_pool_t *tmp)
     }
 }
 
-/* Makes the default store's folder with the owner that the children have. A configured folder is its driver's to make. */
-static apr_status_t state_dir_make(const char **preason, apr_pool_t *p)
+/* Makes the folders above the default store's. The store's own is its driver's to make. */
+static apr_status_t parents_make(const char **preason, apr_pool_t *p)
 {
     const char *dir = wa_config_state_dir(p);
-    apr_status_t rv =
-        apr_dir_make_recursive(ap_make_dirstr_parent(p, dir),
-                               APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, p);
+    const char *above = ap_make_dirstr_parent(p, dir);
+    apr_finfo_t info;
+    apr_status_t rv = apr_dir_make_recursive(
+        above, APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, p);
 
     if (rv == APR_SUCCESS)
-        rv = apr_dir_make(dir, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, p);
-    if (APR_STATUS_IS_EEXIST(rv))
-        return APR_SUCCESS;
-    if (rv == APR_SUCCESS && geteuid() == 0
-        && chown(dir, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0)
-        rv = APR_FROM_OS_ERROR(errno);
+        rv = apr_stat(&info, above, APR_FINFO_TYPE, p); /* what is there may be a file */
     if (rv != APR_SUCCESS)
         *preason =
             apr_psprintf(p, "the folder %s for messages cannot be made: set WhatsAppStore", dir);
@@ -85,7 +79,7 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
     /* What configtest says is said here too, word for word. */
     rv = wa_store_inspect(options, &entry->identity, &entry->reason, pconf);
     if (rv == APR_SUCCESS && options->may_make_parents)
-        rv = state_dir_make(&entry->reason, pconf);
+        rv = parents_make(&entry->reason, pconf);
     if (rv == APR_SUCCESS) {
         options->log = wa_log_create(entry->s, pconf);
         rv = wa_store_open(&entry->store, options, &entry->reason, pconf);

@@ -231,7 +231,7 @@ TROUBLES = {
     "the folder cannot be written to": (*mode(store, 0o500), "chmod 700" if IS_ROOT else "ermission denied"),
     "the journal is a link": (*moved(inside("journal"), lambda path: path.symlink_to(away(path))), "is a symbolic link"),
     "the journal is a pipe": (*moved(inside("journal"), os.mkfifo), "a device, pipe or socket"),
-    "the journal is a folder": (*moved(inside("journal"), lambda path: path.mkdir()), "is a folder, not a plain file"),
+    "the journal is a folder": (*moved(inside("journal"), lambda path: path.mkdir()), "is no regular file"),
     "the lock is a pipe": (*moved(inside("lock"), os.mkfifo), "a device, pipe or socket"),
     "rows is a link": (*moved(inside("rows"), lambda path: path.symlink_to(away(path))), "is a symbolic link"),
     "keys.0 is a pipe": (*moved(inside("keys.0"), os.mkfifo), "a device, pipe or socket"),
@@ -241,7 +241,7 @@ TROUBLES = {
 }
 if IS_ROOT:
     TROUBLES["the folder is root's"] = (*owner(store), "does not belong to the server's user")
-    TROUBLES["the journal is root's"] = (*owner(inside("journal")), "does not belong to the server's user")
+    TROUBLES["the journal is root's"] = (*owner(inside("journal")), "belongs to user 0")
     TROUBLES["the way there is closed to the server's user"] = (*mode(lambda httpd: httpd.folder / "parent", 0o700), "may not enter")
     if can_mount():
         TROUBLES["the file system is read-only"] = (mounted_read_only, unmounted, "read-only")

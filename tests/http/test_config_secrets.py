@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The auth token from a file, from a command or as it is, and that it is shown nowhere."""
 
+import os
 import pytest
 
 from config_support import ACCOUNT, HANDLER, NUMBER, OTHER_TOKEN, SID, TOKEN, accept, ask, configtest, httpd_with, refusal
@@ -90,3 +91,11 @@ def test_mod_info_does_not_show_it(value):
 def test_is_not_in_the_dump_of_the_configuration():
     status, output = configtest("Define DUMP_CONFIG\n" + ACCOUNT + HANDLER, modules=["info"])
     assert status == 0 and "WhatsAppAuthToken" in output and TOKEN not in output
+
+
+def test_a_pipe_is_no_file_for_a_token():
+    """Nobody writes to it: httpd would wait for ever."""
+    with httpd_with(lambda h: f"WhatsAppAuthToken file:{h.folder}/token\n") as httpd:
+        os.mkfifo(httpd.folder / "token")
+        status, output = httpd.check_config()
+        assert status != 0 and "is no regular file" in output, output

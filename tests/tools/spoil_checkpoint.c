@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <apr_general.h>
 
+#include "base/identity.h"
 #include "store/dbm/dbm.h"
 
 static int spoil(wa_replica_t *replica, const char *what)
@@ -72,7 +74,8 @@ static int put(wa_replica_t *replica, const char *what, apr_uint64_t value)
 
 int main(int argc, char **argv)
 {
-    wa_store_options_t options = {.sync = WA_SYNC_OFF, .uid = geteuid(), .gid = getegid()};
+    wa_store_options_t options = {.sync = WA_SYNC_OFF};
+    struct stat info;
     wa_store_uri_t uri = {"dbm", argc > 1 ? argv[1] : "", ""};
     const char *error = NULL;
     wa_store_t *store;
@@ -80,7 +83,14 @@ int main(int argc, char **argv)
 
     apr_initialize();
     apr_pool_create(&p, NULL);
-    if (argc < 3 || argc > 4 || wa_dbm_open(&store, &uri, &options, &error, p) != APR_SUCCESS
+    if (argc < 3 || argc > 4 || stat(argv[1], &info)) {
+        return 1;
+    }
+    options.uid = info.st_uid;
+    options.gid = info.st_gid;
+    /* As a server's child: what it makes is the store's owner's. */
+    if (wa_identity_become(options.uid, options.gid, p) != APR_SUCCESS
+        || wa_dbm_open(&store, &uri, &options, &error, p) != APR_SUCCESS
         || !(argc == 3 ? spoil(&WA_DBM_STORE(store)->replica, argv[2])
                        : put(&WA_DBM_STORE(store)->replica, argv[2], strtoull(argv[3], NULL, 10)))
         || wa_dbm_checkpoint(WA_DBM_STORE(store), p) != APR_SUCCESS) {

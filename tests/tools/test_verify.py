@@ -211,6 +211,7 @@ def test_a_checkpoint_that_says_something_else(lived, folder, serve, fresh):
         path.unlink()
     for path in [older / "CURRENT", *older.glob("state-*")]:
         shutil.copy(path, lived)
+    give_to_server(lived)
     # an older checkpoint of the same journal is sound: what came after it is applied by the next start
     assert ctl("verify", store=lived).out.endswith("sound\n")
 
@@ -220,6 +221,7 @@ def test_a_checkpoint_of_another_journal(lived, filled_once):
         path.unlink()
     for path in [filled_once / "CURRENT", *filled_once.glob("state-*")]:
         shutil.copy(path, lived)
+    give_to_server(lived)
     assert "CURRENT is damaged, or belongs to another journal" in ctl("verify", store=lived, expect=1).out
 
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <apr_dbm.h>
@@ -131,26 +132,26 @@ apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t 
 {
     const char *path = apr_pstrcat(p, place->folder, "/" CURRENT, NULL);
     char text[1024], type[16];
-    apr_size_t len = sizeof(text) - 1;
     unsigned long long n[9];
     long long timestamp;
     unsigned crc, check;
     int version, found;
-    apr_file_t *file;
     apr_status_t rv;
+    ssize_t len;
     char *line;
+    int fd;
 
     memset(c, 0, sizeof(*c));
-    rv = apr_file_open(&file, path, APR_READ, 0, p);
+    rv = wa_file_open(&fd, path, O_RDONLY, 0, 0);
     if (APR_STATUS_IS_ENOENT(rv)) {
         return APR_NOTFOUND;
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = apr_file_read(file, text, &len);
-    apr_file_close(file);
-    if (rv != APR_SUCCESS) {
+    len = pread(fd, text, sizeof(text) - 1, 0);
+    close(fd);
+    if (len <= 0) {
         return APR_EGENERAL;
     }
     text[len] = '\0';
@@ -465,13 +466,13 @@ static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, vo
 
 static apr_status_t file_sync(const char *path, const wa_checkpoint_place_t *place)
 {
-    apr_status_t rv = APR_SUCCESS;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int fd;
+    apr_status_t rv = wa_file_open(&fd, path, O_RDWR, place->uid, place->gid);
 
-    if (fd < 0) {
-        return APR_FROM_OS_ERROR(errno);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    if (fsync(fd) || (geteuid() == 0 && fchown(fd, place->uid, place->gid))) {
+    if (fsync(fd)) {
         rv = APR_FROM_OS_ERROR(errno);
     }
     close(fd);
@@ -506,13 +507,14 @@ static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t 
                                 snapshot_t *snapshot, apr_pool_t *tmp)
 {
     write_baton_t w = {NULL, c, APR_SUCCESS};
+    struct stat info;
     apr_size_t i;
     apr_status_t rv;
     int why;
 
     /* Berkeley DB would wait for ever for whoever seems to be making the file. */
-    if (!access(apr_psprintf(tmp, "%s/" UNFINISHED "%" APR_UINT64_T_FMT, place->folder, c->number),
-                F_OK)) {
+    if (!lstat(apr_psprintf(tmp, "%s/" UNFINISHED "%" APR_UINT64_T_FMT, place->folder, c->number),
+               &info)) {
         return APR_EEXIST;
     }
     errno = 0;

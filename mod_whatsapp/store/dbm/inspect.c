@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "store/dbm/dbm.h"
+#include "store/dbm/folder.h"
 
 /* What a new store takes at once: its index, and the journal's first room. */
 #define NEW_STORE_BYTES ((apr_uint64_t)1 << 20)
@@ -209,38 +210,12 @@ static int is_ours(const char *name)
     return !strncmp(name, "keys.", 5) || !strncmp(name, "state-", 6);
 }
 
-static apr_status_t entry_check(const look_t *look, const char *name)
-{
-    struct stat info;
-
-    if (fstatat(look->fd, name, &info, AT_SYMLINK_NOFOLLOW)) {
-        return APR_SUCCESS; /* gone: checkpoints come and go beside a live server */
-    }
-    if (!S_ISREG(info.st_mode)) {
-        *look->perror = apr_psprintf(look->p, "%s/%s is %s, not a plain file", look->folder, name,
-                                     S_ISLNK(info.st_mode)   ? "a symbolic link"
-                                     : S_ISDIR(info.st_mode) ? "a folder"
-                                                             : "a device, pipe or socket");
-        return APR_EINVAL;
-    }
-    if (is_root() && look->options->uid != 0 && info.st_uid != look->options->uid) {
-        *look->perror = apr_psprintf(
-            look->p, "%s/%s does not belong to the server's user; give all files there to it",
-            look->folder, name);
-        return APR_EACCES;
-    }
-    if (!is_root() && faccessat(look->fd, name, R_OK | W_OK, AT_EACCESS)) {
-        *look->perror = apr_psprintf(look->p, "%s/%s cannot be read and written: %s", look->folder,
-                                     name, os_text(errno, look->p));
-        return APR_EACCES;
-    }
-    return APR_SUCCESS;
-}
-
+/* What is planted is told by the same words as at a start; then whether what is there can be used. */
 static apr_status_t entries_check(look_t *look)
 {
-    apr_status_t rv = APR_SUCCESS;
+    const apr_uid_t owner = is_root() ? look->options->uid : geteuid();
     struct dirent *entry;
+    apr_status_t rv;
 
     look->dir = opendir(look->folder);
     if (!look->dir) {
@@ -250,9 +225,14 @@ static apr_status_t entries_check(look_t *look)
         return rv;
     }
     look->fd = dirfd(look->dir);
-    while (rv == APR_SUCCESS && (entry = readdir(look->dir)) != NULL) {
-        if (is_ours(entry->d_name)) {
-            rv = entry_check(look, entry->d_name);
+    rv = wa_folder_inspect(look->folder, owner, look->perror, look->p);
+    while (rv == APR_SUCCESS && !is_root() && (entry = readdir(look->dir)) != NULL) {
+        if (is_ours(entry->d_name) && faccessat(look->fd, entry->d_name, R_OK | W_OK, AT_EACCESS)
+            && errno != ENOENT) { /* checkpoints come and go beside a live server */
+            rv = APR_FROM_OS_ERROR(errno);
+            *look->perror =
+                apr_psprintf(look->p, "%s/%s cannot be read and written: %s", look->folder,
+                             entry->d_name, os_text(APR_TO_OS_ERROR(rv), look->p));
         }
     }
     return rv;

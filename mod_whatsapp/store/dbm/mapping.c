@@ -133,17 +133,70 @@ apr_status_t wa_file_allocate(int fd, apr_uint64_t from, apr_uint64_t end)
     return APR_FROM_OS_ERROR(rc);
 }
 
+/* A file that somebody else put there, or can reach by another name, is none of the store's. */
+static apr_status_t file_judge(int fd, int flags, apr_uid_t uid)
+{
+    const apr_uid_t own = geteuid() == 0 ? uid : geteuid();
+    struct stat info;
+
+    if (fstat(fd, &info)) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return APR_FROM_OS_ERROR(EINVAL);
+    }
+    if ((flags & O_ACCMODE) == O_RDONLY) {
+        return APR_SUCCESS;
+    }
+    if (info.st_nlink > 1) {
+        return APR_FROM_OS_ERROR(EMLINK);
+    }
+    return info.st_uid == own ? APR_SUCCESS : APR_EACCES;
+}
+
+/* @param pis_made  out: 1 when the file was not there before */
+static int file_get(const char *path, int flags, int *pis_made)
+{
+    /* Without O_NONBLOCK a pipe would keep whoever opens it. */
+    const int always = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const int is_wanted = flags & O_CREAT;
+    int fd, tries;
+
+    flags &= ~(O_CREAT | O_TRUNC);
+    *pis_made = 0;
+    for (tries = 0; tries < 3; tries++) {
+        fd = open(path, flags | always);
+        if (fd >= 0 || errno != ENOENT || !is_wanted) {
+            return fd;
+        }
+        fd = open(path, flags | always | O_CREAT | O_EXCL, 0600);
+        *pis_made = fd >= 0;
+        if (fd >= 0 || errno != EEXIST) {
+            return fd; /* else another process was first */
+        }
+    }
+    return -1;
+}
+
 apr_status_t wa_file_open(int *pfd, const char *path, int flags, apr_uid_t uid, apr_gid_t gid)
 {
-    int fd = open(path, flags | O_CLOEXEC, 0600);
+    apr_status_t rv = APR_SUCCESS;
+    int is_made, fd = file_get(path, flags, &is_made);
 
     *pfd = -1;
     if (fd < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    if ((flags & O_CREAT) && geteuid() == 0 && (fchown(fd, uid, gid) || fchmod(fd, 0600))) {
-        apr_status_t rv = APR_FROM_OS_ERROR(errno);
-
+    if (is_made && geteuid() == 0 && (fchown(fd, uid, gid) || fchmod(fd, 0600))) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = file_judge(fd, flags, uid);
+    }
+    if (rv == APR_SUCCESS && (flags & O_TRUNC) && ftruncate(fd, 0)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    if (rv != APR_SUCCESS) {
         close(fd);
         return rv;
     }

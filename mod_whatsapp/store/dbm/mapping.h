@@ -61,7 +61,9 @@ static inline void *wa_mapping_at(wa_mapping_t *m, apr_uint64_t offset, apr_uint
  * @return APR_SUCCESS | APR_ENOSPC and its kind (disk, quota, read-only) */
 apr_status_t wa_file_allocate(int fd, apr_uint64_t from, apr_uint64_t end);
 
-/* Opens or creates a file of the store, 0600, close-on-exec, owned by uid:gid when the caller is root. @return APR_SUCCESS | the operating system's status */
+/* Opens or creates a file of the store, 0600, close-on-exec; one that it makes as root is given to uid:gid. Follows no link, waits for no pipe, and
+ * refuses for writing what has a second name or belongs to anybody but the caller (uid, when that is root).
+ * @return APR_SUCCESS | EINVAL no regular file | EMLINK | APR_EACCES another's | the operating system's status */
 apr_status_t wa_file_open(int *pfd, const char *path, int flags, apr_uid_t uid, apr_gid_t gid);
 
 /* Writes all bytes at `offset`. @return APR_SUCCESS | the operating system's status */

@@ -13,7 +13,9 @@
 
 #include "base/clock.h"
 #include "store/dbm/ahead.h"
+#include "base/identity.h"
 #include "store/dbm/dbm.h"
+#include "store/dbm/folder.h"
 #include "store/dbm/rewrite.h"
 
 /* A checkpoint is due when the journal grew by this much, or by a part of its size, or after a while. */
@@ -101,32 +103,10 @@ apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const 
     return rv;
 }
 
-static apr_status_t folder_make(const wa_checkpoint_place_t *place, const char **perror,
-                                apr_pool_t *p)
+/* Whose the folder has to be: a server that is not root's is its own user. */
+static apr_uid_t owner_get(const wa_dbm_store_t *store)
 {
-    struct stat info;
-
-    if (mkdir(place->folder, 0700) == 0) {
-        if (geteuid() == 0 && chown(place->folder, place->uid, place->gid)) {
-            *perror = apr_psprintf(p, "%s cannot be given to the server's user", place->folder);
-            return APR_FROM_OS_ERROR(errno);
-        }
-    } else if (errno != EEXIST) {
-        *perror = apr_psprintf(p, "%s cannot be created", place->folder);
-        return APR_FROM_OS_ERROR(errno);
-    }
-    if (stat(place->folder, &info) || !S_ISDIR(info.st_mode)) {
-        *perror = apr_psprintf(p, "%s is not a folder", place->folder);
-        return APR_ENOTDIR;
-    }
-    if (geteuid() == 0 && place->uid != 0 && info.st_uid != place->uid) {
-        *perror = apr_psprintf(p,
-                               "%s does not belong to the server's user; change its owner, or let "
-                               "the module create it",
-                               place->folder);
-        return APR_EACCES;
-    }
-    return APR_SUCCESS;
+    return geteuid() == 0 ? store->place.uid : geteuid();
 }
 
 /* Locks the folder for this server, or finds that it has it already. *pis_live is 1 then: other processes of this server use the store now. */
@@ -162,6 +142,11 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
                 ? "%s is in use by another server or a tool; one server owns a store's folder"
                 : "%s/lock cannot be opened",
             store->place.folder);
+        return rv;
+    }
+    rv = wa_folder_heal(store->place.folder);
+    if (rv != APR_SUCCESS) {
+        close(fd);
         return rv;
     }
     keep->lock_fd = fd;
@@ -280,10 +265,24 @@ static void journal_trim(wa_dbm_store_t *store)
     }
 }
 
+/* What a store is left with in order. The caller is its owner. */
+static void settle(wa_dbm_store_t *store, apr_pool_t *tmp)
+{
+    if (!__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)
+        && __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
+               > __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE)
+        && replica_refresh(store, tmp) == APR_SUCCESS) {
+        wa_dbm_checkpoint(store, tmp);
+    }
+    journal_trim(store);
+}
+
 static apr_status_t close_cleanup(void *data)
 {
     wa_dbm_store_t *store = data;
+    wa_identity_t before;
     apr_pool_t *tmp;
+    apr_status_t rv;
 
     if (store->opened_by != getpid()) {
         return APR_SUCCESS;
@@ -295,16 +294,21 @@ static apr_status_t close_cleanup(void *data)
         release(store);
         return APR_SUCCESS;
     }
-    if (apr_pool_create(&tmp, NULL) == APR_SUCCESS) {
-        if (!__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)
-            && __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE)
-                   > __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE)
-            && replica_refresh(store, tmp) == APR_SUCCESS) {
-            wa_dbm_checkpoint(store, tmp);
+    rv = apr_pool_create(&tmp, NULL);
+    if (rv == APR_SUCCESS) {
+        rv = wa_identity_enter(&before, store->place.uid, store->place.gid, tmp);
+        if (rv == APR_SUCCESS) {
+            settle(store, tmp);
+            wa_identity_leave(&before);
         }
         apr_pool_destroy(tmp);
     }
-    journal_trim(store);
+    if (rv != APR_SUCCESS) {
+        WA_LOG(store->log, WA_LOG_ERR, "WA0445", rv,
+               "%s: the store's user cannot be taken on to write a checkpoint; nothing is lost, "
+               "the next start reads more of the journal",
+               store->place.folder);
+    }
     release(store);
     return APR_SUCCESS;
 }
@@ -365,24 +369,14 @@ apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
     return wa_dbm_open_tool(pstore, uri, options, NULL, perror, p);
 }
 
-apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
-                              const wa_store_options_t *options, const wa_dbm_tool_t *tool,
-                              const char **perror, apr_pool_t *p)
+/* All that opening does in the folder. The caller is its owner. */
+static apr_status_t folder_open(wa_dbm_store_t *store, const wa_store_options_t *options,
+                                const char **perror, apr_pool_t *p)
 {
-    wa_dbm_store_t *store = apr_pcalloc(p, sizeof(*store));
     apr_pool_t *tmp = NULL;
-    apr_status_t rv;
     int is_live = 0;
+    apr_status_t rv = wa_folder_inspect(store->place.folder, owner_get(store), perror, p);
 
-    store_init(store, options, p);
-    store->tool = tool;
-    rv = folder_parse(uri, &store->place.folder, perror, p);
-    if (rv == APR_SUCCESS) {
-        rv = type_parse(uri, &store->place.type, perror, p);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = folder_make(&store->place, perror, p);
-    }
     if (rv == APR_SUCCESS) {
         rv = own(store, &is_live, perror, p);
     }
@@ -405,15 +399,53 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
     if (tmp) {
         apr_pool_destroy(tmp);
     }
+    if (rv == APR_SUCCESS) {
+        return rv;
+    }
+    if (!is_live) {
+        close(store->keep->shared_fd);
+        close(store->keep->lock_fd);
+    }
+    release(store);
+    return rv;
+}
+
+apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
+                              const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+                              const char **perror, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = apr_pcalloc(p, sizeof(*store));
+    wa_identity_t before;
+    apr_status_t rv;
+    int is_made;
+
+    store_init(store, options, p);
+    store->tool = tool;
+    /* A tool may stand in the folder, or in the one above it: its path may lead where the owner cannot go. */
+    store->place.folder = uri->location;
+    rv = tool && uri->location[0] == '.' ? APR_SUCCESS
+                                         : folder_parse(uri, &store->place.folder, perror, p);
+    if (rv == APR_SUCCESS) {
+        rv = type_parse(uri, &store->place.type, perror, p);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_folder_make(store->place.folder, options->uid, options->gid, &is_made, perror, p);
+    }
     if (rv != APR_SUCCESS) {
-        if (!*perror) {
-            *perror = apr_psprintf(p, "%s cannot be opened", store->place.folder);
-        }
-        if (!is_live) {
-            close(store->keep->shared_fd);
-            close(store->keep->lock_fd);
-        }
-        release(store);
+        return rv;
+    }
+    rv = wa_identity_enter(&before, options->uid, options->gid, p);
+    if (rv != APR_SUCCESS) {
+        *perror = apr_psprintf(p, "the user %lu of %s cannot be taken on",
+                               (unsigned long)options->uid, store->place.folder);
+        return rv;
+    }
+    rv = folder_open(store, options, perror, p);
+    wa_identity_leave(&before);
+    if (rv != APR_SUCCESS && !*perror) {
+        *perror = apr_psprintf(p, "%s cannot be opened", store->place.folder);
+    }
+    if (rv != APR_SUCCESS) {
         return rv;
     }
     keep_note(store);

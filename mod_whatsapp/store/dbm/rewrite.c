@@ -2,15 +2,15 @@
 /* Writes whole journals in order, and swaps a store's files for new ones. */
 #include "store/dbm/rewrite.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <apr_file_info.h>
-#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <apr_time.h>
 
@@ -24,8 +24,10 @@
 
 static apr_status_t absent_check(const char *path, const char **perror, apr_pool_t *p)
 {
+    struct stat info;
+
     *perror = NULL;
-    if (access(path, F_OK) == 0) {
+    if (lstat(path, &info) == 0) {
         *perror = apr_psprintf(p, "%s exists already", path);
         return APR_EEXIST;
     }
@@ -165,54 +167,61 @@ static int is_index(const char *name)
 }
 
 /* Visits the names in a folder. */
-typedef apr_status_t (*name_fn)(const char *folder, const char *name, const char *to,
-                                apr_pool_t *tmp);
+typedef struct names_visit_t {
+    int fd; /* the folder that the names are in, which no rename of it changes */
+    const char *folder, *to;
+    apr_pool_t *tmp;
+} names_visit_t;
+
+typedef apr_status_t (*name_fn)(const names_visit_t *at, const char *name);
 
 static apr_status_t names_visit(const char *folder, name_fn visit, const char *to, apr_pool_t *tmp)
 {
     apr_array_header_t *names = apr_array_make(tmp, 32, sizeof(const char *));
-    apr_finfo_t info;
-    apr_dir_t *dir;
-    apr_status_t rv = apr_dir_open(&dir, folder, tmp);
-    int i;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), i;
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    apr_status_t rv = dir ? APR_SUCCESS : APR_FROM_OS_ERROR(errno);
+    const struct dirent *entry;
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        if (strcmp(info.name, ".") && strcmp(info.name, "..")) {
-            APR_ARRAY_PUSH(names, const char *) = apr_pstrdup(tmp, info.name);
+    while (dir && (entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) {
+            APR_ARRAY_PUSH(names, const char *) = apr_pstrdup(tmp, entry->d_name);
         }
     }
-    apr_dir_close(dir);
     for (i = 0; rv == APR_SUCCESS && i < names->nelts; i++) {
-        rv = visit(folder, APR_ARRAY_IDX(names, i, const char *), to, tmp);
+        rv = visit(&(names_visit_t){fd, folder, to, tmp}, APR_ARRAY_IDX(names, i, const char *));
+    }
+    if (dir) {
+        closedir(dir);
+    } else if (fd >= 0) {
+        close(fd);
     }
     return rv;
 }
 
-static apr_status_t file_remove(const char *folder, const char *name, const char *to,
-                                apr_pool_t *tmp)
+static apr_status_t entry_remove(const names_visit_t *at, const char *name)
+{
+    return unlinkat(at->fd, name, 0) && errno != ENOENT ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+}
+
+static apr_status_t file_remove(const char *folder, const char *name, apr_pool_t *tmp)
 {
     const char *path = apr_pstrcat(tmp, folder, "/", name, NULL);
 
-    (void)to;
     return unlink(path) && errno != ENOENT ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
 }
 
-static apr_status_t derived_remove(const char *folder, const char *name, const char *to,
-                                   apr_pool_t *tmp)
+static apr_status_t derived_remove(const names_visit_t *at, const char *name)
 {
-    return is_state(name) || is_index(name) ? file_remove(folder, name, to, tmp) : APR_SUCCESS;
+    return is_state(name) || is_index(name) ? entry_remove(at, name) : APR_SUCCESS;
 }
 
-static apr_status_t derived_move(const char *folder, const char *name, const char *to,
-                                 apr_pool_t *tmp)
+static apr_status_t derived_move(const names_visit_t *at, const char *name)
 {
     if (!is_state(name) && !is_index(name)) {
         return APR_SUCCESS;
     }
-    return rename(apr_pstrcat(tmp, folder, "/", name, NULL), apr_pstrcat(tmp, to, "/", name, NULL))
+    return renameat(at->fd, name, AT_FDCWD, apr_pstrcat(at->tmp, at->to, "/", name, NULL))
                ? APR_FROM_OS_ERROR(errno)
                : APR_SUCCESS;
 }
@@ -245,7 +254,7 @@ apr_status_t wa_folder_swap(const char *folder, const char *from, const char *ke
 
     /* Without CURRENT a start believes the journal only. It comes last again. */
     if (rv == APR_SUCCESS) {
-        rv = file_remove(folder, "CURRENT", NULL, tmp);
+        rv = file_remove(folder, "CURRENT", tmp);
     }
     if (rv == APR_SUCCESS) {
         rv = wa_folder_sync(folder);
@@ -270,7 +279,7 @@ apr_status_t wa_folder_swap(const char *folder, const char *from, const char *ke
 
 apr_status_t wa_folder_clear(const char *folder, apr_pool_t *tmp)
 {
-    return names_visit(folder, file_remove, NULL, tmp);
+    return names_visit(folder, entry_remove, NULL, tmp);
 }
 
 apr_status_t wa_folder_remove(const char *folder, apr_pool_t *tmp)

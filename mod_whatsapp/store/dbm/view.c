@@ -48,9 +48,9 @@ static apr_status_t journal_open(wa_view_t *view, const char **perror, apr_pool_
 static int is_owned(const wa_view_t *view, apr_pool_t *tmp)
 {
     const char *path = apr_pstrcat(tmp, view->store.place.folder, "/lock", NULL);
-    int fd = open(path, O_RDONLY | O_CLOEXEC), owned;
+    int fd, owned;
 
-    if (fd < 0) {
+    if (wa_file_open(&fd, path, O_RDONLY, 0, 0) != APR_SUCCESS) {
         return 0;
     }
     owned = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Acting as another user for a while, in one thread; and which paths only root or a given user can change. */
+#ifndef WA_BASE_IDENTITY_H
+#define WA_BASE_IDENTITY_H
+
+#include <sys/types.h>
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+#include <apr_user.h>
+
+/* What the thread was before. Holds nothing that needs a release. */
+typedef struct wa_identity_t {
+    int is_other; /* 1: wa_identity_leave has something to undo */
+    int is_dumpable;
+    int group_count;
+    gid_t *groups;
+    gid_t gid;
+} wa_identity_t;
+
+/* Makes the calling thread act as uid:gid with that user's groups and without any capability, until wa_identity_leave. Other threads of the process are
+ * not concerned. Does nothing unless the thread is root and uid is not. Real and saved user stay root: the other user can neither signal nor trace the process.
+ * @param p  holds the groups until the leaving
+ * @return APR_SUCCESS | the operating system's status: the thread is what it was. Any thread. */
+apr_status_t wa_identity_enter(wa_identity_t *before, apr_uid_t uid, apr_gid_t gid, apr_pool_t *p);
+
+/* Undoes wa_identity_enter. Ends the process where the kernel refuses: nobody would know as whom it goes on. The same thread. */
+void wa_identity_leave(const wa_identity_t *before);
+
+/* Makes the whole process uid:gid with that user's groups for good. Does nothing unless it is root and uid is not. Ends the process where it could come back.
+ * @return APR_SUCCESS | the operating system's status. One thread. */
+apr_status_t wa_identity_become(apr_uid_t uid, apr_gid_t gid, apr_pool_t *tmp);
+
+/* 1 when nobody but root and `uid` can make the existing absolute `path` lead elsewhere: all folders and links on the way, and what it leads to, are
+ * theirs, and others may write to none of the folders unless it is sticky. Any thread. */
+int wa_path_is_safe(const char *path, apr_uid_t uid, apr_pool_t *tmp);
+
+/* 1 when every link on the way is root's or the user's, whoever the folders belong to. Any thread. */
+int wa_path_has_safe_links(const char *path, apr_uid_t uid, apr_pool_t *tmp);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes folders for a less privileged user, and looks for what is planted in them. */
+#include "store/dbm/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "base/identity.h"
+#include "base/slice.h"
+
+#define JOURNAL "journal"
+
+/* What a journal that was replaced is kept as. */
+static const char *const kept_names[] = {"journal.before-compact", "journal.before-retime", NULL};
+
+static const char *const file_names[] = {JOURNAL, "journal.new", "rows",        "marks",
+                                         "lock",  "CURRENT",     "CURRENT.new", NULL};
+static const char *const file_beginnings[] = {"keys.", "state-", "__db.state-", "damaged-", NULL};
+static const char *const folder_names[] = {"load.new", "compact.new", "retime.new", NULL};
+
+static int is_one_of(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name)) {
+        names++;
+    }
+    return *names != NULL;
+}
+
+static int is_file_of_store(const char *name)
+{
+    const char *const *beginning = file_beginnings;
+
+    while (*beginning && strncmp(name, *beginning, strlen(*beginning))) {
+        beginning++;
+    }
+    return *beginning || is_one_of(name, file_names) || is_one_of(name, kept_names);
+}
+
+/* ---- making ---- */
+
+/* As root, where only root can change what the path leads to: so what was made is what is given away. */
+static apr_status_t root_make(const char *folder, apr_uid_t uid, apr_gid_t gid, apr_pool_t *p)
+{
+    const char *slash = strrchr(folder, '/');
+    const char *parent =
+        slash == folder ? "/"
+                        : wa_slice_string(wa_slice_make(folder, (apr_size_t)(slash - folder)), p);
+    struct stat info;
+    apr_status_t rv = APR_SUCCESS;
+    int in = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+    if (in < 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if (!wa_path_is_safe(parent, 0, p)) {
+        rv = APR_EACCES;
+    } else if (mkdirat(in, slash + 1, 0700)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    } else {
+        fd = openat(in, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &info) || fchown(fd, uid, gid) || fchmod(fd, 0700)) {
+            rv = APR_FROM_OS_ERROR(errno);
+            unlinkat(in, slash + 1, AT_REMOVEDIR);
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    close(in);
+    return rv;
+}
+
+apr_status_t wa_folder_make(const char *folder, apr_uid_t uid, apr_gid_t gid, int *pis_made,
+                            const char **perror, apr_pool_t *p)
+{
+    wa_identity_t before;
+    apr_status_t rv = wa_identity_enter(&before, uid, gid, p);
+
+    *pis_made = 0;
+    if (rv != APR_SUCCESS) {
+        *perror = "the store's user cannot be taken on";
+        return rv;
+    }
+    rv = mkdir(folder, 0700) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+    wa_identity_leave(&before);
+    if (APR_STATUS_IS_EACCES(rv) && before.is_other) {
+        rv = root_make(folder, uid, gid, p);
+        if (APR_STATUS_IS_EACCES(rv)) {
+            *perror = apr_psprintf(p,
+                                   "%s cannot be created: others than root can change the folders "
+                                   "above it, so root makes nothing there; make it by hand and "
+                                   "give it to the store's user",
+                                   folder);
+            return rv;
+        }
+    }
+    *pis_made = rv == APR_SUCCESS;
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
+        *perror = apr_psprintf(p, "%s cannot be created", folder);
+        return rv;
+    }
+    return APR_SUCCESS;
+}
+
+/* ---- looking ---- */
+
+/* The name that a journal with two names is kept under: NULL where the other name is none of ours. */
+static const char *kept_name(int dir, const struct stat *journal)
+{
+    const char *const *name;
+    struct stat other;
+
+    for (name = kept_names; *name; name++) {
+        if (!fstatat(dir, *name, &other, AT_SYMLINK_NOFOLLOW) && other.st_dev == journal->st_dev
+            && other.st_ino == journal->st_ino) {
+            return *name;
+        }
+    }
+    return NULL;
+}
+
+/* 1 when `name` is one of the two names that a journal has which a killed rewrite left. */
+static int is_half_kept(int dir, const struct stat *info, const char *name)
+{
+    struct stat journal;
+
+    return info->st_nlink == 2 && (!strcmp(name, JOURNAL) || is_one_of(name, kept_names))
+           && !fstatat(dir, JOURNAL, &journal, AT_SYMLINK_NOFOLLOW)
+           && journal.st_dev == info->st_dev && journal.st_ino == info->st_ino
+           && kept_name(dir, &journal) != NULL;
+}
+
+/* @return NULL | what is wrong with it */
+static const char *entry_judge(int dir, const char *name, apr_uid_t uid, apr_pool_t *p)
+{
+    const int is_folder = is_one_of(name, folder_names);
+    struct stat info;
+
+    if (!is_folder && !is_file_of_store(name)) {
+        return NULL;
+    }
+    if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW)) {
+        return errno == ENOENT ? NULL : "cannot be looked at";
+    }
+    if (S_ISLNK(info.st_mode)) {
+        return "is a symbolic link";
+    }
+    if (is_folder ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode)) {
+        return is_folder ? "is no folder" : "is no regular file";
+    }
+    if (info.st_uid != uid) {
+        return apr_psprintf(p, "belongs to user %lu and not to %lu like the store",
+                            (unsigned long)info.st_uid, (unsigned long)uid);
+    }
+    if (!is_folder && info.st_nlink > 1 && !is_half_kept(dir, &info, name)) {
+        return "has a second name (a hard link)";
+    }
+    return NULL;
+}
+
+static apr_status_t entries_judge(int dir, const char *folder, apr_uid_t uid, const char **perror,
+                                  apr_pool_t *p)
+{
+    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = copy < 0 ? NULL : fdopendir(copy);
+    apr_status_t rv = APR_SUCCESS;
+    const struct dirent *entry;
+
+    if (!list) {
+        rv = APR_FROM_OS_ERROR(errno);
+        if (copy >= 0) {
+            close(copy);
+        }
+        *perror = apr_psprintf(p, "%s cannot be read", folder);
+        return rv;
+    }
+    while (rv == APR_SUCCESS && (entry = readdir(list)) != NULL) {
+        const char *wrong = entry_judge(dir, entry->d_name, uid, p);
+
+        if (wrong) {
+            rv = APR_EACCES;
+            *perror = apr_psprintf(p,
+                                   "%s/%s %s: the store made no such thing, and it is not "
+                                   "touched; find out who did, then move it away or set it right",
+                                   folder, entry->d_name, wrong);
+        }
+    }
+    closedir(list);
+    return rv;
+}
+
+apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **perror,
+                               apr_pool_t *p)
+{
+    /* Whose it is can be told of a folder that may not be read. */
+    int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat info;
+    apr_status_t rv;
+
+    if (dir < 0) {
+        rv = APR_FROM_OS_ERROR(errno);
+        *perror =
+            apr_psprintf(p,
+                         APR_STATUS_IS_ENOTDIR(rv) ? "%s is not a folder"
+                                                   : "%s cannot be reached by the store's user",
+                         folder);
+        return rv;
+    }
+    if (fstat(dir, &info)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    } else if (info.st_uid != uid) {
+        rv = APR_EACCES;
+        *perror = apr_psprintf(p,
+                               "%s does not belong to the server's user; change its owner, or let "
+                               "the module create it",
+                               folder);
+    } else {
+        rv = entries_judge(dir, folder, uid, perror, p);
+    }
+    close(dir);
+    return rv;
+}
+
+apr_status_t wa_folder_heal(const char *folder)
+{
+    struct stat info;
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (dir < 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if (!fstatat(dir, JOURNAL, &info, AT_SYMLINK_NOFOLLOW) && is_half_kept(dir, &info, JOURNAL)
+        && unlinkat(dir, kept_name(dir, &info), 0)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    close(dir);
+    return rv;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store's folder before anything in it is opened: making it, and refusing what a stranger may have put there. */
+#ifndef WA_STORE_DBM_FOLDER_H
+#define WA_STORE_DBM_FOLDER_H
+
+#include <apr_errno.h>
+#include <apr_pools.h>
+#include <apr_user.h>
+
+/* Makes a folder, 0700, that belongs to uid:gid, unless it is there. Root makes it as that user; where that user may not, as root, but only where
+ * nobody but root can change the path.
+ * @param pis_made  out: 1 when it was not there
+ * @param perror  out: a sentence in p when it fails
+ * @return APR_SUCCESS | the operating system's status. One thread. */
+apr_status_t wa_folder_make(const char *folder, apr_uid_t uid, apr_gid_t gid, int *pis_made,
+                            const char **perror, apr_pool_t *p);
+
+/* Looks at everything in the folder whose name a store uses, and at the folder: files have to be regular files with one name, work folders folders, all of
+ * `uid`. Opens none of them, changes nothing. A journal may have one of the names journal.before-compact and
+ * journal.before-retime beside its own, which a killed whatsappctl leaves.
+ * @param perror  out: what is wrong and what to do, in p
+ * @return APR_SUCCESS | APR_ENOTDIR | APR_EACCES | the operating system's status. Any thread. */
+apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **perror,
+                               apr_pool_t *p);
+
+/* Takes the second name from a journal that a killed compact or retime has left with two. The caller holds the folder's lock.
+ * @return APR_SUCCESS | the operating system's status. One thread. */
+apr_status_t wa_folder_heal(const char *folder);
+
+#endif
