@@ -2,7 +2,7 @@
 //
 // WA_TEST_SERVER_COMMAND starts a real one. It prints one line of JSON {"origin": "http://…"} when it is ready and then
 // takes a line of JSON {"op": name, …arguments} at a time on its standard input, answering each with a line
-// {"result": …} or {"error": "…"}. It ends when its standard input does. The operations are the methods below.
+// {"result": …} or {"error": "…"}. With --login API and page ask for one (ana, "open sesame"). It ends when its standard input does. The operations are the methods below.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -11,8 +11,7 @@ import { MockServer } from './mock-server.js';
 export const pagePath = '/whatsapp-messenger/';
 export const apiPath = '/api/whatsapp-messenger';
 
-export async function startTarget() {
-  const command = process.env.WA_TEST_SERVER_COMMAND;
+export async function startTarget(command = process.env.WA_TEST_SERVER_COMMAND) {
   return command ? new CommandTarget(command).begin() : new MockTarget().begin();
 }
 
