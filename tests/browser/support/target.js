@@ -95,8 +95,13 @@ class MockTarget extends Target {
 }
 
 class CommandTarget extends Target {
+  constructor(command) {
+    super();
+    this.command = command;
+  }
+
   async begin() {
-    this.child = spawn('/bin/sh', ['-c', process.env.WA_TEST_SERVER_COMMAND], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.child = spawn('/bin/sh', ['-c', this.command], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     this.origin = (await this.#next()).origin;
     for (const op of ['inbound', 'outcome', 'release', 'receipt', 'created', 'seed', 'reset', 'stop', 'start']) {
