@@ -21,9 +21,9 @@ END
 }
 
 BUILD_PACKAGES=(gcc libc6-dev make apache2-bin apache2-dev libcurl4-openssl-dev libjansson-dev libutf8proc-dev libssl-dev)
-RUN_PACKAGES=(python3 curl ca-certificates)
+RUN_PACKAGES=(python3 curl ca-certificates openssl)
 TEST_PACKAGES=(libcmocka-dev python3-pytest python3-pytest-xdist python3-requests python3-jsonschema python3-yaml
-               chromium openssl procps shellcheck libapache2-mod-security2 modsecurity-crs)
+               chromium procps shellcheck libapache2-mod-security2 modsecurity-crs)
 LINT_PACKAGES=(clang-format cppcheck shellcheck libcmocka-dev)
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -152,6 +152,60 @@ END
     echo "WhatsAppStore \"dbm:$STATE/messages-${TWILIO_ACCOUNT_SID:-demo}\""
 }
 
+# 1 when people other than those of this machine may come: then there is a login.
+is_public() { [ -n "${TWILIO_ACCOUNT_SID-}" ] || [ -n "$PUBLIC_URL" ]; }
+
+# The login, made once and kept: $STATE/login has it in the form that curl reads, $STATE/whatsapp.users as httpd does.
+write_login() {
+    local secret users=$STATE/whatsapp.users
+    if ! is_public; then
+        rm -f "$users"
+        return
+    fi
+    if ! [ -s "$STATE/login" ]; then
+        (umask 077; printf 'user = "messenger:%s"\n' "$(openssl rand -hex 16)" > "$STATE/login.new")
+        mv "$STATE/login.new" "$STATE/login"
+    fi
+    secret=$(login | cut -d: -f2)
+    (umask 077; printf 'messenger:%s\n' "$(openssl passwd -6 -stdin <<< "$secret")" > "$users.new")
+    if [ "$(id -u)" -eq 0 ]; then
+        chgrp www-data "$users.new"
+        chmod 640 "$users.new"
+    fi
+    mv "$users.new" "$users"
+}
+
+# "messenger:PASSWORD"
+login() { sed -n 's/^user = "\(.*\)"$/\1/p' "$STATE/login"; }
+
+# curl with the login where there is one; no other user of the machine can see it in the list of processes.
+call() {
+    if is_public; then
+        curl -K "$STATE/login" "$@"
+    else
+        curl "$@"
+    fi
+}
+
+# Without a login: this port is known to nobody but this machine, and by no name that a page could have made for it.
+write_open_door() {
+    cat <<'END'
+<Location "/server-status">
+    SetHandler server-status
+    Require local
+</Location>
+<LocationMatch "^/(api/)?whatsapp-messenger(/|$)">
+    <RequireAll>
+        Require local
+        Require expr "req('Host') =~ m#^(localhost|127[.]0[.]0[.]1)(:[0-9]+)?$#i"
+    </RequireAll>
+</LocationMatch>
+<Location "/api/whatsapp-messenger/webhook">
+    Require all granted
+</Location>
+END
+}
+
 write_config() {
     local modules user='' module
     modules=$(apxs -q LIBEXECDIR)
@@ -169,7 +223,7 @@ $user
 ErrorLog error.log
 LogLevel warn whatsapp:info
 END
-    for module in mpm_event authn_core authz_core authz_host alias dir mime headers filter deflate status; do
+    for module in mpm_event authn_core authn_file auth_basic authz_core authz_host authz_user alias dir mime headers filter deflate status; do
         echo "LoadModule ${module}_module $modules/mod_$module.so"
     done
     cat <<END
@@ -180,13 +234,10 @@ DocumentRoot "$STATE/htdocs"
     AllowOverride None
     Require all denied
 </Directory>
-<Location "/server-status">
-    SetHandler server-status
-    Require local
-</Location>
 RedirectMatch 302 ^/$ /whatsapp-messenger/
 END
     sed "s|/usr/share/mod_whatsapp/frontend|$(frontend_folder)|" conf/whatsapp.conf
+    is_public || write_open_door
 }
 
 start_simulator() {
@@ -217,7 +268,7 @@ start_httpd() {
     setsid "$httpd" -f "$STATE/httpd.conf" -DFOREGROUND < /dev/null &
     HTTPD_PID=$!
     for ((tries = 0; tries < 100; tries++)); do
-        if curl -fs -o /dev/null --max-time 2 "$api/threads"; then
+        if call -fs -o /dev/null --max-time 2 "$api/threads"; then
             return 0
         fi
         kill -0 "$HTTPD_PID" 2>/dev/null || break
@@ -228,7 +279,8 @@ start_httpd() {
 }
 
 show_welcome() {
-    local api=http://127.0.0.1:$PORT/api/whatsapp-messenger
+    local api=http://127.0.0.1:$PORT/api/whatsapp-messenger curl=curl
+    is_public && curl="curl -u $(login)"
     cat <<END
 
 The messenger runs. Web client:
@@ -237,11 +289,14 @@ The messenger runs. Web client:
 
 Try the API:
 
-  curl $api/threads
-  curl -H 'Content-Type: application/json' -d '{"phoneNumber":"+15551230001","message":"Hello"}' $api/send
-  curl '$api/messages?counterpart=%2B15551230001'
+  $curl $api/threads
+  $curl -H 'Content-Type: application/json' -d '{"phoneNumber":"+15551230001","message":"Hello"}' $api/send
+  $curl '$api/messages?counterpart=%2B15551230001'
 
 END
+    if is_public; then
+        echo "The login, kept in $STATE/login: user messenger, password $(login | cut -d: -f2)"
+    fi
     if [ -n "$SIMULATOR_PID" ]; then
         echo "Twilio is simulated (log: $STATE/simulator.log): no message leaves this machine."
     else
@@ -289,6 +344,7 @@ run() {
     trap 'exit 0' INT TERM
     [ -n "${TWILIO_ACCOUNT_SID-}" ] || start_simulator
     (umask 077; write_account > "$STATE/whatsapp-account.conf")
+    write_login
     write_config > "$STATE/httpd.conf"
     say "starting httpd in $STATE"
     start_httpd

@@ -95,7 +95,6 @@ static void headers_set(passage_t *passage)
                    is_pdf ? "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; "
                             "frame-ancestors 'self'"
                           : "default-src 'none'; frame-ancestors 'self'; sandbox");
-    apr_table_setn(r->headers_out, "Cross-Origin-Resource-Policy", "same-origin");
     apr_table_setn(r->headers_out, "Referrer-Policy", "no-referrer");
     /* What was sent never changes. */
     apr_table_setn(r->headers_out, "Cache-Control", "private, max-age=86400, immutable");

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 
 #include "api/cache.h"
+#include "api/origin.h"
 #include "api/reply.h"
 #include "api/request.h"
 
@@ -22,22 +23,23 @@ typedef struct route_t {
     const char *method_name;
     const char *pattern;
     wa_endpoint_fn endpoint;
+    int is_signed; /* 1: proves by a signature who calls; a browser's word does not count */
 } route_t;
 
 static const route_t routes[] = {
-    {M_GET, "GET, HEAD", "/messages", wa_endpoint_messages},
-    {M_GET, "GET, HEAD", "/messages/*/media/*", wa_endpoint_media},
-    {M_GET, "GET, HEAD", "/messages-since", wa_endpoint_messages_since},
-    {M_GET, "GET, HEAD", "/threads", wa_endpoint_threads},
-    {M_GET, "GET, HEAD", "/contacts", wa_endpoint_contacts},
-    {M_POST, "POST", "/webhook", wa_endpoint_webhook},
-    {M_POST, "POST", "/send", wa_endpoint_send},
-    {M_POST, "POST", "/threads/*/read", wa_endpoint_thread_read},
-    {M_POST, "POST", "/threads/*/block", wa_endpoint_thread_block},
-    {M_POST, "POST", "/threads/*/unblock", wa_endpoint_thread_unblock},
-    {M_POST, "POST", "/contacts", wa_endpoint_contact_create},
-    {M_PATCH, "PATCH", "/contacts/*", wa_endpoint_contact_rename},
-    {M_DELETE, "DELETE", "/contacts/*", wa_endpoint_contact_delete},
+    {M_GET, "GET, HEAD", "/messages", wa_endpoint_messages, 0},
+    {M_GET, "GET, HEAD", "/messages/*/media/*", wa_endpoint_media, 0},
+    {M_GET, "GET, HEAD", "/messages-since", wa_endpoint_messages_since, 0},
+    {M_GET, "GET, HEAD", "/threads", wa_endpoint_threads, 0},
+    {M_GET, "GET, HEAD", "/contacts", wa_endpoint_contacts, 0},
+    {M_POST, "POST", "/webhook", wa_endpoint_webhook, 1},
+    {M_POST, "POST", "/send", wa_endpoint_send, 0},
+    {M_POST, "POST", "/threads/*/read", wa_endpoint_thread_read, 0},
+    {M_POST, "POST", "/threads/*/block", wa_endpoint_thread_block, 0},
+    {M_POST, "POST", "/threads/*/unblock", wa_endpoint_thread_unblock, 0},
+    {M_POST, "POST", "/contacts", wa_endpoint_contact_create, 0},
+    {M_PATCH, "PATCH", "/contacts/*", wa_endpoint_contact_rename, 0},
+    {M_DELETE, "DELETE", "/contacts/*", wa_endpoint_contact_delete, 0},
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
@@ -88,6 +90,21 @@ static const char *path_below(const wa_request_t *q)
     return path + len;
 }
 
+/* Answers a request for this route: everything that changes something comes through here. */
+static int route_take(wa_request_t *q, const route_t *to)
+{
+    q->pattern = to->pattern;
+    if (to->method != M_GET && !to->is_signed
+        && wa_origin_is_foreign(q->r, q->messenger->public_url)) {
+        WA_LOG(q->log, WA_LOG_DEBUG, "WA0240", APR_SUCCESS,
+               "%s: refused, a browser says that another site asks for it", q->pattern);
+        /* A body that is not read is httpd's to get rid of. */
+        return wa_reply_error(q, WA_ERROR_UNAUTHORIZED,
+                              "Pages of other sites may change nothing here.");
+    }
+    return to->endpoint(q);
+}
+
 static int route(wa_request_t *q)
 {
     const char *path = path_below(q);
@@ -99,8 +116,7 @@ static int route(wa_request_t *q)
             continue;
         }
         if (routes[i].method == q->r->method_number) {
-            q->pattern = routes[i].pattern;
-            return routes[i].endpoint(q);
+            return route_take(q, &routes[i]);
         }
         allow = allow ? apr_pstrcat(q->r->pool, allow, ", ", routes[i].method_name, NULL)
                       : routes[i].method_name;
@@ -118,6 +134,10 @@ int wa_api_handler(request_rec *r)
     wa_request_t q = {.r = r, .server = wa_api_server_get(r), .pattern = "a request"};
     static const wa_api_server_t nowhere = {.base_path = ""};
 
+    /* No page of another site may show an answer, be it as a picture or in a frame. */
+    apr_table_setn(r->headers_out, "Cross-Origin-Resource-Policy", "same-origin");
+    apr_table_setn(r->headers_out, "Content-Security-Policy",
+                   "default-src 'none'; frame-ancestors 'none'");
     if (q.server && q.server->unavailable) {
         return wa_reply_retry(&q, WA_ERROR_UNAVAILABLE, q.server->unavailable, UNAVAILABLE_RETRY_S);
     }

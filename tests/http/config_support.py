@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the configuration tests share: configtest of a piece of configuration, and the shipped files made to work in a test's folder."""
 
+import base64
 import collections
 import contextlib
+import functools
 import http.client
 import shutil
+import subprocess
 
-from support.httpd import ROOT, Httpd
+from support.httpd import ROOT, Httpd, free_port
 
 SID = "AC00000000000000000000000000000001"
 OTHER_SID = "AC00000000000000000000000000000002"
@@ -74,7 +77,35 @@ def shipped(name, httpd):
         ("<VirtualHost *:80>", f"<VirtualHost *:{httpd.port}>"),
     ):
         text = text.replace(old, new)
+    if "127.0.0.1:8081" in text:
+        httpd.own_port = getattr(httpd, "own_port", None) or free_port()
+        text = text.replace("127.0.0.1:8081", f"127.0.0.1:{httpd.own_port}")
     return text
+
+
+LOGIN_MODULES = ["auth_basic", "authn_core", "authn_file", "authz_user"]
+
+
+@functools.lru_cache(maxsize=None)
+def users(*names):
+    """A file of users whose password is "open sesame", as htpasswd makes it."""
+    made = ""
+    for name in names:
+        secret = subprocess.run(["openssl", "passwd", "-apr1", "open sesame"], check=True, capture_output=True, text=True).stdout.strip()
+        made += f"{name}:{secret}\n"
+    return made
+
+
+def login(name, password="open sesame"):
+    """What a browser sends for it in Authorization."""
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def make_readable(httpd):
+    """The files of users and groups are httpd's own user's to read."""
+    for kind in ("users", "groups"):
+        for path in httpd.folder.glob(f"*.{kind}"):
+            path.chmod(0o644)
 
 
 Answer = collections.namedtuple("Answer", "status headers text")

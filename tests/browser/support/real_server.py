@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import threading
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ from support.httpd import Account, Httpd, free_port, messenger  # noqa: E402
 from support.simulator import Simulator  # noqa: E402
 
 PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+
+LOGIN_MODULES = ["auth_basic", "authn_core", "authn_file", "authz_user"]
 
 
 class Between:
@@ -80,7 +83,8 @@ class Between:
 class Messenger:
     """The operations of target.js."""
 
-    def __init__(self):
+    def __init__(self, has_login):
+        self.has_login = has_login
         self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
         self.account = Account(public_url=self.origin)
@@ -89,7 +93,7 @@ class Messenger:
         self.released = []
         self.webhook = f"{self.origin}/api/whatsapp-messenger/webhook"
         self.simulator.config(webhook=self.webhook)
-        self.httpd = Httpd(self.configure, Contract(), account=self.account, modules=["alias", "dir", "mime", "filter", "deflate"])
+        self.httpd = Httpd(self.configure, Contract(), account=self.account, modules=["alias", "dir", "mime", "filter", "deflate", *LOGIN_MODULES])
         self.httpd.port = self.port
         self.store = self.httpd.folder / "store"
         self.httpd.start()
@@ -102,6 +106,11 @@ class Messenger:
             client.chmod(0o755)
         shipped = (ROOT / "conf" / "whatsapp.conf").read_text(encoding="utf-8").replace("/usr/share/mod_whatsapp/frontend", str(client))
         assert str(client) in shipped
+        if self.has_login:
+            (httpd.folder / "whatsapp-account.conf").write_text("", encoding="utf-8")  # what it would hold is below
+            secret = subprocess.run(["openssl", "passwd", "-apr1", "open sesame"], check=True, capture_output=True, text=True).stdout
+            (httpd.folder / "whatsapp.users").write_text(f"ana:{secret}", encoding="utf-8")
+            (httpd.folder / "whatsapp.users").chmod(0o644)
         return "TypesConfig /dev/null\n" + messenger(self.account, self.store, self.between.url, extra="WhatsAppMaxSends 512\n") + shipped
 
     def api(self, method, path, document=None, headers=None):
@@ -189,7 +198,7 @@ class Messenger:
 
 
 def main():
-    running = Messenger()
+    running = Messenger("--login" in sys.argv[1:])
     operations = {"inbound", "outcome", "release", "receipt", "created", "seed", "reset", "stop", "start"}
     try:
         print(json.dumps({"origin": running.origin}), flush=True)

@@ -2,7 +2,7 @@
 //
 // WA_TEST_SERVER_COMMAND starts a real one. It prints one line of JSON {"origin": "http://…"} when it is ready and then
 // takes a line of JSON {"op": name, …arguments} at a time on its standard input, answering each with a line
-// {"result": …} or {"error": "…"}. It ends when its standard input does. The operations are the methods below.
+// {"result": …} or {"error": "…"}. With --login API and page ask for one (ana, "open sesame"). It ends when its standard input does. The operations are the methods below.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -11,8 +11,7 @@ import { MockServer } from './mock-server.js';
 export const pagePath = '/whatsapp-messenger/';
 export const apiPath = '/api/whatsapp-messenger';
 
-export async function startTarget() {
-  const command = process.env.WA_TEST_SERVER_COMMAND;
+export async function startTarget(command = process.env.WA_TEST_SERVER_COMMAND) {
   return command ? new CommandTarget(command).begin() : new MockTarget().begin();
 }
 
@@ -96,8 +95,13 @@ class MockTarget extends Target {
 }
 
 class CommandTarget extends Target {
+  constructor(command) {
+    super();
+    this.command = command;
+  }
+
   async begin() {
-    this.child = spawn('/bin/sh', ['-c', process.env.WA_TEST_SERVER_COMMAND], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.child = spawn('/bin/sh', ['-c', this.command], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     this.origin = (await this.#next()).origin;
     for (const op of ['inbound', 'outcome', 'release', 'receipt', 'created', 'seed', 'reset', 'stop', 'start']) {
