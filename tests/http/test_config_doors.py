@@ -19,7 +19,7 @@ ENDPOINTS = [
     ("GET", "/webhook/../threads"), ("GET", "/webhook/%2e%2e/threads"), ("GET", "//threads"), ("GET", "/./threads"),
     ("GET", "/%74hreads"), ("GET", "/threads/"), ("GET", "/threads;webhook"), ("GET", "/threads?/webhook"),
 ]
-# What reaches httpd when a proxy on this machine is configured with its bare minimum. nginx and HAProxy as seen on the wire.
+# What reaches httpd when a proxy on this machine is configured with its bare minimum. nginx as seen on the wire, the others as documented.
 PROXIES = {
     "nothing": "GET {path} HTTP/1.1|Host: localhost:{port}",
     "nginx": "GET {path} HTTP/1.0|Host: 127.0.0.1:{port}|Connection: close|User-Agent: curl/7.88.1|Accept: */*",
