@@ -126,7 +126,7 @@ static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
     wa_stores_options(&options, s, tmp);
     rv = wa_store_check(options.uri, &reason, &key, tmp);
     if (rv == APR_SUCCESS && ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST) {
-        tag = "WA0121";
+        tag = WA_TAG_STORE;
         rv = wa_store_inspect(&options, &key, &reason, tmp);
     }
     owner = key ? apr_hash_get(owners, key, APR_HASH_KEY_STRING) : NULL;

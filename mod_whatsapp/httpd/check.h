@@ -6,6 +6,9 @@
 #include <apr_pools.h>
 #include <httpd.h>
 
+/* Of the line that says why a store cannot be opened, at a start and in configtest. */
+#define WA_TAG_STORE "WA0121"
+
 /* The check_config hook, which `apachectl configtest` runs too. Refuses: an account that is not complete; virtual hosts that share a store but not
  * the account or the sync mode; paths that do not meet (check_paths.h); in configtest also a store that could not be opened. Each with one
  * line naming the place. In a reload it only says so: a server that runs does not end for this module's sake.

@@ -98,7 +98,7 @@ static apr_status_t server_open(server_rec *s, apr_array_header_t *stores, wa_st
     rv = wa_stores_open(s, stores, &entry, &is_new, pconf, tmp);
     if (rv != APR_SUCCESS && is_new)
         trouble_tell(
-            s, wa_check_is_reload() ? "WA0140" : "WA0121", rv,
+            s, wa_check_is_reload() ? "WA0140" : WA_TAG_STORE, rv,
             apr_psprintf(tmp, "the store '%s' cannot be opened: %s", entry.uri, entry.reason));
     *pstore = entry.store;
     return rv;
