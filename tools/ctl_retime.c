@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "ctl.h"
+#include "messaging/delivery/state.h"
 #include "retime_plan.h"
 #include "store/dbm/ahead.h"
 
@@ -94,21 +95,26 @@ static int times_mend(const retime_t *c, wa_slice_t text, apr_size_t from, apr_s
     return is_changed;
 }
 
-/* Of what is kept beside a sent message only its third field holds times (messaging/state.c). */
-static int private_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
+/* The private part of a sent message with all times in it that are after now made right. @return 1 when there were any */
+static int private_mend(const retime_t *c, wa_status_e status, wa_slice_t *ptext)
 {
-    apr_size_t i, from = 0;
-    int fields = 0;
+    const wa_message_t message = {.status = status, .state_private = *ptext};
+    wa_message_state_t stored;
+    wa_delivery_t delivery;
+    int word, is_changed = 0;
 
-    *pout = text;
-    for (i = 0; i < text.len; i++) {
-        if (text.ptr[i] == ';' && ++fields == 3) {
-            from = i + 1;
-        } else if (text.ptr[i] == ';' && fields == 4) {
-            return times_mend(c, text, from, i, pout);
-        }
+    wa_delivery_read(&delivery, &message, c->tmp);
+    for (word = 0; word < WA_DELIVERY_COUNT; word++) {
+        const apr_int64_t was = delivery.since_ms[word];
+
+        delivery.since_ms[word] = time_of(c, was);
+        is_changed |= delivery.since_ms[word] != was;
     }
-    return 0;
+    if (!is_changed || wa_delivery_write(&delivery, NULL, &stored, c->tmp) != APR_SUCCESS) {
+        return 0;
+    }
+    *ptext = stored.state_private;
+    return 1;
 }
 
 static const char *string_of(wa_slice_t s, apr_pool_t *p)
@@ -123,7 +129,7 @@ static apr_status_t message_mend(retime_t *c, const wa_record_t *r, wa_record_t 
     apr_status_t rv = wa_record_message_read(r, &m);
 
     if (rv != APR_SUCCESS || m.direction != WA_DIRECTION_SENT
-        || !private_mend(c, m.state_private, &m.state_private)) {
+        || !private_mend(c, m.status, &m.state_private)) {
         return rv;
     }
     memset(&n, 0, sizeof(n));
@@ -152,7 +158,7 @@ static apr_status_t state_mend(retime_t *c, const wa_record_t *r, wa_record_t **
     /* Where the state before is lost, this one has to make the sid findable. */
     s.sid_is_new |= s.sid.len > 0 && s.previous != 0 && c->states[r->row] == 0;
     s.previous = c->states[r->row];
-    private_mend(c, s.state_private, &s.state_private);
+    (void)private_mend(c, s.status, &s.state_private);
     c->states[r->row] = c->out.at.offset;
     return wa_record_state_make(pmade, &s, r->row, c->tmp);
 }

@@ -394,7 +394,7 @@ static apr_status_t folder_open(wa_dbm_store_t *store, const wa_store_options_t 
         rv = is_live ? join(store, tmp) : start(store, tmp);
     }
     if (rv == APR_SUCCESS) {
-        wa_dbm_ahead_log(store, 1, tmp);
+        wa_dbm_ahead_log(store, !is_live, tmp);
     }
     if (tmp) {
         apr_pool_destroy(tmp);
