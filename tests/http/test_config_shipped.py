@@ -171,6 +171,7 @@ def test_loopback_opens_a_door_that_no_site_redirects():
 
     with httpd_with(text, modules=FILE_MODULES + LOGIN_MODULES, files=files()) as httpd:
         httpd.claim("AH*", required=False)
+        make_readable(httpd)
         httpd.start()
         assert ask(httpd, "GET", "/whatsapp-messenger/", Host=f"localhost:{httpd.port}").status == 301
         site, httpd.port = httpd.port, door

@@ -79,7 +79,7 @@ def test_reading_the_list_again_stores_nothing(new_server, twilio, fresh):
         twilio.wait_for_runs(6)
         assert api.since(0)["timestamp"] == told
         # what the list says does not take back what a receipt has said
-        api.status(message["counterpart"], message["sid"], "delivered")
+        api.webhook(api.account.status(message["counterpart"], message["sid"], "delivered"))
         twilio.wait_for_runs()
         assert stored(api, message)["deliveryStatus"] == "delivered"
 
