@@ -222,7 +222,7 @@ install: $(if $(filter-out 0,$(SUDO_UID)),built,all) ## the module, its configur
 	if [ -n "$$is_upgrade" ]; then \
 	    echo 'upgraded. An httpd that runs has the old module until it is restarted; a reload is not enough.'; \
 	else \
-	    echo 'installed. Next, the account: $(SYSCONF)/whatsapp-account.conf, as $(CONF_DIR)/whatsapp.conf says.'; \
+	    echo 'installed. Next, the account and the first user: $(SYSCONF)/whatsapp-account.conf and whatsapp.users, as $(CONF_DIR)/whatsapp.conf says.'; \
 	    echo 'Then $(if $(IS_DEBIAN),a2enmod whatsapp,include whatsapp.load and whatsapp.conf in httpd.conf) and restart httpd.'; \
 	fi
 
