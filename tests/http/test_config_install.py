@@ -38,11 +38,16 @@ def files_below(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
 
 
+def conf_below(folder):
+    """The configuration that httpd reads, not the copy of it as it was laid down."""
+    return next(path for path in folder.rglob("whatsapp.conf") if path.parent.name in ("mods-available", "extra"))
+
+
 def test_install_and_uninstall(folder):
     said = make("install", f"DESTDIR={folder}")
     assert "whatsapp-account.conf" in said
     libexec, sysconf = apxs("LIBEXECDIR").lstrip("/"), apxs("SYSCONFDIR").lstrip("/")
-    conf = next(path for path in folder.rglob("whatsapp.conf"))
+    conf = conf_below(folder)
     assert str(conf.relative_to(folder)) in (f"{sysconf}/mods-available/whatsapp.conf", f"{sysconf}/extra/whatsapp.conf")
     assert (folder / libexec / "mod_whatsapp.so").read_bytes() == module_path().read_bytes()
     version = subprocess.run([folder / apxs("SBINDIR").lstrip("/") / "whatsappctl", "--version"], capture_output=True, text=True, timeout=60,
@@ -73,7 +78,7 @@ def test_install_and_uninstall(folder):
 
 def test_upgrade_keeps_what_was_changed_and_shows_what_is_new(folder):
     make("install", f"DESTDIR={folder}")
-    conf = next(folder.rglob("whatsapp.conf"))
+    conf = conf_below(folder)
     load = conf.with_name("whatsapp.load")
     for file in (load, conf):
         shipped = file.read_text()
@@ -99,7 +104,7 @@ def test_upgrade_keeps_what_was_changed_and_shows_what_is_new(folder):
 def test_upgrade_replaces_what_nobody_changed(folder):
     """What an earlier version laid down is told from what the admin made of it."""
     make("install", f"DESTDIR={folder}")
-    conf = next(folder.rglob("whatsapp.conf"))
+    conf = conf_below(folder)
     shipped = conf.read_text()
     original = next(path for path in folder.rglob("installed/whatsapp.conf"))
     for file in (conf, original):
@@ -110,7 +115,7 @@ def test_upgrade_replaces_what_nobody_changed(folder):
 
 def test_a_link_of_the_admin_s_stays_a_link(folder):
     make("install", f"DESTDIR={folder}")
-    conf = next(folder.rglob("whatsapp.conf"))
+    conf = conf_below(folder)
     elsewhere = folder / "managed.conf"
     conf.rename(elsewhere)
     elsewhere.write_text("# managed elsewhere\n")
@@ -152,15 +157,11 @@ def tree(folder):
     """A copy of the source folder as it is built, of an ordinary user."""
     copy = folder / "source"
     copy.mkdir()
-    names = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True).stdout.split("\n")
     kept = ("Makefile", "apxs-build.sh", "README.md", "LICENSE")
     parts = ("conf", "frontend", "mod_whatsapp", "tools")
-    if not any(names):
-        names = [str(path.relative_to(ROOT)) for part in parts for path in (ROOT / part).rglob("*") if path.is_file()] + list(kept)
-    for name in names:
-        if name in kept or name.split("/")[0] in parts:
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
+    for name in [*kept, *(path.relative_to(ROOT) for part in parts for path in (ROOT / part).rglob("*") if path.is_file())]:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name)
     if (ROOT / "build" / "mod_whatsapp.so").exists():
         shutil.copytree(ROOT / "build", copy / "build", ignore=shutil.ignore_patterns("tests", "strict", "sanitized", "fuzz*"))
     if os.geteuid() == 0:

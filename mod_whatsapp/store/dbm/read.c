@@ -268,24 +268,26 @@ static apr_uint32_t cursor_check(wa_dbm_store_t *store, const char *counterpart,
     return (apr_uint32_t)(h ^ (h >> 32));
 }
 
+#define CURSOR_FORMAT "%016" APR_UINT64_T_HEX_FMT "%08x"
+#define CURSOR_LENGTH 24
+
 static const char *cursor_make(wa_dbm_store_t *store, const char *counterpart, apr_uint64_t row,
                                apr_pool_t *p)
 {
-    return apr_psprintf(p, "%016" APR_UINT64_T_HEX_FMT "%08x", row,
-                        cursor_check(store, counterpart, row));
+    return apr_psprintf(p, CURSOR_FORMAT, row, cursor_check(store, counterpart, row));
 }
 
 static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, const char *cursor,
                                 apr_uint64_t *prow)
 {
-    apr_uint64_t row, check;
+    char same[CURSOR_LENGTH + 1];
 
-    if (!wa_hex_read(cursor, 16, &row) || !wa_hex_read(cursor + 16, 8, &check)) {
+    if (!wa_hex_read(cursor, 16, prow)) {
         return APR_EINVAL;
     }
-    *prow = row;
-    return cursor[24] == '\0' && check == cursor_check(store, counterpart, row) ? APR_SUCCESS
-                                                                                : APR_EINVAL;
+    /* Not one character other than it was given. */
+    apr_snprintf(same, sizeof(same), CURSOR_FORMAT, *prow, cursor_check(store, counterpart, *prow));
+    return strcmp(cursor, same) == 0 ? APR_SUCCESS : APR_EINVAL;
 }
 
 /* Asks the CPU for a record's bytes ahead of their use: the records of a page lie far apart, and fetched together they cost little more than one. */
