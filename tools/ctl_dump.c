@@ -261,6 +261,11 @@ static int out_open(dump_t *d, const char *path, int *pis_file)
         *pis_file = 1;
     } else {
         fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0 && (fstat(fd, &info) || S_ISREG(info.st_mode))) {
+            close(fd);
+            return ctl_error("%s was a pipe or device and is a file now: somebody changes it",
+                             path);
+        }
     }
     d->out = fd < 0 ? NULL : fdopen(fd, "w");
     return d->out ? CTL_DONE

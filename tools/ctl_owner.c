@@ -37,15 +37,23 @@ static int is_owner_process;
 static int parent_open(ctl_t *ctl, const char *path, const char **pname)
 {
     const char *slash = strrchr(path, '/');
+    uid_t links_of;
+    int fd;
 
     *pname = slash ? slash + 1 : path;
     if (!slash) {
         return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
-    return open(slash == path
-                    ? "/"
-                    : wa_slice_string(wa_slice_make(path, (apr_size_t)(slash - path)), ctl->pool),
-                O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = wa_path_open(
+        slash == path ? "/"
+                      : wa_slice_string(wa_slice_make(path, (apr_size_t)(slash - path)), ctl->pool),
+        &links_of, ctl->pool);
+    if (fd >= 0 && geteuid() == 0 && links_of) {
+        close(fd);
+        errno = ELOOP; /* of somebody who can have it lead anywhere */
+        return -1;
+    }
+    return fd;
 }
 
 int ctl_outside_file(ctl_t *ctl, const char *path, int *pfd)
@@ -218,7 +226,8 @@ static int place_take(ctl_t *ctl, int folder)
     if (fstat(folder, &here)) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be looked at", ctl->folder);
     }
-    if (!stat(ctl->folder, &there) && there.st_dev == here.st_dev && there.st_ino == here.st_ino) {
+    if (!stat(ctl->folder, &there) && there.st_dev == here.st_dev && there.st_ino == here.st_ino
+        && wa_path_is_safe(ctl->folder, ctl->uid, ctl->pool)) {
         return CTL_DONE;
     }
     ctl->folder = ".";
@@ -230,21 +239,22 @@ static int place_take(ctl_t *ctl, int folder)
 int ctl_owner_become(ctl_t *ctl)
 {
     struct stat info;
+    uid_t links_of;
     int folder, rc;
     apr_status_t rv;
     sigset_t wanted, before;
-    pid_t pid;
+    pid_t pid, parent;
 
     if (geteuid() != 0) {
         return CTL_DONE;
     }
-    folder = open(ctl->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    folder = wa_path_open(ctl->folder, &links_of, ctl->pool);
     if (folder < 0 || fstat(folder, &info)) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be opened", ctl->folder);
     }
     ctl->uid = info.st_uid;
-    ctl->gid = info.st_gid;
-    if (!wa_path_has_safe_links(ctl->folder, ctl->uid, ctl->pool)) {
+    ctl->gid = wa_identity_group(info.st_uid, info.st_gid, ctl->pool);
+    if (links_of && links_of != ctl->uid) {
         close(folder);
         return ctl_error("%s leads through a symbolic link of somebody who is neither root nor the "
                          "store's owner: name the folder itself",
@@ -263,9 +273,11 @@ int ctl_owner_become(ctl_t *ctl)
     sigaddset(&wanted, SIGINT);
     sigaddset(&wanted, SIGTERM);
     sigaddset(&wanted, SIGHUP);
+    sigaddset(&wanted, SIGQUIT);
     sigaddset(&wanted, SIGCHLD);
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &wanted, &before);
+    parent = getpid();
     pid = fork();
     if (pid < 0) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno), "no process can be made");
@@ -276,6 +288,9 @@ int ctl_owner_become(ctl_t *ctl)
     is_owner_process = 1;
     rv = wa_identity_become(ctl->uid, ctl->gid, ctl->pool);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change, which forgets it */
+    if (getppid() != parent) {
+        _exit(CTL_FAILED); /* it ended before that was asked for */
+    }
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the owner of %s (user %lu) cannot be taken on", ctl->folder,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding, viewing, locking and opening stores, for all commands. */
+#include "base/identity.h"
 #include "ctl.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ int ctl_store_find(ctl_t *ctl)
                                 ctl->folder);
     }
     ctl->uid = info.st_uid;
-    ctl->gid = info.st_gid;
+    ctl->gid = wa_identity_group(info.st_uid, info.st_gid, ctl->pool);
     rc = ctl_owner_become(ctl);
     if (rc == CTL_DONE) {
         rc = ctl_store_inspect(ctl);
@@ -225,8 +226,15 @@ int ctl_store_lock(ctl_t *ctl)
         return ctl_error("%s is in use by a server or another tool: stop httpd, then try again",
                          ctl->folder);
     }
-    return rv == APR_SUCCESS ? CTL_DONE
-                             : ctl_error_status(rv, "%s/lock cannot be opened", ctl->folder);
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "%s/lock cannot be opened", ctl->folder);
+    }
+    /* What a killed compact or retime left would get a third name by the next. */
+    rv = wa_folder_heal(ctl->folder);
+    return rv == APR_SUCCESS
+               ? CTL_DONE
+               : ctl_error_status(rv, "%s: what a killed rewrite left cannot be removed",
+                                  ctl->folder);
 }
 
 int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfolder)

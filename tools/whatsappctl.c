@@ -123,13 +123,18 @@ static void on_bus(int number)
 
 static void signals_set(void)
 {
-    struct sigaction action;
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction action, before;
+    size_t i;
 
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_signal;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        /* What nohup had ignored stays so. */
+        if (sigaction(ends[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            sigaction(ends[i], &action, NULL);
+        }
+    }
     action.sa_handler = on_bus;
     sigaction(SIGBUS, &action, NULL);
 }

@@ -3,6 +3,7 @@
 #include "base/identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
@@ -45,6 +46,22 @@ static gid_t *groups_get(apr_uid_t uid, apr_gid_t gid, int *pcount, apr_pool_t *
         *pcount = 1;
     }
     return groups;
+}
+
+apr_gid_t wa_identity_group(apr_uid_t uid, apr_gid_t gid, apr_pool_t *tmp)
+{
+    const struct passwd *user = getpwuid(uid);
+    const gid_t own = user ? user->pw_gid : gid;
+    gid_t *groups;
+    int count, i;
+
+    groups = groups_get(uid, own, &count, tmp);
+    for (i = 0; i < count; i++) {
+        if (groups[i] == gid) {
+            return gid;
+        }
+    }
+    return own;
 }
 
 static int thread_restore(const wa_identity_t *before)
@@ -169,4 +186,57 @@ int wa_path_is_safe(const char *path, apr_uid_t uid, apr_pool_t *tmp)
 int wa_path_has_safe_links(const char *path, apr_uid_t uid, apr_pool_t *tmp)
 {
     return path[0] == '/' && path_judge(path, uid, LINKS_MAX, 1, tmp);
+}
+
+/* What a link at `at` says, and whose it is: read through one descriptor, so that it is one link. */
+static const char *link_read(int at, uid_t *powner, apr_pool_t *tmp)
+{
+    char *text = apr_palloc(tmp, PATH_MAX);
+    struct stat info;
+    ssize_t len = readlinkat(at, "", text, PATH_MAX - 1);
+
+    if (len <= 0 || fstat(at, &info)) {
+        return NULL;
+    }
+    text[len] = '\0';
+    *powner = info.st_uid;
+    return text;
+}
+
+int wa_path_open(const char *path, uid_t *plinks_of, apr_pool_t *tmp)
+{
+    const char *rest = path;
+    int dir = open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC), links = 0, next;
+
+    *plinks_of = 0;
+    while (dir >= 0) {
+        const apr_size_t len = strcspn(rest += strspn(rest, "/"), "/");
+        const char *name = wa_slice_string(wa_slice_make(rest, len), tmp);
+        struct stat info;
+
+        if (len == 0) {
+            next = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            close(dir);
+            return next;
+        }
+        rest += len;
+        next = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (next >= 0 && !fstat(next, &info) && S_ISLNK(info.st_mode)) {
+            uid_t owner = 0;
+            const char *target = link_read(next, &owner, tmp);
+
+            close(next);
+            if (!target || ++links > LINKS_MAX || (owner && *plinks_of && owner != *plinks_of)) {
+                close(dir);
+                errno = ELOOP;
+                return -1;
+            }
+            *plinks_of = owner ? owner : *plinks_of;
+            rest = apr_pstrcat(tmp, target, "/", rest, NULL);
+            next = *target == '/' ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : dup(dir);
+        }
+        close(dir);
+        dir = next;
+    }
+    return -1;
 }

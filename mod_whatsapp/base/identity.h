@@ -27,6 +27,10 @@ apr_status_t wa_identity_enter(wa_identity_t *before, apr_uid_t uid, apr_gid_t g
 /* Undoes wa_identity_enter. Ends the process where the kernel refuses: nobody would know as whom it goes on. The same thread. */
 void wa_identity_leave(const wa_identity_t *before);
 
+/* The group to act with as `uid` in what belongs to `gid`: that one where the user is in it, else the user's own, so that a folder that root left with
+ * its own group gives nobody root's. `gid` where the user is in no list of users. Any thread. */
+apr_gid_t wa_identity_group(apr_uid_t uid, apr_gid_t gid, apr_pool_t *tmp);
+
 /* Makes the whole process uid:gid with that user's groups for good. Does nothing unless it is root and uid is not. Ends the process where it could come back.
  * @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_identity_become(apr_uid_t uid, apr_gid_t gid, apr_pool_t *tmp);
@@ -37,5 +41,10 @@ int wa_path_is_safe(const char *path, apr_uid_t uid, apr_pool_t *tmp);
 
 /* 1 when every link on the way is root's or the user's, whoever the folders belong to. Any thread. */
 int wa_path_has_safe_links(const char *path, apr_uid_t uid, apr_pool_t *tmp);
+
+/* Opens the folder that a path leads to, step by step, so that nobody can swap a link in between.
+ * @param plinks_of  out: the owner of the links on the way that are not root's, 0 for none; links of two such owners are ELOOP
+ * @return -1 (errno) */
+int wa_path_open(const char *path, uid_t *plinks_of, apr_pool_t *tmp);
 
 #endif

@@ -156,8 +156,7 @@ class Poller:
         assert answer["timestamp"] >= self.since, f"T went back from {self.since} to {answer['timestamp']}"
         for message in answer["messages"]:
             assert message["id"] not in self.seen, f"{message['id']} was polled twice"
-            assert message["timestamp"] > self.last, f"{message['id']} is not after the one before it"
-            assert message["timestamp"] > self.since
+            assert self.since < message["timestamp"] >= self.last, f"{message['id']} is before what came before it"
             self.seen.add(message["id"])
             self.last = message["timestamp"]
         assert self.last <= answer["timestamp"]

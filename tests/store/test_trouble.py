@@ -95,13 +95,18 @@ class Tmpfs:
         self.folder.rmdir()
 
 
+def open_the_way(path):
+    """The server's user has to reach what is in there."""
+    for part in (path, path.parent, path.parent.parent):
+        part.chmod(0o755)
+
+
 DISKS = [Failing] + ([Tmpfs] if is_mountable() else [])
 
 
 @pytest.fixture(params=DISKS, ids=lambda kind: kind.__name__)
 def disk(request, tmp_path):
-    for path in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        path.chmod(0o755)
+    open_the_way(tmp_path)
     made = request.param(tmp_path)
     yield made
     made.close()
@@ -136,6 +141,7 @@ def receive(api, text="a text of some length"):
 
 
 def test_a_second_server_on_the_store_is_refused_and_the_first_goes_on(tmp_path):
+    open_the_way(tmp_path)
     with server_make(tmp_path / "unused") as first:
         store = first.folder / "store"
         first.stop()
@@ -243,6 +249,7 @@ def test_a_store_that_cannot_be_written_is_refused_at_the_start_and_whole_afterw
 
 def test_files_made_read_only_under_a_server_that_runs(tmp_path):
     """What is open stays writable; what is not cannot be made. Nothing is lost, and the log says what could not be done."""
+    open_the_way(tmp_path)
     with server_make(tmp_path / "unused") as server:
         store = server.folder / "store"
         server.stop()

@@ -3,6 +3,7 @@
 
 import os
 import socket
+import shutil
 import stat
 
 import pytest
@@ -11,10 +12,10 @@ from conftest import ACCOUNT, ctl, dump, files_of, give_to_server, server_user
 from support.httpd import program
 
 FILES = ["lock", "rows", "marks", "keys.0", "keys.1", "journal", "CURRENT", "CURRENT.new", "state-1", "state-1.pag", "state-9.dir", "__db.state-2",
-         "damaged-4096", "journal.before-compact", "journal.new"]
-FOLDERS = ["compact.new", "load.new"]
+         "damaged-4096", "journal.before-compact", "journal.before-retime", "journal.new"]
+FOLDERS = ["compact.new", "load.new", "retime.new"]
 KINDS = ["link", "link to nothing", "link to a folder", "hard link", "pipe", "socket", "folder", "file of another"]
-COMMANDS = [["stats"], ["verify"], ["rebuild"], ["dump"], ["load", "-"], ["load", "-", "--dry-run"], ["compact"], ["compact", "--delete"], ["backup"]]
+COMMANDS = [["stats"], ["verify"], ["rebuild"], ["dump"], ["load", "-"], ["load", "-", "--dry-run"], ["compact"], ["compact", "--delete"], ["retime"], ["backup"]]
 
 
 def is_root():
@@ -172,6 +173,58 @@ def test_a_compact_that_was_killed_between_its_two_names_heals(filled):
     text = ctl("dump", store=filled).out
     ctl("rebuild", store=filled)
     assert not (filled / "journal.before-compact").exists() and ctl("dump", store=filled).out == text
+
+
+@pytest.mark.parametrize("names", [["journal.before-retime"], ["journal.before-compact", "journal.before-retime"]], ids=len)
+def test_killed_rewrites_one_after_the_other_heal(filled, names):
+    """Each leaves the journal one more name when it is killed before its rename; the next takes them away before it begins."""
+    for name in names:
+        os.link(filled / "journal", filled / name)
+    text = ctl("dump", store=filled).out
+    ctl("compact", store=filled)
+    assert ctl("stats", store=filled).status == 0 and ctl("dump", store=filled).out == text
+    assert (filled / "journal").stat().st_nlink == 1 and not (filled / "journal.before-retime").exists()
+
+
+def test_two_kept_journals_that_are_one_file_heal(filled):
+    os.link(filled / "journal", filled / "journal.before-compact")
+    (filled / "journal").write_bytes((filled / "journal").read_bytes())
+    os.rename(filled / "journal.before-compact", filled / "kept")
+    shutil.copy2(filled / "kept", filled / "journal.before-compact")
+    os.unlink(filled / "kept")
+    os.link(filled / "journal.before-compact", filled / "journal.before-retime")
+    give_to_server(filled)
+    assert ctl("stats", store=filled).status == 0
+    ctl("rebuild", store=filled)
+    assert sum(path.name.startswith("journal.before-") for path in filled.iterdir()) == 1
+
+
+def test_a_dump_goes_nowhere_by_a_strangers_link(filled, folder):
+    if not is_root():
+        assert ctl("stats", store=filled).status == 0
+        return
+    victim, place = folder / "victim", folder / "place of www-data"
+    victim.mkdir(mode=0o700)
+    (victim / "data").write_text("root's")
+    (victim / "data.part").write_text("root's, too")
+    place.mkdir()
+    (place / "out").symlink_to(victim)
+    owner = filled.stat()
+    for path in (place, place / "out"):
+        os.lchown(path, owner.st_uid, owner.st_gid)
+    ctl("dump", "--output", place / "out" / "data", store=filled, expect=2)
+    assert (victim / "data").read_text() == "root's" and (victim / "data.part").read_text() == "root's, too"
+
+
+def test_a_folder_with_roots_group_gives_nobody_roots_group(filled, folder):
+    if not is_root():
+        assert ctl("stats", store=filled).status == 0
+        return
+    os.chown(filled, -1, 0)
+    ctl("rebuild", store=filled)
+    assert {path.stat().st_gid for path in filled.iterdir() if path.stat().st_uid == filled.stat().st_uid} != {0}
+    for name in ("rows", "marks", "CURRENT"):
+        assert (filled / name).stat().st_gid != 0, name
 
 
 def test_a_store_whose_path_only_root_may_go(filled, folder):

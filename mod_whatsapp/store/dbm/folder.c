@@ -16,6 +16,9 @@
 
 #define JOURNAL "journal"
 
+static const char *const journal_all[] = {JOURNAL, "journal.before-compact",
+                                          "journal.before-retime", NULL};
+
 /* What a journal that was replaced is kept as. */
 static const char *const kept_names[] = {"journal.before-compact", "journal.before-retime", NULL};
 
@@ -110,30 +113,23 @@ apr_status_t wa_folder_make(const char *folder, apr_uid_t uid, apr_gid_t gid, in
 
 /* ---- looking ---- */
 
-/* The name that a journal with two names is kept under: NULL where the other name is none of ours. */
-static const char *kept_name(int dir, const struct stat *journal)
+/* How many of the names that a store gives a journal lead to this file. */
+static unsigned journal_names(int dir, const struct stat *file)
 {
-    const char *const *name;
+    unsigned count = 0, i;
     struct stat other;
 
-    for (name = kept_names; *name; name++) {
-        if (!fstatat(dir, *name, &other, AT_SYMLINK_NOFOLLOW) && other.st_dev == journal->st_dev
-            && other.st_ino == journal->st_ino) {
-            return *name;
-        }
+    for (i = 0; journal_all[i]; i++) {
+        count += !fstatat(dir, journal_all[i], &other, AT_SYMLINK_NOFOLLOW)
+                 && other.st_dev == file->st_dev && other.st_ino == file->st_ino;
     }
-    return NULL;
+    return count;
 }
 
-/* 1 when `name` is one of the two names that a journal has which a killed rewrite left. */
+/* 1 when all the names that the file has are a journal's: rewrites that were killed leave it so. */
 static int is_half_kept(int dir, const struct stat *info, const char *name)
 {
-    struct stat journal;
-
-    return info->st_nlink == 2 && (!strcmp(name, JOURNAL) || is_one_of(name, kept_names))
-           && !fstatat(dir, JOURNAL, &journal, AT_SYMLINK_NOFOLLOW)
-           && journal.st_dev == info->st_dev && journal.st_ino == info->st_ino
-           && kept_name(dir, &journal) != NULL;
+    return is_one_of(name, journal_all) && journal_names(dir, info) == info->st_nlink;
 }
 
 /* @return NULL | what is wrong with it */
@@ -229,16 +225,19 @@ apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **p
 
 apr_status_t wa_folder_heal(const char *folder)
 {
-    struct stat info;
     int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     apr_status_t rv = APR_SUCCESS;
+    struct stat info;
+    int i;
 
     if (dir < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    if (!fstatat(dir, JOURNAL, &info, AT_SYMLINK_NOFOLLOW) && is_half_kept(dir, &info, JOURNAL)
-        && unlinkat(dir, kept_name(dir, &info), 0)) {
-        rv = APR_FROM_OS_ERROR(errno);
+    for (i = 0; rv == APR_SUCCESS && kept_names[i]; i++) {
+        if (!fstatat(dir, kept_names[i], &info, AT_SYMLINK_NOFOLLOW) && info.st_nlink > 1
+            && is_half_kept(dir, &info, kept_names[i]) && unlinkat(dir, kept_names[i], 0)) {
+            rv = APR_FROM_OS_ERROR(errno);
+        }
     }
     close(dir);
     return rv;

@@ -23,7 +23,7 @@ apr_status_t wa_folder_make(const char *folder, apr_uid_t uid, apr_gid_t gid, in
 apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **perror,
                                apr_pool_t *p);
 
-/* Takes the second name from a journal that a killed compact or retime has left with two. The caller holds the folder's lock.
+/* Leaves each journal one name where killed rewrites (compact, retime) left it several: its own if it has that. The caller holds the folder's lock.
  * @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_folder_heal(const char *folder);
 
