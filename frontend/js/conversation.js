@@ -28,7 +28,11 @@ export class Conversation {
 
 	addPage({ messages, cursor, listComplete }) {
 		Object.assign(this, { cursor, complete: listComplete, loaded: true });
-		this.add(messages);
+		// Of one millisecond a page's are older.
+		const known = [...this.#byId.values()];
+		this.#byId.clear();
+		this.add(messages.reverse());
+		this.add(known);
 	}
 
 	// Those of other conversations are passed over.
