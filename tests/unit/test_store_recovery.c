@@ -619,12 +619,22 @@ static void every_used_byte_of_the_index_may_flip(void **state)
     }
 }
 
+static apr_status_t change_count(void *baton, const wa_message_t *m, int is_update)
+{
+    (void)m;
+    (void)is_update;
+    ++*(unsigned *)baton;
+    return APR_SUCCESS;
+}
+
 /* A mark with a time that is too early would let a poll begin too late, and messages would be hidden. */
 static void a_mark_that_points_too_far_hides_nothing(void **state)
 {
     bench_t *b = *state;
     char *bytes = snapshot_file(b->closed, "marks", NULL);
     wa_mark_t *mark = (wa_mark_t *)(void *)bytes + 1, right = *mark;
+    wa_changes_t changes;
+    unsigned seen = 0;
 
     assert_true(mark->offset > WA_JOURNAL_START);
     mark->timestamp_ms = 1;
@@ -633,6 +643,9 @@ static void a_mark_that_points_too_far_hides_nothing(void **state)
     fixture_log_clear();
     fixture_open(b->f);
     image_check(b, b->model->count, NULL, "a mark with a wrong time");
+    assert_int_equal(wa_store_changes_list(b->f->store, 1, 1, change_count, &seen, &changes, b->p),
+                     APR_SUCCESS);
+    assert_true(seen > 0);
     assert_non_null(strstr(fixture_log(), "WA0405"));
     fixture_reopen(b->f);
     fixture_log_clear();
