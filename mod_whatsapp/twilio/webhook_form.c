@@ -323,7 +323,9 @@ static int begins_as_known(const cut_t *cut, const wa_form_field_t *field, int i
     for (i = 0; i < KNOWNS; i++) {
         const apr_size_t len = known_len(&knowns[i], all);
 
-        if (len == 0 || len == field->name.len || (len < field->name.len && is_known)) {
+        if (len == 0 || len == field->name.len
+            || (len < field->name.len
+                && (is_known || !may_begin(knowns[i].end, rest_of(all, len))))) {
             continue;
         }
         if (len > field->name.len || !has_field(cut, wa_slice_make(all.ptr, len))) {
@@ -337,15 +339,19 @@ static int begins_as_known(const cut_t *cut, const wa_form_field_t *field, int i
  * what is before it and the next field that begins behind it. */
 static int fits_there(const cut_t *cut, apr_size_t n, wa_slice_t name)
 {
-    const wa_form_field_t *field = &cut->fields[n];
     const char *end = name.ptr + name.len;
+    apr_size_t before = name.ptr >= cut->fields[n].value.ptr ? n + 1 : n;
     apr_size_t next = n + 1;
 
-    if (name.ptr >= field->value.ptr ? compare(name, field->name) <= 0
-                                     : n > 0 && compare(name, cut->fields[n - 1].name) <= 0) {
+    /* A field that is not known may be whoever cut this anew's: it says nothing of what can stand there. */
+    while (before > 0 && !known_find(cut->fields[before - 1].name)) {
+        before--;
+    }
+    if (before > 0 && compare(name, cut->fields[before - 1].name) <= 0) {
         return 0;
     }
-    while (next < cut->count && cut->fields[next].name.ptr < end) {
+    while (next < cut->count
+           && (cut->fields[next].name.ptr < end || !known_find(cut->fields[next].name))) {
         next++;
     }
     return (next == cut->count || compare(name, cut->fields[next].name) < 0)
@@ -372,7 +378,7 @@ static int holds_known(const cut_t *cut, apr_size_t n)
 
             if (len > 0 && (!is_text || known->is_shown || (is_shown && known->end != END_NONE))
                 && may_begin(known->end, rest_of(here, len))
-                && fits_there(cut, n, wa_slice_make(at, len))) {
+                && (!is_text || fits_there(cut, n, wa_slice_make(at, len)))) {
                 return 1;
             }
         }
