@@ -156,3 +156,18 @@ def own(httpd, path, host, base=API):
     with RawConnection(httpd.own_port) as raw:
         raw.send(f"GET {base}{path or '/'} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         return raw.response().status
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_site_that_takes_an_address_for_a_login_opens_nothing(door):
+    """mod_access_compat's Satisfy Any lets in whom an address lets in; Debian has the module enabled."""
+    def text(httpd):
+        return shipped(door, httpd) + '<Directory "/">\nOrder allow,deny\nAllow from all\nSatisfy Any\n</Directory>\n'
+
+    with httpd_with(text, modules=LOGIN_MODULES + ["authz_groupfile", "remoteip", "alias", "dir", "access_compat"], files=FILES) as httpd:
+        make_readable(httpd)
+        httpd.claim("AH*", "WA0231", required=False)
+        httpd.start()
+        for method, path in ENDPOINTS:
+            assert status_of(httpd, method, path) in (400, 401, 403, 404), (method, path)
+        assert ask(httpd, "GET", f"{API}/threads", Authorization=login("ana")).status == 200
