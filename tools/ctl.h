@@ -175,4 +175,7 @@ int ctl_journal_copy(ctl_t *ctl, int folder, const char *name);
  * @return CTL_DONE | CTL_FAILED, said */
 int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfolder);
 
+/* Begins a new journal of the view's account in the folder `work`; the caller releases *out. @return CTL_DONE | CTL_FAILED, said */
+int ctl_journal_create(ctl_t *ctl, const wa_view_t *view, const char *work, wa_rewrite_t *out);
+
 #endif

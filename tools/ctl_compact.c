@@ -349,22 +349,18 @@ static int result_check(compact_t *c, const char *work)
 
 static int journal_write(compact_t *c, const char *work)
 {
-    wa_journal_options_t options = {
-        NULL, c->view->store.journal.account_sid, c->ctl->uid, c->ctl->gid, &c->ctl->log, 0};
     const apr_size_t rows = (apr_size_t)c->view->store.replica.at.rows + 1;
-    const char *error = NULL;
     apr_status_t rv;
     int rc;
 
-    options.path = apr_pstrcat(c->ctl->pool, work, "/journal", NULL);
     c->rows = calloc(rows, sizeof(*c->rows));
     c->states = calloc(rows, sizeof(*c->states));
     if (!c->rows || !c->states) {
         return ctl_error("out of memory: %" APR_SIZE_T_FMT " MB are needed", rows * 40 / 1000000);
     }
-    rv = wa_rewrite_create(&c->out, &options, &error, c->ctl->pool);
-    if (rv != APR_SUCCESS) {
-        return ctl_error_status(rv, "%s", error ? error : "the new journal cannot be made");
+    rc = ctl_journal_create(c->ctl, c->view, work, &c->out);
+    if (rc != CTL_DONE) {
+        return rc;
     }
     rc = ctl_view_again(c->ctl, c->view, "compacting", step_put, c);
     if (rc == CTL_DONE) {

@@ -70,15 +70,15 @@ static apr_int64_t time_of(const retime_t *c, apr_int64_t ms)
 }
 
 /* The text with all times in it that are after now made right. @return 1 when there were any */
-static int times_mend(const retime_t *c, wa_slice_t text, apr_size_t from, apr_size_t end,
-                      wa_slice_t *pout)
+static int times_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
 {
     char *copy = text.len > 0 ? wa_slice_string(text, c->tmp) : NULL;
     apr_size_t i, digits;
     int is_changed = 0;
 
-    for (i = from; i + TIME_DIGITS <= end; i += digits > 0 ? digits : 1) {
-        for (digits = 0; i + digits < end && copy[i + digits] >= '0' && copy[i + digits] <= '9';
+    for (i = 0; i + TIME_DIGITS <= text.len; i += digits > 0 ? digits : 1) {
+        for (digits = 0;
+             i + digits < text.len && copy[i + digits] >= '0' && copy[i + digits] <= '9';
              digits++) {
         }
         if (digits == TIME_DIGITS) {
@@ -180,7 +180,7 @@ static apr_status_t parked_mend(retime_t *c, const wa_record_t *r, wa_record_t *
     wa_record_parked_t k;
     apr_status_t rv = wa_record_parked_read(r, &k);
 
-    if (rv != APR_SUCCESS || !times_mend(c, k.value, 0, k.value.len, &k.value)) {
+    if (rv != APR_SUCCESS || !times_mend(c, k.value, &k.value)) {
         return rv;
     }
     return wa_record_parked_make(pmade, &k, c->tmp);
@@ -281,21 +281,17 @@ static int result_check(retime_t *c, const char *work)
 
 static int journal_write(retime_t *c, const char *work)
 {
-    wa_journal_options_t options = {
-        NULL, c->view->store.journal.account_sid, c->ctl->uid, c->ctl->gid, &c->ctl->log, 0};
     const apr_size_t rows = (apr_size_t)c->view->store.replica.at.rows + 1;
-    const char *error = NULL;
     apr_status_t rv;
     int rc;
 
-    options.path = apr_pstrcat(c->ctl->pool, work, "/journal", NULL);
     c->states = calloc(rows, sizeof(*c->states));
     if (!c->states) {
         return ctl_error("out of memory: %" APR_SIZE_T_FMT " MB are needed", rows * 8 / 1000000);
     }
-    rv = wa_rewrite_create(&c->out, &options, &error, c->ctl->pool);
-    if (rv != APR_SUCCESS) {
-        return ctl_error_status(rv, "%s", error ? error : "the new journal cannot be made");
+    rc = ctl_journal_create(c->ctl, c->view, work, &c->out);
+    if (rc != CTL_DONE) {
+        return rc;
     }
     rc = ctl_view_again(c->ctl, c->view, "retiming", step_put, c);
     if (rc == CTL_DONE) {

@@ -257,3 +257,19 @@ int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfo
     *pfolder = folder;
     return CTL_DONE;
 }
+
+int ctl_journal_create(ctl_t *ctl, const wa_view_t *view, const char *work, wa_rewrite_t *out)
+{
+    const wa_journal_options_t options = {apr_pstrcat(ctl->pool, work, "/journal", NULL),
+                                          view->store.journal.account_sid,
+                                          ctl->uid,
+                                          ctl->gid,
+                                          &ctl->log,
+                                          0};
+    const char *error = NULL;
+    const apr_status_t rv = wa_rewrite_create(out, &options, &error, ctl->pool);
+
+    return rv == APR_SUCCESS
+               ? CTL_DONE
+               : ctl_error_status(rv, "%s", error ? error : "the new journal cannot be made");
+}

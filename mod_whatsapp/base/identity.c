@@ -144,7 +144,7 @@ static int is_of(const struct stat *info, apr_uid_t uid)
     return info->st_uid == 0 || info->st_uid == uid;
 }
 
-static int path_judge(const char *path, apr_uid_t uid, int links, int only_links, apr_pool_t *tmp)
+static int path_judge(const char *path, apr_uid_t uid, int links, apr_pool_t *tmp)
 {
     const char *end = path;
 
@@ -156,7 +156,7 @@ static int path_judge(const char *path, apr_uid_t uid, int links, int only_links
         part = end == path + 1
                    ? "/"
                    : wa_slice_string(wa_slice_make(path, (apr_size_t)(end - path)), tmp);
-        if (lstat(part, &info) || ((S_ISLNK(info.st_mode) || !only_links) && !is_of(&info, uid))) {
+        if (lstat(part, &info) || !is_of(&info, uid)) {
             return 0;
         }
         if (S_ISLNK(info.st_mode)) {
@@ -164,10 +164,10 @@ static int path_judge(const char *path, apr_uid_t uid, int links, int only_links
             const char *kept = target ? apr_pstrdup(tmp, target) : NULL;
 
             free(target);
-            if (!kept || links == 0 || !path_judge(kept, uid, links - 1, only_links, tmp)) {
+            if (!kept || links == 0 || !path_judge(kept, uid, links - 1, tmp)) {
                 return 0;
             }
-        } else if (!only_links && S_ISDIR(info.st_mode) && (info.st_mode & (S_IWGRP | S_IWOTH))
+        } else if (S_ISDIR(info.st_mode) && (info.st_mode & (S_IWGRP | S_IWOTH))
                    && !(info.st_mode & S_ISVTX)) {
             return 0;
         }
@@ -180,12 +180,7 @@ int wa_path_is_safe(const char *path, apr_uid_t uid, apr_pool_t *tmp)
     struct stat root;
 
     return path[0] == '/' && !lstat("/", &root) && is_of(&root, uid)
-           && !(root.st_mode & (S_IWGRP | S_IWOTH)) && path_judge(path, uid, LINKS_MAX, 0, tmp);
-}
-
-int wa_path_has_safe_links(const char *path, apr_uid_t uid, apr_pool_t *tmp)
-{
-    return path[0] == '/' && path_judge(path, uid, LINKS_MAX, 1, tmp);
+           && !(root.st_mode & (S_IWGRP | S_IWOTH)) && path_judge(path, uid, LINKS_MAX, tmp);
 }
 
 /* What a link at `at` says, and whose it is: read through one descriptor, so that it is one link. */

@@ -39,9 +39,6 @@ apr_status_t wa_identity_become(apr_uid_t uid, apr_gid_t gid, apr_pool_t *tmp);
  * theirs, and others may write to none of the folders unless it is sticky. Any thread. */
 int wa_path_is_safe(const char *path, apr_uid_t uid, apr_pool_t *tmp);
 
-/* 1 when every link on the way is root's or the user's, whoever the folders belong to. Any thread. */
-int wa_path_has_safe_links(const char *path, apr_uid_t uid, apr_pool_t *tmp);
-
 /* Opens the folder that a path leads to, step by step, so that nobody can swap a link in between.
  * @param plinks_of  out: the owner of the links on the way that are not root's, 0 for none; links of two such owners are ELOOP
  * @return -1 (errno) */
