@@ -56,6 +56,8 @@ const wa_api_server_t *wa_api_server_get(request_rec *r)
 /* Says why a virtual host cannot be served: at a start, which ends with it, also on the terminal. */
 static void trouble_tell(server_rec *s, const char *tag, apr_status_t rv, const char *text)
 {
+    char why[120];
+
     if (wa_check_is_reload()) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
                      "%s: %s. Its virtual hosts answer 503, all else is served: mend it and reload",
@@ -63,7 +65,11 @@ static void trouble_tell(server_rec *s, const char *tag, apr_status_t rv, const 
         return;
     }
     ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s, "%s: %s", tag, text);
-    wa_terminal_say(apr_pstrcat(s->process->pool, tag, ": ", text, NULL));
+    apr_strerror(rv, why, sizeof(why));
+    if (rv == APR_SUCCESS || strstr(text, why))
+        wa_terminal_say(apr_pstrcat(s->process->pool, tag, ": ", text, NULL));
+    else
+        wa_terminal_say(apr_pstrcat(s->process->pool, tag, ": ", text, " (", why, ")", NULL));
 }
 
 /* The token's file or command gave nothing good; known since the configuration was read. @return APR_SUCCESS when there is a token to go on with */

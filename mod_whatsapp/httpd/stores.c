@@ -68,14 +68,25 @@ void wa_stores_options(wa_store_options_t *options, server_rec *s, apr_pool_t *p
     options->may_make_parents = !config->store_uri;
 }
 
+/* The name under which is kept that this server had a store in that folder, whatever is there now. */
+static const char *had_name(const wa_store_options_t *options, apr_pool_t *tmp)
+{
+    const char *reason, *key = options->uri;
+
+    (void)wa_store_check(options->uri, &reason, &key, tmp);
+    return apr_pstrcat(tmp, "mod_whatsapp had 1 ", key, NULL);
+}
+
 static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *options,
                                apr_pool_t *pconf, apr_pool_t *tmp)
 {
     kept_t *kept = kept_find(entry->identity, tmp);
+    const char *had = had_name(options, tmp);
     const char *ignored;
     apr_status_t rv;
 
     options->keep = &kept->keep;
+    options->must_exist = wa_check_is_reload() && ap_retained_data_get(had) != NULL;
     /* What configtest says is said here too, word for word. */
     rv = wa_store_inspect(options, &entry->identity, &entry->reason, pconf);
     if (rv == APR_SUCCESS && options->may_make_parents)
@@ -84,6 +95,8 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
         options->log = wa_log_create(entry->s, pconf);
         rv = wa_store_open(&entry->store, options, &entry->reason, pconf);
     }
+    if (rv == APR_SUCCESS && !ap_retained_data_get(had))
+        (void)ap_retained_data_create(had, 1);
     if (rv == APR_SUCCESS && kept->identity[0] == '\0') {
         options->keep = NULL;
         (void)wa_store_inspect(options, &entry->identity, &ignored, pconf);

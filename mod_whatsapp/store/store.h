@@ -53,6 +53,7 @@ typedef struct wa_store_options_t {
      * (its lock). See wa_store_keep_t. */
     struct wa_store_keep_t *keep;
     int may_make_parents; /* 1: the server makes missing folders above the store's; for wa_store_inspect */
+    int must_exist; /* 1: this server had a store here, so that none is no reason to make one; for wa_store_inspect */
 } wa_store_options_t;
 
 /* What outlives a graceful restart, one for each store directory. It holds no pointer into the module, which may be reloaded in between. */

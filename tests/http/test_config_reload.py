@@ -334,6 +334,31 @@ def test_a_folder_that_was_replaced_as_a_whole_is_opened_anew():
         assert ask(httpd, "POST", f"{API}/contacts", CONTACT.replace("0001", "0002")).status == 200
 
 
+def empty_owned(path):
+    path.mkdir(mode=0o700)
+    os.chown(path, away(path).stat().st_uid, away(path).stat().st_gid)
+
+
+@pytest.mark.parametrize("model", ["event", "worker", "prefork"])
+@pytest.mark.parametrize("instead", [None, empty_owned], ids=["nothing there", "an empty folder there"])
+def test_a_reload_makes_no_new_store_where_one_was(instead, model):
+    """It would answer as if there had never been a message. A start makes one: there nobody was told otherwise."""
+    break_it, mend_it = moved(store, *([instead] if instead else []))
+    with running(mpm=model) as httpd:
+        httpd.claim("WA0140", "WA0420", "WA0442", required=False)
+        httpd.noise = REFUSED
+        break_it(httpd)
+        for how in (signal.SIGUSR1, signal.SIGHUP):
+            mark = httpd.mark()
+            reload(httpd, how)
+            is_unavailable(httpd)
+            assert "is gone since the server used it" in httpd.lines(mark, "WA0140")[0]
+        assert not store(httpd).exists() or not any(store(httpd).iterdir())
+        mend_it(httpd)
+        reload(httpd)
+        is_well(httpd)
+
+
 def test_a_store_of_another_account_costs_a_reload_only_that_host():
     with running() as httpd:
         httpd.claim("WA0140")

@@ -336,6 +336,26 @@ static void test_fields_of_the_future_are_taken(void **state)
     }
 }
 
+/* Where the text, or its beginning, would go into a field that holds no text: the same signed bytes. */
+static void test_a_text_does_not_vanish_into_a_field_that_holds_none(void **state)
+{
+    static const char *const middle[] = {
+        "&ApiVersion=2010-04-01&Body=SEE+FooBar+now", "&ApiVersion=2010-04-01BodySEE+Foo&Bar=+now",
+        "&ApiVersion=2010-04-01&Body=Body+To+From", "&ApiVersion=2010-04-01Body&Body=+To+From"};
+    size_t i;
+
+    for (i = 0; i < COUNT(middle); i++) {
+        const char *body = apr_pstrcat(
+            *state, "AccountSid=" AC, middle[i],
+            "&From=whatsapp%3A%2B15551230001&MessageSid=" SM
+            "&MessageType=text&NumMedia=0&ProfileName=Ana&SmsMessageSid=" SM "&SmsSid=" SM
+            "&SmsStatus=received&To=whatsapp%3A%2B14155238886&WaId=15551230001",
+            NULL);
+
+        assert_int_equal(is_text_taken(body, *state), i % 2 == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +364,7 @@ int main(void)
         POOL_TEST(test_many_new_cuts_at_once),
         POOL_TEST(test_cuts_that_hide_or_move_the_sender),
         POOL_TEST(test_a_form_that_names_nobody),
+        POOL_TEST(test_a_text_does_not_vanish_into_a_field_that_holds_none),
         POOL_TEST(test_fields_of_the_future_are_taken),
     };
 

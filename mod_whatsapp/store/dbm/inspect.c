@@ -111,6 +111,20 @@ static apr_status_t room_check(const look_t *look, const char *path)
     return APR_SUCCESS;
 }
 
+/* There is no store. Where the server had one somebody took it away: a new one in its place would answer as if there had never been a message. */
+static apr_status_t absence_check(const look_t *look)
+{
+    if (!look->options->must_exist) {
+        return APR_SUCCESS;
+    }
+    *look->perror =
+        apr_psprintf(look->p,
+                     "the store in %s is gone since the server used it: put it back, or "
+                     "stop the server and start it again, which makes a new one",
+                     look->folder);
+    return APR_ENOENT;
+}
+
 /* The folder is to be made. */
 static apr_status_t parent_check(const look_t *look, const struct stat *info)
 {
@@ -129,7 +143,10 @@ static apr_status_t parent_check(const look_t *look, const struct stat *info)
                             look->p));
         return APR_ENOENT;
     }
-    rv = writable_check(look, look->there);
+    rv = absence_check(look);
+    if (rv == APR_SUCCESS) {
+        rv = writable_check(look, look->there);
+    }
     return rv == APR_SUCCESS ? room_check(look, look->there) : rv;
 }
 
@@ -248,7 +265,8 @@ static apr_status_t journal_check(const look_t *look)
     if (fd < 0) {
         rv = APR_FROM_OS_ERROR(errno);
         if (APR_STATUS_IS_ENOENT(rv)) {
-            return room_check(look, look->folder);
+            rv = absence_check(look);
+            return rv == APR_SUCCESS ? room_check(look, look->folder) : rv;
         }
         *look->perror = apr_psprintf(look->p, "%s cannot be opened: %s", journal.path,
                                      os_text(APR_TO_OS_ERROR(rv), look->p));
@@ -407,10 +425,10 @@ apr_status_t wa_dbm_inspect(const wa_store_uri_t *uri, const wa_store_options_t 
         rv = entries_check(&look);
     }
     if (rv == APR_SUCCESS) {
-        rv = journal_check(&look);
+        rv = live_check(&look);
     }
     if (rv == APR_SUCCESS) {
-        rv = live_check(&look);
+        rv = journal_check(&look);
     }
     if (look.dir) {
         closedir(look.dir);
