@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
+#include "httpd/door.h"
 #include "httpd/keepalive.h"
 #include "httpd/lifecycle.h"
 #include "httpd/limits.h"
@@ -22,7 +23,7 @@ static int handle(request_rec *r)
     request_rec *outer;
     int rc;
 
-    if (!r->handler || strcmp(r->handler, WA_HANDLER_NAME) != 0)
+    if (!r->handler || ap_cstr_casecmp(r->handler, WA_HANDLER_NAME) != 0)
         return DECLINED;
     outer = wa_log_bind(r);
     rc = wa_api_handler(r);
@@ -43,6 +44,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_status(wa_limits_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_translate_name(wa_mapping_unproxy, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(wa_mapping_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    /* As httpd's own do: it may then go on asking once for what it makes of a request. */
+    ap_hook_check_authz(wa_door_user_keep, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_type_checker(wa_mapping_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(wa_mapping_restore, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
@@ -51,6 +55,6 @@ static void register_hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(whatsapp) = {
-    STANDARD20_MODULE_STUFF, NULL,           NULL, wa_config_create, wa_config_merge,
-    wa_config_commands,      register_hooks, 0,
+    STANDARD20_MODULE_STUFF, wa_door_create,     wa_door_merge,  wa_config_create,
+    wa_config_merge,         wa_config_commands, register_hooks, 0,
 };

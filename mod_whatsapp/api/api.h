@@ -28,6 +28,17 @@ typedef struct wa_api_server_t {
  * @return NULL when the module is not configured for this request. Any thread. */
 const wa_api_server_t *wa_api_server_get(request_rec *r);
 
+/* The paths that the API has below its base path: "/threads/" and so on, with a '*' for each open part.
+ * @param i            0 and up; a path with several methods comes more than once
+ * @param pis_signed   out: 1 when who calls it proves that by a signature and needs no login
+ * @return NULL when there are no more. Any thread. */
+const char *wa_api_path(apr_size_t i, int *pis_signed);
+
+/* Whether the request's <Location> asks for a user (WhatsAppRequireUser On) and httpd had nobody log in for it. Implemented by httpd/; api/ calls it
+ * for each request that needs no signature, before anything else.
+ * @return NULL it may be answered | what an admin has to look for, in the request's pool. Any thread. */
+const char *wa_api_user_flaw(request_rec *r);
+
 /* Makes what the API keeps for each process (the cache of rendered answers). To be called in child_init, for each wa_api_server_t, after
  * wa_store_child_init. Everything lives in pchild. @return APR_SUCCESS | a status of APR's mutex creation */
 apr_status_t wa_api_child_init(wa_api_server_t *server, apr_pool_t *pchild);

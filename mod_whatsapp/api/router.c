@@ -129,15 +129,52 @@ static int route(wa_request_t *q)
     return wa_reply_error(q, WA_ERROR_NOT_FOUND, "There is no such path in this API.");
 }
 
+/* 1 for the path of the webhook: what is signed is let through by its signature alone. */
+static int is_signed_path(const wa_request_t *q)
+{
+    const char *path = q->server ? path_below(q) : NULL;
+    apr_size_t i;
+
+    for (i = 0; path && i < ROUTES; i++) {
+        if (routes[i].is_signed && strcmp(routes[i].pattern, path) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *wa_api_path(apr_size_t i, int *pis_signed)
+{
+    if (i >= ROUTES) {
+        return NULL;
+    }
+    *pis_signed = routes[i].is_signed;
+    return routes[i].pattern;
+}
+
+/* Whoever is not let in learns nothing more, not even whether there is a messenger. */
+static int user_refuse(wa_request_t *q, const char *flaw)
+{
+    const wa_messenger_t *messenger = q->server ? q->server->messenger : NULL;
+
+    WA_LOG(messenger ? messenger->log : NULL, WA_LOG_ERR, "WA0273", APR_SUCCESS, "refused: %s",
+           flaw);
+    return wa_reply_error(q, WA_ERROR_UNAUTHORIZED, "This API is for users who logged in.");
+}
+
 int wa_api_handler(request_rec *r)
 {
     wa_request_t q = {.r = r, .server = wa_api_server_get(r), .pattern = "a request"};
     static const wa_api_server_t nowhere = {.base_path = ""};
+    const char *flaw = is_signed_path(&q) ? NULL : wa_api_user_flaw(r);
 
     /* No page of another site may show an answer, be it as a picture or in a frame. */
     apr_table_setn(r->headers_out, "Cross-Origin-Resource-Policy", "same-origin");
     apr_table_setn(r->headers_out, "Content-Security-Policy",
                    "default-src 'none'; frame-ancestors 'none'");
+    if (flaw) {
+        return user_refuse(&q, flaw);
+    }
     if (q.server && q.server->unavailable) {
         return wa_reply_retry(&q, WA_ERROR_UNAVAILABLE, q.server->unavailable, UNAVAILABLE_RETRY_S);
     }

@@ -14,6 +14,7 @@
 #include "httpd/check.h"
 #include "httpd/config.h"
 #include "httpd/directives_policy.h"
+#include "httpd/door.h"
 #include "httpd/secrets.h"
 #include "httpd/shape.h"
 
@@ -447,6 +448,8 @@ const command_rec wa_config_commands[] = {
                       "messages that opt their sender in again, or none; START YES UNSTOP"),
     AP_INIT_TAKE1("WhatsAppBasePath", set_base_path, NULL, RSRC_CONF,
                   "where the API is, when its Location is another; /api/whatsapp-messenger"),
+    AP_INIT_FLAG("WhatsAppRequireUser", wa_directive_require_user, NULL, RSRC_CONF | ACCESS_CONF,
+                 "on: the API, but for its webhook, answers only who logged in, whatever a later section says of Require; off"),
     {NULL}
 };
 /* clang-format on */

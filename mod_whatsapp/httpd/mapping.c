@@ -9,16 +9,10 @@
 
 #include "api/api.h"
 #include "httpd/config.h"
+#include "httpd/kept.h"
 #include "httpd/lifecycle.h"
 
 #define WEBHOOK "/webhook"
-
-/* What is kept of a request from its translation to its handler, in its request_config. */
-typedef struct mapping_t {
-    ap_conf_vector_t *locations; /* the settings of its <Location>s without any directory's */
-    const char *uri;
-    char *args;
-} mapping_t;
 
 /* The path below the base path, NULL when it is elsewhere or the server has no account. */
 static const char *path_below(const request_rec *r)
@@ -57,15 +51,14 @@ int wa_mapping_translate(request_rec *r)
 {
     const apr_size_t len = sizeof(WEBHOOK) - 1;
     const char *path = path_below(r);
-    mapping_t *mapping;
+    wa_kept_t *kept;
 
     if (!path || !is_handler_set(r))
         return DECLINED;
-    mapping = apr_palloc(r->pool, sizeof(*mapping));
-    mapping->locations = r->per_dir_config;
-    mapping->uri = apr_pstrdup(r->pool, r->uri);
-    mapping->args = r->args;
-    ap_set_module_config(r->request_config, &whatsapp_module, mapping);
+    kept = wa_kept_make(r);
+    kept->locations = r->per_dir_config;
+    kept->uri = apr_pstrdup(r->pool, r->uri);
+    kept->args = r->args;
     apr_table_setn(r->subprocess_env, "no-proxy", "1");
     if (strncmp(path, WEBHOOK, len) != 0 || (path[len] != '/' && path[len] != '\0'))
         return DECLINED;
@@ -74,25 +67,26 @@ int wa_mapping_translate(request_rec *r)
 
 int wa_mapping_settle(request_rec *r)
 {
-    const mapping_t *mapping = ap_get_module_config(r->request_config, &whatsapp_module);
+    wa_kept_t *kept = wa_kept_get(r);
 
-    if (!mapping || strcmp(mapping->uri, r->uri) != 0 || !is_handler_set(r))
+    if (!kept || !kept->uri || strcmp(kept->uri, r->uri) != 0 || !is_handler_set(r))
         return DECLINED;
-    r->per_dir_config = mapping->locations;
+    kept->whole = r->per_dir_config;
+    r->per_dir_config = kept->locations;
     /* mod_dir and mod_speling look no further where there is a file. */
     r->finfo.filetype = APR_REG;
-    r->args = mapping->args;
+    r->args = kept->args;
     return OK;
 }
 
 int wa_mapping_restore(request_rec *r)
 {
-    const mapping_t *mapping = ap_get_module_config(r->request_config, &whatsapp_module);
+    const wa_kept_t *kept = wa_kept_get(r);
 
-    if (!mapping || r->per_dir_config != mapping->locations)
+    if (!kept || !kept->locations || r->per_dir_config != kept->locations)
         return DECLINED;
     r->handler = WA_HANDLER_NAME;
-    r->args = mapping->args;
+    r->args = kept->args;
     r->proxyreq = PROXYREQ_NONE;
     return OK;
 }

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from config_support import ACCOUNT, HANDLER, SID, TOKEN, accept, configtest, refusal
+from config_support import ACCOUNT, HANDLER, SID, TOKEN, accept, ask, configtest, httpd_with, refusal
 from support.httpd import ROOT
 
 GOOD = [
@@ -176,10 +176,20 @@ def test_refuses_three_tokens():
     assert "WhatsAppAuthToken takes 1-2 arguments" in refusal(f"{ACCOUNT}WhatsAppAuthToken {TOKEN} {TOKEN} {TOKEN}\n")
 
 
-@pytest.mark.parametrize("directive", all_directives())
+@pytest.mark.parametrize("directive", [name for name in all_directives() if name != "WhatsAppRequireUser"])
 def test_refuses_a_directive_in_a_location(directive):
     status, output = configtest(f'{ACCOUNT}<Location "/x">\n{directive} 1 2\n</Location>\n')
     assert status != 0 and f"{directive} not allowed" in output
+
+
+def test_a_user_is_required_in_a_section_or_everywhere_but_not_by_a_folder():
+    accept(f'{ACCOUNT}WhatsAppRequireUser On\n<VirtualHost *>\nWhatsAppRequireUser off\n<Location "/x">\nWhatsAppRequireUser on\n</Location>\n</VirtualHost>\n')
+    assert "WhatsAppRequireUser must be On or Off" in refusal(f'{ACCOUNT}<Location "/x">\nWhatsAppRequireUser 1\n</Location>\n')
+    with httpd_with(lambda httpd: f'{ACCOUNT}{HANDLER}<Directory "{httpd.folder}/htdocs">\nAllowOverride All\nRequire all granted\n</Directory>\n') as httpd:
+        httpd.noise = r".*/\.htaccess: WhatsAppRequireUser not allowed here"
+        httpd.start()
+        (httpd.folder / "htdocs" / ".htaccess").write_text("WhatsAppRequireUser Off\n", encoding="utf-8")
+        assert ask(httpd, "GET", "/").status == 500
 
 
 def test_the_window_is_on_or_off():
