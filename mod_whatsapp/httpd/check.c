@@ -11,6 +11,7 @@
 #include <mpm_common.h>
 
 #include "base/hash.h"
+#include "httpd/check_doors.h"
 #include "httpd/check_paths.h"
 #include "httpd/config.h"
 #include "httpd/stores.h"
@@ -64,11 +65,36 @@ static int is_inherited(const wa_config_t *config, const wa_config_t *inherited)
            && config->token_wrong == inherited->token_wrong && config->number == inherited->number;
 }
 
+/* 1 when a virtual host has what it did not set itself from the main server. */
+static int is_taken(const wa_config_t *config, const wa_config_t *inherited)
+{
+    return (inherited->account_sid && config->account_sid == inherited->account_sid)
+           || (inherited->token_count != 0 && config->tokens[0].bytes == inherited->tokens[0].bytes)
+           || (inherited->number && config->number == inherited->number);
+}
+
+int wa_check_is_lent(const server_rec *main_server, const server_rec *s)
+{
+    const wa_config_t *lender = wa_config_get(main_server);
+    const server_rec *taker;
+
+    if (s != main_server && !is_inherited(wa_config_get(s), lender))
+        return 0;
+    for (taker = main_server->next; taker; taker = taker->next) {
+        const wa_config_t *config = wa_config_get(taker);
+
+        if (wa_config_is_complete(config) && is_taken(config, lender))
+            return 1;
+    }
+    return 0;
+}
+
 static int check_complete(server_rec *main_server, server_rec *s, apr_pool_t *tmp)
 {
     const wa_config_t *config = wa_config_get(s);
 
-    if (!wa_config_is_begun(config) || wa_config_is_complete(config))
+    if (!wa_config_is_begun(config) || wa_config_is_complete(config)
+        || wa_check_is_lent(main_server, s))
         return 1;
     if (s != main_server && is_inherited(config, wa_config_get(main_server)))
         return 1; /* said of the main server already */
@@ -146,10 +172,12 @@ static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
     return 0;
 }
 
-void wa_check_warn(server_rec *main_server)
+void wa_check_warn(server_rec *main_server, apr_pool_t *tmp)
 {
     server_rec *s;
 
+    wa_check_paths_warn(main_server, tmp);
+    wa_check_doors_warn(main_server, tmp);
     for (s = main_server; s; s = s->next) {
         const wa_config_t *config = wa_config_get(s);
 
@@ -180,6 +208,6 @@ int wa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
     if (is_fine || ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
         is_fine = (wa_check_paths(main_server, ptemp) && is_fine);
     if (is_fine && ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
-        wa_check_warn(main_server);
+        wa_check_warn(main_server, ptemp);
     return is_fine || wa_check_is_reload() ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -245,7 +245,8 @@ static apr_status_t servers_start(server_rec *main_server, apr_pool_t *pconf, ap
         wa_store_t *store = NULL;
         apr_status_t rv;
 
-        if (!wa_config_is_begun(wa_config_get(s)))
+        if (!wa_config_is_begun(wa_config_get(s))
+            || (!wa_config_is_complete(wa_config_get(s)) && wa_check_is_lent(main_server, s)))
             continue;
         rv = wa_config_is_complete(wa_config_get(s))
                  ? server_open(s, runtime->stores, &store, pconf, ptemp)
@@ -280,7 +281,7 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
          && !wa_check_is_reload())
         || servers_start(main_server, pconf, ptemp) != APR_SUCCESS)
         return HTTP_INTERNAL_SERVER_ERROR;
-    wa_check_warn(main_server);
+    wa_check_warn(main_server, ptemp);
     if (runtime->stores->nelts > 0)
         maintain_start(main_server, pconf);
     wa_reconciler_start(main_server, pconf);

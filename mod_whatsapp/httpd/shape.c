@@ -177,10 +177,24 @@ const char *wa_shape_public_url_flaw(const wa_url_t *url, apr_pool_t *p)
     return NULL;
 }
 
+/* 1 when these are whole parts of the path. */
+static int has_part(const char *path, const char *part)
+{
+    const apr_size_t len = strlen(part);
+    const char *at;
+
+    for (at = strstr(path, part); at; at = strstr(at + 1, part)) {
+        if (at[len] == '/' || at[len] == '\0')
+            return 1;
+    }
+    return 0;
+}
+
 const char *wa_shape_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p)
 {
-    if (strstr(url->path, "/2010-04-01") || strstr(url->path, "/Accounts")
-        || strstr(url->path, "/Messages") || strstr(url->path, "/webhook"))
+    if (has_part(url->path, "/2010-04-01") || has_part(url->path, "/Accounts")
+        || has_part(url->path, "/Messages") || ends_with(url->path, "/Messages.json")
+        || ends_with(url->path, "/webhook"))
         return apr_psprintf(p,
                             "it must be what stands before the API's path, such as "
                             "https://api.twilio.com: leave out %s",
@@ -216,25 +230,52 @@ static char *path_plain(const char *path, int *places, apr_pool_t *tmp)
     return plain;
 }
 
-int wa_shape_own_path(const char *path, const char *base_path, apr_pool_t *tmp)
+/* 1 for what an address of the API has behind its base path. */
+static int is_endpoint(const char *path)
 {
-    static const char *const endpoints[] = {"/webhook",  "/send",           "/messages", "/threads",
+    static const char *const endpoints[] = {"/send",     "/messages",       "/threads",
                                             "/contacts", "/messages-since", NULL};
+    int i;
+
+    for (i = 0; endpoints[i]; i++) {
+        if (strcmp(path, endpoints[i]) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* The last place of `base` as whole parts of the path, -1 when it is not there; the empty one is nowhere. */
+static int base_find(const char *plain, const char *base)
+{
+    const apr_size_t len = strlen(base);
+    const char *at;
+    int found = -1;
+
+    for (at = len > 0 ? strstr(plain, base) : NULL; at; at = strstr(at + 1, base)) {
+        if (at[len] == '/' || at[len] == '\0')
+            found = (int)(at - plain);
+    }
+    return found;
+}
+
+int wa_shape_own_path(const char *path, const char *base_path, int *pis_certain, apr_pool_t *tmp)
+{
+    static const char webhook[] = "/webhook";
     int *places = apr_pcalloc(tmp, sizeof(*places) * (strlen(path) + 1));
     int *ignored = apr_pcalloc(tmp, sizeof(*ignored) * (strlen(base_path) + 1));
     const char *plain = path_plain(path, places, tmp);
     const char *base = path_plain(base_path, ignored, tmp);
-    const apr_size_t len = strlen(base);
-    const char *at;
-    int i;
+    const int at = base_find(plain, base);
+    const char *after = at < 0 ? "" : plain + at + strlen(base);
 
-    for (at = len > 0 ? strstr(plain, base) : NULL; at; at = strstr(at + 1, base)) {
-        if (at[len] == '/' || at[len] == '\0')
-            return places[at - plain];
-    }
-    for (i = 0; endpoints[i]; i++) {
-        if (ends_with(plain, endpoints[i]))
-            return places[strlen(plain) - strlen(endpoints[i])];
-    }
+    /* A proxy's own path may well be one word that the API has too, but hardly both of these. */
+    *pis_certain = at < 0
+                       ? (*base == '\0' && strcmp(plain, webhook) == 0)
+                       : strcmp(after, webhook) == 0
+                             || (strchr(base + 1, '/') && (*after == '\0' || is_endpoint(after)));
+    if (at >= 0)
+        return places[at];
+    if (ends_with(plain, webhook))
+        return places[strlen(plain) - strlen(webhook)];
     return -1;
 }

@@ -24,9 +24,10 @@ const char *wa_shape_store_flaw(const char *value, apr_pool_t *p);
 const char *wa_shape_public_url_flaw(const wa_url_t *url, apr_pool_t *p);
 const char *wa_shape_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p);
 
-/* Where a public URL's path begins to be the API's own: its base path, or an endpoint's name at its end.
- * @param base_path  without a slash at the end
+/* Where a public URL's path begins to be the API's own: its base path, or the webhook's name at its end.
+ * @param base_path    without a slash at the end
+ * @param pis_certain  out: 1 when no proxy has such a path in front of the API's | 0 when one may
  * @return how many bytes of `path` stand before that | -1 nothing of it is the API's. Any thread. */
-int wa_shape_own_path(const char *path, const char *base_path, apr_pool_t *tmp);
+int wa_shape_own_path(const char *path, const char *base_path, int *pis_certain, apr_pool_t *tmp);
 
 #endif

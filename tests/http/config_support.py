@@ -59,6 +59,19 @@ def refusal(text, **more):
     return output
 
 
+def warning(text, tag, **more):
+    """What configtest says of a configuration that it accepts with one warning of this tag, which a start writes to the error log, too."""
+    with httpd_with(text, **more) as httpd:
+        status, output = httpd.check_config()
+        lines = [line for line in output.splitlines() if " WA0" in line]
+        assert status == 0 and len(lines) == 1 and "[whatsapp:warn] " in lines[0] and f"{tag}: " in lines[0], output
+        assert TOKEN not in output and OTHER_TOKEN not in output, output
+        httpd.claim("AH*", required=False)
+        httpd.claim(tag)
+        httpd.start()
+    return lines[0]
+
+
 def accept(text, **more):
     """Fails unless configtest accepts the configuration without a word. Gives nothing. An account is served at the usual place where
     the text does not say how."""
