@@ -10,7 +10,10 @@
 #include <jansson.h>
 
 #include "base/clock.h"
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_end.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 #include "store/dbm/ahead.h"
 
 typedef struct stats_t {
