@@ -8,7 +8,8 @@
 /* Says on stderr what is wrong. @return CTL_FAILED */
 int ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same with what the system says of a status; CTL_INTERRUPTED without a word where the cause is an interruption. */
+/* The same with what the system says of a status; CTL_INTERRUPTED without a word where the cause
+ * is an interruption. */
 int ctl_error_status(apr_status_t rv, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -6,7 +6,8 @@
 #include <apr_pools.h>
 #include <httpd.h>
 
-/* 1 while a server that runs reads its configuration again. While the configuration is read and checked, and in post_config. */
+/* 1 while a server that runs reads its configuration again. While the configuration is read and
+ * checked, and in post_config. */
 int wa_check_is_reload(void);
 
 /* Says what is wrong with the configuration, as a sentence without its full stop. */

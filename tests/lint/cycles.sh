@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Who uses whom goes one way: no cycle between .c files, none between folders. The objects' symbols tell: a file that uses what another one defines
-# depends on it. A header may be shared; what is called through a pointer that was passed is no dependency.
+# Who uses whom goes one way: no cycle between .c files, none between folders. The objects' symbols
+# tell: a file that uses what another one defines depends on it. A header may be shared; what is
+# called through a pointer that was passed is no dependency.
 #
-#   cycles.sh [ROOT]    the folder that has mod_whatsapp/ and tools/ (this one's), with its objects in $BUILD/obj
+#   cycles.sh [ROOT]    the folder that has mod_whatsapp/ and tools/ (the project's), with objects in
+#                       $BUILD/obj
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 objects=${BUILD:-build}/obj
@@ -21,7 +23,8 @@ for source in $sources; do
 done
 
 nm -A -P "$@" | awk -v prefix="$objects/" '
-# The module record is httpd'"'"'s to call. Our files take its address and its index, by which httpd knows whose log line or settings they mean.
+# The module record is httpd'"'"'s to call. Our files take its address and its index, by which httpd
+# knows whose log line or settings they mean.
 $2 == "whatsapp_module" { next }
 {
     file = substr($1, length(prefix) + 1)
@@ -65,7 +68,8 @@ function arrow_add(from, to, why) {
 }
 
 function graph_clear() {
-    split("", nodes); split("", is_node); split("", next_of); split("", next_count); split("", because); split("", reach)
+    split("", nodes); split("", is_node); split("", because)
+    split("", next_of); split("", next_count); split("", reach)
     node_count = 0
 }
 

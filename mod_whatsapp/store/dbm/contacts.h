@@ -5,7 +5,8 @@
 
 #include "store/dbm/dbm.h"
 
-/* The operations `contacts_list`, `contact_add`, `contact_rename`, `contact_delete` and `contact_find`. */
+/* The operations `contacts_list`, `contact_add`, `contact_rename`, `contact_delete` and
+ * `contact_find`. */
 apr_status_t wa_dbm_contacts_list(wa_store_t *self, wa_contact_visit_fn visit, void *baton);
 apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc,
                                 apr_pool_t *p);

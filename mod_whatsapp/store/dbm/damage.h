@@ -5,9 +5,10 @@
 
 #include "store/dbm/dbm.h"
 
-/* Called when stored data was found damaged: logs it once, and makes the next start read everything again from the journal, which sets
- * damaged bytes aside and makes the index anew. Until then what is damaged gives APR_EGENERAL. Of a store that is read-only nothing
- * is noted. Any thread. */
+/* Called when stored data was found damaged: logs it once, and makes the next start read
+ * everything again from the journal, which sets damaged bytes aside and makes the index anew.
+ * Until then what is damaged gives APR_EGENERAL. Of a store that is read-only nothing is noted.
+ * Any thread. */
 void wa_dbm_damage_note(wa_dbm_store_t *store);
 
 #endif

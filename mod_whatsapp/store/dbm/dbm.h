@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dbm driver's store: how its parts hang together. What is done with it is in the headers beside this one, each of one .c file. */
+/* The dbm driver's store: what it consists of. The headers beside this one, each of one .c file,
+ * say what is done with it. */
 #ifndef WA_STORE_DBM_DBM_H
 #define WA_STORE_DBM_DBM_H
 
@@ -34,7 +35,8 @@ typedef struct wa_dbm_store_t {
     wa_store_keep_t *keep;
     const wa_dbm_tool_t *tool; /* NULL for a server */
     pid_t opened_by;           /* only this process closes the store */
-    /* 1: a view of somebody else's store, or one that was given up: nothing is written or noted, in files or in memory that is shared */
+    /* 1: a view of somebody else's store, or one that was given up: nothing is written to it, and
+     * nothing noted of it, in files or in shared memory */
     int is_read_only;
     apr_time_t
         checked_at; /* by wa_clock_steady_us: since when this process has seen changes that are in no checkpoint */

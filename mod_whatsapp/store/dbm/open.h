@@ -13,7 +13,8 @@ apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *ur
                                const wa_store_options_t *options, const wa_dbm_tool_t *tool,
                                const char **perror, apr_pool_t *p);
 
-/* From here on nothing is written to the store, nor when it is closed. For who ends in the middle of it. Its only process and thread. */
+/* From here on nothing is written to the store, nor when it is closed. For who ends in the
+ * middle of it. Its only process and thread. */
 void wa_dbm_store_abandon(wa_dbm_store_t *store);
 
 /* The operation `child_init`. */

@@ -5,7 +5,8 @@
 
 #include "store/dbm/dbm.h"
 
-/* The operations `thread_version`, `threads_list`, `thread_visit`, `thread_mark_read` and `thread_flags_set`. */
+/* The operations `thread_version`, `threads_list`, `thread_visit`, `thread_mark_read` and
+ * `thread_flags_set`. */
 apr_uint64_t wa_dbm_thread_version(wa_store_t *self, const char *counterpart);
 apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit,
                                  void *baton);

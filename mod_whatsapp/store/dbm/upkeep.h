@@ -5,8 +5,10 @@
 
 #include "store/dbm/dbm.h"
 
-/* Writes a checkpoint now, unless another process is at it, or the store is read-only or damaged.
- * @return APR_SUCCESS | APR_EBUSY | driver status (logged). Any thread that does not hold the replica's lock. */
+/* Writes a checkpoint now, unless another process is at it, or the store is read-only or
+ * damaged.
+ * @return APR_SUCCESS | APR_EBUSY | driver status (logged). Any thread that does not hold the
+ *     replica's lock. */
 apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp);
 
 /* The operation `maintain`. */
