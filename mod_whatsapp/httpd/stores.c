@@ -69,7 +69,7 @@ void wa_stores_options(wa_store_options_t *options, server_rec *s, apr_pool_t *p
 }
 
 const char *wa_stores_sharing(const server_rec *owner, const server_rec *s, const char **ptag,
-                             apr_pool_t *p)
+                              apr_pool_t *p)
 {
     const wa_config_t *one = wa_config_get(owner);
     const wa_config_t *two = wa_config_get(s);
