@@ -26,7 +26,7 @@ static int handle(request_rec *r)
     if (!r->handler || ap_cstr_casecmp(r->handler, WA_HANDLER_NAME) != 0)
         return DECLINED;
     outer = wa_log_bind(r);
-    rc = wa_api_handler(r);
+    rc = wa_api_handler(r, wa_config_get(r->server)->api, wa_door_user_flaw);
     (void)wa_log_bind(outer);
     wa_status_count(r);
     return rc;

@@ -11,9 +11,14 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_end.h"
+#include "ctl_owner.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 #include "load_item.h"
 #include "messaging/message_json.h"
+#include "store/dbm/read.h"
 
 /* A date that is so near to the timestamp is not told. */
 #define DATE_DIFFERS_MS ((apr_int64_t)60000)

@@ -24,20 +24,16 @@ typedef struct wa_api_server_t {
     struct wa_cache_t *cache; /* set by wa_api_child_init */
 } wa_api_server_t;
 
-/* Gives the virtual host's (and location's) API settings. Implemented by httpd/; api/ calls it once for each request.
- * @return NULL when the module is not configured for this request. Any thread. */
-const wa_api_server_t *wa_api_server_get(request_rec *r);
-
 /* The paths that the API has below its base path: "/threads/" and so on, with a '*' for each open part.
  * @param i            0 and up; a path with several methods comes more than once
  * @param pis_signed   out: 1 when who calls it proves that by a signature and needs no login
  * @return NULL when there are no more. Any thread. */
 const char *wa_api_path(apr_size_t i, int *pis_signed);
 
-/* Whether the request's <Location> asks for a user (WhatsAppRequireUser On) and httpd had nobody log in for it. Implemented by httpd/; api/ calls it
- * for each request that needs no signature, before anything else.
+/* Whether the request's <Location> asks for a user (WhatsAppRequireUser On) and httpd had nobody log in for it. Asked for each request that needs
+ * no signature, before anything else.
  * @return NULL it may be answered | what an admin has to look for, in the request's pool. Any thread. */
-const char *wa_api_user_flaw(request_rec *r);
+typedef const char *(*wa_api_user_flaw_fn)(request_rec *r);
 
 /* Makes what the API keeps for each process (the cache of rendered answers). To be called in child_init, for each wa_api_server_t, after
  * wa_store_child_init. Everything lives in pchild. @return APR_SUCCESS | a status of APR's mutex creation */
@@ -45,7 +41,8 @@ apr_status_t wa_api_child_init(wa_api_server_t *server, apr_pool_t *pchild);
 
 /* The content handler. httpd/ calls it only when r->handler is "whatsapp-messenger".
  * Answers every path at or below the base path itself, errors included, as JSON; it never lets httpd make an error page.
+ * @param server  the virtual host's; NULL when the module is not configured there
  * @return OK, always: a connection that broke meanwhile is httpd's to log. Any thread. */
-int wa_api_handler(request_rec *r);
+int wa_api_handler(request_rec *r, const wa_api_server_t *server, wa_api_user_flaw_fn user_flaw);
 
 #endif

@@ -162,11 +162,11 @@ static int user_refuse(wa_request_t *q, const char *flaw)
     return wa_reply_error(q, WA_ERROR_UNAUTHORIZED, "This API is for users who logged in.");
 }
 
-int wa_api_handler(request_rec *r)
+int wa_api_handler(request_rec *r, const wa_api_server_t *server, wa_api_user_flaw_fn user_flaw)
 {
-    wa_request_t q = {.r = r, .server = wa_api_server_get(r), .pattern = "a request"};
+    wa_request_t q = {.r = r, .server = server, .pattern = "a request"};
     static const wa_api_server_t nowhere = {.base_path = ""};
-    const char *flaw = is_signed_path(&q) ? NULL : wa_api_user_flaw(r);
+    const char *flaw = is_signed_path(&q) ? NULL : user_flaw(r);
 
     /* No page of another site may show an answer, be it as a picture or in a frame. */
     apr_table_setn(r->headers_out, "Cross-Origin-Resource-Policy", "same-origin");

@@ -9,7 +9,7 @@
 #include <mod_ssl.h>
 
 #include "api/api.h"
-#include "httpd/check.h"
+#include "httpd/check_report.h"
 #include "httpd/config.h"
 #include "httpd/kept.h"
 
@@ -86,7 +86,7 @@ static int is_certified(request_rec *r)
     return certificate && strcmp(certificate, "SUCCESS") == 0;
 }
 
-const char *wa_api_user_flaw(request_rec *r)
+const char *wa_door_user_flaw(request_rec *r)
 {
     const wa_kept_t *kept = wa_kept_get(r);
     const int is_settled = kept && kept->whole && strcmp(kept->uri, r->uri) == 0;

@@ -21,4 +21,8 @@ const char *wa_directive_require_user(cmd_parms *cmd, void *dir, int flag);
  * @return DECLINED. Any thread. */
 int wa_door_user_keep(request_rec *r);
 
+/* What the API asks before it answers (wa_api_user_flaw_fn): whether WhatsAppRequireUser is On for the request and nobody logged in for it.
+ * @return NULL it may be answered | what an admin has to look for, in the request's pool. Any thread. */
+const char *wa_door_user_flaw(request_rec *r);
+
 #endif
