@@ -308,9 +308,11 @@ static int is_whole(kind_e kind, wa_slice_t value)
         return span(value, '0', '9', "+-.") == value.len;
     case KIND_SID:
         return value.len == 34 && is_sid(value);
-    case KIND_URL: /* Twilio's own: .../Media/ME<32 hex digits> */
-        return value.len > 41 && starts_with(rest_of(value, value.len - 41), "/Media/")
-               && is_sid(rest_of(value, value.len - 34));
+    case KIND_URL: /* Twilio's own: .../Media/ME<hex digits> */
+        while (value.len > 0 && !starts_with(value, "/Media/ME")) {
+            value = rest_of(value, 1);
+        }
+        return value.len > 9 && span(rest_of(value, 9), 'a', 'f', "0123456789") == value.len - 9;
     case KIND_WORD:
         return span(value, 'a', 'z', "_-") == value.len || span(value, 'A', 'Z', "_-") == value.len;
     default:
@@ -412,9 +414,11 @@ static int is_rival(const cut_t *cut, const known_t *known, wa_slice_t name, wa_
     if (own != NONE && cut->fields[own].name.ptr == name.ptr) {
         return !is_begun(known->kind, cut->fields[own].value); /* "To" and "whatsapp:+1" */
     }
+    if (!has_own && end_of(here->name) == end_of(name) && known_find(here->name)) {
+        return 0; /* SmsMessageSid */
+    }
     if (known->use == USE_SAID) {
-        return !has_own && (!known->other || value_of(cut, known->other).len == 0)
-               && !(end_of(here->name) == end_of(name) && known_find(here->name));
+        return !has_own && (!known->other || value_of(cut, known->other).len == 0);
     }
     if (has_own && known->kind == KIND_ADDRESS && starts_with(cut->fields[own].value, CHANNEL)
         && !starts_with(behind, CHANNEL)) {
@@ -473,9 +477,13 @@ static int is_value_right(const cut_t *cut, apr_size_t i)
     const known_t *known = cut->knowns[i];
     const wa_slice_t value = cut->fields[i].value;
 
-    if (!known || (known->use != USE_WHO && known->use != USE_SAID)
-        || (known->use == USE_SAID && known->other && value_of(cut, known->other).len > 0)) {
+    if (!known || (known->use != USE_WHO && known->use != USE_SAID)) {
         return 1;
+    }
+    if (known->use == USE_SAID
+        && (!is_begun(known->kind, value)
+            || (known->other && value_of(cut, known->other).len > 0))) {
+        return 1; /* none that another was added to, or of no use */
     }
     if (strcmp(known->name, "From") == 0 && !is_number(value)) {
         /* An id that is no number has no end of its own; it is there twice, and nothing else can be. */
@@ -567,8 +575,25 @@ static int is_two_words(wa_slice_t name)
     return 0;
 }
 
-/* Whether a field behind a text could be that text's end. */
-static int is_end_of_text(const cut_t *cut, wa_slice_t text, apr_size_t i)
+/* Whether the name of a text that is missing could stand at that place in the field `i`. */
+static int text_name_at(const cut_t *cut, apr_size_t i, const char *at)
+{
+    const wa_slice_t here = between(at, end_of(cut->text));
+    apr_size_t k;
+
+    for (k = 0; is_upper(*at) && k < KNOWNS; k++) {
+        const wa_slice_t name = wa_slice_of(knowns[k].name);
+
+        if (knowns[k].use == USE_TEXT && known_len(&knowns[k], here) > 0
+            && fits_there(cut, i, at, name) && field_find(cut, name) == NONE) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether a field behind a text, which has grown already or not, could be that text's end. */
+static int is_end_of_text(const cut_t *cut, wa_slice_t text, int is_grown, apr_size_t i)
 {
     const wa_slice_t name = cut->fields[i].name, value = cut->fields[i].value;
     const known_t *known = cut->knowns[i];
@@ -579,6 +604,9 @@ static int is_end_of_text(const cut_t *cut, wa_slice_t text, apr_size_t i)
         && (known->use == USE_WHO || known->use == USE_SAID || is_whole(known->kind, value))) {
         return 0;
     }
+    if (known && known->use == USE_TEXT && is_grown) {
+        return 1; /* this text is shown instead of that one */
+    }
     if (known && (known->kind == KIND_ANY || value.len == 0)) {
         return text.len > 0 ? is_space(last) : !apr_isalnum(first) && first >= 0 && first != '{';
     }
@@ -586,7 +614,7 @@ static int is_end_of_text(const cut_t *cut, wa_slice_t text, apr_size_t i)
         return 1;
     }
     if (text.len == 0) {
-        return !is_two_words(name) || has_space(value)
+        return !is_two_words(name) || has_space(value) || text_name_at(cut, i, name.ptr)
                || wa_slice_is_equal(value_of(cut, "MessageType"), WA_SLICE_LITERAL("text"));
     }
     if (may_begin_word(text)
@@ -602,7 +630,8 @@ static int is_end_of_text(const cut_t *cut, wa_slice_t text, apr_size_t i)
 static int text_find(const cut_t *cut, wa_slice_t name, apr_size_t own, wa_slice_t *pwhole)
 {
     const char *hidden = known_find(name)->use == USE_TEXT ? hidden_name(cut, name, own) : NULL;
-    apr_size_t next;
+    apr_size_t next, i;
+    int is_grown;
 
     if (!hidden && own == NONE) {
         return 0;
@@ -615,8 +644,13 @@ static int text_find(const cut_t *cut, wa_slice_t name, apr_size_t own, wa_slice
     }
     *pwhole = between(hidden ? hidden + name.len : cut->fields[own].value.ptr,
                       end_of(cut->fields[next].value));
-    for (next++; next < cut->count && is_end_of_text(cut, *pwhole, next); next++) {
-        *pwhole = between(pwhole->ptr, end_of(cut->fields[next].value));
+    is_grown = 0;
+    for (i = 0; own != NONE && !is_grown && i < cut->fields[own].value.len; i++) {
+        is_grown = text_name_at(cut, own, cut->fields[own].value.ptr + i);
+    }
+    for (i = next + 1; i < cut->count && is_end_of_text(cut, *pwhole, is_grown, i); i++) {
+        is_grown = 1;
+        *pwhole = between(pwhole->ptr, end_of(cut->fields[i].value));
     }
     return 1;
 }

@@ -229,48 +229,109 @@ static void test_what_twilio_sends_is_taken_as_it_is(void **state)
 
 /* Every boundary moved to every place, every field joined to the one before, and every field cut in
  * two at every pair of places. */
-static void test_every_single_new_cut(void **state)
+static size_t cuts_all(const wa_form_t *form, apr_pool_t *p)
 {
     apr_pool_t *each;
-    size_t g, taken = 0;
+    cut_t cut, changed;
+    apr_size_t i, at, to;
+    size_t taken = 0;
 
-    apr_pool_create(&each, *state);
-    for (g = 0; g < COUNT(genuine); g++) {
-        const wa_form_t *form = form_of(genuine[g], *state);
-        cut_t cut, changed;
-        apr_size_t i, at, to;
+    apr_pool_create(&each, p);
+    cut_of(&cut, form, p);
+    for (i = 0; i < cut.count; i++) {
+        const apr_size_t bytes = (cut.count - i - 1) * sizeof(at);
 
-        cut_of(&cut, form, *state);
-        for (i = 0; i < cut.count; i++) {
-            for (at = 0; at <= cut.len; at++, apr_pool_clear(each)) {
-                changed = cut;
-                changed.values[i] = at;
-                taken += look(&changed, form, each);
-                changed = cut;
-                changed.names[i] = at;
-                taken += look(&changed, form, each);
-            }
+        for (at = 0; at <= cut.len; at++, apr_pool_clear(each)) {
             changed = cut;
-            changed.count--;
-            memmove(changed.names + i, cut.names + i + 1, (cut.count - i - 1) * sizeof(at));
-            memmove(changed.values + i, cut.values + i + 1, (cut.count - i - 1) * sizeof(at));
-            (void)look(&changed, form, each);
-            for (at = cut.values[i]; at < (i + 1 < cut.count ? cut.names[i + 1] : cut.len); at++) {
-                for (to = at; to <= at + 24 && to <= cut.len; to++, apr_pool_clear(each)) {
-                    changed = cut;
-                    changed.count++;
-                    memmove(changed.names + i + 2, cut.names + i + 1,
-                            (cut.count - i - 1) * sizeof(at));
-                    memmove(changed.values + i + 2, cut.values + i + 1,
-                            (cut.count - i - 1) * sizeof(at));
-                    changed.names[i + 1] = at;
-                    changed.values[i + 1] = to;
-                    taken += look(&changed, form, each);
-                }
+            changed.values[i] = at;
+            taken += look(&changed, form, each);
+            changed = cut;
+            changed.names[i] = at;
+            taken += look(&changed, form, each);
+        }
+        changed = cut;
+        changed.count--;
+        memmove(changed.names + i, cut.names + i + 1, bytes);
+        memmove(changed.values + i, cut.values + i + 1, bytes);
+        taken += look(&changed, form, each);
+        for (at = cut.values[i]; at < (i + 1 < cut.count ? cut.names[i + 1] : cut.len); at++) {
+            for (to = at; to <= at + 24 && to <= cut.len; to++, apr_pool_clear(each)) {
+                changed = cut;
+                changed.count++;
+                memmove(changed.names + i + 2, cut.names + i + 1, bytes);
+                memmove(changed.values + i + 2, cut.values + i + 1, bytes);
+                changed.names[i + 1] = at;
+                changed.values[i + 1] = to;
+                taken += look(&changed, form, each);
             }
         }
     }
-    assert_true(taken > 0); /* at least the cut that is Twilio's */
+    apr_pool_destroy(each);
+    return taken;
+}
+
+static void test_every_single_new_cut(void **state)
+{
+    size_t g;
+
+    for (g = 0; g < COUNT(genuine); g++) {
+        /* at least the cut that is Twilio's */
+        assert_true(cuts_all(form_of(genuine[g], *state), *state) > 0);
+    }
+}
+
+/* Texts as people write them, in whatever kind of message: no new cut takes a word away. */
+static void test_every_single_new_cut_of_texts(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "Catalog",
+        "Dear friend",
+        "Dear Friend, Come to Dinner. Do Bring FooBar now",
+        "SEE FooBar now",
+        "Body To From",
+        "CAN EVERYBODY CALL DAVE",
+        "Das Buch des Enkels: Er liest Bücher",
+        "¿Cómo estás? «Claro» “Done”",
+        "(Call me) \"Dear\" 'Even' *Bold* #Fun @Ben /Dir",
+        "ButtonText.pdf",
+        "Press ButtonText now",
+        "Please see Forwarded mail",
+        "Call\nDave\tEven",
+        "https://example.com/Deals/Even?x=Call&y=Dave"};
+    static const char *const kinds[] = {
+        "MessageType=text&NumMedia=0",
+        "MessageType=document&NumMedia=1&MediaContentType0=application%2Fpdf&MediaUrl0=https%3A%2F%"
+        "2Fapi.twilio.com%2F2010-04-01%2FAccounts%2F" AC "%2FMessages%2F" MM
+        "%2FMedia%2FME00000000000000000000000000000012",
+        "MessageType=button&NumMedia=0&ButtonText=Yes&ButtonPayload=confirm%3A42",
+        "MessageType=location&NumMedia=0&Latitude=1.5&Longitude=-2&Label=The+Body+Shop&"
+        "Address=Label+Lane+1",
+        "MessageType=text&NumMedia=0&EditedAt=now&ChannelMetadata=%7B%22a%22%3A1%7D&Zone=&lang=en"};
+    apr_pool_t *each;
+    size_t i;
+
+    apr_pool_create(&each, *state);
+    for (i = 0; i < COUNT(texts) * COUNT(kinds); i++, apr_pool_clear(each)) {
+        const wa_form_t *rest = form_of(
+            apr_pstrcat(each, kinds[i % COUNT(kinds)],
+                        "&AccountSid=" AC "&ApiVersion=2010-04-01&From=whatsapp%3A%2B15551230001"
+                        "&MessageSid=" SM "&NumSegments=1&ProfileName=Ana&ReferralNumMedia=0"
+                        "&SmsMessageSid=" SM "&SmsSid=" SM "&SmsStatus=received"
+                        "&To=whatsapp%3A%2B14155238886&WaId=15551230001",
+                        NULL),
+            each);
+        wa_form_field_t *fields = apr_palloc(each, (rest->count + 1) * sizeof(*fields));
+        const wa_form_t form = {fields, rest->count + 1};
+
+        memcpy(fields, rest->fields, rest->count * sizeof(*fields));
+        fields[rest->count] = (wa_form_field_t){WA_SLICE_LITERAL("Body"),
+                                                wa_slice_of(texts[i / COUNT(kinds)])};
+        if (taken_of(&form, each) != &form) {
+            fail_msg("%s: %s", texts[i / COUNT(kinds)], kinds[i % COUNT(kinds)]);
+        }
+        assert_true(cuts_all(&form, each) > 0);
+    }
 }
 
 /* Many boundaries at once: each field stays, is joined, or is cut anew somewhere. */
@@ -493,6 +554,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         POOL_TEST(test_what_twilio_sends_is_taken_as_it_is),
         POOL_TEST(test_every_single_new_cut),
+        POOL_TEST(test_every_single_new_cut_of_texts),
         POOL_TEST(test_many_new_cuts_at_once),
         POOL_TEST(test_forms_with_fields_that_nobody_knows),
         POOL_TEST(test_cuts_that_hide_or_move_the_sender),
