@@ -128,6 +128,11 @@ static int is_lower(char c)
     return c >= 'a' && c <= 'z';
 }
 
+static int is_ascii(char c)
+{
+    return (unsigned char)c < 0x80;
+}
+
 static int is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -408,7 +413,7 @@ static int is_end_of_other(const cut_t *cut, const known_t *known, wa_slice_t na
 static int is_rival(const cut_t *cut, const known_t *known, wa_slice_t name, wa_slice_t behind)
 {
     const apr_size_t own = field_find(cut, name);
-    const int has_own = own != NONE && cut->fields[own].value.len > 0;
+    const int has_own = own != NONE && is_begun(known->kind, cut->fields[own].value);
     const wa_form_field_t *here = &cut->fields[field_at(cut, name.ptr)];
 
     if (own != NONE && cut->fields[own].name.ptr == name.ptr) {
@@ -608,7 +613,7 @@ static int is_end_of_text(const cut_t *cut, wa_slice_t text, int is_grown, apr_s
         return 1; /* this text is shown instead of that one */
     }
     if (known && (known->kind == KIND_ANY || value.len == 0)) {
-        return text.len > 0 ? is_space(last) : !apr_isalnum(first) && first >= 0 && first != '{';
+        return text.len > 0 ? is_space(last) : !apr_isalnum(first) && is_ascii(first) && first != '{';
     }
     if (is_space(first) || span(name, '0', 'z', "-.") < name.len) {
         return 1;
@@ -621,7 +626,7 @@ static int is_end_of_text(const cut_t *cut, wa_slice_t text, int is_grown, apr_s
         || (is_upper(last) && is_upper(name.ptr[0]) && !(name.len > 1 && is_lower(name.ptr[1])))) {
         return 1;
     }
-    return has_space(value) && (!is_two_words(name) || is_lower(first));
+    return has_space(value) && is_ascii(first) && !is_upper(first) && !strchr("0123456789{[+-", first);
 }
 
 /* Makes one text whole. `own` is its field, or NONE.
