@@ -200,7 +200,8 @@ int wa_endpoint_webhook(wa_request_t *q)
     if (taken != form) {
         WA_LOG(q->log, WA_LOG_INFO, "WA0260", APR_SUCCESS,
                "webhook: behind a text stands what may be its end: it is kept in the text, length="
-               "%" APR_SIZE_T_FMT, body.len);
+               "%" APR_SIZE_T_FMT,
+               body.len);
     }
     return form_take(q, taken);
 }

@@ -99,11 +99,11 @@ static const known_t knowns[] = {
 #define KNOWNS (sizeof(knowns) / sizeof(knowns[0]))
 
 static const char *const words[] = {
-    "ACTION",      "HELP",     "REPLY",    "START",  "STOP",      "accepted", "audio",
-    "button",      "canceled", "contacts", "delivered", "document", "failed", "image",
-    "interactive", "location", "order",    "queued", "reaction",  "read",     "received",
-    "receiving",   "scheduled", "sending", "sent",   "sticker",   "text",     "undelivered",
-    "video"};
+    "ACTION",   "HELP",    "REPLY",       "START",       "STOP",      "accepted",
+    "audio",    "button",  "canceled",    "contacts",    "delivered", "document",
+    "failed",   "image",   "interactive", "location",    "order",     "queued",
+    "reaction", "read",    "received",    "receiving",   "scheduled", "sending",
+    "sent",     "sticker", "text",        "undelivered", "video"};
 
 /* The fields in the order that they are signed in, each once, and what is signed of them: all of them lie
  * in `text`, one behind the other. */
@@ -516,8 +516,8 @@ static int fits_there(const cut_t *cut, apr_size_t i, const char *at, wa_slice_t
     }
     return (before == 0 || compare(name, cut->fields[before - 1].name) > 0)
            && (at == field->name.ptr
-               || compare(name, at < end_of(field->name) ? between(field->name.ptr, at)
-                                                         : field->name)
+               || compare(name,
+                          at < end_of(field->name) ? between(field->name.ptr, at) : field->name)
                       > 0)
            && (next.len == 0 || compare(name, next) < 0);
 }
@@ -613,7 +613,8 @@ static int is_end_of_text(const cut_t *cut, wa_slice_t text, int is_grown, apr_s
         return 1; /* this text is shown instead of that one */
     }
     if (known && (known->kind == KIND_ANY || value.len == 0)) {
-        return text.len > 0 ? is_space(last) : !apr_isalnum(first) && is_ascii(first) && first != '{';
+        return text.len > 0 ? is_space(last)
+                            : !apr_isalnum(first) && is_ascii(first) && first != '{';
     }
     if (is_space(first) || span(name, '0', 'z', "-.") < name.len) {
         return 1;
@@ -626,7 +627,8 @@ static int is_end_of_text(const cut_t *cut, wa_slice_t text, int is_grown, apr_s
         || (is_upper(last) && is_upper(name.ptr[0]) && !(name.len > 1 && is_lower(name.ptr[1])))) {
         return 1;
     }
-    return has_space(value) && is_ascii(first) && !is_upper(first) && !strchr("0123456789{[+-", first);
+    return has_space(value) && is_ascii(first) && !is_upper(first)
+           && !strchr("0123456789{[+-", first);
 }
 
 /* Makes one text whole. `own` is its field, or NONE.
@@ -703,15 +705,13 @@ static apr_status_t texts_mend(wa_form_t **pmended, const cut_t *cut, const wa_f
     for (i = 0; i < KNOWNS + cut->count; i++) {
         const int is_own = i >= KNOWNS;
         const known_t *known = is_own ? cut->knowns[i - KNOWNS] : &knowns[i];
-        const wa_slice_t name =
-            is_own ? cut->fields[i - KNOWNS].name : wa_slice_of(known->name);
+        const wa_slice_t name = is_own ? cut->fields[i - KNOWNS].name : wa_slice_of(known->name);
         const apr_size_t own = field_find(cut, name);
         wa_slice_t whole;
         int found;
 
         if (!known || (is_own != (known->kind == KIND_URL))
-            || (is_own ? is_whole(known->kind, cut->fields[own].value)
-                       : known->use != USE_TEXT)) {
+            || (is_own ? is_whole(known->kind, cut->fields[own].value) : known->use != USE_TEXT)) {
             continue;
         }
         found = text_find(cut, name, own, &whole);

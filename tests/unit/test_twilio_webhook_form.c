@@ -82,7 +82,7 @@ static const wa_form_t *text_taken_of(const char *body, apr_pool_t *p)
  * private part. */
 static const char *identity_of(const wa_form_t *form, apr_pool_t *p)
 {
-    static const char *const names[] = {"AccountSid", "MessageSid", "From",      "To",
+    static const char *const names[] = {"AccountSid", "MessageSid", "From",       "To",
                                         "SmsStatus",  "NumMedia",   "OptOutType", "MessageType"};
     wa_media_t media[WA_MEDIA_MAX];
     const apr_size_t count = wa_media_read(form, media, p);
@@ -102,7 +102,8 @@ static const char *identity_of(const wa_form_t *form, apr_pool_t *p)
         const char *status = wa_form_string(form, "MessageStatus", p);
         const char *code = wa_form_string(form, "ErrorCode", p);
 
-        identity = apr_pstrcat(p, identity, "|", status ? status : "-", "|", code ? code : "-", NULL);
+        identity =
+            apr_pstrcat(p, identity, "|", status ? status : "-", "|", code ? code : "-", NULL);
     }
     return identity;
 }
@@ -283,22 +284,21 @@ static void test_every_single_new_cut(void **state)
 /* Texts as people write them, in whatever kind of message: no new cut takes a word away. */
 static void test_every_single_new_cut_of_texts(void **state)
 {
-    static const char *const texts[] = {
-        "",
-        "Catalog",
-        "Dear friend",
-        "Dear Friend, Come to Dinner. Do Bring FooBar now",
-        "SEE FooBar now",
-        "Body To From",
-        "CAN EVERYBODY CALL DAVE",
-        "Das Buch des Enkels: Er liest Bücher",
-        "¿Cómo estás? «Claro» “Done”",
-        "(Call me) \"Dear\" 'Even' *Bold* #Fun @Ben /Dir",
-        "ButtonText.pdf",
-        "Press ButtonText now",
-        "Please see Forwarded mail",
-        "Call\nDave\tEven",
-        "https://example.com/Deals/Even?x=Call&y=Dave"};
+    static const char *const texts[] = {"",
+                                        "Catalog",
+                                        "Dear friend",
+                                        "Dear Friend, Come to Dinner. Do Bring FooBar now",
+                                        "SEE FooBar now",
+                                        "Body To From",
+                                        "CAN EVERYBODY CALL DAVE",
+                                        "Das Buch des Enkels: Er liest Bücher",
+                                        "¿Cómo estás? «Claro» “Done”",
+                                        "(Call me) \"Dear\" 'Even' *Bold* #Fun @Ben /Dir",
+                                        "ButtonText.pdf",
+                                        "Press ButtonText now",
+                                        "Please see Forwarded mail",
+                                        "Call\nDave\tEven",
+                                        "https://example.com/Deals/Even?x=Call&y=Dave"};
     static const char *const kinds[] = {
         "MessageType=text&NumMedia=0",
         "MessageType=document&NumMedia=1&MediaContentType0=application%2Fpdf&MediaUrl0=https%3A%2F%"
@@ -325,8 +325,8 @@ static void test_every_single_new_cut_of_texts(void **state)
         const wa_form_t form = {fields, rest->count + 1};
 
         memcpy(fields, rest->fields, rest->count * sizeof(*fields));
-        fields[rest->count] = (wa_form_field_t){WA_SLICE_LITERAL("Body"),
-                                                wa_slice_of(texts[i / COUNT(kinds)])};
+        fields[rest->count] =
+            (wa_form_field_t){WA_SLICE_LITERAL("Body"), wa_slice_of(texts[i / COUNT(kinds)])};
         if (taken_of(&form, each) != &form) {
             fail_msg("%s: %s", texts[i / COUNT(kinds)], kinds[i % COUNT(kinds)]);
         }
@@ -399,18 +399,18 @@ static const char *one_of(const char *const *words, apr_size_t count, uint64_t *
 static const char *unknown_name(uint64_t *seed, apr_pool_t *p)
 {
     static const char *const firsts[] = {
-        "Campaign", "Category", "Catalog", "Edited",  "Contact", "Entry",  "Group",   "Lang",
-        "Zone",     "x",        "AAA",     "Button",  "Flow",    "Kind",   "Label",   "From",
-        "To",       "Body",     "Message", "Address", "Event",   "Media",  "Profile", "ErrorCode",
-        "List",     "ButtonText", "WaId",  "Username", "Bo",     "Fro",    "Context", "2fa"};
-    static const char *const seconds[] = {"",     "s",    "Name", "Index", "Type",  "Color", "-Id",
-                                          ".key", "[0]",  "_at",  "Token", "V2",    "Format", "3"};
+        "Campaign", "Category",   "Catalog", "Edited",   "Contact", "Entry", "Group",   "Lang",
+        "Zone",     "x",          "AAA",     "Button",   "Flow",    "Kind",  "Label",   "From",
+        "To",       "Body",       "Message", "Address",  "Event",   "Media", "Profile", "ErrorCode",
+        "List",     "ButtonText", "WaId",    "Username", "Bo",      "Fro",   "Context", "2fa"};
+    static const char *const seconds[] = {"",     "s",   "Name", "Index", "Type", "Color",  "-Id",
+                                          ".key", "[0]", "_at",  "Token", "V2",   "Format", "3"};
     const char *name;
 
     do {
-        name = apr_pstrcat(p, one_of(firsts, COUNT(firsts), seed),
-                           one_of(seconds, COUNT(seconds), seed),
-                           next_random(seed) % 4 ? "" : one_of(seconds, COUNT(seconds), seed), NULL);
+        name = apr_pstrcat(
+            p, one_of(firsts, COUNT(firsts), seed), one_of(seconds, COUNT(seconds), seed),
+            next_random(seed) % 4 ? "" : one_of(seconds, COUNT(seconds), seed), NULL);
     } while (strstr(name, "MessageType") == name || strcmp(name, "ButtonText") == 0
              || strcmp(name, "ButtonType") == 0 || strcmp(name, "EventType") == 0
              || strcmp(name, "ProfileName") == 0 || strcmp(name, "From") == 0
@@ -422,10 +422,26 @@ static const char *unknown_name(uint64_t *seed, apr_pool_t *p)
 
 static const char *unknown_value(uint64_t *seed)
 {
-    static const char *const values[] = {
-        "", "sale", "true", "Sale", "Ünï cödé", "Two Words", "a whole sentence, To and From you.",
-        "42", "-1.5", "{\"a\":[1,2]}", "https://example.com/Media/x?y=z", "+15", "BackTo+5",
-        "ButtonText.pdf", "Bodybuilder", "2026-11-28T07:53:15Z", "SM1", "whatsapp", "é", "\xF0\x9F\x91\x8B"};
+    static const char *const values[] = {"",
+                                         "sale",
+                                         "true",
+                                         "Sale",
+                                         "Ünï cödé",
+                                         "Two Words",
+                                         "a whole sentence, To and From you.",
+                                         "42",
+                                         "-1.5",
+                                         "{\"a\":[1,2]}",
+                                         "https://example.com/Media/x?y=z",
+                                         "+15",
+                                         "BackTo+5",
+                                         "ButtonText.pdf",
+                                         "Bodybuilder",
+                                         "2026-11-28T07:53:15Z",
+                                         "SM1",
+                                         "whatsapp",
+                                         "é",
+                                         "\xF0\x9F\x91\x8B"};
 
     return one_of(values, COUNT(values), seed);
 }
