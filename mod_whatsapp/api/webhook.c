@@ -155,6 +155,7 @@ int wa_endpoint_webhook(wa_request_t *q)
     const apr_time_t started = apr_time_now();
     const int is_form = wa_body_is_type(q->r, FORM_TYPE);
     wa_form_t *form = NULL;
+    const wa_form_t *taken;
     wa_slice_t body;
     apr_status_t rv = APR_SUCCESS;
     const char *why;
@@ -193,8 +194,14 @@ int wa_endpoint_webhook(wa_request_t *q)
     if (!account_is_ours(q, form)) {
         return refuse(q, "it is for another account", body.len, started);
     }
-    if (wa_webhook_form_check(form, &why, q->r->pool) != APR_SUCCESS) {
+    if (wa_webhook_form_check(&taken, form, &why, q->r->pool) != APR_SUCCESS) {
         return refuse_form(q, why, body.len, started);
     }
-    return form_take(q, form);
+    if (taken != form) {
+        WA_LOG(q->log, WA_LOG_INFO, "WA0260", APR_SUCCESS,
+               "webhook: behind a text stands what may be its end: it is kept in the text, length="
+               "%" APR_SIZE_T_FMT,
+               body.len);
+    }
+    return form_take(q, taken);
 }

@@ -2,481 +2,374 @@
 /* Whether a signed form is cut between names and values as Twilio cut it. */
 #include "twilio/webhook_form.h"
 
-#include <stdlib.h>
-
 #include <apr_lib.h>
+#include <apr_strings.h>
 
-#include "base/hex.h"
+#include "twilio/webhook_cut.h"
 
-#define CHANNEL "whatsapp:"
+/* ---- rule 1 ---- */
 
-/* Where a value ends by itself: no name can be mistaken for its continuation. */
-typedef enum {
-    END_NONE = 0, /* a text: anything may be a part of it */
-    END_DIGITS,   /* digits and what stands between them in dates and coordinates */
-    END_WORD,     /* lower case */
-    END_SID,      /* two letters, 32 hex digits */
-    END_ADDRESS,  /* a phone number, with its channel */
-    END_JSON,     /* to its last bracket */
-    END_TYPE      /* a media type in lower case */
-} end_e;
-
-/* A name that Twilio is known to use (TWILIO.md sections 2.2 and 3). */
-typedef struct known_t {
-    const char *name;
-    end_e end;
-    char is_shown;    /* its value decides what clients are shown */
-    char is_numbered; /* a number follows it: MediaUrl0 */
-} known_t;
-
-static const known_t knowns[] = {
-    {"AccountSid", END_SID, 0, 0},
-    {"AddOns", END_JSON, 0, 0},
-    {"Address", END_NONE, 1, 0},
-    {"ApiVersion", END_DIGITS, 0, 0},
-    {"Body", END_NONE, 1, 0},
-    {"ButtonPayload", END_NONE, 1, 0},
-    {"ButtonText", END_NONE, 1, 0},
-    {"ButtonType", END_NONE, 1, 0},
-    {"ChannelInstallSid", END_SID, 0, 0},
-    {"ChannelMetadata", END_JSON, 0, 0},
-    {"ChannelPrefix", END_WORD, 0, 0},
-    {"ChannelStatusMessage", END_NONE, 0, 0},
-    {"ChannelToAddress", END_NONE, 0, 0},
-    {"ErrorCode", END_DIGITS, 1, 0},
-    {"ErrorMessage", END_NONE, 0, 0},
-    {"EventType", END_NONE, 0, 0},
-    {"ExternalUserId", END_ADDRESS, 1, 0},
-    {"FlowData", END_JSON, 0, 0},
-    {"Forwarded", END_WORD, 0, 0},
-    {"FrequentlyForwarded", END_WORD, 0, 0},
-    {"From", END_ADDRESS, 1, 0},
-    {"FromCity", END_NONE, 0, 0},
-    {"FromCountry", END_NONE, 0, 0},
-    {"FromState", END_NONE, 0, 0},
-    {"FromZip", END_NONE, 0, 0},
-    {"InteractiveData", END_JSON, 0, 0},
-    {"Label", END_NONE, 1, 0},
-    {"Latitude", END_DIGITS, 1, 0},
-    {"ListId", END_NONE, 1, 0},
-    {"ListTitle", END_NONE, 1, 0},
-    {"Longitude", END_DIGITS, 1, 0},
-    {"MediaContentType", END_TYPE, 1, 1},
-    {"MediaUrl", END_NONE, 1, 1},
-    {"MessageSid", END_SID, 1, 0},
-    {"MessageStatus", END_WORD, 1, 0},
-    {"MessageType", END_WORD, 1, 0},
-    {"MessagingServiceSid", END_SID, 0, 0},
-    {"NumMedia", END_DIGITS, 0, 0},
-    {"NumSegments", END_DIGITS, 0, 0},
-    {"OptOutType", END_NONE, 1, 0},
-    {"OriginalRepliedMessageSender", END_ADDRESS, 0, 0},
-    {"OriginalRepliedMessageSid", END_SID, 0, 0},
-    {"ProfileName", END_NONE, 0, 0},
-    {"RawDlrDoneDate", END_DIGITS, 0, 0},
-    {"ReferralBody", END_NONE, 0, 0},
-    {"ReferralCtwaClid", END_NONE, 0, 0},
-    {"ReferralHeadline", END_NONE, 0, 0},
-    {"ReferralMediaContentType", END_TYPE, 0, 0},
-    {"ReferralMediaId", END_NONE, 0, 0},
-    {"ReferralMediaUrl", END_NONE, 0, 0},
-    {"ReferralNumMedia", END_DIGITS, 0, 0},
-    {"ReferralSourceId", END_NONE, 0, 0},
-    {"ReferralSourceType", END_WORD, 0, 0},
-    {"ReferralSourceUrl", END_NONE, 0, 0},
-    {"SmsMessageSid", END_SID, 0, 0},
-    {"SmsSid", END_SID, 1, 0},
-    {"SmsStatus", END_WORD, 1, 0},
-    {"StructuredMessage", END_WORD, 0, 0},
-    {"To", END_ADDRESS, 1, 0},
-    {"ToCity", END_NONE, 0, 0},
-    {"ToCountry", END_NONE, 0, 0},
-    {"ToState", END_NONE, 0, 0},
-    {"ToZip", END_NONE, 0, 0},
-    {"Username", END_NONE, 0, 0},
-    {"WaId", END_DIGITS, 1, 0},
-};
-#define KNOWNS (sizeof(knowns) / sizeof(knowns[0]))
-
-/* The fields in the order that they are signed in, each once, and what is signed of them. */
-typedef struct cut_t {
-    wa_form_field_t *fields;
-    apr_size_t count;
-    wa_slice_t text;
-} cut_t;
-
-/* ---- names ---- */
-
-/* How long the known name at the beginning of `s` is, with its number; 0 when it does not stand there. */
-static apr_size_t known_len(const known_t *known, wa_slice_t s)
+/* At the end of a longer name: what is behind it is whole, so that the next field begins where Twilio had it
+ * begin; with a name, then, that sorts before that of the field it should follow. */
+static int is_end_of_other(const wa_cut_t *cut, const wa_known_t *known, wa_slice_t name)
 {
-    apr_size_t len = strlen(known->name);
+    const apr_size_t i = wa_cut_field_at(cut, name.ptr);
+    const wa_form_field_t *field = &cut->fields[i];
 
-    if (s.len < len || memcmp(s.ptr, known->name, len) != 0) {
+    return field->name.ptr < name.ptr && wa_slice_end(field->name) == wa_slice_end(name)
+           && wa_kind_is_whole(known->kind, field->value)
+           && (wa_slice_compare(field->name, name) < 0
+               || wa_slice_compare(field->name, wa_slice_of(known->other)) > 0);
+}
+
+/* Whether a name with the beginning of its value means that the form's own field of that name is not it. */
+static int is_rival(const wa_cut_t *cut, const wa_known_t *known, wa_slice_t name,
+                    wa_slice_t behind)
+{
+    const apr_size_t own = wa_cut_find(cut, name);
+    const int has_own = own != WA_CUT_NONE && wa_kind_is_begun(known->kind, cut->fields[own].value);
+    const wa_form_field_t *here = &cut->fields[wa_cut_field_at(cut, name.ptr)];
+
+    if (own != WA_CUT_NONE && cut->fields[own].name.ptr == name.ptr) {
+        return !wa_kind_is_begun(known->kind, cut->fields[own].value); /* "To" and "whatsapp:+1" */
+    }
+    if (!has_own && wa_slice_end(here->name) == wa_slice_end(name) && wa_known_find(here->name)) {
+        return 0; /* SmsMessageSid */
+    }
+    if (known->use == WA_USE_SAID) {
+        return !has_own && (!known->other || wa_cut_value(cut, known->other).len == 0);
+    }
+    if (has_own && known->kind == WA_KIND_ADDRESS
+        && wa_slice_starts(cut->fields[own].value, WA_CUT_CHANNEL)
+        && !wa_slice_starts(behind, WA_CUT_CHANNEL)) {
         return 0;
     }
-    if (known->is_numbered) {
-        const apr_size_t digits_at = len;
+    return !has_own || !is_end_of_other(cut, known, name);
+}
 
-        while (len < s.len && apr_isdigit(s.ptr[len])) {
+static int has_rival(const wa_cut_t *cut)
+{
+    apr_size_t at, i;
+
+    for (at = 0; at < cut->text.len; at++) {
+        const wa_slice_t here = wa_slice_rest(cut->text, at);
+
+        for (i = 0; wa_char_is_upper(*here.ptr) && i < WA_KNOWNS; i++) {
+            const wa_known_t *known = &wa_knowns[i];
+            const apr_size_t len = wa_known_length(known, here);
+
+            if (len > 0 && (known->use == WA_USE_WHO || known->use == WA_USE_SAID)
+                && wa_kind_is_begun(known->kind, wa_slice_rest(here, len))
+                && is_rival(cut, known, wa_slice_make(here.ptr, len), wa_slice_rest(here, len))) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* ---- rule 2 ---- */
+
+/* 1 when a field that sorts wa_slice_between this one and the next could begin in this one's value. */
+static int could_hold_another(const wa_cut_t *cut, apr_size_t i)
+{
+    const wa_form_field_t *field = &cut->fields[i];
+    const wa_slice_t next = wa_cut_next_known(cut, i, field->name);
+    const char *at;
+
+    for (at = field->value.ptr; at < wa_slice_end(field->value); at++) {
+        apr_size_t len = 1;
+
+        while (at + len < wa_slice_end(cut->text) && len <= field->name.len
+               && wa_slice_compare(wa_slice_make(at, len), field->name) <= 0) {
             len++;
         }
-        return len > digits_at ? len : 0;
-    }
-    return len;
-}
-
-static const known_t *known_find(wa_slice_t name)
-{
-    apr_size_t i;
-
-    for (i = 0; i < KNOWNS; i++) {
-        if (known_len(&knowns[i], name) == name.len) {
-            return &knowns[i];
-        }
-    }
-    return NULL;
-}
-
-static int is_name(wa_slice_t s)
-{
-    apr_size_t i;
-
-    for (i = 0; i < s.len; i++) {
-        const char c = s.ptr[i];
-
-        if (!(c >= 'A' && c <= 'Z')
-            && (i == 0 || !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))) {
-            return 0;
-        }
-    }
-    return s.len > 0;
-}
-
-static int compare(wa_slice_t a, wa_slice_t b)
-{
-    const apr_size_t len = a.len < b.len ? a.len : b.len;
-    const int order = len > 0 ? memcmp(a.ptr, b.ptr, len) : 0;
-
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static int field_compare(const void *a, const void *b)
-{
-    const wa_form_field_t *x = a, *y = b;
-    const int order = compare(x->name, y->name);
-
-    return order != 0 ? order : compare(x->value, y->value);
-}
-
-static int has_field(const cut_t *cut, wa_slice_t name)
-{
-    apr_size_t i;
-
-    for (i = 0; i < cut->count; i++) {
-        if (wa_slice_is_equal(cut->fields[i].name, name)) {
+        if (apr_isalnum(*at) && wa_slice_compare(wa_slice_make(at, len), field->name) > 0
+            && (next.len == 0 || wa_slice_compare(wa_slice_make(at, len), next) < 0)) {
             return 1;
         }
     }
     return 0;
 }
 
-/* ---- values ---- */
-
-static int starts_with(wa_slice_t s, const char *text)
+static int is_value_right(const wa_cut_t *cut, apr_size_t i)
 {
-    const apr_size_t len = strlen(text);
+    const wa_known_t *known = cut->knowns[i];
+    const wa_slice_t value = cut->fields[i].value;
 
-    return s.len >= len && memcmp(s.ptr, text, len) == 0;
+    if (!known || (known->use != WA_USE_WHO && known->use != WA_USE_SAID)) {
+        return 1;
+    }
+    if (known->use == WA_USE_SAID
+        && (!wa_kind_is_begun(known->kind, value)
+            || (known->other && wa_cut_value(cut, known->other).len > 0))) {
+        return 1; /* none that another was added to, or of no use */
+    }
+    if (strcmp(known->name, "From") == 0 && !wa_kind_is_number(value)) {
+        /* An id that is no number has no end of its own; it is there twice, and nothing else can be. */
+        if (wa_slice_is_equal(value, wa_cut_value(cut, "ExternalUserId"))) {
+            return 1;
+        }
+        if (i + 1 < cut->count && !cut->knowns[i + 1]) {
+            return 0;
+        }
+    }
+    return wa_kind_is_whole(known->kind, value) || !could_hold_another(cut, i);
 }
 
-/* 1 when all of it is digits, or one of `more`. */
-static int is_of(wa_slice_t s, char first, char last, const char *more)
+/* ---- rule 3 ---- */
+
+/* 1 when a name of a text could stand at that place, which is in the field `i`. */
+static int fits_there(const wa_cut_t *cut, apr_size_t i, const char *at, wa_slice_t name)
+{
+    const wa_form_field_t *field = &cut->fields[i];
+    const wa_slice_t next = wa_cut_next_known(cut, i, name);
+    apr_size_t before = i;
+
+    while (before > 0 && !cut->knowns[before - 1]) {
+        before--;
+    }
+    return (before == 0 || wa_slice_compare(name, cut->fields[before - 1].name) > 0)
+           && (at == field->name.ptr
+               || wa_slice_compare(name, at < wa_slice_end(field->name)
+                                             ? wa_slice_between(field->name.ptr, at)
+                                             : field->name)
+                      > 0)
+           && (next.len == 0 || wa_slice_compare(name, next) < 0);
+}
+
+/* Where a text's name stands in a field that is nothing we show, before its own field or without one. */
+static const char *hidden_name(const wa_cut_t *cut, wa_slice_t name, apr_size_t own)
 {
     apr_size_t i;
 
-    for (i = 0; i < s.len; i++) {
-        const char c = s.ptr[i];
+    for (i = 0; i < cut->count && i < own; i++) {
+        const wa_form_field_t *field = &cut->fields[i];
+        const wa_known_t *known = cut->knowns[i];
+        const char *at = known ? field->value.ptr : field->name.ptr;
 
-        if (!(c >= first && c <= last) && (c == '\0' || !strchr(more, c))) {
-            return 0;
+        if (known && (known->use != WA_USE_NONE || wa_kind_is_whole(known->kind, field->value))) {
+            continue;
         }
+        for (; at + name.len <= wa_slice_end(field->value); at++) {
+            if (memcmp(at, name.ptr, name.len) == 0 && fits_there(cut, i, at, name)
+                && (own == WA_CUT_NONE || at == field->name.ptr || at >= field->value.ptr)) {
+                return at;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Whether a word may begin behind that text: behind nothing, a space, a bracket, a quote. */
+static int may_begin_word(wa_slice_t text)
+{
+    const unsigned char *end = (const unsigned char *)wa_slice_end(text);
+
+    if (text.len == 0 || end[-1] < 0x80) {
+        return text.len == 0 || !(apr_isalnum(end[-1]) || strchr(".!?)]}%", end[-1]));
+    }
+    return (text.len >= 2 && end[-2] == 0xC2) /* what Latin-1 has of signs */
+           || (text.len >= 3 && end[-3] == 0xE2 && (end[-2] == 0x80 || end[-2] == 0x81));
+}
+
+static int has_space(wa_slice_t s)
+{
+    apr_size_t i = 0;
+
+    while (i < s.len && !wa_char_is_space(s.ptr[i])) {
+        i++;
+    }
+    return i < s.len;
+}
+
+/* "ContactName" */
+static int is_two_words(wa_slice_t name)
+{
+    apr_size_t i;
+
+    for (i = 1; i < name.len; i++) {
+        if (wa_char_is_upper(name.ptr[i]) && !wa_char_is_upper(name.ptr[i - 1])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether the name of a text that is missing could stand at that place in the field `i`. */
+static int text_name_at(const wa_cut_t *cut, apr_size_t i, const char *at)
+{
+    const wa_slice_t here = wa_slice_between(at, wa_slice_end(cut->text));
+    apr_size_t k;
+
+    for (k = 0; wa_char_is_upper(*at) && k < WA_KNOWNS; k++) {
+        const wa_slice_t name = wa_slice_of(wa_knowns[k].name);
+
+        if (wa_knowns[k].use == WA_USE_TEXT && wa_known_length(&wa_knowns[k], here) > 0
+            && fits_there(cut, i, at, name) && wa_cut_find(cut, name) == WA_CUT_NONE) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whether a field behind a text, which has grown already or not, could be that text's end. */
+static int is_end_of_text(const wa_cut_t *cut, wa_slice_t text, int is_grown, apr_size_t i)
+{
+    const wa_slice_t name = cut->fields[i].name, value = cut->fields[i].value;
+    const wa_known_t *known = cut->knowns[i];
+    const char first = value.len > 0 ? value.ptr[0] : '\0';
+    const char last = text.len > 0 ? text.ptr[text.len - 1] : '\0';
+
+    if (known && value.len > 0
+        && (known->use == WA_USE_WHO || known->use == WA_USE_SAID
+            || wa_kind_is_whole(known->kind, value))) {
+        return 0;
+    }
+    if (known && known->use == WA_USE_TEXT && is_grown) {
+        return 1; /* this text is shown instead of that one */
+    }
+    if (known && (known->kind == WA_KIND_ANY || value.len == 0)) {
+        return text.len > 0 ? wa_char_is_space(last)
+                            : !apr_isalnum(first) && wa_char_is_ascii(first) && first != '{';
+    }
+    if (wa_char_is_space(first) || wa_slice_span(name, '0', 'z', "-.") < name.len) {
+        return 1;
+    }
+    if (text.len == 0) {
+        return !is_two_words(name) || has_space(value) || text_name_at(cut, i, name.ptr)
+               || wa_slice_is_equal(wa_cut_value(cut, "MessageType"), WA_SLICE_LITERAL("text"));
+    }
+    if (may_begin_word(text)
+        || (wa_char_is_upper(last) && wa_char_is_upper(name.ptr[0])
+            && !(name.len > 1 && wa_char_is_lower(name.ptr[1])))) {
+        return 1;
+    }
+    return has_space(value) && wa_char_is_ascii(first) && !wa_char_is_upper(first)
+           && !strchr("0123456789{[+-", first);
+}
+
+/* Makes one text whole. `own` is its field, or WA_CUT_NONE.
+ * @param pwhole  out: what it is
+ * @return 1 | 0 there is none | -1 it was cut anew */
+static int text_find(const wa_cut_t *cut, wa_slice_t name, apr_size_t own, wa_slice_t *pwhole)
+{
+    const char *hidden =
+        wa_known_find(name)->use == WA_USE_TEXT ? hidden_name(cut, name, own) : NULL;
+    apr_size_t next, i;
+    int is_grown;
+
+    if (!hidden && own == WA_CUT_NONE) {
+        return 0;
+    }
+    next = own != WA_CUT_NONE ? own : wa_cut_field_at(cut, hidden);
+    /* Every message has its own Body. */
+    if (hidden && wa_slice_is_equal(name, WA_SLICE_LITERAL("Body"))
+        && (own == WA_CUT_NONE || hidden == cut->fields[wa_cut_field_at(cut, hidden)].name.ptr)) {
+        return -1;
+    }
+    *pwhole = wa_slice_between(hidden ? hidden + name.len : cut->fields[own].value.ptr,
+                               wa_slice_end(cut->fields[next].value));
+    is_grown = 0;
+    for (i = 0; own != WA_CUT_NONE && !is_grown && i < cut->fields[own].value.len; i++) {
+        is_grown = text_name_at(cut, own, cut->fields[own].value.ptr + i);
+    }
+    for (i = next + 1; i < cut->count && is_end_of_text(cut, *pwhole, is_grown, i); i++) {
+        is_grown = 1;
+        *pwhole = wa_slice_between(pwhole->ptr, wa_slice_end(cut->fields[i].value));
     }
     return 1;
 }
 
-static int is_sid(wa_slice_t s)
+static int is_receipt(const wa_cut_t *cut)
+{
+    const wa_slice_t status = wa_cut_value(cut, "SmsStatus");
+
+    return wa_cut_find(cut, WA_SLICE_LITERAL("NumMedia")) == WA_CUT_NONE
+           && (wa_cut_value(cut, "MessageStatus").len > 0
+               || (status.len > 0 && !wa_slice_starts(status, "receiv")));
+}
+
+/* A copy of the form with room for each text, made when it is needed first. */
+static void text_put(wa_form_t **pmended, const wa_form_t *form, wa_slice_t name, wa_slice_t value,
+                     apr_pool_t *p)
+{
+    wa_form_field_t *fields;
+    apr_size_t i, found = 0;
+
+    if (!*pmended) {
+        *pmended = apr_pmemdup(p, form, sizeof(*form));
+        fields = apr_palloc(p, (form->count + WA_KNOWNS) * sizeof(*fields));
+        memcpy(fields, form->fields, form->count * sizeof(*fields));
+        (*pmended)->fields = fields;
+    }
+    fields = (wa_form_field_t *)(*pmended)->fields;
+    for (i = 0; i < form->count; i++) {
+        if (wa_slice_is_equal(fields[i].name, name)) {
+            fields[i].value = value;
+            found = 1;
+        }
+    }
+    if (!found) {
+        fields[(*pmended)->count++] = (wa_form_field_t){name, value};
+    }
+}
+
+/* Rule 3 for all texts, and for addresses of attachments, which have no end of their own either. */
+static apr_status_t texts_mend(wa_form_t **pmended, const wa_cut_t *cut, const wa_form_t *form,
+                               apr_pool_t *p)
 {
     apr_size_t i;
 
-    for (i = 2; i < s.len && i < 34; i++) {
-        if (wa_hex_value(s.ptr[i]) < 0) {
-            return 0;
+    for (i = 0; i < WA_KNOWNS + cut->count; i++) {
+        const int is_own = i >= WA_KNOWNS;
+        const wa_known_t *known = is_own ? cut->knowns[i - WA_KNOWNS] : &wa_knowns[i];
+        const wa_slice_t name = is_own ? cut->fields[i - WA_KNOWNS].name : wa_slice_of(known->name);
+        const apr_size_t own = wa_cut_find(cut, name);
+        wa_slice_t whole;
+        int found;
+
+        if (!known || (is_own != (known->kind == WA_KIND_URL))
+            || (is_own ? wa_kind_is_whole(known->kind, cut->fields[own].value)
+                       : known->use != WA_USE_TEXT)) {
+            continue;
         }
-    }
-    return i == 34 && s.ptr[0] >= 'A' && s.ptr[0] <= 'Z' && s.ptr[1] >= 'A' && s.ptr[1] <= 'Z';
-}
-
-/* A value is empty where the field that follows shows it: that end is none of its own, but there is
- * nothing in it either that could be another field. */
-static int ends_by_itself(end_e end, wa_slice_t value)
-{
-    const char last = value.len > 0 ? value.ptr[value.len - 1] : '\0';
-
-    switch (end) {
-    case END_DIGITS:
-        return is_of(value, '0', '9', "+-.");
-    case END_WORD:
-        return is_of(value, 'a', 'z', "_-");
-    case END_SID:
-        return value.len == 34 && is_sid(value);
-    case END_ADDRESS:
-        if (starts_with(value, CHANNEL)) {
-            value.ptr += sizeof(CHANNEL) - 1;
-            value.len -= sizeof(CHANNEL) - 1;
-        }
-        return is_of(value, '0', '9', "+");
-    case END_JSON:
-        return (starts_with(value, "{") && last == '}') || (starts_with(value, "[") && last == ']');
-    case END_TYPE:
-        return value.len > 0 && is_of(value, 'a', 'z', "0123456789/+-.;= ");
-    default:
-        return 0;
-    }
-}
-
-/* 1 when a value of that kind may begin like `s`. */
-static int may_begin(end_e end, wa_slice_t s)
-{
-    const char c = s.len > 0 ? s.ptr[0] : '\0';
-
-    switch (end) {
-    case END_DIGITS:
-        return apr_isdigit(c) || c == '-' || c == '+';
-    case END_WORD:
-        return c >= 'a' && c <= 'z';
-    case END_SID:
-        return is_sid(s);
-    case END_ADDRESS:
-        return starts_with(s, CHANNEL) || (c == '+' && s.len > 1 && apr_isdigit(s.ptr[1]));
-    case END_JSON:
-        return c == '{' || c == '[';
-    case END_TYPE:
-        return c >= 'a' && c <= 'z';
-    default:
-        return 1;
-    }
-}
-
-static wa_slice_t rest_of(wa_slice_t s, apr_size_t from)
-{
-    return wa_slice_make(s.ptr + from, s.len - from);
-}
-
-/* ---- the rules ---- */
-
-static apr_status_t cut_make(cut_t *cut, const wa_form_t *form, apr_pool_t *tmp)
-{
-    apr_size_t i, len = 0, count = 0;
-    char *text;
-
-    cut->fields = apr_palloc(tmp, (form->count + 1) * sizeof(*cut->fields));
-    for (i = 0; i < form->count; i++) {
-        cut->fields[i] = form->fields[i];
-        len += form->fields[i].name.len + form->fields[i].value.len;
-    }
-    qsort(cut->fields, form->count, sizeof(*cut->fields), field_compare);
-    text = apr_palloc(tmp, len + 1);
-    len = 0;
-    for (i = 0; i < form->count; i++) {
-        wa_form_field_t *field = &cut->fields[i];
-
-        if (count > 0 && field_compare(field, &cut->fields[count - 1]) == 0) {
-            continue; /* signed once */
-        }
-        if (!is_name(field->name)
-            || (count > 0 && wa_slice_is_equal(field->name, cut->fields[count - 1].name)
-                && known_find(field->name))) {
+        found = text_find(cut, name, own, &whole);
+        if (found < 0) {
             return APR_EINVAL;
         }
-        memcpy(text + len, field->name.ptr, field->name.len);
-        field->name.ptr = text + len;
-        len += field->name.len;
-        if (field->value.len > 0) {
-            memcpy(text + len, field->value.ptr, field->value.len);
+        if (found > 0 && (own == WA_CUT_NONE || cut->fields[own].value.len != whole.len)) {
+            text_put(pmended, form, name, whole, p);
         }
-        field->value.ptr = text + len;
-        len += field->value.len;
-        cut->fields[count++] = *field;
     }
-    cut->count = count;
-    cut->text = wa_slice_make(text, len);
     return APR_SUCCESS;
 }
 
-/* Rule 2. */
-static int begins_as_known(const cut_t *cut, const wa_form_field_t *field, int is_known)
+apr_status_t wa_webhook_form_check(const wa_form_t **ptaken, const wa_form_t *form,
+                                   const char **pwhy, apr_pool_t *p)
 {
-    const wa_slice_t all = wa_slice_make(field->name.ptr, field->name.len + field->value.len);
+    wa_form_t *mended = NULL;
+    wa_cut_t cut;
     apr_size_t i;
 
-    for (i = 0; i < KNOWNS; i++) {
-        const apr_size_t len = known_len(&knowns[i], all);
-
-        if (len == 0 || len == field->name.len
-            || (len < field->name.len
-                && (is_known || !may_begin(knowns[i].end, rest_of(all, len))))) {
-            continue;
-        }
-        if (len > field->name.len || !has_field(cut, wa_slice_make(all.ptr, len))) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* 1 when the name is missing and could stand at that place of the text, which is in the field `n`: between
- * what is before it and the next field that begins behind it. */
-static int fits_there(const cut_t *cut, apr_size_t n, wa_slice_t name)
-{
-    const char *end = name.ptr + name.len;
-    apr_size_t before = name.ptr >= cut->fields[n].value.ptr ? n + 1 : n;
-    apr_size_t next = n + 1;
-
-    /* A field that is not known may be whoever cut this anew's: it says nothing of what can stand there. */
-    while (before > 0 && !known_find(cut->fields[before - 1].name)) {
-        before--;
-    }
-    if (before > 0 && compare(name, cut->fields[before - 1].name) <= 0) {
-        return 0;
-    }
-    while (next < cut->count
-           && (cut->fields[next].name.ptr < end || !known_find(cut->fields[next].name))) {
-        next++;
-    }
-    return (next == cut->count || compare(name, cut->fields[next].name) < 0)
-           && !has_field(cut, name);
-}
-
-/* Rule 3, also for names that end in the name of the next field, or begin in that of this one. What looks
- * like nothing but a name, and is of no use to us, may stand in a text: people write about such things. */
-static int holds_known(const cut_t *cut, apr_size_t n)
-{
-    const wa_form_field_t *field = &cut->fields[n];
-    const known_t *holder = known_find(field->name);
-    const int is_shown = holder && holder->is_shown;
-    const int is_text = !holder || holder->end == END_NONE;
-    const char *at = holder ? field->value.ptr : field->name.ptr + 1;
-    apr_size_t i;
-
-    for (; at < field->value.ptr + field->value.len; at++) {
-        const wa_slice_t here = rest_of(cut->text, (apr_size_t)(at - cut->text.ptr));
-
-        for (i = 0; *at >= 'A' && *at <= 'Z' && i < KNOWNS; i++) {
-            const known_t *known = &knowns[i];
-            const apr_size_t len = known_len(known, here);
-
-            if (len > 0 && (!is_text || known->is_shown || (is_shown && known->end != END_NONE))
-                && may_begin(known->end, rest_of(here, len))
-                && (!is_text || fits_there(cut, n, wa_slice_make(at, len)))) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* 1 when the name at that place of the text is a field's, or the end of a known one's. */
-static int is_in_its_place(const cut_t *cut, const char *at, apr_size_t len)
-{
-    apr_size_t i;
-
-    for (i = 0; i < cut->count && cut->fields[i].name.ptr <= at; i++) {
-        const wa_slice_t name = cut->fields[i].name;
-
-        if (name.ptr + name.len == at + len) {
-            return name.ptr == at || known_find(name) != NULL;
-        }
-    }
-    return 0;
-}
-
-/* Rule 4. */
-static int stands_elsewhere(const cut_t *cut)
-{
-    static const char *const names[] = {"From", "MessageSid", "To"};
-    apr_size_t at, i;
-
-    for (at = 0; at < cut->text.len; at++) {
-        const wa_slice_t here = rest_of(cut->text, at);
-
-        for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-            const apr_size_t len = strlen(names[i]);
-
-            if (starts_with(here, names[i])
-                && may_begin(i == 1 ? END_SID : END_ADDRESS, rest_of(here, len))
-                && !is_in_its_place(cut, here.ptr, len)) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* Rule 5: whether a field that is not known could be one all the same, and not the end of a text. */
-static int looks_like_a_field(const wa_form_field_t *field)
-{
-    const char first = field->value.len > 0 ? field->value.ptr[0] : ' ';
-    apr_size_t i;
-
-    for (i = 1; i < field->name.len; i++) {
-        if (apr_isupper(field->name.ptr[i]) && !apr_isupper(field->name.ptr[i - 1])) {
-            return (first >= '0' && first <= '9') || (first >= 'A' && first <= 'Z')
-                   || (first >= 'a' && first <= 'z') || first == '{' || first == '['
-                   || first == '+';
-        }
-    }
-    return 0;
-}
-
-static const char *field_check(const cut_t *cut, apr_size_t n)
-{
-    const wa_form_field_t *field = &cut->fields[n];
-    const known_t *known = known_find(field->name);
-    const wa_slice_t next = n + 1 < cut->count ? field[1].name : (wa_slice_t){NULL, 0};
-
-    if (begins_as_known(cut, field, known != NULL)) {
-        return "a field begins as another that is missing does;";
-    }
-    if (known && ends_by_itself(known->end, field->value)) {
-        return NULL;
-    }
-    if (holds_known(cut, n)) {
-        return "a value holds what could be another field;";
-    }
-    if (known && known->is_shown && next.len > 0 && !known_find(next)
-        && !looks_like_a_field(field + 1)) {
-        return "behind a text is a field that is not known: it could be the text's end;";
-    }
-    return NULL;
-}
-
-apr_status_t wa_webhook_form_check(const wa_form_t *form, const char **pwhy, apr_pool_t *tmp)
-{
-    cut_t cut;
-    apr_size_t i;
-
+    *ptaken = NULL;
     *pwhy = NULL;
-    if (cut_make(&cut, form, tmp) != APR_SUCCESS) {
-        *pwhy = "a name is none that Twilio uses, or is there with two values;";
+    if (wa_cut_make(&cut, form, p) != APR_SUCCESS) {
+        *pwhy = "a field has no name, or two values;";
+    } else if (has_rival(&cut)) {
+        *pwhy = "a sender, a receiver, a sid or another value stands where none belongs;";
+    }
+    for (i = 0; !*pwhy && i < cut.count; i++) {
+        if (!is_value_right(&cut, i)) {
+            *pwhy = "a value holds what could be another field;";
+        }
+    }
+    if (!*pwhy && !is_receipt(&cut) && texts_mend(&mended, &cut, form, p) != APR_SUCCESS) {
+        *pwhy = "its text stands in a field that is none;";
+    }
+    if (*pwhy) {
         return APR_EINVAL;
     }
-    if (stands_elsewhere(&cut)) {
-        *pwhy = "a sender, a receiver or a sid stands where none belongs;";
-        return APR_EINVAL;
-    }
-    for (i = 0; i < cut.count && !*pwhy; i++) {
-        *pwhy = field_check(&cut, i);
-    }
-    return *pwhy ? APR_EINVAL : APR_SUCCESS;
+    *ptaken = mended ? mended : form;
+    return APR_SUCCESS;
 }

@@ -230,6 +230,54 @@ def test_what_is_no_text_is_never_blank_and_kept_whole(new_server, fresh, fields
             assert value == "" or f"{name}=" in private
 
 
+@pytest.mark.parametrize("name", [
+    "Category", "Catalog", "ButtonTitle", "ButtonIndex", "ContextId", "Contacts", "Edited", "EntryPoint", "ContactName",
+    "FlowToken", "BodyFormat", "Labels", "LabelColor", "AddressType", "UsernameType", "EventTypeVersion", "ErrorCodes",
+    "lower", "x-y", "a.b", "Items[0]", "2fa", "ForwardedFrom2", "ParentMessageSids", "Zone",
+])
+def test_a_field_that_twilio_may_add_changes_nothing(api, fresh, name):
+    sent = api.send(fresh.number(), fresh.text())["message"]
+    for value in ("", "sale", "Two Words", "Ünïcödé und mehr", '{"a": [1, 2]}', "BackTo+5"):
+        number, sid, text = fresh.number(), fresh.sid("MM"), fresh.text()
+        api.receive(number, text, sid, **{name: value}, ProfileName="BackTo+5")
+        message = only(api, number)
+        assert (message["body"], message["sid"], message["phoneNumber"]) == (text, sid, api.account.number), value
+        api.webhook(api.account.status(sent["counterpart"], sent["sid"], "delivered", **{name: value}))
+    assert now(api, sent)["deliveryStatus"] == "delivered"
+
+
+@pytest.mark.parametrize("more", [
+    {"ForwardedFrom": "whatsapp:+15559990000", "OriginalTo": "whatsapp:+15559990000"},
+    {"ParentMessageSid": "SM" + "9" * 32, "ParentAccountSid": "AC" + "9" * 32},
+    {"ParentMessageSid": "SM" + "9" * 32, "ReplyTo": "whatsapp:+15559990000"},
+], ids=repr)
+def test_other_messages_and_people_may_be_named(api, fresh, more):
+    number, sid, text = fresh.number(), fresh.sid(), fresh.text()
+    api.receive(number, text, sid, **more)
+    message = only(api, number)
+    assert (message["body"], message["sid"]) == (text, sid)
+
+
+def cuts_behind_a_text(text, end):
+    """Where the text may be cut so that names stay in their order: behind Body and before From."""
+    for at in range(len(text)):
+        for to in range(at + 1, len(text) + 1):
+            if "Body" < text[at:to] < end:
+                yield text[:at], text[at:to], text[to:]
+
+
+@pytest.mark.parametrize("text", ["Dear Friend, Do Come to Dinner", "Catalog", "CALL BEN", "ButtonText.pdf", "(Even \"Bob\")"])
+def test_no_cut_takes_the_end_of_a_text_away(api, server, fresh, text):
+    server.claim("WA0260")
+    tried = 0
+    for body, name, value in cuts_behind_a_text(text, "From"):
+        number = fresh.number()
+        api.receive(number, body, fresh.sid(), **{name: value})
+        assert only(api, number)["body"] == text, (body, name, value)
+        tried += 1
+    assert tried >= 3
+
+
 def test_a_doubled_sid_or_account_takes_nobody_in(api, server, fresh):
     number, sid = fresh.number(), fresh.sid()
     fields = list(api.account.inbound(number, fresh.text(), sid).items())

@@ -102,6 +102,30 @@ def test_messages_that_came_while_the_server_was_down_are_fetched_once(new_serve
         assert too_old not in [each["sid"] for each in api.messages(number)["messages"]]
 
 
+def test_a_message_whose_form_was_refused_is_fetched_once(new_server, twilio, fresh):
+    """Somebody wrote what cannot be told from a form that was cut anew; Twilio's list has no such doubts."""
+    number = fresh.number()
+    text = f"{fresh.text()} Fromwhatsapp:+15559990000"
+    with new_server(ON) as server:
+        api = server.client()
+        api.plant(number, text)
+        server.claim("WA0237")
+        twilio.wait_for_runs()
+        sid = missed(twilio, number, text)
+        form = api.account.inbound(number, text, sid)
+        cut = {**form, "Body": text[: -len("Fromwhatsapp:+15559990000")], "From": "whatsapp:+15559990000"}
+        del cut["WaId"]
+        api.webhook(form, expect=400)
+        wait_until(lambda: api.messages(number)["messages"], "the refused message to be there")
+        twilio.wait_for_runs()
+        api.webhook(form, expect=400)
+        api.webhook({**cut, "Fromwhatsapp:": number}, expect=400)
+        twilio.wait_for_runs()
+        (message,) = api.messages(number)["messages"]
+        assert (message["sid"], message["body"], message["unread"]) == (sid, text, True)
+        assert api.thread("+15559990000") is None
+
+
 def test_attachments_of_missed_messages_are_there(new_server, twilio, fresh):
     number = fresh.number()
     missed(twilio, number, "", media=[{"content_type": "image/png"}, {"content_type": "text/vcard"}])

@@ -2,11 +2,14 @@
 /* Tests of the check of a form's cut: what Twilio sends passes, cut anew it does not, or means the same. */
 #include "test_base.h"
 
+#include <stdlib.h>
+
 #include <apr_strings.h>
 
 #include "base/form.h"
 #include "base/id.h"
 #include "messaging/inbound_text.h"
+#include "messaging/delivery/receipts.h"
 #include "messaging/media.h"
 #include "twilio/webhook_form.h"
 
@@ -58,41 +61,79 @@ static wa_form_t *form_of(const char *body, apr_pool_t *p)
     return form;
 }
 
-static int is_taken(const wa_form_t *form, apr_pool_t *p)
+/* The form as it is taken, NULL when it is refused. */
+static const wa_form_t *taken_of(const wa_form_t *form, apr_pool_t *p)
 {
+    const wa_form_t *taken;
     const char *why;
-    const apr_status_t rv = wa_webhook_form_check(form, &why, p);
+    const apr_status_t rv = wa_webhook_form_check(&taken, form, &why, p);
 
     assert_int_equal(rv != APR_SUCCESS, why != NULL);
-    return rv == APR_SUCCESS;
+    assert_int_equal(rv == APR_SUCCESS, taken != NULL);
+    return taken;
 }
 
-static int is_text_taken(const char *body, apr_pool_t *p)
+static const wa_form_t *text_taken_of(const char *body, apr_pool_t *p)
 {
-    return is_taken(form_of(body, p), p);
+    return taken_of(form_of(body, p), p);
 }
 
-/* All that a message or receipt takes from its form but the private part. */
-static const char *meaning_of(const wa_form_t *form, apr_pool_t *p)
+/* Who, whose, which and what of it: all that a message or receipt takes from its form but texts and the
+ * private part. */
+static const char *identity_of(const wa_form_t *form, apr_pool_t *p)
 {
-    static const char *const names[] = {"AccountSid", "MessageSid",     "From",      "To",
-                                        "Body",       "MessageStatus",  "WaId",      "SmsStatus",
-                                        "ErrorCode",  "ExternalUserId", "OptOutType"};
+    static const char *const names[] = {"AccountSid", "MessageSid", "From",       "To",
+                                        "SmsStatus",  "NumMedia",   "OptOutType", "MessageType"};
     wa_media_t media[WA_MEDIA_MAX];
     const apr_size_t count = wa_media_read(form, media, p);
-    const wa_slice_t text = wa_inbound_text_body(form, count, p);
-    const char *meaning = apr_pstrmemdup(p, text.len > 0 ? text.ptr : "", text.len);
+    const int is_receipt = wa_receipt_is(form);
+    const char *identity = is_receipt ? "receipt" : "message";
     apr_size_t i;
 
     for (i = 0; i < count; i++) {
-        meaning = apr_pstrcat(p, meaning, "|", media[i].url, " ", media[i].content_type, NULL);
+        identity = apr_pstrcat(p, identity, "|", media[i].url, " ", media[i].content_type, NULL);
     }
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (i = 0; i < COUNT(names); i++) {
         const char *value = wa_form_string(form, names[i], p);
 
-        meaning = apr_pstrcat(p, meaning, "|", value ? value : "-", NULL);
+        identity = apr_pstrcat(p, identity, "|", value ? value : "-", NULL);
     }
-    return meaning;
+    if (is_receipt) {
+        const char *status = wa_form_string(form, "MessageStatus", p);
+        const char *code = wa_form_string(form, "ErrorCode", p);
+
+        identity =
+            apr_pstrcat(p, identity, "|", status ? status : "-", "|", code ? code : "-", NULL);
+    }
+    return identity;
+}
+
+/* What clients are shown of a message. */
+static const char *shown_of(const wa_form_t *form, apr_pool_t *p)
+{
+    wa_media_t media[WA_MEDIA_MAX];
+    const wa_slice_t text = wa_inbound_text_body(form, wa_media_read(form, media, p), p);
+
+    return wa_slice_string(text, p);
+}
+
+/* 1 when nothing that is shown of `as_sent` is not shown of `form`. */
+static int shows_all_of(const wa_form_t *form, const wa_form_t *as_sent, apr_pool_t *p)
+{
+    static const char *const names[] = {"Body",     "ButtonText", "ListTitle", "Label",
+                                        "Latitude", "Longitude",  "Address"};
+    const char *shown = shown_of(form, p), *all = shown_of(as_sent, p);
+    size_t i;
+
+    for (i = 0; i < COUNT(names); i++) {
+        const char *value = wa_form_string(as_sent, names[i], p);
+
+        /* a choice is not shown where something was written */
+        if (value && strstr(all, value) && !strstr(shown, value)) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 static int name_compare(const void *a, const void *b)
@@ -111,14 +152,16 @@ typedef struct cut_t {
     apr_size_t names[80], values[80];
 } cut_t;
 
-static void cut_of(cut_t *cut, const char *body, apr_pool_t *p)
+static void cut_of(cut_t *cut, const wa_form_t *form, apr_pool_t *p)
 {
-    wa_form_t *form = form_of(body, p);
     wa_form_field_t *fields = apr_pmemdup(p, form->fields, form->count * sizeof(*fields));
-    apr_size_t i;
+    apr_size_t i, len = 0;
 
     qsort(fields, form->count, sizeof(*fields), name_compare);
-    cut->text = apr_palloc(p, strlen(body) + 1);
+    for (i = 0; i < form->count; i++) {
+        len += form->fields[i].name.len + form->fields[i].value.len;
+    }
+    cut->text = apr_palloc(p, len + 1);
     cut->len = 0;
     cut->count = form->count;
     for (i = 0; i < form->count; i++) {
@@ -135,11 +178,12 @@ static void cut_of(cut_t *cut, const char *body, apr_pool_t *p)
 
 /* Looks at one new cut. Its signature is right when its names are in their order.
  * @return 1 it was signed and taken, and then it means the same */
-static int look(const cut_t *cut, const char *meaning, apr_pool_t *p)
+static int look(const cut_t *cut, const wa_form_t *as_sent, apr_pool_t *p)
 {
     wa_form_field_t fields[80];
     const wa_form_t form = {fields, cut->count};
-    const char *sid, *account;
+    const wa_form_t *taken;
+    const char *account;
     apr_size_t i;
 
     for (i = 0; i < cut->count; i++) {
@@ -154,119 +198,286 @@ static int look(const cut_t *cut, const char *meaning, apr_pool_t *p)
             return 0;
         }
     }
-    if (cut->count == 0 || cut->names[0] != 0 || !is_taken(&form, p)) {
+    if (cut->count == 0 || cut->names[0] != 0) {
         return 0;
     }
-    sid = wa_form_string(&form, "MessageSid", p);
+    taken = taken_of(&form, p);
     account = wa_form_string(&form, "AccountSid", p);
-    if (!account || strcmp(account, AC) != 0 || !wa_id_is_sid(sid, "SM,MM")) {
-        return 0; /* others look at these */
+    if (!taken || !account || strcmp(account, AC) != 0) {
+        return 0;
     }
-    if (strcmp(meaning_of(&form, p), meaning) != 0) {
+    if (strcmp(identity_of(taken, p), identity_of(as_sent, p)) != 0
+        || (!wa_receipt_is(as_sent) && !shows_all_of(taken, as_sent, p))) {
         for (i = 0; i < cut->count; i++) {
             print_message("%.*s=%.*s\n", (int)fields[i].name.len, fields[i].name.ptr,
                           (int)fields[i].value.len, fields[i].value.ptr);
         }
-        fail_msg("was taken for %s", meaning);
+        fail_msg("was taken for %s\nnot %s", shown_of(taken, p), shown_of(as_sent, p));
     }
     return 1;
 }
 
-static void test_what_twilio_sends_is_taken(void **state)
+static void test_what_twilio_sends_is_taken_as_it_is(void **state)
 {
     size_t i;
 
     for (i = 0; i < COUNT(genuine); i++) {
-        assert_true(is_text_taken(genuine[i], *state));
+        const wa_form_t *form = form_of(genuine[i], *state);
+
+        assert_ptr_equal(taken_of(form, *state), form);
     }
 }
 
 /* Every boundary moved to every place, every field joined to the one before, and every field cut in
  * two at every pair of places. */
-static void test_every_single_new_cut(void **state)
+static size_t cuts_all(const wa_form_t *form, apr_pool_t *p)
 {
     apr_pool_t *each;
-    size_t g, taken = 0;
+    cut_t cut, changed;
+    apr_size_t i, at, to;
+    size_t taken = 0;
 
-    apr_pool_create(&each, *state);
-    for (g = 0; g < COUNT(genuine); g++) {
-        const char *meaning = meaning_of(form_of(genuine[g], *state), *state);
-        cut_t cut, changed;
-        apr_size_t i, at, to;
+    apr_pool_create(&each, p);
+    cut_of(&cut, form, p);
+    for (i = 0; i < cut.count; i++) {
+        const apr_size_t bytes = (cut.count - i - 1) * sizeof(at);
 
-        cut_of(&cut, genuine[g], *state);
-        for (i = 0; i < cut.count; i++) {
-            for (at = 0; at <= cut.len; at++, apr_pool_clear(each)) {
-                changed = cut;
-                changed.values[i] = at;
-                taken += look(&changed, meaning, each);
-                changed = cut;
-                changed.names[i] = at;
-                taken += look(&changed, meaning, each);
-            }
+        for (at = 0; at <= cut.len; at++, apr_pool_clear(each)) {
             changed = cut;
-            changed.count--;
-            memmove(changed.names + i, cut.names + i + 1, (cut.count - i - 1) * sizeof(at));
-            memmove(changed.values + i, cut.values + i + 1, (cut.count - i - 1) * sizeof(at));
-            (void)look(&changed, meaning, each);
-            for (at = cut.values[i]; at < (i + 1 < cut.count ? cut.names[i + 1] : cut.len); at++) {
-                for (to = at; to <= at + 24 && to <= cut.len; to++, apr_pool_clear(each)) {
-                    changed = cut;
-                    changed.count++;
-                    memmove(changed.names + i + 2, cut.names + i + 1,
-                            (cut.count - i - 1) * sizeof(at));
-                    memmove(changed.values + i + 2, cut.values + i + 1,
-                            (cut.count - i - 1) * sizeof(at));
-                    changed.names[i + 1] = at;
-                    changed.values[i + 1] = to;
-                    taken += look(&changed, meaning, each);
-                }
+            changed.values[i] = at;
+            taken += look(&changed, form, each);
+            changed = cut;
+            changed.names[i] = at;
+            taken += look(&changed, form, each);
+        }
+        changed = cut;
+        changed.count--;
+        memmove(changed.names + i, cut.names + i + 1, bytes);
+        memmove(changed.values + i, cut.values + i + 1, bytes);
+        taken += look(&changed, form, each);
+        for (at = cut.values[i]; at < (i + 1 < cut.count ? cut.names[i + 1] : cut.len); at++) {
+            for (to = at; to <= at + 24 && to <= cut.len; to++, apr_pool_clear(each)) {
+                changed = cut;
+                changed.count++;
+                memmove(changed.names + i + 2, cut.names + i + 1, bytes);
+                memmove(changed.values + i + 2, cut.values + i + 1, bytes);
+                changed.names[i + 1] = at;
+                changed.values[i + 1] = to;
+                taken += look(&changed, form, each);
             }
         }
     }
-    assert_true(taken > 0); /* at least the cut that is Twilio's */
+    apr_pool_destroy(each);
+    return taken;
+}
+
+static void test_every_single_new_cut(void **state)
+{
+    size_t g;
+
+    for (g = 0; g < COUNT(genuine); g++) {
+        /* at least the cut that is Twilio's */
+        assert_true(cuts_all(form_of(genuine[g], *state), *state) > 0);
+    }
+}
+
+/* Texts as people write them, in whatever kind of message: no new cut takes a word away. */
+static void test_every_single_new_cut_of_texts(void **state)
+{
+    static const char *const texts[] = {"",
+                                        "Catalog",
+                                        "Dear friend",
+                                        "Dear Friend, Come to Dinner. Do Bring FooBar now",
+                                        "SEE FooBar now",
+                                        "Body To From",
+                                        "CAN EVERYBODY CALL DAVE",
+                                        "Das Buch des Enkels: Er liest Bücher",
+                                        "¿Cómo estás? «Claro» “Done”",
+                                        "(Call me) \"Dear\" 'Even' *Bold* #Fun @Ben /Dir",
+                                        "ButtonText.pdf",
+                                        "Press ButtonText now",
+                                        "Please see Forwarded mail",
+                                        "Call\nDave\tEven",
+                                        "https://example.com/Deals/Even?x=Call&y=Dave"};
+    static const char *const kinds[] = {
+        "MessageType=text&NumMedia=0",
+        "MessageType=document&NumMedia=1&MediaContentType0=application%2Fpdf&MediaUrl0=https%3A%2F%"
+        "2Fapi.twilio.com%2F2010-04-01%2FAccounts%2F" AC "%2FMessages%2F" MM
+        "%2FMedia%2FME00000000000000000000000000000012",
+        "MessageType=button&NumMedia=0&ButtonText=Yes&ButtonPayload=confirm%3A42",
+        "MessageType=location&NumMedia=0&Latitude=1.5&Longitude=-2&Label=The+Body+Shop&"
+        "Address=Label+Lane+1",
+        "MessageType=text&NumMedia=0&EditedAt=now&ChannelMetadata=%7B%22a%22%3A1%7D&Zone=&lang=en"};
+    apr_pool_t *each;
+    size_t i;
+
+    apr_pool_create(&each, *state);
+    for (i = 0; i < COUNT(texts) * COUNT(kinds); i++, apr_pool_clear(each)) {
+        const wa_form_t *rest = form_of(
+            apr_pstrcat(each, kinds[i % COUNT(kinds)],
+                        "&AccountSid=" AC "&ApiVersion=2010-04-01&From=whatsapp%3A%2B15551230001"
+                        "&MessageSid=" SM "&NumSegments=1&ProfileName=Ana&ReferralNumMedia=0"
+                        "&SmsMessageSid=" SM "&SmsSid=" SM "&SmsStatus=received"
+                        "&To=whatsapp%3A%2B14155238886&WaId=15551230001",
+                        NULL),
+            each);
+        wa_form_field_t *fields = apr_palloc(each, (rest->count + 1) * sizeof(*fields));
+        const wa_form_t form = {fields, rest->count + 1};
+
+        memcpy(fields, rest->fields, rest->count * sizeof(*fields));
+        fields[rest->count] =
+            (wa_form_field_t){WA_SLICE_LITERAL("Body"), wa_slice_of(texts[i / COUNT(kinds)])};
+        if (taken_of(&form, each) != &form) {
+            fail_msg("%s: %s", texts[i / COUNT(kinds)], kinds[i % COUNT(kinds)]);
+        }
+        assert_true(cuts_all(&form, each) > 0);
+    }
 }
 
 /* Many boundaries at once: each field stays, is joined, or is cut anew somewhere. */
-static void test_many_new_cuts_at_once(void **state)
+static void cuts_try(const wa_form_t *form, int rounds, uint64_t *seed, apr_pool_t *p)
 {
     apr_pool_t *each;
+    cut_t cut, changed;
+    apr_size_t i;
+    int round;
+
+    apr_pool_create(&each, p);
+    cut_of(&cut, form, p);
+    for (round = 0; round < rounds; round++, apr_pool_clear(each)) {
+        changed = cut;
+        changed.count = 0;
+        for (i = 0; i < cut.count; i++) {
+            const apr_size_t end = i + 1 < cut.count ? cut.names[i + 1] : cut.len;
+            const uint64_t way = next_random(seed) % 12;
+            apr_size_t name = cut.names[i], value = cut.values[i];
+
+            if (way == 0 && i > 0) {
+                continue;
+            }
+            if (way == 1) {
+                value = name + 1 + next_random(seed) % (end - name);
+            } else if (way == 2) {
+                name += next_random(seed) % (value - name);
+            }
+            changed.names[changed.count] = name;
+            changed.values[changed.count++] = value;
+            if (way == 3 && end > value) {
+                name = value + next_random(seed) % (end - value);
+                changed.names[changed.count] = name;
+                changed.values[changed.count++] = name + next_random(seed) % (end - name + 1);
+            }
+        }
+        (void)look(&changed, form, each);
+    }
+}
+
+/* More of everything: WA_TEST_ROUNDS=100 takes some minutes. */
+static int rounds_of(int rounds)
+{
+    const char *times = getenv("WA_TEST_ROUNDS");
+
+    return times ? rounds * atoi(times) : rounds;
+}
+
+static void test_many_new_cuts_at_once(void **state)
+{
     uint64_t seed = 20261128;
+    size_t g;
+
+    for (g = 0; g < COUNT(genuine); g++) {
+        cuts_try(form_of(genuine[g], *state), rounds_of(60000), &seed, *state);
+    }
+}
+
+static const char *one_of(const char *const *words, apr_size_t count, uint64_t *seed)
+{
+    return words[next_random(seed) % count];
+}
+
+/* A name that nobody knows: of words, in some style, or a known one with something behind it. */
+static const char *unknown_name(uint64_t *seed, apr_pool_t *p)
+{
+    static const char *const firsts[] = {
+        "Campaign", "Category",   "Catalog", "Edited",   "Contact", "Entry", "Group",   "Lang",
+        "Zone",     "x",          "AAA",     "Button",   "Flow",    "Kind",  "Label",   "From",
+        "To",       "Body",       "Message", "Address",  "Event",   "Media", "Profile", "ErrorCode",
+        "List",     "ButtonText", "WaId",    "Username", "Bo",      "Fro",   "Context", "2fa"};
+    static const char *const seconds[] = {"",     "s",   "Name", "Index", "Type", "Color",  "-Id",
+                                          ".key", "[0]", "_at",  "Token", "V2",   "Format", "3"};
+    const char *name;
+
+    do {
+        name = apr_pstrcat(
+            p, one_of(firsts, COUNT(firsts), seed), one_of(seconds, COUNT(seconds), seed),
+            next_random(seed) % 4 ? "" : one_of(seconds, COUNT(seconds), seed), NULL);
+    } while (strstr(name, "MessageType") == name || strcmp(name, "ButtonText") == 0
+             || strcmp(name, "ButtonType") == 0 || strcmp(name, "EventType") == 0
+             || strcmp(name, "ProfileName") == 0 || strcmp(name, "From") == 0
+             || strcmp(name, "To") == 0 || strcmp(name, "Body") == 0 || strcmp(name, "WaId") == 0
+             || strcmp(name, "Label") == 0 || strcmp(name, "Address") == 0
+             || strcmp(name, "ErrorCode") == 0 || strcmp(name, "Username") == 0);
+    return name;
+}
+
+static const char *unknown_value(uint64_t *seed)
+{
+    static const char *const values[] = {"",
+                                         "sale",
+                                         "true",
+                                         "Sale",
+                                         "Ünï cödé",
+                                         "Two Words",
+                                         "a whole sentence, To and From you.",
+                                         "42",
+                                         "-1.5",
+                                         "{\"a\":[1,2]}",
+                                         "https://example.com/Media/x?y=z",
+                                         "+15",
+                                         "BackTo+5",
+                                         "ButtonText.pdf",
+                                         "Bodybuilder",
+                                         "2026-11-28T07:53:15Z",
+                                         "SM1",
+                                         "whatsapp",
+                                         "é",
+                                         "\xF0\x9F\x91\x8B"};
+
+    return one_of(values, COUNT(values), seed);
+}
+
+/* Whatever Twilio may add: it is taken, means the same, and can be cut anew no better than others. */
+static void test_forms_with_fields_that_nobody_knows(void **state)
+{
+    uint64_t seed = 7;
+    apr_pool_t *each;
     size_t g;
     int round;
 
     apr_pool_create(&each, *state);
     for (g = 0; g < COUNT(genuine); g++) {
-        const char *meaning = meaning_of(form_of(genuine[g], *state), *state);
-        cut_t cut, changed;
-        apr_size_t i;
+        for (round = 0; round < rounds_of(1000); round++, apr_pool_clear(each)) {
+            const wa_form_t *form = form_of(genuine[g], each), *taken;
+            wa_form_field_t *fields = apr_palloc(each, (form->count + 4) * sizeof(*fields));
+            wa_form_t more = {fields, form->count};
+            apr_size_t left = 1 + next_random(&seed) % 3;
 
-        cut_of(&cut, genuine[g], *state);
-        for (round = 0; round < 60000; round++, apr_pool_clear(each)) {
-            changed = cut;
-            changed.count = 0;
-            for (i = 0; i < cut.count; i++) {
-                const apr_size_t end = i + 1 < cut.count ? cut.names[i + 1] : cut.len;
-                const uint64_t way = next_random(&seed) % 12;
-                apr_size_t name = cut.names[i], value = cut.values[i];
-
-                if (way == 0 && i > 0) {
-                    continue;
-                }
-                if (way == 1) {
-                    value = name + 1 + next_random(&seed) % (end - name);
-                } else if (way == 2) {
-                    name += next_random(&seed) % (value - name);
-                }
-                changed.names[changed.count] = name;
-                changed.values[changed.count++] = value;
-                if (way == 3 && end > value) {
-                    name = value + next_random(&seed) % (end - value);
-                    changed.names[changed.count] = name;
-                    changed.values[changed.count++] = name + next_random(&seed) % (end - name + 1);
-                }
+            memcpy(fields, form->fields, form->count * sizeof(*fields));
+            while (left-- > 0) {
+                fields[more.count++] = (wa_form_field_t){wa_slice_of(unknown_name(&seed, each)),
+                                                         wa_slice_of(unknown_value(&seed))};
             }
-            (void)look(&changed, meaning, each);
+            taken = taken_of(&more, each);
+            if (!taken || strcmp(identity_of(taken, each), identity_of(form, each)) != 0
+                || !shows_all_of(taken, form, each)) {
+                apr_size_t i;
+
+                for (i = form->count; i < more.count; i++) {
+                    print_message("%s=%s\n", more.fields[i].name.ptr, more.fields[i].value.ptr);
+                }
+                fail_msg("%s: %s", taken ? shown_of(taken, each) : "refused", genuine[g]);
+            }
+            cuts_try(&more, 100, &seed, each);
         }
     }
 }
@@ -292,14 +503,12 @@ static void test_cuts_that_hide_or_move_the_sender(void **state)
         "B=odyhi&From=whatsapp%3A%2B15551230001" REST,
         "BodyHe=llo&From=whatsapp%3A%2B15551230001" REST,
         "Body=one&Body=two&From=whatsapp%3A%2B15551230001" REST,
-        "Body=At+&Central=+now&From=whatsapp%3A%2B15551230001" REST,
         "Body=x&=y&From=whatsapp%3A%2B15551230001" REST,
-        "Body=x&c=y&From=whatsapp%3A%2B15551230001" REST,
     };
     size_t i;
 
     for (i = 0; i < COUNT(forms); i++) {
-        if (is_text_taken(forms[i], *state)) {
+        if (text_taken_of(forms[i], *state)) {
             fail_msg("taken: %s", forms[i]);
         }
     }
@@ -307,9 +516,9 @@ static void test_cuts_that_hide_or_move_the_sender(void **state)
 
 static void test_a_form_that_names_nobody(void **state)
 {
-    assert_true(is_text_taken("Body=x" REST, *state));
-    assert_true(is_text_taken("Body=From+Berlin%3A+whatsapp" REST, *state));
-    assert_true(is_text_taken("Body=x&From=" REST, *state));
+    assert_non_null(text_taken_of("Body=x" REST, *state));
+    assert_non_null(text_taken_of("Body=From+Berlin%3A+whatsapp" REST, *state));
+    assert_non_null(text_taken_of("Body=x&From=" REST, *state));
 }
 
 static void test_fields_of_the_future_are_taken(void **state)
@@ -330,7 +539,7 @@ static void test_fields_of_the_future_are_taken(void **state)
         const char *body =
             apr_pstrcat(*state, fields[i], "&Body=hi&From=whatsapp%3A%2B15551230001" REST, NULL);
 
-        if (!is_text_taken(body, *state)) {
+        if (!text_taken_of(body, *state)) {
             fail_msg("refused: %s", fields[i]);
         }
     }
@@ -352,16 +561,18 @@ static void test_a_text_does_not_vanish_into_a_field_that_holds_none(void **stat
             "&SmsStatus=received&To=whatsapp%3A%2B14155238886&WaId=15551230001",
             NULL);
 
-        assert_int_equal(is_text_taken(body, *state), i % 2 == 0);
+        assert_int_equal(text_taken_of(body, *state) != NULL, i % 2 == 0);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        POOL_TEST(test_what_twilio_sends_is_taken),
+        POOL_TEST(test_what_twilio_sends_is_taken_as_it_is),
         POOL_TEST(test_every_single_new_cut),
+        POOL_TEST(test_every_single_new_cut_of_texts),
         POOL_TEST(test_many_new_cuts_at_once),
+        POOL_TEST(test_forms_with_fields_that_nobody_knows),
         POOL_TEST(test_cuts_that_hide_or_move_the_sender),
         POOL_TEST(test_a_form_that_names_nobody),
         POOL_TEST(test_a_text_does_not_vanish_into_a_field_that_holds_none),
