@@ -22,6 +22,9 @@ typedef struct wa_stores_entry_t {
 /* The options with which the store of `s` would be opened, without log and keep. In p. */
 void wa_stores_options(wa_store_options_t *options, server_rec *s, apr_pool_t *p);
 
+/* What is said of a store that cannot be opened, by configtest, a start and a reload. In p. Any thread. */
+const char *wa_stores_trouble(const char *uri, const char *reason, apr_pool_t *p);
+
 /* Opens the store of `s`, or finds it among those that are open.
  * @param entries  of wa_stores_entry_t; what is tried is added, also what failed
  * @param pentry   out: the entry, never NULL; with APR_SUCCESS its store is open

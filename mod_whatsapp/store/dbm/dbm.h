@@ -33,6 +33,7 @@ typedef struct wa_dbm_store_t {
     wa_store_keep_t own_keep; /* used when the options give none */
     wa_store_keep_t *keep;
     const wa_dbm_tool_t *tool; /* NULL for a server */
+    const char *trouble;       /* why opening failed, where its status does not tell; in pool */
     pid_t opened_by;           /* only this process closes the store */
     apr_time_t
         checked_at; /* by wa_clock_steady_us: since when this process has seen changes that are in no checkpoint */

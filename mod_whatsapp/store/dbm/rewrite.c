@@ -14,6 +14,8 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "store/dbm/folder.h"
+
 #define PENDING_BYTES ((apr_size_t)1 << 20)
 
 /* Who asks whether a store is owned holds its lock for a moment: so long is waited for that. */
@@ -134,13 +136,11 @@ void wa_rewrite_release(wa_rewrite_t *w)
 
 apr_status_t wa_folder_lock(int *pfd, const char *folder, apr_uid_t uid, apr_gid_t gid)
 {
-    char path[4096];
     apr_status_t rv;
     int fd, i;
 
     *pfd = -1;
-    snprintf(path, sizeof(path), "%s/lock", folder);
-    rv = wa_file_open(&fd, path, O_RDWR | O_CREAT, uid, gid);
+    rv = wa_folder_file_open(&fd, folder, "lock", uid, gid);
     if (rv != APR_SUCCESS) {
         return rv;
     }
