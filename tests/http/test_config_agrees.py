@@ -340,7 +340,6 @@ def test_a_reload_agrees(name):
 def test_the_folders_above_a_default_store_are_open_whatever_the_shell_says():
     """With a umask of 077 root would make them for itself alone."""
     with httpd_with(site(lambda httpd: messenger(httpd).replace(f"WhatsAppStore dbm:{httpd.folder}/parent/store\n", ""))) as httpd:
-        httpd.undo = None
         (httpd.folder / "site").mkdir()
         (httpd.folder / "site" / "page.txt").write_text("still here")
         before = os.umask(0o077)
