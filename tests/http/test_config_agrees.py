@@ -31,7 +31,7 @@ from test_config_reload import (
 )
 
 # What a start finds, mends and says.
-REPAIRS = ["WA0265", "WA0430", "WA0431", "WA0432", "WA0434", "WA0435", "WA0420"]
+REPAIRS = ["WA0456", "WA0430", "WA0431", "WA0432", "WA0434", "WA0435", "WA0420"]
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root has a store that is another's")
 
 

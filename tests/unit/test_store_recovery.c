@@ -904,7 +904,7 @@ static void messages_that_only_the_index_knows_are_said(void **state)
             assert_int_equal(stat(path, &info), 0);
             assert_int_equal(truncate(path, (off_t)b->model->records[n].begin), 0);
             assert_int_equal(is_zeros ? truncate(path, info.st_size) : 0, 0);
-            repair_check(b, n, NULL, "WA0265", "known to the index only");
+            repair_check(b, n, NULL, "WA0456", "known to the index only");
         }
     }
 }
@@ -921,7 +921,7 @@ static void an_end_that_was_zeroed_is_said(void **state)
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(truncate(path, (off_t)b->model->records[n].begin), 0);
     assert_int_equal(truncate(path, info.st_size), 0);
-    repair_check(b, n, NULL, "WA0265", "zeroed");
+    repair_check(b, n, NULL, "WA0456", "zeroed");
 }
 
 /* ---- types and modes ---- */

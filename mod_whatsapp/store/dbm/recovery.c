@@ -431,7 +431,7 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
         rv = recover(store, is_rebuild, tmp);
     }
     if (rv == APR_SUCCESS && !is_said && (at->rows < known_rows || at->records < c.at.records)) {
-        WA_LOG(store->log, WA_LOG_ERR, "WA0265", APR_EGENERAL,
+        WA_LOG(store->log, WA_LOG_ERR, "WA0456", APR_EGENERAL,
                "%s has %" APR_UINT64_T_FMT " messages and %" APR_UINT64_T_FMT
                " records; the files beside it knew of %" APR_UINT64_T_FMT " and %" APR_UINT64_T_FMT
                ". What is missing is gone from its end: restore a backup",
