@@ -75,7 +75,7 @@ int ctl_store_find(ctl_t *ctl)
 
 int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_view_t **pview)
 {
-    wa_view_options_t options = {NULL, &ctl->log, ctl_stop(), is_quick};
+    wa_view_options_t options = {NULL, &ctl->log, &wa_store_dbm_ops, ctl_stop(), is_quick};
     const char *error = NULL;
     progress_t progress;
     wa_walk_step_t step;

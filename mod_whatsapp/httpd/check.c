@@ -111,9 +111,7 @@ static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
         apr_hash_set(owners, key, APR_HASH_KEY_STRING, s);
     if (rv == APR_SUCCESS)
         return 1;
-    wa_check_complain(s, tag,
-                      apr_psprintf(tmp, "the store '%s' cannot be opened: %s", options.uri,
-                                   reason ? reason : "not valid"));
+    wa_check_complain(s, tag, wa_stores_trouble(options.uri, reason ? reason : "not valid", tmp));
     return 0;
 }
 

@@ -99,9 +99,8 @@ static apr_status_t server_open(server_rec *s, apr_array_header_t *stores, wa_st
         return rv;
     rv = wa_stores_open(s, stores, &entry, &is_new, pconf, tmp);
     if (rv != APR_SUCCESS && is_new)
-        trouble_tell(
-            s, wa_check_is_reload() ? "WA0140" : WA_TAG_STORE, rv,
-            apr_psprintf(tmp, "the store '%s' cannot be opened: %s", entry.uri, entry.reason));
+        trouble_tell(s, wa_check_is_reload() ? "WA0140" : WA_TAG_STORE, rv,
+                     wa_stores_trouble(entry.uri, entry.reason, tmp));
     *pstore = entry.store;
     return rv;
 }

@@ -11,6 +11,7 @@
 
 #include "httpd/config.h"
 #include "httpd/flood.h"
+#include "httpd/terminal.h"
 
 APLOG_USE_MODULE(whatsapp);
 
@@ -78,6 +79,9 @@ static void log_write(void *baton, wa_log_level_e level, const char *tag, apr_st
         request_log(level, tag, rv, text);
     else
         ap_log_error(APLOG_MARK, (int)level, rv, s, "%s: %s", tag, text);
+    /* Data that is lost or damaged is no reason not to start, and who starts the server should not have to look for it. */
+    if (!current && level <= WA_LOG_ERR)
+        wa_terminal_say(apr_psprintf(s->process->pool, "%s: %s", tag, text));
 }
 
 const wa_log_t *wa_log_create(server_rec *s, apr_pool_t *p)

@@ -2,6 +2,8 @@
 /* The stores of one start or reload: each folder opened once, whatever names lead to it. */
 #include "httpd/stores.h"
 
+#include <sys/stat.h>
+
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <http_config.h>
@@ -43,9 +45,11 @@ static apr_status_t parents_make(const char **preason, apr_pool_t *p)
     const char *dir = wa_config_state_dir(p);
     const char *above = ap_make_dirstr_parent(p, dir);
     apr_finfo_t info;
-    apr_status_t rv = apr_dir_make_recursive(
-        above, APR_FPROT_OS_DEFAULT & ~APR_FPROT_GWRITE & ~APR_FPROT_WWRITE, p);
+    /* The server's user has to come through them, whatever root's shell said of new files. */
+    const mode_t mask = umask(S_IWGRP | S_IWOTH);
+    apr_status_t rv = apr_dir_make_recursive(above, APR_FPROT_OS_DEFAULT, p);
 
+    umask(mask);
     if (rv == APR_SUCCESS)
         rv = apr_stat(&info, above, APR_FINFO_TYPE, p); /* what is there may be a file */
     if (rv != APR_SUCCESS)
@@ -94,6 +98,11 @@ const char *wa_stores_sharing(const server_rec *owner, const server_rec *s, cons
             wa_config_store_uri(two, p));
     }
     return NULL;
+}
+
+const char *wa_stores_trouble(const char *uri, const char *reason, apr_pool_t *p)
+{
+    return apr_psprintf(p, "WhatsAppStore: the store '%s' cannot be opened: %s", uri, reason);
 }
 
 /* The name under which is kept that this server had a store in that folder, whatever is there now. */

@@ -266,7 +266,7 @@ def test_a_reload_survives_what_a_start_is_refused_for(trouble):
 
 
 @pytest.mark.parametrize("model", ["worker", "prefork"])
-@pytest.mark.parametrize("trouble", ["the folder is a file", "the folder cannot be written to"])
+@pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_reload_survives_under_the_other_mpms(trouble, model):
     survives(trouble, model)
 
@@ -304,10 +304,11 @@ def survives(trouble, mpm):
         is_well(httpd)
 
 
+@pytest.mark.parametrize("model", ["event", "worker", "prefork"])
 @pytest.mark.parametrize("trouble", LIVE_TROUBLES)
-def test_a_reload_does_not_join_files_that_were_tampered_with(trouble):
+def test_a_reload_does_not_join_files_that_were_tampered_with(trouble, model):
     break_it, mend_it = LIVE_TROUBLES[trouble]
-    with running() as httpd:
+    with running(mpm=model) as httpd:
         httpd.claim("WA0140", "WA0441", "WA0442", required=False)
         break_it(httpd)
         mark = httpd.mark()
@@ -357,6 +358,96 @@ def test_a_reload_makes_no_new_store_where_one_was(instead, model):
         mend_it(httpd)
         reload(httpd)
         is_well(httpd)
+
+
+# ---- what is mounted over a live store ----
+
+def mounted(part, options, prepare=None):
+    """Mounts something over a part of the live store's path, and takes it away again."""
+    def break_it(httpd):
+        subprocess.run(["mount", *options(httpd), part(httpd)], check=True)
+        if prepare:
+            prepare(httpd)
+
+    def mend_it(httpd):
+        subprocess.run(["umount", "-l", part(httpd)], check=True)
+    return break_it, mend_it
+
+
+def empty(bits, uid):
+    return lambda httpd: ["-t", "tmpfs", "-o", f"size=4m,mode={bits:o},uid={uid}", "none"]
+
+
+def another(httpd):
+    """An empty folder of the server's user, bound over it."""
+    path = httpd.folder / "another"
+    path.mkdir(mode=0o700, exist_ok=True)
+    os.chown(path, server_user().pw_uid, server_user().pw_gid)
+    return ["--bind", path]
+
+
+def above(httpd):
+    return httpd.folder / "parent"
+
+
+MOUNTS = {}
+if IS_ROOT and can_mount():
+    MOUNTS = {
+        "an empty file system of root's over the folder": mounted(store, empty(0o755, 0)),
+        "an empty file system of the user's over the folder": mounted(store, empty(0o700, server_user().pw_uid)),
+        "an empty file system over the folder above": mounted(above, empty(0o755, 0)),
+        "a closed file system over the folder above": mounted(above, empty(0o700, 0)),
+        "an empty folder over the folder": mounted(store, another),
+        "an empty folder over the folder above": mounted(above, another),
+    }
+
+
+@pytest.mark.parametrize("model", ["event", "worker", "prefork"])
+@pytest.mark.parametrize("what", MOUNTS)
+def test_what_is_mounted_over_a_live_store_is_no_new_store(what, model):
+    """Reloads serve nothing from there and make nothing there; when it is taken away the next one finds what was stored."""
+    break_it, mend_it = MOUNTS[what]
+    with running(mpm=model) as httpd:
+        httpd.claim("WA0140", "WA0420", "WA0442", required=False)
+        httpd.noise = REFUSED
+        break_it(httpd)
+        try:
+            for how in (signal.SIGUSR1, signal.SIGHUP):
+                mark = httpd.mark()
+                reload(httpd, how)
+                is_unavailable(httpd)
+                assert len(httpd.lines(mark, "WA0140")) == 1
+            assert not [path for path in (store(httpd), httpd.folder / "another") if path.exists() and any(path.iterdir())]
+        finally:
+            mend_it(httpd)
+        reload(httpd)
+        is_well(httpd)
+        httpd.stop()
+        httpd.start()
+        is_well(httpd)
+
+
+@pytest.mark.skipif(not MOUNTS, reason="nobody but root may mount")
+@pytest.mark.parametrize("model", ["event", "worker", "prefork"])
+def test_a_copy_that_is_mounted_over_a_live_store_is_another_store(model):
+    """As if the folder had been replaced as a whole; below it the old one is as it was."""
+    with running(mpm=model) as httpd:
+        httpd.claim("WA04*", required=False)
+        copy = httpd.folder / "copy"
+        shutil.copytree(store(httpd), copy)
+        for path in (copy, *copy.iterdir()):
+            os.chown(path, server_user().pw_uid, server_user().pw_gid)
+        copy.chmod(0o700)
+        subprocess.run(["mount", "--bind", copy, store(httpd)], check=True)
+        try:
+            reload(httpd)
+            is_well(httpd)
+            assert ask(httpd, "POST", f"{API}/contacts", CONTACT.replace("0001", "0002")).status == 200
+        finally:
+            subprocess.run(["umount", "-l", store(httpd)], check=True)
+        reload(httpd)
+        is_well(httpd)
+        assert ask(httpd, "POST", f"{API}/contacts", CONTACT.replace("0001", "0003")).status == 200
 
 
 def test_a_store_of_another_account_costs_a_reload_only_that_host():

@@ -221,3 +221,34 @@ def test_a_dump_keeps_when_it_was(ahead, shifting, folder, fresh):
     assert '"date":1420070400000' in text
     ctl("load", "-", "--account-sid", ACCOUNT, store=folder / "new", stdin=text)
     assert ctl("dump", store=folder / "new").out == text
+
+
+@pytest.mark.parametrize("way", ["all", "changed"])
+def test_a_poller_with_a_time_of_then(ahead, shifting, fresh, way):
+    """It is given the server's time and all threads, and misses nothing that comes later; no poll of a time in between hides anything either."""
+    store, numbers, said, _ = ahead
+    before = times(store)
+    ctl("retime", store=store)
+    after = times(store)
+    with shifting(store) as server:
+        api = server.client()
+        api.receive(numbers[0], "came while it was away", fresh.sid())
+        now = api.since(0)["timestamp"]
+        for old in [time for time in before if time > now]:
+            answer = api.get("/messages-since", {"since": old, "threads": way}).json()
+            assert answer["messages"] == answer["updates"] == [] and not answer["hasMore"]
+            assert answer["timestamp"] == now
+            rows = {row["counterpart"]: row["lastMessagePreview"] for row in answer["threads"]}
+            assert set(rows) == set(numbers) and rows[numbers[0]] == "came while it was away"
+        held = now
+        for text in ("one", "two", "three"):
+            api.receive(numbers[1], text, fresh.sid())
+            answer = api.get("/messages-since", {"since": held, "threads": way}).json()
+            assert [message["body"] for message in answer["messages"]] == [text]
+            assert answer["timestamp"] > held
+            held = answer["timestamp"]
+        # a time that is right again: nothing of what the store has after it is left out
+        for time in after:
+            found = [message["timestamp"] for message in api.since(time)["messages"]]
+            everything_after = [m["timestamp"] for m in api.since(0)["messages"] if m["timestamp"] > time]
+            assert found == everything_after

@@ -55,7 +55,10 @@ static const char *folder_state(const char *folder, apr_pool_t *p)
 
 static wa_view_t *view_read(fixture_t *f, int is_quick)
 {
-    wa_view_options_t options = {store_folder(f), WA_DBM_STORE(f->store)->log, NULL, is_quick};
+    wa_view_options_t options = {.folder = store_folder(f),
+                                 .log = WA_DBM_STORE(f->store)->log,
+                                 .ops = &wa_store_dbm_ops,
+                                 .is_quick = is_quick};
     const char *error = NULL;
     wa_walk_step_t step;
     wa_view_t *view;

@@ -9,7 +9,7 @@
 #include "base/form.h"
 #include "base/id.h"
 #include "messaging/inbound_text.h"
-#include "messaging/delivery/receipts.h"
+#include "messaging/receipts.h"
 #include "messaging/media.h"
 #include "twilio/webhook_form.h"
 

@@ -34,6 +34,7 @@ typedef struct wa_dbm_store_t {
     wa_store_keep_t own_keep; /* used when the options give none */
     wa_store_keep_t *keep;
     const wa_dbm_tool_t *tool; /* NULL for a server */
+    const char *trouble;       /* why opening failed, where its status does not tell; in pool */
     pid_t opened_by;           /* only this process closes the store */
     /* 1: a view of somebody else's store, or one that was given up: nothing is written to it, and
      * nothing noted of it, in files or in shared memory */

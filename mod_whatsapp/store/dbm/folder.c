@@ -13,6 +13,7 @@
 
 #include "base/identity.h"
 #include "base/slice.h"
+#include "store/dbm/mapping.h"
 
 #define JOURNAL "journal"
 
@@ -27,6 +28,10 @@ static const char *const file_names[] = {JOURNAL, "journal.new", "rows",        
 static const char *const file_beginnings[] = {"keys.", "state-", "__db.state-", "damaged-", NULL};
 static const char *const folder_names[] = {"load.new", "compact.new", "retime.new", NULL};
 
+/* What a start opens for writing, and makes where it is missing. Opening goes by this list, and so does looking. */
+static const char *const needed_names[] = {"lock", JOURNAL, "rows", "marks", NULL};
+static const char *const needed_beginnings[] = {"keys.", NULL};
+
 static int is_one_of(const char *name, const char *const *names)
 {
     while (*names && strcmp(*names, name)) {
@@ -35,14 +40,33 @@ static int is_one_of(const char *name, const char *const *names)
     return *names != NULL;
 }
 
+static int begins_with_one_of(const char *name, const char *const *beginnings)
+{
+    while (*beginnings && strncmp(name, *beginnings, strlen(*beginnings))) {
+        beginnings++;
+    }
+    return *beginnings != NULL;
+}
+
 static int is_file_of_store(const char *name)
 {
-    const char *const *beginning = file_beginnings;
+    return begins_with_one_of(name, file_beginnings) || is_one_of(name, file_names)
+           || is_one_of(name, kept_names);
+}
 
-    while (*beginning && strncmp(name, *beginning, strlen(*beginning))) {
-        beginning++;
-    }
-    return *beginning || is_one_of(name, file_names) || is_one_of(name, kept_names);
+static int is_needed(const char *name)
+{
+    return is_one_of(name, needed_names) || begins_with_one_of(name, needed_beginnings);
+}
+
+/* The system's reason, with what an admin does about one that no mode shows. */
+static const char *reason(apr_status_t rv, apr_pool_t *p)
+{
+    char why[120];
+
+    return apr_pstrcat(p, apr_strerror(rv, why, sizeof(why)),
+                       rv == APR_FROM_OS_ERROR(EPERM) ? " (see lsattr: chattr -i -a it)" : "",
+                       NULL);
 }
 
 /* ---- making ---- */
@@ -87,7 +111,7 @@ apr_status_t wa_folder_make(const char *folder, apr_uid_t uid, apr_gid_t gid, in
 
     *pis_made = 0;
     if (rv != APR_SUCCESS) {
-        *perror = "the store's user cannot be taken on";
+        *perror = apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)uid, folder);
         return rv;
     }
     rv = mkdir(folder, 0700) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
@@ -95,17 +119,13 @@ apr_status_t wa_folder_make(const char *folder, apr_uid_t uid, apr_gid_t gid, in
     if (APR_STATUS_IS_EACCES(rv) && before.is_other) {
         rv = root_make(folder, uid, gid, p);
         if (APR_STATUS_IS_EACCES(rv)) {
-            *perror = apr_psprintf(p,
-                                   "%s cannot be created: others than root can change the folders "
-                                   "above it, so root makes nothing there; make it by hand and "
-                                   "give it to the store's user",
-                                   folder);
+            *perror = apr_psprintf(p, WA_FOLDER_UNSAFE, folder);
             return rv;
         }
     }
     *pis_made = rv == APR_SUCCESS;
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
-        *perror = apr_psprintf(p, "%s cannot be created", folder);
+        *perror = apr_psprintf(p, "%s cannot be created: %s", folder, reason(rv, p));
         return rv;
     }
     return APR_SUCCESS;
@@ -160,6 +180,25 @@ static const char *entry_judge(int dir, const char *name, apr_uid_t uid, apr_poo
     return NULL;
 }
 
+/* Whether what a start needs can be opened as it will open it. */
+static apr_status_t need_check(int dir, const char *folder, const char *name, const char **perror,
+                               apr_pool_t *p)
+{
+    int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    apr_status_t rv;
+
+    if (fd >= 0) {
+        close(fd);
+        return APR_SUCCESS;
+    }
+    rv = APR_FROM_OS_ERROR(errno);
+    if (APR_STATUS_IS_ENOENT(rv)) {
+        return APR_SUCCESS; /* removed meanwhile, as a start would make it again */
+    }
+    *perror = apr_psprintf(p, "%s/%s cannot be read and written: %s", folder, name, reason(rv, p));
+    return rv;
+}
+
 static apr_status_t entries_judge(int dir, const char *folder, apr_uid_t uid, const char **perror,
                                   apr_pool_t *p)
 {
@@ -189,6 +228,58 @@ static apr_status_t entries_judge(int dir, const char *folder, apr_uid_t uid, co
     }
     closedir(list);
     return rv;
+}
+
+apr_status_t wa_folder_needs_check(const char *folder, const char **perror, apr_pool_t *p)
+{
+    DIR *list = opendir(folder);
+    apr_status_t rv = APR_SUCCESS;
+    const struct dirent *entry;
+
+    if (!list) {
+        rv = APR_FROM_OS_ERROR(errno);
+        *perror = apr_psprintf(p, "%s cannot be read: %s", folder, reason(rv, p));
+        return rv;
+    }
+    while (rv == APR_SUCCESS && (entry = readdir(list)) != NULL) {
+        if (is_needed(entry->d_name)) {
+            rv = need_check(dirfd(list), folder, entry->d_name, perror, p);
+        }
+    }
+    closedir(list);
+    return rv;
+}
+
+apr_status_t wa_folder_write_check(const char *path, const char **perror, apr_pool_t *p)
+{
+    apr_status_t rv = APR_SUCCESS;
+    struct statx info;
+
+    if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS)) {
+        rv = APR_FROM_OS_ERROR(errno);
+        *perror = APR_TO_OS_ERROR(rv) == EROFS
+                      ? apr_psprintf(p, "%s is on a file system that is read-only", path)
+                      : apr_psprintf(p, "%s cannot be written to: %s", path, reason(rv, p));
+    } else if (!statx(AT_FDCWD, path, 0, STATX_TYPE, &info)
+               && (info.stx_attributes & STATX_ATTR_APPEND)) {
+        rv = APR_FROM_OS_ERROR(EPERM);
+        *perror =
+            apr_psprintf(p, "in %s nothing can be replaced or removed: %s", path, reason(rv, p));
+    }
+    return rv;
+}
+
+apr_status_t wa_folder_file_open(int *pfd, const char *folder, const char *name, apr_uid_t uid,
+                                 apr_gid_t gid)
+{
+    char path[4096];
+
+    *pfd = -1;
+    if (!is_needed(name)) {
+        return APR_EINVAL; /* a start would need what nobody looks at before */
+    }
+    apr_snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return wa_file_open(pfd, path, O_RDWR | O_CREAT, uid, gid);
 }
 
 apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **perror,

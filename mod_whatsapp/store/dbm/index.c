@@ -9,7 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <apr_strings.h>
+
 #include "base/hash.h"
+#include "store/dbm/folder.h"
 
 #define ROWS_STEP ((apr_uint64_t)256 << 10)
 #define MARKS_STEP ((apr_uint64_t)64 << 10)
@@ -42,16 +45,15 @@ static void index_path(char *path, const wa_index_t *x, const char *name)
     snprintf(path, PATH_SIZE, "%s/%s", x->folder, name);
 }
 
-static apr_status_t table_open(wa_mapping_t *m, const wa_index_t *x, const char *name,
-                               apr_uint64_t *pend)
+/* @param name  of at most 15 bytes */
+static apr_status_t table_open(wa_mapping_t *m, wa_index_t *x, const char *name, apr_uint64_t *pend)
 {
-    char path[PATH_SIZE];
     struct stat info;
     apr_status_t rv;
     int fd;
 
-    index_path(path, x, name);
-    rv = wa_file_open(&fd, path, O_RDWR | O_CREAT, x->uid, x->gid);
+    snprintf(x->failed, sizeof(x->failed), "%s", name);
+    rv = wa_folder_file_open(&fd, x->folder, name, x->uid, x->gid);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -116,17 +118,18 @@ static apr_status_t levels_open(wa_index_t *x, apr_uint64_t ordinal)
     return rv;
 }
 
-apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt, apr_uid_t uid,
-                           apr_gid_t gid)
+apr_status_t wa_index_open(wa_index_t *x, const wa_index_place_t *place, const char **perror,
+                           apr_pool_t *p)
 {
+    char why[120];
     apr_status_t rv;
     int i;
 
     memset(x, 0, sizeof(*x));
-    x->folder = folder;
-    x->salt = salt;
-    x->uid = uid;
-    x->gid = gid;
+    x->folder = place->folder;
+    x->salt = place->salt;
+    x->uid = place->uid;
+    x->gid = place->gid;
     x->rows.fd = x->marks.fd = -1;
     for (i = 0; i < WA_KEYS_LEVELS; i++) {
         x->keys[i].fd = -1;
@@ -140,6 +143,10 @@ apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt,
     }
     if (rv == APR_SUCCESS) {
         rv = levels_open(x, 0);
+    }
+    if (rv != APR_SUCCESS) {
+        *perror = apr_psprintf(p, "%s/%s cannot be opened: %s", x->folder, x->failed,
+                               apr_strerror(rv, why, sizeof(why)));
     }
     return rv;
 }
@@ -273,6 +280,39 @@ static apr_status_t table_reserve(wa_mapping_t *m, apr_uint64_t *pend, apr_uint6
     return rv;
 }
 
+/* What a file takes more than it has, to be as long as table_reserve makes it, with no holes. */
+static apr_uint64_t file_room(int dir, const char *name, apr_uint64_t need, apr_uint64_t step)
+{
+    apr_uint64_t size = 0, blocks = 0;
+    struct stat info;
+
+    if (!fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW)) {
+        size = (apr_uint64_t)info.st_size;
+        blocks = (apr_uint64_t)info.st_blocks * 512;
+    }
+    if (size < need) {
+        size = step ? (need / step + 1) * step : need;
+    }
+    return size > blocks ? size - blocks : 0;
+}
+
+apr_uint64_t wa_index_room(int dir, const wa_tail_t *at)
+{
+    const int levels = at ? level_of_key(at->keys) + 1 : 1;
+    apr_uint64_t room =
+        file_room(dir, "rows", at ? (at->rows + 1) * sizeof(wa_row_t) : 0, ROWS_STEP);
+    char name[16];
+    int level;
+
+    room += file_room(dir, "marks", at ? (at->records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t) : 0,
+                      MARKS_STEP);
+    for (level = 0; level < levels; level++) {
+        snprintf(name, sizeof(name), "keys.%d", level);
+        room += file_room(dir, name, wa_index_level_size(level), 0);
+    }
+    return room;
+}
+
 apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records,
                               apr_uint64_t keys)
 {
@@ -317,13 +357,12 @@ apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t record
     return rv;
 }
 
-apr_status_t wa_index_remove(const char *folder, apr_pool_t *tmp)
+apr_status_t wa_index_remove(const char *folder, const char **perror, apr_pool_t *p)
 {
     wa_index_t x = {.folder = folder};
-    char path[PATH_SIZE], name[32];
+    char path[PATH_SIZE], name[32], why[120];
     int level;
 
-    (void)tmp;
     for (level = -2; level < WA_KEYS_LEVELS; level++) {
         if (level < 0) {
             snprintf(name, sizeof(name), "%s", level == -2 ? "rows" : "marks");
@@ -332,7 +371,11 @@ apr_status_t wa_index_remove(const char *folder, apr_pool_t *tmp)
         }
         index_path(path, &x, name);
         if (unlink(path) && errno != ENOENT) {
-            return APR_FROM_OS_ERROR(errno);
+            apr_status_t rv = APR_FROM_OS_ERROR(errno);
+
+            *perror = apr_psprintf(p, "%s cannot be removed, to be made anew: %s", path,
+                                   apr_strerror(rv, why, sizeof(why)));
+            return rv;
         }
     }
     return APR_SUCCESS;

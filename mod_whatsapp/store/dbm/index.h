@@ -4,6 +4,7 @@
 #define WA_STORE_DBM_INDEX_H
 
 #include "store/dbm/mapping.h"
+#include "store/dbm/shared.h"
 
 /*
  * Every process applies the journal's records in order and writes what follows from each into these files; the same record gives the same
@@ -53,13 +54,24 @@ typedef struct wa_index_t {
     apr_uint32_t levels_made; /* bit n: level n was missing or too short when it was opened */
     apr_uint64_t rows_end;    /* atomic: bytes allocated as far as this process knows */
     apr_uint64_t marks_end;   /* atomic */
+    char failed[16];          /* the file that was opened last, for who has to say which failed */
     int has_no_keys;          /* a copy that was opened without them */
     pthread_mutex_t grow;
 } wa_index_t;
 
-/* Opens the index files of a folder, creates those that are missing. @return APR_SUCCESS | the operating system's status. One thread. */
-apr_status_t wa_index_open(wa_index_t *x, const char *folder, apr_uint64_t salt, apr_uid_t uid,
-                           apr_gid_t gid);
+/* Where the files are, of which journal, and whose. */
+typedef struct wa_index_place_t {
+    const char *folder;
+    apr_uint64_t salt;
+    apr_uid_t uid;
+    apr_gid_t gid;
+} wa_index_place_t;
+
+/* Opens the index files of a folder, creates those that are missing.
+ * @param perror  out: which file and why, in p, when it fails
+ * @return APR_SUCCESS | the operating system's status. One thread. */
+apr_status_t wa_index_open(wa_index_t *x, const wa_index_place_t *place, const char **perror,
+                           apr_pool_t *p);
 
 /* How much a copy of the index has to hold. */
 typedef struct wa_index_room_t {
@@ -85,11 +97,16 @@ void wa_index_release(wa_index_t *x);
 apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records,
                               apr_uint64_t keys);
 
+/* How many bytes the files in the folder `dir` have to grow by on the disk to be opened and reserved up to these counts; NULL: to be opened
+ * where there is nothing yet. Any thread. */
+apr_uint64_t wa_index_room(int dir, const wa_tail_t *at);
+
 /* Forgets all rows after `rows` and marks of records after `records`, before their records are applied again. Recovery only. */
 apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records);
 
-/* Removes all index files of a folder, for a rebuild. @return APR_SUCCESS | the operating system's status */
-apr_status_t wa_index_remove(const char *folder, apr_pool_t *tmp);
+/* Removes all index files of a folder, for a rebuild. @param perror  out: which and why, in p, when it fails
+ * @return APR_SUCCESS | the operating system's status */
+apr_status_t wa_index_remove(const char *folder, const char **perror, apr_pool_t *p);
 
 /* How long the file of a table has to be for these counts. */
 apr_uint64_t wa_index_rows_size(apr_uint64_t rows);

@@ -2,7 +2,6 @@
 /* Looks at a store's folder and says what would keep it from being opened; changes nothing, follows no link in it, waits for nothing. */
 #include "store/dbm/inspect.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,37 +12,77 @@
 
 #include <apr_strings.h>
 
-#include "store/dbm/uri.h"
+#include "base/identity.h"
+#include "store/dbm/dbm.h"
 #include "store/dbm/folder.h"
+#include "store/dbm/loss.h"
+#include "store/dbm/uri.h"
+#include "store/dbm/view.h"
 
-/* What a new store takes at once: its index, and the journal's first room. */
-#define NEW_STORE_BYTES ((apr_uint64_t)1 << 20)
+/* With so much room in the file system, and so many times the journal's length, nothing that a start makes anew can lack it: an index is less than twice as long as
+ * its journal, and of damage no more is kept than the journal has. */
+#define ROOM_LEAST ((apr_uint64_t)16 << 20)
+#define ROOM_TIMES 3
 
 typedef struct look_t {
     const wa_store_options_t *options;
     const char *folder;
+    const char *real;    /* the path as root sees it, without links; NULL where there is nothing */
     const char *missing; /* the part of the path that is not there, "" for none; begins with '/' */
     const char *there;   /* the part that is */
-    DIR *dir;            /* the folder, NULL while it is not open */
-    int fd;              /* its descriptor */
+    apr_uid_t owner;     /* whose the folder has to be */
+    int is_root;         /* 1: root looks, as that user */
+    int is_roots;        /* 1: root would have to make it, which root is to look at */
+    int fd;              /* the folder, -1 while it is not open */
     const char **perror;
     apr_pool_t *p;
 } look_t;
 
-static const char *os_text(int number, apr_pool_t *p)
+static const char *os_text(apr_status_t rv, apr_pool_t *p)
 {
     char text[128];
 
-    return apr_pstrdup(p, apr_strerror(APR_FROM_OS_ERROR(number), text, sizeof(text)));
-}
-
-/* Whether somebody may be kept out at all by modes; root is not. */
-static int is_root(void)
-{
-    return geteuid() == 0;
+    return apr_pstrdup(p, apr_strerror(rv, text, sizeof(text)));
 }
 
 /* ---- the folder's place ---- */
+
+/* The folder on a path that the caller may not enter, NULL for none. What a link leads to is on another path. */
+static const char *closed_find(const char *path, apr_pool_t *p)
+{
+    const char *end = path;
+    struct stat info;
+
+    while (path && *end) {
+        const char *part;
+
+        end += 1 + strcspn(end + 1, "/");
+        part = wa_slice_string(wa_slice_make(path, (apr_size_t)(end - path)), p);
+        if (lstat(part, &info)) {
+            return NULL;
+        }
+        if (S_ISDIR(info.st_mode) && faccessat(AT_FDCWD, part, X_OK, AT_EACCESS)) {
+            return part;
+        }
+    }
+    return NULL;
+}
+
+static apr_status_t unreachable_tell(const look_t *look, apr_status_t rv)
+{
+    const char *closed = NULL;
+
+    if (APR_STATUS_IS_EACCES(rv)) {
+        closed = closed_find(look->folder, look->p);
+        closed = closed ? closed : closed_find(look->real, look->p);
+    }
+    *look->perror =
+        closed
+            ? apr_psprintf(look->p, "the server's user cannot reach %s: it may not enter %s (%s)",
+                           look->folder, closed, os_text(rv, look->p))
+            : apr_psprintf(look->p, "%s cannot be reached: %s", look->folder, os_text(rv, look->p));
+    return rv;
+}
 
 /* Finds the deepest part of the path that exists. O_PATH opens nothing: no device or FIFO notices. */
 static apr_status_t place_find(look_t *look, struct stat *info, const char **pidentity)
@@ -58,9 +97,7 @@ static apr_status_t place_find(look_t *look, struct stat *info, const char **pid
         apr_status_t rv = APR_FROM_OS_ERROR(errno);
 
         if (!APR_STATUS_IS_ENOENT(rv) || !*at) {
-            *look->perror = apr_psprintf(look->p, "%s cannot be reached: %s", look->folder,
-                                         os_text(APR_TO_OS_ERROR(rv), look->p));
-            return rv;
+            return unreachable_tell(look, rv);
         }
         if (lstat(at, &link_info) == 0) {
             *look->perror =
@@ -84,34 +121,113 @@ static apr_status_t place_find(look_t *look, struct stat *info, const char **pid
     return APR_SUCCESS;
 }
 
-/* Whether entries can be made in `path`, by whoever is to make them: on a file system that is read-only not even by root. */
-static apr_status_t writable_check(const look_t *look, const char *path)
-{
-    int number;
+/* ---- room ---- */
 
-    if (faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0) {
-        return APR_SUCCESS;
-    }
-    number = errno;
-    *look->perror =
-        number == EROFS
-            ? apr_psprintf(look->p, "%s is on a file system that is read-only", path)
-            : apr_psprintf(look->p, "%s cannot be written to: %s", path, os_text(number, look->p));
-    return APR_FROM_OS_ERROR(number);
+static apr_status_t room_tell(const look_t *look, const char *path, apr_status_t rv)
+{
+    *look->perror = apr_psprintf(look->p, "there is no room in %s for the files of the store: %s",
+                                 path, os_text(rv, look->p));
+    return rv;
 }
 
-static apr_status_t room_check(const look_t *look, const char *path)
+/* Takes what a start would take, in a file that has no name and is gone when it is closed: quotas and what is kept for root count. */
+static apr_status_t room_try(const look_t *look, const char *path, apr_uint64_t bytes)
 {
+    int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    apr_status_t rv = fd < 0 ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
     struct statvfs fs;
 
+    if (fd >= 0) {
+        rv = bytes ? wa_file_allocate(fd, 0, bytes) : APR_SUCCESS;
+        close(fd);
+        return rv == APR_SUCCESS ? rv : room_tell(look, path, rv);
+    }
+    if (APR_STATUS_IS_ENOSPC(rv) || rv == APR_FROM_OS_ERROR(EDQUOT)) {
+        return room_tell(look, path, rv);
+    }
+    /* Not here, or not by this user. */
     if (statvfs(path, &fs) == 0
-        && ((apr_uint64_t)(is_root() ? fs.f_bfree : fs.f_bavail) * fs.f_frsize < NEW_STORE_BYTES
+        && ((apr_uint64_t)fs.f_bavail * fs.f_frsize < bytes
             || (fs.f_files > 0 && fs.f_ffree == 0))) {
-        *look->perror = apr_psprintf(look->p, "%s has no space left for a new store", path);
-        return APR_ENOSPC;
+        return room_tell(look, path, APR_ENOSPC);
     }
     return APR_SUCCESS;
 }
+
+static apr_status_t new_room_check(const look_t *look, const char *path)
+{
+    return room_try(look, path, wa_index_level_size(0) + WA_JOURNAL_START);
+}
+
+/* What a start would find out, found out without writing: reads what it would read. @return 0 where it cannot be told */
+static apr_uint64_t room_rehearse(const look_t *look, apr_pool_t *tmp)
+{
+    const wa_view_options_t options = {.folder = look->folder, .is_quick = 1};
+    const char *ignored;
+    apr_uint64_t rest = 0, room;
+    wa_walk_step_t step;
+    wa_view_t *view;
+    apr_status_t rv = wa_view_open(&view, &options, &ignored, tmp);
+
+    while (rv == APR_SUCCESS) {
+        rv = wa_view_next(view, &step);
+    }
+    if (rv != APR_EOF) {
+        return 0;
+    }
+    room = wa_index_room(look->fd, view->is_from_checkpoint || view->store.replica.at.records
+                                       ? &view->store.replica.at
+                                       : NULL);
+    (void)wa_walk_rest(&view->walk, &rest);
+    /* What was allocated ahead of it goes before it is kept. */
+    if (view->walk.size - view->walk.offset - rest >= rest) {
+        rest = 0;
+    }
+    return room + view->damaged + rest;
+}
+
+/* Whether a start has to make a file: inodes may be missing where bytes are not. */
+static int is_missing(const look_t *look)
+{
+    static const char *const names[] = {"lock", "rows", "marks", "keys.0", NULL};
+    struct stat info;
+    int i;
+
+    for (i = 0; names[i]; i++) {
+        if (fstatat(look->fd, names[i], &info, AT_SYMLINK_NOFOLLOW)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The disk may be full where the files are large enough, and must not be where they are to be made. Most have so much room that nobody has to count. */
+static apr_status_t room_check(const look_t *look)
+{
+    apr_uint64_t most, need;
+    struct stat journal;
+    struct statvfs fs;
+    apr_pool_t *tmp;
+
+    if (fstatat(look->fd, "journal", &journal, AT_SYMLINK_NOFOLLOW)) {
+        return new_room_check(look, look->folder);
+    }
+    most = ROOM_TIMES * (apr_uint64_t)journal.st_size + ROOM_LEAST;
+    need = wa_index_room(look->fd, NULL);
+    if (need < ROOM_LEAST && statvfs(look->folder, &fs) == 0
+        && (apr_uint64_t)fs.f_bavail * fs.f_frsize >= most && (!fs.f_files || fs.f_ffree > 100)) {
+        return APR_SUCCESS;
+    }
+    if (apr_pool_create(&tmp, look->p) == APR_SUCCESS) {
+        apr_uint64_t found = room_rehearse(look, tmp);
+
+        need = found > need ? found : need;
+        apr_pool_destroy(tmp);
+    }
+    return need || is_missing(look) ? room_try(look, look->folder, need) : APR_SUCCESS;
+}
+
+/* ---- a folder that is to be made ---- */
 
 /* There is no store. Where the server had one somebody took it away: a new one in its place would answer as if there had never been a message. */
 static apr_status_t absence_check(const look_t *look)
@@ -127,9 +243,20 @@ static apr_status_t absence_check(const look_t *look)
     return APR_ENOENT;
 }
 
-/* The folder is to be made. */
-static apr_status_t parent_check(const look_t *look, const struct stat *info)
+static apr_status_t make_tell(const look_t *look, apr_status_t rv)
 {
+    *look->perror =
+        APR_TO_OS_ERROR(rv) == EROFS
+            ? apr_psprintf(look->p, "%s is on a file system that is read-only", look->there)
+            : apr_psprintf(look->p, "%s cannot be created: %s cannot be written to: %s",
+                           look->folder, look->there, os_text(rv, look->p));
+    return rv;
+}
+
+/* The folder is to be made: by who it is for, else by root. */
+static apr_status_t parent_check(look_t *look, const struct stat *info)
+{
+    const int is_deep = strrchr(look->missing, '/') != look->missing;
     apr_status_t rv;
 
     if (!S_ISDIR(info->st_mode)) {
@@ -137,7 +264,7 @@ static apr_status_t parent_check(const look_t *look, const struct stat *info)
                                      look->folder, look->there);
         return APR_ENOTDIR;
     }
-    if (strrchr(look->missing, '/') != look->missing && !look->options->may_make_parents) {
+    if (is_deep && !look->options->may_make_parents) {
         *look->perror = apr_psprintf(
             look->p, "%s cannot be created: there is no folder %s", look->folder,
             wa_slice_string(wa_slice_make(look->folder,
@@ -146,136 +273,95 @@ static apr_status_t parent_check(const look_t *look, const struct stat *info)
         return APR_ENOENT;
     }
     rv = absence_check(look);
-    if (rv == APR_SUCCESS) {
-        rv = writable_check(look, look->there);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    return rv == APR_SUCCESS ? room_check(look, look->there) : rv;
+    if (faccessat(AT_FDCWD, look->there, X_OK, AT_EACCESS)) {
+        return unreachable_tell(look, APR_FROM_OS_ERROR(errno));
+    }
+    if (faccessat(AT_FDCWD, look->there, W_OK | X_OK, AT_EACCESS)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    look->is_roots = look->is_root && (is_deep || APR_STATUS_IS_EACCES(rv));
+    if (rv != APR_SUCCESS && !look->is_roots) {
+        return make_tell(look, rv);
+    }
+    return new_room_check(look, look->there);
 }
 
-/* Whether modes alone keep the folder's owner, who is not us, from coming through a folder on the way. Where a group or an
- * access list may let it through that is not looked at. */
-static int is_closed(const struct stat *info, apr_uid_t uid)
+/* The rest of that, as root: it makes folders only where nobody else can change what the path leads to. */
+static apr_status_t root_parent_check(const look_t *look)
 {
-    return info->st_uid == uid ? !(info->st_mode & S_IXUSR)
-                               : !(info->st_mode & (S_IXGRP | S_IXOTH));
-}
-
-/* What only root can fail to notice: its own access says nothing about that of the server's user. */
-static apr_status_t way_check(const look_t *look)
-{
-    char *path = realpath(look->folder, NULL);
-    char *end = path ? strrchr(path, '/') : NULL;
-    apr_status_t rv = APR_SUCCESS;
-    struct stat info;
-
-    for (; rv == APR_SUCCESS && end && end != path; end = strrchr(path, '/')) {
-        *end = '\0';
-        if (stat(path, &info) == 0 && is_closed(&info, look->options->uid)) {
-            *look->perror =
-                apr_psprintf(look->p, "the server's user cannot reach %s: it may not enter %s",
-                             look->folder, path);
-            rv = APR_EACCES;
-        }
+    if (faccessat(AT_FDCWD, look->there, W_OK | X_OK, AT_EACCESS)) {
+        return make_tell(look, APR_FROM_OS_ERROR(errno));
     }
-    free(path);
-    return rv;
+    if (!wa_path_is_safe(look->there, 0, look->p)) {
+        *look->perror = apr_psprintf(look->p, WA_FOLDER_UNSAFE, look->folder);
+        return APR_EACCES;
+    }
+    return APR_SUCCESS;
 }
 
 static apr_status_t folder_check(const look_t *look, const struct stat *info)
 {
-    const wa_store_options_t *options = look->options;
-
     if (!S_ISDIR(info->st_mode)) {
         *look->perror = apr_psprintf(look->p, "%s is not a folder", look->folder);
         return APR_ENOTDIR;
     }
-    if (is_root() && options->uid != 0) {
-        apr_status_t rv;
-
-        if (info->st_uid != options->uid) {
-            *look->perror = apr_psprintf(look->p,
-                                         "%s does not belong to the server's user; change its "
-                                         "owner, or let the module create it",
-                                         look->folder);
-            return APR_EACCES;
-        }
-        if ((info->st_mode & S_IRWXU) != S_IRWXU) {
-            *look->perror = apr_psprintf(look->p,
-                                         "%s is closed to its owner, who is to read and write "
-                                         "there: chmod 700 it",
-                                         look->folder);
-            return APR_EACCES;
-        }
-        rv = way_check(look);
-        if (rv != APR_SUCCESS) {
-            return rv;
-        }
+    if (look->is_root && info->st_uid != look->owner) {
+        *look->perror = apr_psprintf(look->p,
+                                     "%s does not belong to the server's user; change its owner, "
+                                     "or let the module create it",
+                                     look->folder);
+        return APR_EACCES;
     }
-    return writable_check(look, look->folder);
+    if (look->is_root && (info->st_mode & S_IRWXU) != S_IRWXU) {
+        *look->perror = apr_psprintf(look->p,
+                                     "%s is closed to its owner, who is to read and write there: "
+                                     "chmod 700 it",
+                                     look->folder);
+        return APR_EACCES;
+    }
+    return wa_folder_write_check(look->folder, look->perror, look->p);
 }
 
 /* ---- what is in it ---- */
 
-static int is_ours(const char *name)
-{
-    static const char *const names[] = {"lock", "journal", "rows", "marks", "CURRENT", NULL};
-    int i;
-
-    for (i = 0; names[i]; i++) {
-        if (!strcmp(name, names[i])) {
-            return 1;
-        }
-    }
-    return !strncmp(name, "keys.", 5) || !strncmp(name, "state-", 6);
-}
-
-/* What is planted is told by the same words as at a start; then whether what is there can be used. */
+/* What is planted, and what a start could not open, is told by the same words as there. */
 static apr_status_t entries_check(look_t *look)
 {
-    const apr_uid_t owner = is_root() ? look->options->uid : geteuid();
-    struct dirent *entry;
-    apr_status_t rv;
+    apr_status_t rv = wa_folder_inspect(look->folder, look->owner, look->perror, look->p);
 
-    look->dir = opendir(look->folder);
-    if (!look->dir) {
-        rv = APR_FROM_OS_ERROR(errno);
-        *look->perror = apr_psprintf(look->p, "%s cannot be read: %s", look->folder,
-                                     os_text(APR_TO_OS_ERROR(rv), look->p));
-        return rv;
-    }
-    look->fd = dirfd(look->dir);
-    rv = wa_folder_inspect(look->folder, owner, look->perror, look->p);
-    while (rv == APR_SUCCESS && !is_root() && (entry = readdir(look->dir)) != NULL) {
-        if (is_ours(entry->d_name) && faccessat(look->fd, entry->d_name, R_OK | W_OK, AT_EACCESS)
-            && errno != ENOENT) { /* checkpoints come and go beside a live server */
-            rv = APR_FROM_OS_ERROR(errno);
-            *look->perror =
-                apr_psprintf(look->p, "%s/%s cannot be read and written: %s", look->folder,
-                             entry->d_name, os_text(APR_TO_OS_ERROR(rv), look->p));
+    if (rv == APR_SUCCESS) {
+        look->fd = open(look->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (look->fd < 0) {
+            return unreachable_tell(look, APR_FROM_OS_ERROR(errno));
         }
+        rv = wa_folder_needs_check(look->folder, look->perror, look->p);
     }
     return rv;
 }
 
 static apr_status_t journal_check(const look_t *look)
 {
-    wa_journal_options_t journal = {.account_sid = look->options->account_sid};
-    int fd = openat(look->fd, "journal", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const char *path = apr_pstrcat(look->p, look->folder, "/journal", NULL);
+    const wa_journal_options_t options = {
+        .path = path, .account_sid = look->options->account_sid, .is_read_only = 1};
+    wa_checkpoint_place_t place = {.folder = look->folder};
+    wa_journal_t journal;
+    struct stat info;
     apr_status_t rv;
 
-    journal.path = apr_pstrcat(look->p, look->folder, "/journal", NULL);
-    if (fd < 0) {
-        rv = APR_FROM_OS_ERROR(errno);
-        if (APR_STATUS_IS_ENOENT(rv)) {
-            rv = absence_check(look);
-            return rv == APR_SUCCESS ? room_check(look, look->folder) : rv;
-        }
-        *look->perror = apr_psprintf(look->p, "%s cannot be opened: %s", journal.path,
-                                     os_text(APR_TO_OS_ERROR(rv), look->p));
-        return rv;
+    if (fstatat(look->fd, "journal", &info, AT_SYMLINK_NOFOLLOW) && errno == ENOENT) {
+        rv = wa_loss_check_missing(look->folder, look->perror, look->p);
+        return rv == APR_SUCCESS ? absence_check(look) : rv;
     }
-    rv = wa_journal_inspect(fd, &journal, look->perror, look->p);
-    close(fd);
+    rv = wa_journal_open(&journal, &options, look->perror, look->p);
+    if (rv == APR_SUCCESS) {
+        place.salt = journal.salt;
+        rv = wa_loss_check_emptied(&place, &journal, look->perror, look->p);
+        wa_journal_release(&journal);
+    }
     return rv;
 }
 
@@ -404,36 +490,60 @@ int wa_dbm_files_are_whole(const wa_dbm_store_t *store)
 
 /* ---- all of it ---- */
 
+/* As who will open it: what root may do says nothing of that. */
+static apr_status_t look_around(look_t *look, const char **pidentity)
+{
+    struct stat info;
+    apr_status_t rv = place_find(look, &info, pidentity);
+
+    if (rv == APR_SUCCESS && *look->missing) {
+        return parent_check(look, &info);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = folder_check(look, &info);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = entries_check(look);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = live_check(look);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = journal_check(look);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = room_check(look);
+    }
+    if (look->fd >= 0) {
+        close(look->fd);
+    }
+    return rv;
+}
+
 apr_status_t wa_dbm_inspect(const wa_store_uri_t *uri, const wa_store_options_t *options,
                             const char **pidentity, const char **perror, apr_pool_t *p)
 {
     look_t look = {.options = options, .fd = -1, .perror = perror, .p = p};
-    struct stat info;
+    wa_identity_t before;
     const char *key = NULL;
+    char *real;
     apr_status_t rv = wa_dbm_check(uri, perror, &key, p);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     look.folder = key + strlen("dbm:");
-    rv = place_find(&look, &info, pidentity);
-    if (rv == APR_SUCCESS && *look.missing) {
-        return parent_check(&look, &info);
+    look.is_root = geteuid() == 0 && options->uid != 0;
+    look.owner = geteuid() == 0 ? options->uid : geteuid();
+    real = realpath(look.folder, NULL);
+    look.real = real ? apr_pstrdup(p, real) : NULL;
+    free(real);
+    rv = wa_identity_enter(&before, options->uid, options->gid, p);
+    if (rv != APR_SUCCESS) {
+        *perror = apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)options->uid, look.folder);
+        return rv;
     }
-    if (rv == APR_SUCCESS) {
-        rv = folder_check(&look, &info);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = entries_check(&look);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = live_check(&look);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = journal_check(&look);
-    }
-    if (look.dir) {
-        closedir(look.dir);
-    }
-    return rv;
+    rv = look_around(&look, pidentity);
+    wa_identity_leave(&before);
+    return rv == APR_SUCCESS && look.is_roots ? root_parent_check(&look) : rv;
 }

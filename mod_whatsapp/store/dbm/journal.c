@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ static apr_uint32_t head_crc(const journal_head_t *head)
     return wa_crc32c(0, head, offsetof(journal_head_t, crc));
 }
 
-static apr_status_t head_create(int fd, const wa_journal_options_t *options)
+static apr_status_t head_write(int fd, const wa_journal_options_t *options)
 {
     char block[WA_JOURNAL_START];
     journal_head_t head;
@@ -57,29 +58,86 @@ static apr_status_t head_create(int fd, const wa_journal_options_t *options)
     return rv;
 }
 
-/* 1 when the first block was never finished: no record can have been written after it. */
-static int head_is_unfinished(int fd, apr_uint64_t size)
+/* A journal gets its name when its first block is on the disk: one without it is no journal whose making was cut short, it was cut itself. */
+static apr_status_t journal_create(int *pfd, const wa_journal_options_t *options, apr_pool_t *p)
+{
+    const char *temporary = apr_pstrcat(p, options->path, ".new", NULL);
+    const char *slash = strrchr(options->path, '/');
+    apr_status_t rv;
+
+    *pfd = -1;
+    if (unlink(temporary) && errno != ENOENT) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    rv = wa_file_open(pfd, temporary, O_RDWR | O_CREAT, options->uid, options->gid);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = head_write(*pfd, options);
+    if (rv == APR_SUCCESS && rename(temporary, options->path)) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    if (rv == APR_SUCCESS) {
+        rv =
+            wa_folder_sync(slash ? wa_slice_string(
+                               wa_slice_make(options->path, (apr_size_t)(slash - options->path)), p)
+                                 : ".");
+    } else {
+        unlink(temporary);
+    }
+    if (rv != APR_SUCCESS) {
+        close(*pfd);
+        *pfd = -1;
+    }
+    return rv;
+}
+
+/* What became of a journal that has no first block, NULL when it has something there. */
+static const char *head_lost(int fd, apr_uint64_t size, apr_pool_t *p)
 {
     char block[WA_JOURNAL_START];
-    ssize_t n = size > sizeof(block) ? -1 : pread(fd, block, sizeof(block), 0), i;
+    ssize_t n = pread(fd, block, sizeof(block), 0), i;
 
     if (n < 0) {
-        return 0;
+        return NULL;
     }
     for (i = 0; i < n && !block[i]; i++) {
         continue;
     }
-    return i == n
-           || (size < sizeof(block)
-               && !memcmp(block, journal_magic,
-                          (size_t)n < sizeof(journal_magic) ? (size_t)n : sizeof(journal_magic)));
+    if (size == 0) {
+        return "is empty";
+    }
+    if (i == n) {
+        return "holds zeros where its first block should be";
+    }
+    return size < sizeof(block)
+                   && !memcmp(block, journal_magic,
+                              (size_t)n < sizeof(journal_magic) ? (size_t)n : sizeof(journal_magic))
+               ? apr_psprintf(p, "was cut to %" APR_UINT64_T_FMT " bytes", size)
+               : NULL;
 }
 
 static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options_t *options,
                                const char **perror, apr_pool_t *p)
 {
     journal_head_t head;
+    struct stat info;
+    const char *lost;
 
+    if (fstat(fd, &info)) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    if ((apr_uint64_t)info.st_size > WA_MAPPING_MAX) {
+        *perror = apr_psprintf(p, "%s is longer than any journal can be", options->path);
+        return APR_EINVAL;
+    }
+    lost = head_lost(fd, (apr_uint64_t)info.st_size, p);
+    if (lost) {
+        *perror =
+            apr_psprintf(p, "%s %s, so all that it held is gone from it. " WA_JOURNAL_LOST_HINT,
+                         options->path, lost);
+        return APR_EINVAL;
+    }
     if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head)
         || memcmp(head.magic, journal_magic, sizeof(head.magic))) {
         *perror = apr_psprintf(p, "%s is not a journal of mod_whatsapp", options->path);
@@ -120,15 +178,8 @@ apr_status_t wa_journal_inspect(int fd, const wa_journal_options_t *options, con
                                 apr_pool_t *p)
 {
     wa_journal_t j;
-    struct stat info;
 
     *perror = NULL;
-    if (fstat(fd, &info)) {
-        return APR_FROM_OS_ERROR(errno);
-    }
-    if (head_is_unfinished(fd, (apr_uint64_t)info.st_size)) {
-        return APR_SUCCESS;
-    }
     return head_check(&j, fd, options, perror, p);
 }
 
@@ -136,6 +187,7 @@ apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *option
                              const char **perror, apr_pool_t *p)
 {
     struct stat info;
+    char why[120];
     apr_status_t rv;
     int fd;
 
@@ -144,28 +196,19 @@ apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *option
     j->log = options->log;
     j->path = apr_pstrdup(p, options->path);
     *perror = NULL;
-    rv = wa_file_open(&fd, options->path, options->is_read_only ? O_RDONLY : O_RDWR | O_CREAT,
-                      options->uid, options->gid);
+    rv = wa_file_open(&fd, options->path, options->is_read_only ? O_RDONLY : O_RDWR, options->uid,
+                      options->gid);
+    if (APR_STATUS_IS_ENOENT(rv) && !options->is_read_only) {
+        rv = journal_create(&fd, options, p);
+    }
     if (rv != APR_SUCCESS) {
-        *perror = apr_psprintf(p, "%s cannot be opened", options->path);
+        *perror = apr_psprintf(p, "%s cannot be opened: %s", options->path,
+                               apr_strerror(rv, why, sizeof(why)));
         return rv;
     }
     if (fstat(fd, &info)) {
         rv = APR_FROM_OS_ERROR(errno);
         goto out;
-    }
-    if (!options->is_read_only && head_is_unfinished(fd, (apr_uint64_t)info.st_size)) {
-        rv = head_create(fd, options);
-        if (rv == APR_SUCCESS) {
-            rv = wa_folder_sync(wa_slice_string(
-                wa_slice_make(options->path,
-                              (apr_size_t)(strrchr(options->path, '/') - options->path)),
-                p));
-        }
-        if (rv != APR_SUCCESS) {
-            *perror = apr_psprintf(p, "%s cannot be created", options->path);
-            goto out;
-        }
     }
     rv = head_check(j, fd, options, perror, p);
     if (rv != APR_SUCCESS) {

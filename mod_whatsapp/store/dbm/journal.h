@@ -13,6 +13,11 @@
 #define WA_JOURNAL_START WA_RECORDS_START
 #define WA_JOURNAL_VERSION 1u
 
+/* What the admin of a journal that lost everything is told. */
+#define WA_JOURNAL_LOST_HINT                                                                   \
+    "Nothing was touched: restore a backup, or move the store's folder away to begin with an " \
+    "empty store"
+
 typedef struct wa_journal_t {
     wa_mapping_t map;
     apr_uint64_t salt; /* random for each store; in every checksum and cursor */
@@ -32,7 +37,8 @@ typedef struct wa_journal_options_t {
     int is_read_only; /* 1: a tool that only looks */
 } wa_journal_options_t;
 
-/* Opens the journal, or creates an empty one.
+/* Opens the journal. Creates an empty one where there is none, so that a kill at any instant leaves none or a whole one: one that
+ * is shorter than its first block was cut, and is refused.
  * @param perror  out: NULL or a sentence in p
  * @return APR_SUCCESS | APR_EINVAL not a journal of this format, byte order or account | the operating system's status. One thread. */
 apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options,

@@ -10,26 +10,17 @@
 
 #include <apr_time.h>
 
+#include "store/dbm/folder.h"
 #include "store/dbm/mapping.h"
 
 /* Who asks whether a store is owned holds its lock for a moment: so long is waited for that. */
 #define LOCK_TRIES 20
 #define LOCK_PAUSE apr_time_from_msec(5)
 
-/* An open file `lock` of the folder in *pfd. */
-static apr_status_t lock_open(int *pfd, const char *folder, int flags, apr_uid_t uid, apr_gid_t gid)
-{
-    char path[4096];
-
-    *pfd = -1;
-    snprintf(path, sizeof(path), "%s/lock", folder);
-    return wa_file_open(pfd, path, flags, uid, gid);
-}
-
 apr_status_t wa_lock_take(int *pfd, const char *folder, apr_uid_t uid, apr_gid_t gid)
 {
     int fd, i;
-    apr_status_t rv = lock_open(&fd, folder, O_RDWR | O_CREAT, uid, gid);
+    apr_status_t rv = wa_folder_file_open(&fd, folder, "lock", uid, gid);
 
     *pfd = -1;
     if (rv != APR_SUCCESS) {
@@ -49,9 +40,11 @@ apr_status_t wa_lock_take(int *pfd, const char *folder, apr_uid_t uid, apr_gid_t
 
 int wa_lock_is_taken(const char *folder)
 {
+    char path[4096];
     int fd, is_taken;
 
-    if (lock_open(&fd, folder, O_RDONLY, 0, 0) != APR_SUCCESS) {
+    snprintf(path, sizeof(path), "%s/lock", folder);
+    if (wa_file_open(&fd, path, O_RDONLY, 0, 0) != APR_SUCCESS) {
         return 0;
     }
     /* Another's lock shows in that it cannot be shared. It is held for no longer than the question takes. */

@@ -16,6 +16,7 @@
 #include "store/dbm/folder.h"
 #include "store/dbm/inspect.h"
 #include "store/dbm/lock.h"
+#include "store/dbm/loss.h"
 #include "store/dbm/recovery.h"
 #include "store/dbm/upkeep.h"
 #include "store/dbm/uri.h"
@@ -55,13 +56,18 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
         return APR_EINVAL;
     }
     rv = wa_lock_take(&fd, store->place.folder, store->place.uid, store->place.gid);
+    if (APR_STATUS_IS_EEXIST(rv)) {
+        *perror = apr_psprintf(p,
+                               "%s is in use by another server or a tool; one server owns a "
+                               "store's folder",
+                               store->place.folder);
+        return rv;
+    }
     if (rv != APR_SUCCESS) {
-        *perror = apr_psprintf(
-            p,
-            APR_STATUS_IS_EEXIST(rv)
-                ? "%s is in use by another server or a tool; one server owns a store's folder"
-                : "%s/lock cannot be opened",
-            store->place.folder);
+        char why[120];
+
+        *perror = apr_psprintf(p, "%s/lock cannot be opened: %s", store->place.folder,
+                               apr_strerror(rv, why, sizeof(why)));
         return rv;
     }
     rv = wa_folder_heal(store->place.folder);
@@ -262,12 +268,20 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
     apr_status_t rv;
 
     journal.path = apr_pstrcat(p, store->place.folder, "/journal", NULL);
-    rv = wa_journal_open(&store->journal, &journal, perror, p);
+    rv = wa_loss_check_missing(store->place.folder, perror, p);
+    if (rv == APR_SUCCESS) {
+        rv = wa_journal_open(&store->journal, &journal, perror, p);
+    }
     if (rv == APR_SUCCESS) {
         store->place.salt = store->journal.salt;
         store->journal.stop = store->tool ? store->tool->stop : NULL;
-        rv = wa_index_open(&store->index, store->place.folder, store->journal.salt, options->uid,
-                           options->gid);
+        rv = wa_loss_check_emptied(&store->place, &store->journal, perror, p);
+    }
+    if (rv == APR_SUCCESS) {
+        const wa_index_place_t at = {store->place.folder, store->journal.salt, options->uid,
+                                     options->gid};
+
+        rv = wa_index_open(&store->index, &at, perror, p);
     }
     if (rv == APR_SUCCESS) {
         rv = wa_replica_init(&store->replica, &store->journal, &store->index);
@@ -353,14 +367,15 @@ apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *ur
     }
     rv = wa_identity_enter(&before, options->uid, options->gid, p);
     if (rv != APR_SUCCESS) {
-        *perror = apr_psprintf(p, "the user %lu of %s cannot be taken on",
-                               (unsigned long)options->uid, store->place.folder);
+        *perror =
+            apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)options->uid, store->place.folder);
         return rv;
     }
     rv = folder_open(store, options, perror, p);
     wa_identity_leave(&before);
     if (rv != APR_SUCCESS && !*perror) {
-        *perror = apr_psprintf(p, "%s cannot be opened", store->place.folder);
+        *perror = store->trouble ? store->trouble
+                                 : apr_psprintf(p, "%s cannot be opened", store->place.folder);
     }
     if (rv != APR_SUCCESS) {
         return rv;

@@ -10,19 +10,22 @@
 
 #include <apr_strings.h>
 
+#include "store/dbm/dbm.h"
+#include "store/dbm/loss.h"
 #include "store/dbm/read.h"
 
 /* Forgets what is derived and begins at the journal's first record. */
-static apr_status_t begin_anew(wa_dbm_store_t *store, apr_pool_t *tmp)
+static apr_status_t begin_anew(wa_dbm_store_t *store)
 {
+    const wa_index_place_t at = {store->place.folder, store->journal.salt, store->place.uid,
+                                 store->place.gid};
     apr_status_t rv;
 
     wa_replica_release(&store->replica);
     wa_index_release(&store->index);
-    rv = wa_index_remove(store->place.folder, tmp);
+    rv = wa_index_remove(store->place.folder, &store->trouble, store->pool);
     if (rv == APR_SUCCESS) {
-        rv = wa_index_open(&store->index, store->place.folder, store->journal.salt,
-                           store->place.uid, store->place.gid);
+        rv = wa_index_open(&store->index, &at, &store->trouble, store->pool);
     }
     if (rv == APR_SUCCESS) {
         rv = wa_replica_init(&store->replica, &store->journal, &store->index);
@@ -195,17 +198,26 @@ static int states_are_there(wa_dbm_store_t *store, apr_uint64_t rows, apr_uint64
 
 /* ---- damage in the journal ---- */
 
-/* Keeps a copy of damaged bytes in a file of its own before they are overwritten. */
+#define NAMES_MAX 20
+
+/* Keeps a copy of damaged bytes in a file of its own before they are overwritten. Where an admin closed that of an earlier damage it gets another name. */
 static apr_status_t damage_keep(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to,
-                                apr_pool_t *tmp)
+                                const char **ppath, apr_pool_t *tmp)
 {
+    const void *bytes = wa_mapping_at(&store->journal.map, from, to - from);
     const char *path =
         apr_psprintf(tmp, "%s/damaged-%" APR_UINT64_T_FMT, store->place.folder, from);
-    const void *bytes = wa_mapping_at(&store->journal.map, from, to - from);
     apr_status_t rv;
-    int fd;
+    int fd, again = 0;
 
-    rv = wa_file_open(&fd, path, O_WRONLY | O_CREAT | O_TRUNC, store->place.uid, store->place.gid);
+    *ppath = path;
+    do {
+        rv = wa_file_open(&fd, *ppath, O_WRONLY | O_CREAT | O_TRUNC, store->place.uid,
+                          store->place.gid);
+        if (APR_STATUS_IS_EACCES(rv) || rv == APR_FROM_OS_ERROR(EPERM)) {
+            *ppath = apr_psprintf(tmp, "%s.%d", path, ++again);
+        }
+    } while ((APR_STATUS_IS_EACCES(rv) || rv == APR_FROM_OS_ERROR(EPERM)) && again < NAMES_MAX);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -242,16 +254,16 @@ static apr_status_t damage_fill(wa_dbm_store_t *store, apr_uint64_t from, apr_ui
 static apr_status_t damage_set_aside(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to,
                                      apr_pool_t *tmp)
 {
-    apr_status_t rv = damage_keep(store, from, to, tmp);
+    const char *path;
+    apr_status_t rv = damage_keep(store, from, to, &path, tmp);
 
     if (rv == APR_SUCCESS) {
         rv = damage_fill(store, from, to);
     }
     WA_LOG(store->log, WA_LOG_ERR, "WA0431", rv,
            "%s: %" APR_UINT64_T_FMT " bytes at %" APR_UINT64_T_FMT
-           " are damaged; they were set aside in %s/damaged-%" APR_UINT64_T_FMT
-           ", everything else is kept",
-           store->journal.path, to - from, from, store->place.folder, from);
+           " are damaged; they were set aside in %s, everything else is kept",
+           store->journal.path, to - from, from, path);
     return rv;
 }
 
@@ -267,13 +279,22 @@ static apr_status_t tail_cut(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (content > end) {
-        rv = damage_keep(store, end, content, tmp);
+    /* On a full disk what was allocated ahead is the room for the copy. */
+    if (content > end && content < size) {
+        rv = wa_journal_cut(&store->journal, content);
+    }
+    if (rv == APR_SUCCESS && content > end) {
+        const char *path;
+
+        rv = damage_keep(store, end, content, &path, tmp);
         WA_LOG(store->log, WA_LOG_WARNING, "WA0432", rv,
                "%s: %" APR_UINT64_T_FMT " bytes at %" APR_UINT64_T_FMT
                " are no whole record and were cut off: one that was never finished (nobody was "
-               "told that it was stored), or damage; they are in %s/damaged-%" APR_UINT64_T_FMT,
-               store->journal.path, content - end, end, store->place.folder, end);
+               "told that it was stored), or damage; they are in %s",
+               store->journal.path, content - end, end, path);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     rv = wa_journal_cut(&store->journal, end);
     if (rv == APR_SUCCESS && fsync(store->journal.map.fd)) {
@@ -351,7 +372,7 @@ static apr_status_t journal_replay(wa_dbm_store_t *store, apr_uint64_t size, apr
     return rv == APR_SUCCESS ? tail_cut(store, size, tmp) : rv;
 }
 
-apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *tmp)
+static apr_status_t recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *tmp)
 {
     apr_uint64_t size, from, rows;
     apr_status_t rv = wa_journal_size(&store->journal, &size);
@@ -361,7 +382,7 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
     }
     rv = is_rebuild ? APR_NOTFOUND : checkpoint_use(store, size, tmp);
     if (APR_STATUS_IS_NOTFOUND(rv)) {
-        rv = begin_anew(store, tmp);
+        rv = begin_anew(store);
         wa_checkpoint_clean(&store->place, 0, tmp);
         store->shared->checkpoint_number = store->shared->checkpoint_offset = 0;
     }
@@ -378,7 +399,7 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
                "%s: the index does not take what the journal says after the checkpoint; everything "
                "is read again from the journal",
                store->place.folder);
-        return wa_dbm_recover(store, 1, tmp);
+        return recover(store, 1, tmp);
     }
     if (rv == APR_SUCCESS && store->replica.at.offset > from && from > WA_JOURNAL_START) {
         WA_LOG(store->log, WA_LOG_NOTICE, "WA0433", APR_SUCCESS,
@@ -390,7 +411,36 @@ apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
                "%s: the index knows of changes that the journal has not; everything is read again "
                "from the journal",
                store->place.folder);
-        rv = wa_dbm_recover(store, 1, tmp);
+        rv = recover(store, 1, tmp);
+    }
+    return rv;
+}
+
+apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *tmp)
+{
+    /* Asked before anything is repaired: that would make these agree with a journal that lost its end. */
+    const apr_uint64_t known_rows = wa_loss_rows_known(&store->index);
+    const wa_tail_t *at = &store->replica.at;
+    apr_uint64_t size;
+    wa_checkpoint_t c;
+    int is_said;
+    apr_status_t rv = wa_journal_size(&store->journal, &size);
+
+    if (wa_checkpoint_find(&c, &store->place, tmp) != APR_SUCCESS) {
+        memset(&c, 0, sizeof(c));
+    }
+    is_said = c.at.offset > size && !is_rebuild; /* WA0435 */
+    if (rv == APR_SUCCESS) {
+        rv = recover(store, is_rebuild, tmp);
+    }
+    if (rv == APR_SUCCESS && !is_said && (at->rows < known_rows || at->records < c.at.records)) {
+        WA_LOG(store->log, WA_LOG_ERR, "WA0456", APR_EGENERAL,
+               "%s has %" APR_UINT64_T_FMT " messages and %" APR_UINT64_T_FMT
+               " records; the files beside it knew of %" APR_UINT64_T_FMT " and %" APR_UINT64_T_FMT
+               ". What is missing is gone from its end: restore a backup",
+               store->journal.path, at->rows, at->records,
+               known_rows > c.at.rows ? known_rows : c.at.rows,
+               c.at.records > known_rows ? c.at.records : known_rows);
     }
     return rv;
 }

@@ -12,6 +12,8 @@
 
 #include <apr_strings.h>
 
+#include "store/dbm/folder.h"
+
 #define PENDING_BYTES ((apr_size_t)1 << 20)
 
 /* ---- the journal ---- */

@@ -100,7 +100,7 @@ apr_status_t wa_view_open(wa_view_t **pview, const wa_view_options_t *options, c
 
     *pview = NULL;
     *perror = NULL;
-    view->store.base.ops = &wa_store_dbm_ops;
+    view->store.base.ops = options->ops;
     view->store.is_read_only = 1;
     view->store.log = options->log;
     view->store.shared = view->store.writer.shared = &view->shared;

@@ -25,6 +25,7 @@ typedef struct wa_view_t {
 typedef struct wa_view_options_t {
     const char *folder;
     const wa_log_t *log;
+    const wa_store_ops_t *ops; /* the driver's, for who reads through the seam; NULL: nobody does */
     const volatile sig_atomic_t *stop; /* NULL, or: not 0 once reading shall end */
     int is_quick; /* 1: believe the newest checkpoint and the index; 0: nothing but the journal, at the price of 32 bytes of memory a message */
 } wa_view_options_t;
