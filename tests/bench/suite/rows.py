@@ -303,12 +303,28 @@ class Send(Row):
 
     def prepare(self, suite):
         self.file = suite.load.file(suite.sends())
+        self.standin = {name: [] for name in suite.servers}
 
     def measure(self, suite, server):
-        return suite.load.wrk(server, self.file, suite.plan.seconds, self.clients)["rate"]
+        standin = suite.twilio(suite.loopback, *self.twilio).process.pid
+        before = servers.cpu_seconds_of(standin)
+        found = suite.load.wrk(server, self.file, suite.plan.seconds, self.clients)
+        used = servers.cpu_seconds_of(standin) - before
+        busy = used * 1e6 / found["duration_us"]
+        self.standin[server.name].append((busy, used * 1e6 / found["requests"]))
+        return found["rate"]
 
     def checks(self, result):
         return ratio(result, "peer", 1.0)
+
+    def describe(self, suite, result):
+        # A stand-in that is busy all the time is what the row measures, not the server.
+        for name, rounds in self.standin.items():
+            busy, used = (statistics.median(column) for column in zip(*rounds))
+            result.notes.append(
+                f"with {name}, Twilio's stand-in took {busy:.2f} of a core and {used:,.0f} us for an"
+                f" answer, the server {statistics.median(result.cpu[name]):,.0f} us for a send"
+            )
 
 
 class SendToNode(Send):

@@ -76,7 +76,7 @@ class Server:
 
     def cpu_seconds(self):
         """The processor time that all its processes have taken so far."""
-        return sum(_cpu_seconds(pid) for pid in (self.process.pid, *self.children()))
+        return sum(cpu_seconds_of(pid) for pid in (self.process.pid, *self.children()))
 
     def wait_for(self, target, since=None):
         """Waits for the first 200 to GET `target`. Returns the seconds since `since`."""
@@ -130,7 +130,8 @@ class Server:
         self.process = None
 
 
-def _cpu_seconds(pid):
+def cpu_seconds_of(pid):
+    """The processor time that `pid` has taken so far; 0 when it is gone."""
     try:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
