@@ -272,7 +272,8 @@ class Peer(Server):
         return [line for line in self.said().splitlines() if line.strip() != "ready"]
 
     def start(self):
-        environment = {**os.environ, "NODE_ENV": "production", "WA_PEER_WORKERS": "2", "WA_PEER_HOST": self.place.host, "WA_PEER_PORT": str(self.port),
+        environment = {**os.environ, "NODE_ENV": "production", "WA_PEER_WORKERS": "2", "WA_PEER_HOST": self.place.host,
+                       "WA_PEER_PORT": str(self.port),
                        "WA_PEER_STORE": str(self.store), "WA_PEER_ACCOUNT_SID": ACCOUNT, "WA_PEER_AUTH_TOKEN": TOKEN,
                        "WA_PEER_NUMBER": NUMBER, "WA_PEER_PUBLIC_URL": ORIGIN,
                        "WA_PEER_TWILIO_URL": f"http://127.0.0.1:{self.twilio_port}"}

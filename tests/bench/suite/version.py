@@ -26,7 +26,7 @@ class Version:
 
 
 def _make(tree, build, *targets):
-    subprocess.run(["make", "-s", "-C", tree, f"BUILD={build}", *targets], check=True)
+    subprocess.run(["make", "-s", "-j2", "-C", tree, f"BUILD={build}", *targets], check=True)
 
 
 def ours(build):
