@@ -55,7 +55,7 @@ FUZZ_OBJ := $(FUZZ_SRC:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/tests/fuzz/standalone.
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 .DEFAULT_GOAL := all
-.PHONY: all help lib tests check check-unit check-fuzz check-tools check-http check-store check-browser test-asan test-valgrind try lint format bench \
+.PHONY: all help lib tests check check-unit check-fuzz check-tools check-http check-store check-browser check-bench test-asan test-valgrind try lint format bench \
         install uninstall clean
 .SECONDARY:
 
@@ -120,7 +120,7 @@ TEST_ENV = WA_TEST_BUILD='$(abspath $(BUILD))' WA_TEST_MODULE='$(abspath $(BUILD
 PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:cacheprovider -q \
            $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && printf -- '-n 2')
 
-check: check-unit check-fuzz check-tools check-http check-store check-browser ## every test
+check: check-unit check-fuzz check-tools check-http check-store check-browser $(if $(SANITIZE),,check-bench) ## every test
 
 check-unit: $(UNIT_BIN) ## the unit tests
 	@$(TEST_ENV) tests/lint/run-programs.sh '' $(UNIT_BIN)
@@ -149,6 +149,10 @@ check-tools: $(BUILD)/mod_whatsapp.so $(BUILD)/whatsappctl ## whatsappctl on mad
 
 check-http: $(BUILD)/mod_whatsapp.so $(BUILD)/whatsappctl tests/npm/node_modules/.package-lock.json ## the module in a real httpd
 	$(PYTEST) tests/http tests/support
+
+check-bench: $(BUILD)/mod_whatsapp.so ## the benchmark's own machinery; it measures nothing
+	@$(MAKE) --no-print-directory -C tests/bench fill tools BUILD='$(abspath $(BUILD))'
+	$(PYTEST) tests/bench
 
 # Twilio's own library, which the HTTP tests hold the module and the simulator against.
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json

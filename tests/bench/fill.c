@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fills a store folder with messages, threads and contacts through the store's own code, for measuring at a size. */
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -204,6 +205,12 @@ static int run(fill_t *fill, const char *uri, const char *user, apr_pool_t *p)
     rv = wa_store_open(&fill->store, &options, &error, p);
     if (rv != APR_SUCCESS) {
         return fail(error ? error : "cannot open the store", rv);
+    }
+    /* As a child of httpd's does: what is written from here on is the owner's, not root's. */
+    if (owner && geteuid() != owner->pw_uid
+        && (initgroups(owner->pw_name, owner->pw_gid) != 0 || setgid(owner->pw_gid) != 0
+            || setuid(owner->pw_uid) != 0)) {
+        return fail("cannot become the owner", APR_FROM_OS_ERROR(errno));
     }
     rv = wa_store_child_init(fill->store, p);
     if (rv != APR_SUCCESS) {

@@ -177,5 +177,5 @@ async function serve() {
     return json(reply, JSON.stringify({ success: false, error: message.errorMessage, code: 'TWILIO_ERROR', message }));
   });
 
-  await app.listen({ host: '127.0.0.1', port: Number(env('WA_PEER_PORT')), backlog: 1024 });
+  await app.listen({ host: env('WA_PEER_HOST', '127.0.0.1'), port: Number(env('WA_PEER_PORT')), backlog: 1024 });
 }

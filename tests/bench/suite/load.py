@@ -5,10 +5,10 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
-import tempfile
 import urllib.parse
+
+from .process import Folder, spawn
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
 HOST = "bench.example.org"
@@ -45,12 +45,13 @@ class Load:
     def __init__(self, tools, work):
         self.tools = tools
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="wa-bench-", dir=memory or work))
+        self.folder = Folder(memory or work)
+        self.dir = self.folder.path
         self.serial = 0
         self.next_sid = 1 << 40
 
     def close(self):
-        shutil.rmtree(self.dir, ignore_errors=True)
+        self.folder.remove()
 
     def _path(self, kind):
         self.serial += 1
@@ -70,15 +71,26 @@ class Load:
         self.next_sid += count
         return path
 
-    def wrk_start(self, port, path, seconds, connections, once=False):
-        environment = {**os.environ, "WA_BENCH_FILE": str(path), "WA_BENCH_MODE": "once" if once else "cycle"}
-        return subprocess.Popen(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
-                                 "-s", HERE / "lua" / "requests.lua", f"http://127.0.0.1:{port}/"],
-                                env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    def wrk_start(self, server, path, seconds, connections, once=False):
+        mode = "once" if once else "cycle"
+        url = f"http://{server.place.host}:{server.port}/"
+        return spawn(
+            [*server.place.client, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+            + ["--timeout", "30s", "-s", HERE / "lua" / "requests.lua", url],
+            env={**os.environ, "WA_BENCH_FILE": str(path), "WA_BENCH_MODE": mode},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
-    def drip_start(self, port, path, seconds, rate, once=False):
-        return subprocess.Popen([self.tools / "drip", str(port), str(rate), str(seconds), path, "once" if once else "cycle"],
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    def drip_start(self, server, path, seconds, rate, once=False):
+        return spawn(
+            [*server.place.client, self.tools / "drip", server.place.host, str(server.port)]
+            + [str(rate), str(seconds), path, "once" if once else "cycle"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     @staticmethod
     def result(process):

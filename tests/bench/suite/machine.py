@@ -6,6 +6,8 @@ import pathlib
 import re
 import subprocess
 
+from .load import HERE
+
 
 def _output(*command):
     try:
@@ -30,12 +32,12 @@ def filesystem(path):
     return best[1]
 
 
-def facts(httpd, peer_dir, work_dir):
+def facts(httpd, work_dir):
     """Names and values in the order in which they are shown."""
     cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
     meminfo = pathlib.Path("/proc/meminfo").read_text()
     release = pathlib.Path("/etc/os-release").read_text()
-    package = (peer_dir / "package.json").read_text()
+    package = (HERE / "peer" / "package.json").read_text()
     system = _first(r'PRETTY_NAME="?([^"\n]*)', release)
     memory = int(_first(r"MemTotal:\s+(\d+)", meminfo, "0")) / 1048576
     return {

@@ -9,13 +9,14 @@ from . import plot
 BUSY = 0.7
 
 METHOD = """\
-All rows of a table were measured in one run, the contenders in turn (bare, module, peer, bare, module, peer, ...), so that what else
+All rows of a table were measured in one run, the contenders in turn, each second round backwards, so that what else
 the machine does hits all alike. After a round that warms up and does not count, a
 figure is the median of {rounds} rounds of {seconds:g} s; in brackets the least and the most. Ratios
 are ratios of medians. The load tool runs on the same cores: figures are for comparing, a server alone does more.
 
 - **bare** is a handler of a few lines in the same httpd that gives the module's own bytes from memory, with the same headers, and
-  for webhooks parses the form and checks the signature, and stores nothing: the most that httpd allows.
+  for webhooks parses the form and checks the signature, and stores nothing: the most that httpd allows. What the module does between
+  two requests of a connection (httpd/keepalive.c) it does too, from the same source: a ratio to it is a ratio to httpd's limit.
 - **module** is httpd with mod_whatsapp, `WhatsAppStore dbm:`, `WhatsAppSync always`.
 - **peer** is the same API on Fastify and LMDB in two processes (tests/bench/peer): messages kept as ready-made JSON and sent without
   decoding, the newest page of each thread kept until its thread changes, the contact list kept as one answer in LMDB, the thread list
@@ -24,8 +25,16 @@ are ratios of medians. The load tool runs on the same cores: figures are for com
 
 httpd: event MPM, two children with twice as many threads each as there are connections, keep-alive, no access log. Data: {messages:,}
 messages in {threads} threads, {contacts} contacts of which a quarter are of threads, the same for module and peer; each filled by its own store's
-code. Reads by wrk on 32 connections. Webhooks are signed beforehand, each is new. Twilio is a stand-in that answers at once, or after
-200 ms. Files of requests are in memory, not on the disk that is measured."""
+code. Reads by wrk on 32 connections. Webhooks are signed beforehand, each is new. Files of requests are in memory, not on the disk
+that is measured.
+
+Twilio is a stand-in on the same cores, of two kinds: one in C that costs next to nothing, so that the figure is the server's, and where the row
+says so one on Node's own HTTP server, which takes more processor time for an answer than the send itself. Both answer with 201 and a whole
+Message, at once or after the time that the row says.
+
+Rows with the client in another network namespace go through a veth pair. The client has one core of its own and the servers have
+the others: as for a client on another machine, the moment that a server gives away after an answer helps no client. That is less
+for the servers than in the other rows, for all contenders alike. These rows need root and two cores and are left out otherwise."""
 
 
 def _number(value, unit):
@@ -61,6 +70,36 @@ def _table(results, columns, unit_column=True):
     return lines
 
 
+def _pairs(figures, other):
+    """The ratio of medians, and the least and most of the rounds' own ratios."""
+    ratios = [a / b for a, b in zip(figures, other)]
+    middle = statistics.median(figures) / statistics.median(other)
+    return f"{middle:.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def _comparisons(results):
+    """(title, unit, figures, the other build's figures, both processor times or None) of each row or size."""
+    for result in results:
+        if result.figures.get("module") and result.figures.get("other"):
+            cpu = (result.cpu.get("module"), result.cpu.get("other"))
+            times = cpu if all(cpu) else None
+            yield result.title, result.unit, result.figures["module"], result.figures["other"], times
+        for size, other in result.other.items():
+            if other and result.figures.get(size):
+                yield f"{result.title}: {size}", result.unit, result.figures[size], other, None
+
+
+def _against(results):
+    """The table of two builds: what it is to show is whether a change made a difference."""
+    head = ["what", "unit", "other build", "this build", "this to other", "processor time, this to other"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for title, unit, figures, other, times in _comparisons(results):
+        cpu = _pairs(*times) if times else "-"
+        cells = [title, unit, _cell(other, unit), _cell(figures, unit), _pairs(figures, other), cpu]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def markdown(data, notes, growth_name):
     """The page. `data`: machine, date, plan, results; `notes`: text that is kept by hand; `growth_name`: the plot's file."""
     results = data["results"]
@@ -78,6 +117,13 @@ def markdown(data, notes, growth_name):
     lines += ["", "## The machine", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in data["machine"].items())]
     if contenders:
         lines += ["", "## Against the limit and the peer", "", *_table(contenders, ["bare", "module", "peer"])]
+    if data.get("against"):
+        lines += ["", f"## Against another build ({data['against']})", ""]
+        lines += ["Both in the same run, in turn. Ratios are of medians; in brackets the least and the most of the rounds' own ratios:", 
+                  "where 1 lies between them, the row shows no difference.", "", *_against(results)]
+    for title, keys in (("Left out", data.get("left_out")), ("Failed", data.get("failed"))):
+        if keys:
+            lines += ["", f"## {title}", "", *(f"- {key}: {why}" for key, why in keys.items())]
     if sizes:
         columns = list(dict.fromkeys(name for result in sizes for name in result.figures))
         columns.sort(key=lambda name: int(name.replace(",", "")))
@@ -89,6 +135,7 @@ def markdown(data, notes, growth_name):
     if details:
         lines += ["", "Details:", "", *details]
     lines += ["", "To measure again: `make bench`, or `tests/bench/run --help`."]
+    lines += ["With `--against BUILD` another build of the module runs beside this one, and a table says what the difference is."]
     if notes:
         lines += ["", notes.strip()]
     return "\n".join(lines) + "\n"

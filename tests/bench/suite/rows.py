@@ -56,6 +56,10 @@ class Result:
     figures: dict[str, list[float]]
     checks: list[Check]
     notes: list[str] = dataclasses.field(default_factory=list)
+    # Of rows that are a rate: microseconds of processor time that the server took for one.
+    cpu: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    # What the other build did, where its figures stand under other names than "other".
+    other: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
     def median(self, name):
         return statistics.median(self.figures[name])
@@ -69,8 +73,9 @@ class Row:
     title = ""
     unit = "requests/s"
     threads = 64
-    contenders = ("bare", "module", "peer")
-    slow_twilio = False
+    contenders = ("bare", "module", "peer", "other")
+    twilio = ("c", 0)  # the stand-in's kind and its delay in milliseconds
+    over_cable = False
 
     def prepare(self, suite):
         """Before the rounds."""
@@ -83,37 +88,60 @@ class Row:
         return []
 
     def run(self, suite):
-        suite.need(self.threads, self.slow_twilio, self.contenders)
+        place = suite.place(self.over_cable)
+        with place.entered():
+            try:
+                return self.rounds(suite, place)
+            finally:
+                if self.over_cable:
+                    suite.stop_servers()
+
+    def rounds(self, suite, place):
+        suite.need(self, place)
         self.prepare(suite)
         names = [name for name in self.contenders if name in suite.servers]
-        for name in names:
-            self.round(suite, name, "warming up")
-        self.prepare(suite)
         result = Result(self.key, self.title, self.unit, {name: [] for name in names}, [])
+        for name in names:
+            self.round(suite, result, name, "warming up")
+        self.prepare(suite)
+        result.figures = {name: [] for name in names}
+        result.cpu = {}
         for number in range(suite.plan.rounds):
-            for name in names:
-                figure = self.round(suite, name, f"round {number + 1} of {suite.plan.rounds}")
-                result.figures[name].append(figure)
+            # Each second round backwards: who comes after whom makes no difference then.
+            for name in names if number % 2 == 0 else reversed(names):
+                self.round(suite, result, name, f"round {number + 1} of {suite.plan.rounds}")
         if "module" in names:
             result.checks = self.checks(result)
         self.describe(suite, result)
         return result
 
-    def round(self, suite, name, what):
+    def round(self, suite, result, name, what):
         suite.say(f"{self.key}: {what}, {name}")
+        server = suite.servers[name]
+        before = server.cpu_seconds()
         try:
-            return self.measure(suite, suite.servers[name])
+            figure = self.measure(suite, server)
         except load.LoadError as error:
             raise load.LoadError(f"{self.key}, {name}: {error}") from error
+        result.figures[name].append(figure)
+        if self.unit == "requests/s":
+            used = (server.cpu_seconds() - before) * 1e6 / (figure * suite.plan.seconds)
+            result.cpu.setdefault(name, []).append(used)
 
     def describe(self, suite, result):
         """Adds notes to the result."""
 
 
-def ratio(result, to, target, other="module"):
+def figures_of(result, name):
+    """Where the figures by size of the module, or of the other build, are kept."""
+    return result.figures if name == "module" else result.other
+
+
+def ratio(result, to, target):
     if to not in result.figures:
         return []
-    return [Check(f"of the {'bare handler' if to == 'bare' else to}", result.median(other) / result.median(to), target, True, "x")]
+    name = "bare handler" if to == "bare" else to
+    return [Check(f"of the {name}", result.median("module") / result.median(to), target, True, "x")]
 
 
 class Reads(Row):
@@ -130,7 +158,7 @@ class Reads(Row):
         self.sizes = {name: suite.mean_size(server, self.requests(suite, server)) for name, server in suite.servers.items()}
 
     def measure(self, suite, server):
-        return suite.load.wrk(server.port, self.files[server.name], suite.plan.seconds, 32)["rate"]
+        return suite.load.wrk(server, self.files[server.name], suite.plan.seconds, 32)["rate"]
 
     def checks(self, result):
         return ratio(result, "bare", self.of_bare) + ratio(result, "peer", self.of_peer)
@@ -146,6 +174,12 @@ class PageNewest(Reads):
 
     def requests(self, suite, server):
         return [load.get("messages", counterpart=load.counterpart(i), limit=PAGE) for i in range(THREADS)]
+
+
+class PageOverCable(PageNewest):
+    key = "page-cable"
+    title = "newest pages, the client in another network namespace and on a core of its own"
+    over_cable = True
 
 
 class PageCursor(PageNewest):
@@ -195,7 +229,7 @@ class PageWhileWriting(PageNewest):
     def with_writes(self, suite, server, measure):
         seconds = suite.plan.seconds + 0.5
         webhooks = suite.load.webhooks(int(200 * seconds) + 10, self.write_threads)
-        writer = suite.load.drip_start(server.port, webhooks, seconds, 200, once=True)
+        writer = suite.load.drip_start(server, webhooks, seconds, 200, once=True)
         time.sleep(0.2)
         try:
             return measure()
@@ -229,7 +263,7 @@ class ReadLatency(PageWhileWriting):
 
     def measure(self, suite, server):
         def reads():
-            reader = suite.load.drip_start(server.port, self.files[server.name], suite.plan.seconds, 2000)
+            reader = suite.load.drip_start(server, self.files[server.name], suite.plan.seconds, 2000)
             return suite.load.finish(reader)["p99_us"] / 1000
 
         return self.with_writes(suite, server, reads)
@@ -247,7 +281,7 @@ class Webhook(Row):
         most = int((90_000 if server.name == "bare" else 60_000) * suite.plan.seconds)
         webhooks = suite.load.webhooks(most, THREADS)
         try:
-            return suite.load.wrk(server.port, webhooks, suite.plan.seconds, 64, once=True)["rate"]
+            return suite.load.wrk(server, webhooks, suite.plan.seconds, 64, once=True)["rate"]
         finally:
             webhooks.unlink()
 
@@ -255,19 +289,63 @@ class Webhook(Row):
         return ratio(result, "bare", 0.5) + ratio(result, "peer", 1.0)
 
 
+class WebhookOverCable(Webhook):
+    key = "webhook-cable"
+    title = "signed webhooks, the client in another network namespace and on a core of its own"
+    over_cable = True
+
+
 class Send(Row):
     key = "send"
     title = "`POST /send`, Twilio answering at once"
-    contenders = ("module", "peer")
+    contenders = ("module", "peer", "other")
+    clients = 32
 
     def prepare(self, suite):
         self.file = suite.load.file(suite.sends())
+        self.standin = {name: [] for name in suite.servers}
 
     def measure(self, suite, server):
-        return suite.load.wrk(server.port, self.file, suite.plan.seconds, 32)["rate"]
+        standin = suite.twilio(suite.loopback, *self.twilio).process.pid
+        before = servers.cpu_seconds_of(standin)
+        found = suite.load.wrk(server, self.file, suite.plan.seconds, self.clients)
+        used = servers.cpu_seconds_of(standin) - before
+        busy = used * 1e6 / found["duration_us"]
+        self.standin[server.name].append((busy, used * 1e6 / found["requests"]))
+        return found["rate"]
 
     def checks(self, result):
         return ratio(result, "peer", 1.0)
+
+    def describe(self, suite, result):
+        # A stand-in that is busy all the time is what the row measures, not the server.
+        for name, rounds in self.standin.items():
+            busy, used = (statistics.median(column) for column in zip(*rounds))
+            result.notes.append(
+                f"with {name}, Twilio's stand-in took {busy:.2f} of a core and {used:,.0f} us for an"
+                f" answer, the server {statistics.median(result.cpu[name]):,.0f} us for a send"
+            )
+
+
+class SendToNode(Send):
+    key = "send-node"
+    title = "`POST /send`, Twilio a server on Node, answering at once"
+    twilio = ("node", 0)
+
+
+class SendToNodeLater(Send):
+    key = "send-node-later"
+    title = "`POST /send`, Twilio a server on Node, answering after 20 ms, 64 clients"
+    twilio = ("node", 20)
+    threads = 128
+    clients = 64
+
+    def checks(self, result):
+        most = self.clients * 1000 / self.twilio[1]
+        return [
+            *ratio(result, "peer", 1.0),
+            Check("of 64 / 0.02 s", result.median("module") / most, None, True, "x"),
+        ]
 
 
 class SendSlow(Row):
@@ -277,8 +355,8 @@ class SendSlow(Row):
     title = "`POST /send`, Twilio taking 200 ms, 96 clients, while 32 read `/threads`"
     unit = "sends/s"
     threads = 256
-    contenders = ("module", "peer")
-    slow_twilio = True
+    contenders = ("module", "peer", "other")
+    twilio = ("c", 200)
 
     def prepare(self, suite):
         self.sends = suite.load.file(suite.sends())
@@ -288,11 +366,11 @@ class SendSlow(Row):
 
     def measure(self, suite, server):
         seconds = suite.plan.slow_seconds
-        self.alone[server.name].append(suite.load.wrk(server.port, self.reads, suite.plan.seconds, 32)["p99_us"] / 1000)
-        sender = suite.load.wrk_start(server.port, self.sends, seconds, 96)
+        self.alone[server.name].append(suite.load.wrk(server, self.reads, suite.plan.seconds, 32)["p99_us"] / 1000)
+        sender = suite.load.wrk_start(server, self.sends, seconds, 96)
         time.sleep(0.3)
         try:
-            reads = suite.load.wrk(server.port, self.reads, seconds - 1, 32)
+            reads = suite.load.wrk(server, self.reads, seconds - 1, 32)
         finally:
             sent = suite.load.finish(sender)
         self.beside[server.name].append(reads["p99_us"] / 1000)
@@ -314,47 +392,72 @@ class Growth(Row):
 
     key = "growth"
     title = "newest pages, by messages in the store"
-    contenders = ("module",)
+    contenders = ("module", "other")
 
     def run(self, suite):
-        stores = {}
+        running = {}
         files = {}
         try:
             for size in suite.plan.sizes:
-                stores[size] = suite.module_of(size)
-                suite.say(f"{self.key}: starting with {size:,} messages")
-                stores[size].start()
-                newest = [load.get("messages", counterpart=load.counterpart(i), limit=PAGE) for i in range(THREADS)]
-                files[size] = (suite.load.file(newest), suite.load.file(suite.cursor_requests(stores[size], size, THREADS)))
-            newest = Result(self.key, self.title, self.unit, {f"{size:,}": [] for size in stores}, [])
-            cursor = Result("growth-cursor", "pages at random cursors, by messages in the store", self.unit,
-                            {f"{size:,}": [] for size in stores}, [])
+                for version in suite.versions:
+                    suite.say(f"{self.key}: starting {version.name} with {size:,} messages")
+                    server = running[version.name, size] = suite.module_of(version, size)
+                    server.start()
+                    files[version.name, size] = self.requests(suite, server, size)
+            results = [
+                Result(self.key, self.title, self.unit, {}, []),
+                Result(
+                    "growth-cursor",
+                    "pages at random cursors, by messages in the store",
+                    self.unit,
+                    {},
+                    [],
+                ),
+            ]
             for number in range(suite.plan.rounds):
-                for size, server in stores.items():
-                    suite.say(f"{self.key}: round {number + 1} of {suite.plan.rounds}, {size:,} messages")
-                    for result, file in zip((newest, cursor), files[size]):
-                        result.figures[f"{size:,}"].append(suite.load.wrk(server.port, file, suite.plan.seconds, 32)["rate"])
-            small, large = (f"{f(stores):,}" for f in (min, max))
-            for result in (newest, cursor):
-                result.checks = [Check(f"time of a page at {large} to {small}", result.median(small) / result.median(large), 1.25, False, "x")]
-            return [newest, cursor, self.memory(stores)]
+                what = f"round {number + 1} of {suite.plan.rounds}"
+                order = list(running) if number % 2 == 0 else list(reversed(running))
+                for name, size in order:
+                    suite.say(f"{self.key}: {what}, {name}, {size:,} messages")
+                    for result, file in zip(results, files[name, size]):
+                        found = suite.load.wrk(running[name, size], file, suite.plan.seconds, 32)
+                        figures_of(result, name).setdefault(f"{size:,}", []).append(found["rate"])
+            small, large = (f"{f(suite.plan.sizes):,}" for f in (min, max))
+            text = f"time of a page at {large} to {small}"
+            for result in results:
+                if result.figures:
+                    value = result.median(small) / result.median(large)
+                    result.checks = [Check(text, value, 1.25, False, "x")]
+            return [*results, self.memory(running)]
         finally:
-            for server in stores.values():
+            for server in running.values():
                 server.stop()
 
     @staticmethod
-    def memory(stores):
-        result = Result("memory", "private memory of a child after that, by messages in the store", "MiB", {}, [])
-        for size, server in stores.items():
+    def requests(suite, server, size):
+        newest = [load.get("messages", counterpart=load.counterpart(i), limit=PAGE) for i in range(THREADS)]
+        return (
+            suite.load.file(newest),
+            suite.load.file(suite.cursor_requests(server, size, THREADS)),
+        )
+
+    @staticmethod
+    def memory(running):
+        title = "private memory of a child after that, by messages in the store"
+        result = Result("memory", title, "MiB", {}, [])
+        for (name, size), server in running.items():
             found = [servers.private_memory(pid) for pid in server.children()]
             found = [pair for pair in found if pair[0]]
-            result.figures[f"{size:,}"] = [private / 2**20 for private, _ in found]
+            figures_of(result, name)[f"{size:,}"] = [private / 2**20 for private, _ in found]
             mapped = max(mapped for _, mapped in found) / 2**20
-            if mapped >= 1:
+            if mapped >= 1 and name == "module":
                 result.notes.append(
-                    f"beside it {mapped:,.0f} MiB of the store's files mapped by one child alone at {size:,} messages (page cache, not counted)")
-        large = max(stores)
-        result.checks = [Check(f"at {large:,}", max(result.figures[f"{large:,}"]), 64, False, " MiB")]
+                    f"beside it {mapped:,.0f} MiB of the store's files mapped by one child alone at"
+                    f" {size:,} messages (page cache, not counted)"
+                )
+        if result.figures:
+            large = f"{max(size for _, size in running):,}"
+            result.checks = [Check(f"at {large}", max(result.figures[large]), 64, False, " MiB")]
         return result
 
 
@@ -364,39 +467,69 @@ class Kill(Row):
     key = "kill"
     title = "first answer after `kill -9` of everything, by messages in the store"
     unit = "s"
-    contenders = ("module",)
+    contenders = ("module", "other")
 
     def run(self, suite):
         result = Result(self.key, self.title, self.unit, {}, [])
         for size in suite.plan.kill_sizes:
-            server = suite.module_of(size)
-            figures = result.figures[f"{size:,}"] = []
+            running = {version.name: suite.module_of(version, size) for version in suite.versions}
             try:
-                server.start()
+                for server in running.values():
+                    server.start()
                 for number in range(suite.plan.kills):
-                    suite.say(f"{self.key}: {size:,} messages, kill {number + 1} of {suite.plan.kills}")
-                    before = self.count(server)
-                    webhooks = suite.load.webhooks(5000, THREADS)
-                    writer = suite.load.drip_start(server.port, webhooks, 5, 1000, once=True)
-                    time.sleep(1.5)
-                    server.kill()
-                    writer.terminate()
-                    answered = suite.load.result(writer)["requests"]
-                    webhooks.unlink()
-                    figures.append(server.start(f"messages?counterpart=%2B15550000000&limit={PAGE}"))
-                    if answered == 0 or self.count(server) < before + answered:
-                        raise load.LoadError(f"of {answered} messages answered before the kill {self.count(server) - before} are there")
+                    for name, server in running.items():
+                        what = f"kill {number + 1} of {suite.plan.kills}"
+                        suite.say(f"{self.key}: {name}, {size:,} messages, {what}")
+                        figures = figures_of(result, name).setdefault(f"{size:,}", [])
+                        figures.append(self.kill(suite, server))
             finally:
-                server.stop()
+                for server in running.values():
+                    server.stop()
         limits = {1_000_000: 2, 10_000_000: 10}
-        result.checks = [Check(f"at {size:,}", max(result.figures[f"{size:,}"]), limits.get(size, 2), False, " s")
-                         for size in suite.plan.kill_sizes]
+        result.checks = [
+            Check(f"at {size:,}", max(result.figures[f"{size:,}"]), limits.get(size, 2), False, " s")
+            for size in suite.plan.kill_sizes
+            if result.figures
+        ]
         return result
+
+    def kill(self, suite, server):
+        """One kill: the seconds until the first answer."""
+        before = self.count(server)
+        webhooks = suite.load.webhooks(5000, THREADS)
+        writer = suite.load.drip_start(server, webhooks, 5, 1000, once=True)
+        time.sleep(1.5)
+        server.kill()
+        writer.terminate()
+        answered = suite.load.result(writer)["requests"]
+        webhooks.unlink()
+        seconds = server.start(f"messages?counterpart=%2B15550000000&limit={PAGE}")
+        there = self.count(server) - before
+        if answered == 0 or there < answered:
+            raise load.LoadError(f"of {answered} messages answered before the kill {there} are there")
+        return seconds
 
     @staticmethod
     def count(server):
         return sum(thread["messageCount"] for thread in server.json("threads")["threads"])
 
 
-ROWS = [PageNewest(), PageCursor(), Threads(), Since(), Contacts(), PageWhileWriting(), PageWhileWritingHere(), ReadLatency(),
-        Send(), Webhook(), SendSlow(), Growth(), Kill()]
+ROWS = [
+    PageNewest(),
+    PageCursor(),
+    Threads(),
+    Since(),
+    Contacts(),
+    PageWhileWriting(),
+    PageWhileWritingHere(),
+    ReadLatency(),
+    Send(),
+    SendToNode(),
+    Webhook(),
+    SendToNodeLater(),
+    SendSlow(),
+    PageOverCable(),
+    WebhookOverCable(),
+    Growth(),
+    Kill(),
+]

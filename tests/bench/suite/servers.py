@@ -14,6 +14,7 @@ import subprocess
 import time
 
 from .load import BASE, HERE, HOST, ORIGIN, TOKEN
+from .process import spawn
 
 ACCOUNT = "AC00000000000000000000000000000001"
 NUMBER = "+14155238886"
@@ -37,9 +38,9 @@ def free_port():
     raise ServerError("no free port")
 
 
-def http_get(port, target, timeout=30.0):
+def http_get(address, target, timeout=30.0):
     """(status, body) of a GET on a connection of its own."""
-    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as s:
+    with socket.create_connection(address, timeout=timeout) as s:
         s.sendall(f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
         data = b""
         while chunk := s.recv(65536):
@@ -64,9 +65,18 @@ class Server:
 
     name = ""
 
-    def __init__(self):
+    def __init__(self, place):
+        self.place = place
         self.port = free_port()
         self.process = None
+
+    @property
+    def address(self):
+        return (self.place.host, self.port)
+
+    def cpu_seconds(self):
+        """The processor time that all its processes have taken so far."""
+        return sum(cpu_seconds_of(pid) for pid in (self.process.pid, *self.children()))
 
     def wait_for(self, target, since=None):
         """Waits for the first 200 to GET `target`. Returns the seconds since `since`."""
@@ -75,7 +85,7 @@ class Server:
             if self.process.poll() is not None:
                 raise ServerError(f"{self.name} ended when it was to start: {self.said()[-1500:]}")
             try:
-                if http_get(self.port, target)[0] == 200:
+                if http_get(self.address, target)[0] == 200:
                     return time.monotonic() - since
             except (OSError, ServerError):
                 pass
@@ -88,7 +98,7 @@ class Server:
 
     def json(self, path):
         """The answer to GET `path` below the API."""
-        status, body = http_get(self.port, f"{BASE}/{path}")
+        status, body = http_get(self.address, f"{BASE}/{path}")
         if status != 200:
             raise ServerError(f"{self.name} answers GET {path} with {status}: {body[:200]!r}")
         return json.loads(body)
@@ -118,6 +128,15 @@ class Server:
             while pathlib.Path(f"/proc/{pid}").exists() and "Z" not in _state(pid):
                 time.sleep(0.001)
         self.process = None
+
+
+def cpu_seconds_of(pid):
+    """The processor time that `pid` has taken so far; 0 when it is gone."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _state(pid):
@@ -154,8 +173,8 @@ def _has_user(name):
 class Httpd(Server):
     """An httpd with the event MPM: two children of `threads` threads."""
 
-    def __init__(self, work, threads):
-        super().__init__()
+    def __init__(self, work, place, threads):
+        super().__init__(place)
         self.dir = pathlib.Path(work) / f"{self.name}-{self.port}"
         self.dir.mkdir()
         self.threads = threads
@@ -182,7 +201,7 @@ class Httpd(Server):
     def start(self, target="threads"):
         user = httpd_user()
         total = self.threads * 2
-        lines = [f'ServerRoot "{self.dir}"', f"ServerName {HOST}", f"Listen 127.0.0.1:{self.port}", f'PidFile "{self.dir}/pid"',
+        lines = [f'ServerRoot "{self.dir}"', f"ServerName {HOST}", f"Listen {self.place.host}:{self.port}", f'PidFile "{self.dir}/pid"',
                  f'DefaultRuntimeDir "{self.dir}"', f'ErrorLog "{self.dir}/error.log"', "LogLevel warn", *self._modules(),
                  *([f"User {user}", f"Group #{pwd.getpwnam(user).pw_gid}"] if user else []),
                  "StartServers 2", "ServerLimit 2", f"ThreadLimit {self.threads}", f"ThreadsPerChild {self.threads}",
@@ -191,19 +210,18 @@ class Httpd(Server):
         conf = self.dir / "httpd.conf"
         conf.write_text("\n".join(lines) + "\n")
         since = time.monotonic()
-        self.process = subprocess.Popen([httpd_program(), "-f", conf, "-DFOREGROUND"], stdout=subprocess.DEVNULL,
+        self.process = spawn([*self.place.server, httpd_program(), "-f", conf, "-DFOREGROUND"], stdout=subprocess.DEVNULL,
                                         stderr=(self.dir / "stderr").open("w"))
         return self.wait_for(f"{BASE}/{target}", since)
 
 
 class Module(Httpd):
-    """httpd with mod_whatsapp."""
+    """httpd with mod_whatsapp: ours, or with the name "other" the one of another build."""
 
-    name = "module"
-
-    def __init__(self, work, threads, module, store, twilio_port):
-        super().__init__(work, threads)
-        self.module = module
+    def __init__(self, work, place, threads, version, store, twilio_port):
+        self.name = version.name
+        super().__init__(work, place, threads)
+        self.module = version.module
         self.store = store
         self.twilio_port = twilio_port
 
@@ -222,8 +240,8 @@ class Bare(Httpd):
 
     name = "bare"
 
-    def __init__(self, work, threads, library, answers):
-        super().__init__(work, threads)
+    def __init__(self, work, place, threads, library, answers):
+        super().__init__(work, place, threads)
         self.library = library
         self.answers = answers
 
@@ -232,7 +250,7 @@ class Bare(Httpd):
         for name, body in self.answers.items():
             (self.dir / name).write_bytes(body)
             lines.append(f'BareFile {name} "{self.dir}/{name}"')
-        return [*lines, f'<Location "{BASE}">', "SetHandler bare", "Require all granted", "</Location>"]
+        return [*lines, f'<Location "{BASE}">', "SetHandler whatsapp-messenger", "Require all granted", "</Location>"]
 
 
 class Peer(Server):
@@ -240,8 +258,8 @@ class Peer(Server):
 
     name = "peer"
 
-    def __init__(self, work, peer_dir, store, twilio_port):
-        super().__init__()
+    def __init__(self, work, place, peer_dir, store, twilio_port):
+        super().__init__(place)
         self.peer_dir = peer_dir
         self.store = store
         self.twilio_port = twilio_port
@@ -254,12 +272,13 @@ class Peer(Server):
         return [line for line in self.said().splitlines() if line.strip() != "ready"]
 
     def start(self):
-        environment = {**os.environ, "NODE_ENV": "production", "WA_PEER_WORKERS": "2", "WA_PEER_PORT": str(self.port),
+        environment = {**os.environ, "NODE_ENV": "production", "WA_PEER_WORKERS": "2", "WA_PEER_HOST": self.place.host,
+                       "WA_PEER_PORT": str(self.port),
                        "WA_PEER_STORE": str(self.store), "WA_PEER_ACCOUNT_SID": ACCOUNT, "WA_PEER_AUTH_TOKEN": TOKEN,
                        "WA_PEER_NUMBER": NUMBER, "WA_PEER_PUBLIC_URL": ORIGIN,
                        "WA_PEER_TWILIO_URL": f"http://127.0.0.1:{self.twilio_port}"}
         since = time.monotonic()
-        self.process = subprocess.Popen(["node", self.peer_dir / "server.js"], env=environment, stdout=self.log.open("a"),
+        self.process = spawn([*self.place.server, "node", self.peer_dir / "server.js"], env=environment, stdout=self.log.open("a"),
                                         stderr=subprocess.STDOUT)
         while "ready" not in self.said():
             if self.process.poll() is not None or time.monotonic() - since > START_SECONDS:
@@ -269,15 +288,22 @@ class Peer(Server):
 
 
 class TwilioStandIn:
-    """Answers every send with 201, `delay_ms` later."""
+    """Answers every send with 201, `delay_ms` later. `kind`: "c", one that costs next to nothing,
+    or "node", one on Node's own HTTP server."""
 
-    def __init__(self, tools, delay_ms=0):
-        self.process = subprocess.Popen([tools / "twilio_standin", str(delay_ms)], stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
+    def __init__(self, tools, kind="c", delay_ms=0):
+        script = HERE / "tools" / "twilio_standin.mjs"
+        program = ["node", script] if kind == "node" else [tools / "twilio_standin"]
+        self.process = spawn([*program, str(delay_ms)], stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line:
+            raise ServerError(f"Twilio's stand-in ({kind}) did not start")
+        self.port = int(line)
 
     def stop(self):
         self.process.terminate()
         self.process.wait()
+        self.process.stdout.close()
 
 
 def peer_install(build):
@@ -299,12 +325,17 @@ def peer_seed(peer_dir, store, messages, threads, contacts):
 
 
 def module_fill(fill, store, messages, threads, contacts):
-    """Fills a store folder with the store's own code. Returns the seconds that it took."""
-    since = time.monotonic()
+    """Fills a store folder with the store's own code, as the user that httpd's children are."""
     user = httpd_user()
-    subprocess.run([fill, f"dbm:{store}", HERE / "sentences.txt", str(messages), str(threads), str(contacts), *([user] if user else [])],
-                   check=True)
-    return time.monotonic() - since
+    identity = {}
+    store.parent.mkdir(exist_ok=True)
+    if user:
+        entry = pwd.getpwnam(user)
+        os.chown(store.parent, entry.pw_uid, entry.pw_gid)
+        identity = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    sentences = shutil.copy(HERE / "sentences.txt", store.parent)
+    counts = [str(count) for count in (messages, threads, contacts)]
+    subprocess.run([fill, f"dbm:{store}", sentences, *counts], check=True, cwd="/", **identity)
 
 
 def private_memory(pid):

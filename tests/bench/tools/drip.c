@@ -267,20 +267,19 @@ int main(int argc, char **argv)
     FILE *f;
     long size = -1;
 
-    if (argc != 6) {
-        fprintf(stderr, "usage: drip PORT RATE SECONDS FILE cycle|once\n");
+    if (argc != 7 || inet_pton(AF_INET, argv[1], &run.addr.sin_addr) != 1) {
+        fprintf(stderr, "usage: drip ADDRESS PORT RATE SECONDS FILE cycle|once\n");
         return 2;
     }
-    rate = atof(argv[2]);
-    seconds = atof(argv[3]);
-    run.once = strcmp(argv[5], "once") == 0;
+    rate = atof(argv[3]);
+    seconds = atof(argv[4]);
+    run.once = strcmp(argv[6], "once") == 0;
     run.addr.sin_family = AF_INET;
-    run.addr.sin_port = htons((uint16_t)atoi(argv[1]));
-    run.addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    run.addr.sin_port = htons((uint16_t)atoi(argv[2]));
     run.capacity = (size_t)(rate * seconds) + 1;
     run.latencies = calloc(run.capacity, sizeof(int64_t));
     run.ep = epoll_create1(EPOLL_CLOEXEC);
-    f = fopen(argv[4], "r");
+    f = fopen(argv[5], "r");
     if (f && fseek(f, 0, SEEK_END) == 0) {
         size = ftell(f);
         rewind(f);
@@ -288,7 +287,7 @@ int main(int argc, char **argv)
     run.requests = size > 0 ? malloc((size_t)size) : NULL;
     if (!run.requests || !run.latencies
         || fread(run.requests, 1, (size_t)size, f) != (size_t)size) {
-        fprintf(stderr, "drip: cannot read %s\n", argv[4]);
+        fprintf(stderr, "drip: cannot read %s\n", argv[5]);
         return 1;
     }
     fclose(f);
