@@ -181,7 +181,7 @@ try:
 	    -Wl,--start-group $(wildcard $(LIB_OBJ)) -Wl,--end-group -lcmocka $(LIBS) $(APR_LIBS)
 	$(TEST_ENV) $(BUILD)/try_$(T)
 
-lint: $(BUILD)/mod_whatsapp.so $(BUILD)/libwa.a ## format, static analysis, layers, directive reference
+lint: all $(BUILD)/libwa.a ## format, static analysis, layers, cycles, directive reference
 	@BUILD='$(BUILD)' tests/lint/run
 
 format: ## rewrites the C files in the project's format

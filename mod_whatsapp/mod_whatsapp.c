@@ -25,7 +25,7 @@ static int handle(request_rec *r)
     if (!r->handler || strcmp(r->handler, WA_HANDLER_NAME) != 0)
         return DECLINED;
     outer = wa_log_bind(r);
-    rc = wa_api_handler(r);
+    rc = wa_api_handler(r, wa_config_get(r->server)->api);
     (void)wa_log_bind(outer);
     wa_status_count(r);
     return rc;

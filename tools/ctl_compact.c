@@ -8,7 +8,10 @@
 #include <apr_strings.h>
 
 #include "base/hash.h"
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_end.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 
 #define KEPT_NAME "journal.before-compact"
 

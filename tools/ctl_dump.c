@@ -11,11 +11,16 @@
 
 #include "base/form.h"
 #include "base/text.h"
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_end.h"
+#include "ctl_owner.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 #include "dump_delivery.h"
 #include "messaging/list/render.h"
 #include "messaging/message/attributes.h"
 #include "messaging/message/preview.h"
+#include "store/dbm/read.h"
 
 /* A date that is so near to the timestamp is not told. */
 #define DATE_DIFFERS_MS ((apr_int64_t)60000)

@@ -13,10 +13,16 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_copy.h"
+#include "ctl_end.h"
+#include "ctl_owner.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 #include "load_input.h"
 #include "load_item.h"
 #include "progress.h"
+#include "store/dbm/read.h"
 
 #define TIME_LAST INT64_MAX
 

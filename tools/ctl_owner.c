@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who does the work: root only opens what it alone may, then a process of the store's owner goes on. */
-#include "ctl.h"
+#include "ctl_owner.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +18,7 @@
 
 #include "base/identity.h"
 #include "base/slice.h"
+#include "ctl_say.h"
 #include "store/dbm/folder.h"
 
 /* What is made outside of the store's folder, and gets its end by who made it. */

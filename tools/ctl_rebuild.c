@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* whatsappctl rebuild: makes what is derived anew from the journal. */
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 
 int ctl_rebuild(ctl_t *ctl, ctl_arguments_t arguments)
 {

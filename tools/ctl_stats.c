@@ -10,7 +10,10 @@
 #include <jansson.h>
 
 #include "base/clock.h"
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_end.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 #include "store/dbm/ahead.h"
 
 typedef struct stats_t {
@@ -26,21 +29,39 @@ typedef struct stats_t {
     apr_int64_t ahead_ms; /* of the last change, before the clock */
 } stats_t;
 
-static void threads_count(stats_t *s)
+static apr_status_t thread_count(void *baton, const wa_thread_t *t)
 {
-    const wa_replica_t *replica = &s->view->store.replica;
-    const wa_replica_thread_t *t;
+    stats_t *s = baton;
 
-    for (t = replica->newest; t && !ctl_is_interrupted(); t = t->older) {
-        s->threads++;
-        s->messages += t->message_count;
-        s->unread += t->unread_count;
-        if (t->last_timestamp_ms > s->newest_ms) {
-            s->newest_ms = t->last_timestamp_ms;
-        }
+    s->threads++;
+    s->messages += t->message_count;
+    s->unread += t->unread_count;
+    if (t->last_timestamp_ms > s->newest_ms) {
+        s->newest_ms = t->last_timestamp_ms;
     }
-    s->contacts = (apr_uint64_t)replica->contacts->nelts;
-    s->parked = apr_hash_count(replica->parked);
+    return ctl_go_on();
+}
+
+static apr_status_t contact_count(void *baton, const wa_contact_t *contact)
+{
+    stats_t *s = baton;
+
+    (void)contact;
+    s->contacts++;
+    return ctl_go_on();
+}
+
+/* @return APR_SUCCESS | APR_EINTR | the store's */
+static apr_status_t contents_count(stats_t *s)
+{
+    apr_status_t rv = wa_store_threads_list(&s->view->store.base, 0, thread_count, s);
+
+    if (rv == APR_SUCCESS) {
+        rv = wa_store_contacts_list(&s->view->store.base, contact_count, s);
+    }
+    /* The seam reads these one by one; how many there are only the driver tells. */
+    s->parked = apr_hash_count(s->view->store.replica.parked);
+    return rv;
 }
 
 /* The time of the first message: it is among the first records, whatever comes later. */
@@ -217,6 +238,7 @@ int ctl_stats(ctl_t *ctl, ctl_arguments_t arguments)
 {
     stats_t s;
     int is_json = 0, rc;
+    apr_status_t rv;
     const ctl_option_t options[] = {{"--json", NULL, &is_json}, {NULL, NULL, NULL}};
 
     memset(&s, 0, sizeof(s));
@@ -232,7 +254,10 @@ int ctl_stats(ctl_t *ctl, ctl_arguments_t arguments)
         s.after_checkpoint = s.journal_used - s.view->checkpoint.at.offset;
     }
     s.ahead_ms = wa_ahead_of(s.view->store.replica.at.timestamp_ms, wa_clock_now_ms());
-    threads_count(&s);
+    rv = contents_count(&s);
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "the threads and contacts cannot be counted");
+    }
     oldest_find(&s);
     files_measure(&s, ctl);
     if (ctl_is_interrupted()) {

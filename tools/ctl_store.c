@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding, viewing, locking and opening stores, for all commands. */
-#include "base/identity.h"
-#include "ctl.h"
+#include "ctl_store.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +10,16 @@
 
 #include <apr_strings.h>
 
+#include "base/identity.h"
+#include "ctl_end.h"
+#include "ctl_owner.h"
+#include "ctl_say.h"
 #include "progress.h"
+#include "store/dbm/driver.h"
 #include "store/dbm/folder.h"
+#include "store/dbm/lock.h"
+#include "store/dbm/open.h"
+#include "store/dbm/upkeep.h"
 
 /* The store that is open for writing; there is one at a time. */
 static wa_dbm_store_t *open_store;
@@ -211,7 +218,7 @@ int ctl_store_close(wa_dbm_store_t *store, apr_pool_t *p)
 void ctl_stores_abandon(void)
 {
     if (open_store) {
-        open_store->shared->failed = 1;
+        wa_dbm_store_abandon(open_store);
         open_store = NULL;
     }
 }
@@ -221,7 +228,7 @@ int ctl_store_lock(ctl_t *ctl)
     apr_status_t rv;
     int fd;
 
-    rv = wa_folder_lock(&fd, ctl->folder, ctl->uid, ctl->gid);
+    rv = wa_lock_take(&fd, ctl->folder, ctl->uid, ctl->gid);
     if (APR_STATUS_IS_EEXIST(rv)) {
         return ctl_error("%s is in use by a server or another tool: stop httpd, then try again",
                          ctl->folder);

@@ -7,7 +7,10 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_end.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 #include "store/dbm/ahead.h"
 
 #define SHOWN_MAX 100

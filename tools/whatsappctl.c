@@ -3,23 +3,21 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <apr_file_info.h>
 #include <apr_general.h>
-#include <apr_getopt.h>
 #include <apr_strings.h>
-#include <apr_time.h>
 
-#include "ctl.h"
+#include "commands.h"
+#include "ctl_end.h"
+#include "ctl_owner.h"
+#include "ctl_say.h"
+#include "ctl_store.h"
 
 #define STORE_DEFAULT "dbm:/var/lib/apache2/whatsapp"
-#define LEFTOVERS 4
 
 typedef struct command_t {
     const char *name;
@@ -102,151 +100,13 @@ static const command_t commands[] = {
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-/* ---- ending ---- */
-
-static volatile sig_atomic_t interrupted;
 static sigjmp_buf bus_exit;
-static char leftovers[LEFTOVERS][4096];
-static int leftover_count;
-
-static void on_signal(int number)
-{
-    interrupted = number;
-}
 
 /* A mapped file was cut, or the disk failed while it was read. */
 static void on_bus(int number)
 {
     signal(SIGBUS, SIG_DFL);
     siglongjmp(bus_exit, number);
-}
-
-static void signals_set(void)
-{
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    struct sigaction action, before;
-    size_t i;
-
-    memset(&action, 0, sizeof(action));
-    action.sa_handler = on_signal;
-    for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-        /* What nohup had ignored stays so. */
-        if (sigaction(ends[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
-            sigaction(ends[i], &action, NULL);
-        }
-    }
-    action.sa_handler = on_bus;
-    sigaction(SIGBUS, &action, NULL);
-}
-
-int ctl_is_interrupted(void)
-{
-    return interrupted != 0;
-}
-
-apr_status_t ctl_go_on(void)
-{
-    return ctl_is_interrupted() ? APR_EINTR : APR_SUCCESS;
-}
-
-const volatile sig_atomic_t *ctl_stop(void)
-{
-    return &interrupted;
-}
-
-void ctl_leftover(const char *path)
-{
-    if (leftover_count < LEFTOVERS) {
-        apr_cpystrn(leftovers[leftover_count++], path, sizeof(leftovers[0]));
-    }
-}
-
-void ctl_leftover_keep(void)
-{
-    leftover_count = 0;
-}
-
-static void leftovers_remove(apr_pool_t *p)
-{
-    while (leftover_count > 0) {
-        char *path = leftovers[--leftover_count];
-        apr_size_t len = strlen(path);
-
-        if (len && path[len - 1] == '/') {
-            path[len - 1] = '\0';
-            wa_folder_clear(path, p);
-        } else if (unlink(path) && errno == EISDIR) {
-            wa_folder_remove(path, p);
-        }
-    }
-}
-
-/* ---- saying ---- */
-
-static void say(const char *format, va_list arguments, const char *more)
-{
-    fputs("whatsappctl: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, "%s%s\n", more ? ": " : "", more ? more : "");
-}
-
-int ctl_error(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    say(format, arguments, NULL);
-    va_end(arguments);
-    return CTL_FAILED;
-}
-
-int ctl_error_status(apr_status_t rv, const char *format, ...)
-{
-    va_list arguments;
-    char text[200];
-
-    if (APR_STATUS_IS_EINTR(rv) && interrupted) {
-        return CTL_INTERRUPTED;
-    }
-    va_start(arguments, format);
-    say(format, arguments,
-        rv == APR_EGENERAL || rv == APR_EINVAL || rv == APR_ENOENT
-            ? NULL
-            : apr_strerror(rv, text, sizeof(text)));
-    va_end(arguments);
-    return CTL_FAILED;
-}
-
-void ctl_note(const ctl_t *ctl, const char *format, ...)
-{
-    va_list arguments;
-
-    if (!ctl->is_quiet) {
-        va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
-        fputc('\n', stderr);
-        va_end(arguments);
-    }
-}
-
-const char *ctl_bytes(apr_uint64_t bytes, apr_pool_t *p)
-{
-    if (bytes < 10000) {
-        return apr_psprintf(p, "%" APR_UINT64_T_FMT " bytes", bytes);
-    }
-    return bytes < 10000000 ? apr_psprintf(p, "%.1f kB", (double)bytes / 1e3)
-                            : apr_psprintf(p, "%.1f MB", (double)bytes / 1e6);
-}
-
-const char *ctl_time(apr_int64_t ms, apr_pool_t *p)
-{
-    apr_time_exp_t t;
-
-    if (!ms || !wa_record_time_is_valid(ms) || apr_time_exp_gmt(&t, ms * 1000) != APR_SUCCESS) {
-        return "-";
-    }
-    return apr_psprintf(p, "%04d-%02d-%02d %02d:%02d:%02d.%03d UTC", t.tm_year + 1900, t.tm_mon + 1,
-                        t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, t.tm_usec / 1000);
 }
 
 static int log_is_on(void *baton, wa_log_level_e level)
@@ -270,194 +130,26 @@ static void log_write(void *baton, wa_log_level_e level, const char *tag, apr_st
     }
 }
 
-/* ---- the command line ---- */
-
-static void usage(FILE *out)
+/* What whatsappctl --help says. */
+static const char *usage(apr_pool_t *p)
 {
+    const char *text = "usage: whatsappctl [--store STORE] [--quiet] COMMAND [ARGUMENTS]\n\n";
     apr_size_t i;
 
-    fputs("usage: whatsappctl [--store STORE] [--quiet] COMMAND [ARGUMENTS]\n\n", out);
     for (i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+        text = apr_psprintf(p, "%s  %-8s  %s\n", text, commands[i].name, commands[i].summary);
     }
-    fputs("\n  --store STORE    the store's folder, or what WhatsAppStore says: \"dbm:/folder "
-          "type=gdbm\"\n"
-          "                   (" STORE_DEFAULT ")\n"
-          "  --quiet          no progress and no notes, only errors and what was asked for\n"
-          "  --version\n"
-          "  --help           also after a command\n\n"
-          "Exit status: 0 done; 1 the store or the input is not right; 2 it could not be done; 130 "
-          "interrupted.\n",
-          out);
-}
-
-/* Takes --store apart: a folder, or "dbm:folder [type=...]". */
-static int store_parse(ctl_t *ctl, const char *text)
-{
-    const char *end, *rest;
-    char *folder;
-
-    if (!strncmp(text, "dbm:", 4)) {
-        text += 4;
-        end = text + strcspn(text, " \t");
-        rest = end + strspn(end, " \t");
-        if (*rest && strncmp(rest, "type=", 5)) {
-            return ctl_error("'%s' after the store's folder is not known; allowed is type=db, "
-                             "type=gdbm or type=sdbm",
-                             rest);
-        }
-        ctl->type = *rest ? apr_pstrdup(ctl->pool, rest + 5) : NULL;
-        text = wa_slice_string(wa_slice_make(text, (apr_size_t)(end - text)), ctl->pool);
-    }
-    if (apr_filepath_merge(&folder, NULL, text, 0, ctl->pool) != APR_SUCCESS || !*text) {
-        return ctl_error("'%s' is no store: give its folder, or dbm:folder", text);
-    }
-    if (folder[0] != '/') {
-        char *here;
-
-        if (apr_filepath_get(&here, 0, ctl->pool) != APR_SUCCESS
-            || apr_filepath_merge(&folder, here, text, 0, ctl->pool) != APR_SUCCESS) {
-            return ctl_error("'%s' is no store: give its folder, or dbm:folder", text);
-        }
-    }
-    while (strlen(folder) > 1 && folder[strlen(folder) - 1] == '/') {
-        folder[strlen(folder) - 1] = '\0';
-    }
-    if (strlen(folder) > 3800) {
-        return ctl_error("the path of the store's folder is too long");
-    }
-    ctl->folder = ctl->shown = folder;
-    return CTL_DONE;
-}
-
-/* What may stand anywhere in the command line. The numbers are of no letter: such an option has no short form. */
-enum { OPTION_STORE = 256, OPTION_VERSION, OPTION_FIRST_OF_COMMAND };
-
-static const apr_getopt_option_t general[] = {{"store", OPTION_STORE, 1, NULL},
-                                              {"version", OPTION_VERSION, 0, NULL},
-                                              {"quiet", 'q', 0, NULL},
-                                              {"help", 'h', 0, NULL}};
-
-#define GENERAL_COUNT (sizeof(general) / sizeof(general[0]))
-
-/* The general options and a command's, as APR reads them. */
-static apr_getopt_option_t *options_table(const ctl_option_t *options, apr_pool_t *p)
-{
-    apr_size_t count = 0, i;
-    apr_getopt_option_t *table;
-
-    while (options && options[count].name) {
-        count++;
-    }
-    table = apr_pcalloc(p, (GENERAL_COUNT + count + 1) * sizeof(*table));
-    memcpy(table, general, sizeof(general));
-    for (i = 0; i < count; i++) {
-        table[GENERAL_COUNT + i].name = options[i].name + 2;
-        table[GENERAL_COUNT + i].optch = OPTION_FIRST_OF_COMMAND + (int)i;
-        table[GENERAL_COUNT + i].has_arg = options[i].value != NULL;
-    }
-    return table;
-}
-
-/* @return 1 | 0 all that was asked for is told */
-static int general_take(ctl_t *ctl, int option, const char *value)
-{
-    switch (option) {
-    case OPTION_STORE:
-        ctl->store = value;
-        return 1;
-    case OPTION_VERSION:
-        puts("whatsappctl " CTL_VERSION);
-        break;
-    case 'q':
-        ctl->is_quiet = 1;
-        return 1;
-    default:
-        if (ctl->help) {
-            fputs(ctl->help, stdout);
-        } else {
-            usage(stdout);
-        }
-        break;
-    }
-    ctl->is_told = 1;
-    return 0;
-}
-
-/* Says what is wrong with the option that was just looked at. */
-static void option_refuse(const ctl_t *ctl, const char *word, apr_status_t rv)
-{
-    const int len = (int)strcspn(word, "=");
-
-    if (rv != APR_BADARG) {
-        ctl_error(ctl->help ? "there is no option %.*s here; see --help"
-                            : "there is no option %.*s; see whatsappctl --help",
-                  len, word);
-    } else if (word[len] == '=') {
-        ctl_error("%.*s takes no value", len, word);
-    } else {
-        ctl_error("%s needs a value", word);
-    }
-}
-
-/* Reads options up to the end of them. @return 1 | 0 told or said what is wrong */
-static int options_read(ctl_t *ctl, apr_getopt_t *os, const ctl_option_t *options)
-{
-    const apr_getopt_option_t *table = options_table(options, ctl->pool);
-    const char *value;
-    int option;
-    apr_status_t rv;
-
-    os->errfn = NULL;
-    for (;;) {
-        rv = apr_getopt_long(os, table, &option, &value);
-        if (APR_STATUS_IS_EOF(rv)) {
-            return 1;
-        }
-        /* A dash by itself is a file's name to us, and to APR a mistake. */
-        if (rv == APR_BADCH && strcmp(os->argv[os->ind - 1], "-") == 0) {
-            continue;
-        }
-        if (rv != APR_SUCCESS) {
-            option_refuse(ctl, os->argv[os->ind - 1], rv);
-            return 0;
-        }
-        if (option < OPTION_FIRST_OF_COMMAND) {
-            if (!general_take(ctl, option, value)) {
-                return 0;
-            }
-        } else if (options[option - OPTION_FIRST_OF_COMMAND].flag) {
-            *options[option - OPTION_FIRST_OF_COMMAND].flag = 1;
-        } else {
-            *options[option - OPTION_FIRST_OF_COMMAND].value = value;
-        }
-    }
-}
-
-int ctl_arguments_read(ctl_arguments_t arguments, const ctl_option_t *options,
-                       const char **poperand)
-{
-    ctl_t *ctl = arguments.ctl;
-    apr_getopt_t *os;
-
-    if (poperand) {
-        *poperand = NULL;
-    }
-    if (apr_getopt_init(&os, ctl->pool, arguments.count, arguments.values) != APR_SUCCESS) {
-        return 0;
-    }
-    os->interleave = 1;
-    if (!options_read(ctl, os, options)) {
-        return 0;
-    }
-    for (; os->ind < os->argc; os->ind++) {
-        if (!poperand || *poperand) {
-            ctl_error("'%s' is one argument too many; see --help", os->argv[os->ind]);
-            return 0;
-        }
-        *poperand = os->argv[os->ind];
-    }
-    return store_parse(ctl, ctl->store) == CTL_DONE;
+    return apr_pstrcat(
+        p, text,
+        "\n  --store STORE    the store's folder, or what WhatsAppStore says: \"dbm:/folder "
+        "type=gdbm\"\n"
+        "                   (" STORE_DEFAULT ")\n"
+        "  --quiet          no progress and no notes, only errors and what was asked for\n"
+        "  --version\n"
+        "  --help           also after a command\n\n"
+        "Exit status: 0 done; 1 the store or the input is not right; 2 it could not be done; 130 "
+        "interrupted.\n",
+        NULL);
 }
 
 static const command_t *command_find(const char *name)
@@ -480,14 +172,15 @@ static int run(ctl_t *ctl, int argc, const char *const *argv)
     int rc;
 
     ctl->store = STORE_DEFAULT;
+    ctl->help = usage(ctl->pool);
     if (apr_getopt_init(&os, ctl->pool, argc, argv) != APR_SUCCESS) {
         return CTL_FAILED;
     }
-    if (!options_read(ctl, os, NULL)) {
+    if (!ctl_options_read(ctl, os, NULL)) {
         return ctl->is_told ? CTL_DONE : CTL_FAILED;
     }
     if (os->ind == os->argc) {
-        usage(stderr);
+        fputs(ctl->help, stderr);
         return CTL_FAILED;
     }
     command = command_find(os->argv[os->ind]);
@@ -495,6 +188,7 @@ static int run(ctl_t *ctl, int argc, const char *const *argv)
         return ctl_error("there is no command '%s'; see whatsappctl --help", os->argv[os->ind]);
     }
     ctl->help = command->help;
+    ctl->has_command = 1;
     rc = command->run(ctl, (ctl_arguments_t){ctl, os->argv + os->ind, os->argc - os->ind});
     return ctl->is_told ? CTL_DONE : rc;
 }
@@ -511,7 +205,8 @@ int main(int argc, const char *const *argv, const char *const *environment)
     ctl.log.is_on = log_is_on;
     ctl.log.write = log_write;
     ctl.log.baton = &ctl;
-    signals_set();
+    ctl_signals_note();
+    signal(SIGBUS, on_bus);
     if (sigsetjmp(bus_exit, 1) == 0) {
         rc = run(&ctl, argc, argv);
     } else {
@@ -523,7 +218,7 @@ int main(int argc, const char *const *argv, const char *const *environment)
     }
     ctl_stores_abandon();
     apr_pool_clear(ctl.pool);
-    leftovers_remove(ctl.pool);
+    ctl_leftovers_remove(ctl.pool);
     rc = ctl_outside_end(rc);
     if (rc == CTL_INTERRUPTED) {
         fputs("whatsappctl: interrupted\n", stderr);

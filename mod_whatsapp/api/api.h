@@ -24,17 +24,14 @@ typedef struct wa_api_server_t {
     struct wa_cache_t *cache; /* set by wa_api_child_init */
 } wa_api_server_t;
 
-/* Gives the virtual host's (and location's) API settings. Implemented by httpd/; api/ calls it once for each request.
- * @return NULL when the module is not configured for this request. Any thread. */
-const wa_api_server_t *wa_api_server_get(request_rec *r);
-
 /* Makes what the API keeps for each process (the cache of rendered answers). To be called in child_init, for each wa_api_server_t, after
  * wa_store_child_init. Everything lives in pchild. @return APR_SUCCESS | a status of APR's mutex creation */
 apr_status_t wa_api_child_init(wa_api_server_t *server, apr_pool_t *pchild);
 
 /* The content handler. httpd/ calls it only when r->handler is "whatsapp-messenger".
  * Answers every path at or below the base path itself, errors included, as JSON; it never lets httpd make an error page.
+ * @param server  the virtual host's; NULL when the module is not configured there
  * @return OK, always: a connection that broke meanwhile is httpd's to log. Any thread. */
-int wa_api_handler(request_rec *r);
+int wa_api_handler(request_rec *r, const wa_api_server_t *server);
 
 #endif

@@ -129,9 +129,9 @@ static int route(wa_request_t *q)
     return wa_reply_error(q, WA_ERROR_NOT_FOUND, "There is no such path in this API.");
 }
 
-int wa_api_handler(request_rec *r)
+int wa_api_handler(request_rec *r, const wa_api_server_t *server)
 {
-    wa_request_t q = {.r = r, .server = wa_api_server_get(r), .pattern = "a request"};
+    wa_request_t q = {.r = r, .server = server, .pattern = "a request"};
     static const wa_api_server_t nowhere = {.base_path = ""};
 
     /* No page of another site may show an answer, be it as a picture or in a frame. */

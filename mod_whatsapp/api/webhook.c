@@ -12,7 +12,7 @@
 #include "api/reply.h"
 #include "base/form.h"
 #include "messaging/receive.h"
-#include "messaging/delivery/receipts.h"
+#include "messaging/receipts.h"
 #include "twilio/signature.h"
 #include "twilio/webhook_form.h"
 

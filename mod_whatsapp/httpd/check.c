@@ -12,21 +12,12 @@
 
 #include "base/hash.h"
 #include "httpd/check_paths.h"
+#include "httpd/check_report.h"
 #include "httpd/config.h"
 #include "httpd/stores.h"
 #include "httpd/terminal.h"
 
 APLOG_USE_MODULE(whatsapp);
-
-/* "the main server" or "the virtual host chat.example.org (FILE:LINE)" */
-const char *wa_check_server_name(const server_rec *s, apr_pool_t *p)
-{
-    if (!s->is_virtual)
-        return "the main server";
-    return apr_psprintf(p, "the virtual host %s (%s:%u)",
-                        s->server_hostname ? s->server_hostname : "without ServerName",
-                        s->defn_name ? s->defn_name : "?", s->defn_line_number);
-}
 
 static const char *missing_directive(const wa_config_t *config)
 {
@@ -35,24 +26,6 @@ static const char *missing_directive(const wa_config_t *config)
     if (config->token_count == 0)
         return "WhatsAppAuthToken";
     return "WhatsAppNumber";
-}
-
-void wa_check_complain(server_rec *s, const char *tag, const char *text)
-{
-    if (wa_check_is_reload())
-        ap_log_error(
-            APLOG_MARK, APLOG_CRIT, 0, s,
-            "%s: %s. A start would be refused for this; what it is about does not work, all "
-            "else is served",
-            tag, text);
-    else
-        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, "%s: %s", tag, text);
-}
-
-int wa_check_is_reload(void)
-{
-    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG
-           && ap_state_query(AP_SQ_CONFIG_GEN) > 1;
 }
 
 /* 1 when a virtual host takes account, token and number from the main server. */
@@ -81,34 +54,6 @@ static int check_complete(server_rec *main_server, server_rec *s, apr_pool_t *tm
     return 0;
 }
 
-const char *wa_check_sharing(const server_rec *owner, const server_rec *s, const char **ptag,
-                             apr_pool_t *p)
-{
-    const wa_config_t *one = wa_config_get(owner);
-    const wa_config_t *two = wa_config_get(s);
-
-    if (strcmp(one->account_sid, two->account_sid) != 0) {
-        *ptag = "WA0112";
-        return apr_psprintf(
-            p,
-            "%s and %s have different accounts but the same WhatsAppStore '%s': give "
-            "each account a store of its own",
-            wa_check_server_name(owner, p), wa_check_server_name(s, p),
-            wa_config_store_uri(two, p));
-    }
-    if (wa_config_sync(one) != wa_config_sync(two)
-        || (wa_config_sync(two) == WA_SYNC_INTERVAL && one->sync_interval != two->sync_interval)) {
-        *ptag = "WA0113";
-        return apr_psprintf(
-            p,
-            "%s and %s share the WhatsAppStore '%s' but differ in WhatsAppSync: set "
-            "it once, in the main server",
-            wa_check_server_name(owner, p), wa_check_server_name(s, p),
-            wa_config_store_uri(two, p));
-    }
-    return NULL;
-}
-
 /* A store's uri, and who uses it. Only configtest looks at the folder: what a start finds there it says when it opens the stores, and a command
  * that stops or reloads a server must not be held up by it. */
 static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
@@ -131,7 +76,7 @@ static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
     }
     owner = key ? apr_hash_get(owners, key, APR_HASH_KEY_STRING) : NULL;
     if (owner) {
-        reason = wa_check_sharing(owner, s, &tag, tmp);
+        reason = wa_stores_sharing(owner, s, &tag, tmp);
         if (reason)
             wa_check_complain(s, tag, reason);
         return !reason; /* what is wrong with the folder was said before */

@@ -15,19 +15,6 @@
  * @return OK | HTTP_INTERNAL_SERVER_ERROR */
 int wa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
-/* 1 while a server that runs reads its configuration again. While the configuration is read and checked, and in post_config. */
-int wa_check_is_reload(void);
-
-/* Says what is wrong with the configuration, as a sentence without its full stop. */
-void wa_check_complain(server_rec *s, const char *tag, const char *text);
-
-/* "the main server" or "the virtual host chat.example.org (FILE:LINE)", in p. */
-const char *wa_check_server_name(const server_rec *s, apr_pool_t *p);
-
-/* Why two servers cannot have one store. @param ptag  out: the line's tag. @return NULL they can | a sentence, in p */
-const char *wa_check_sharing(const server_rec *owner, const server_rec *s, const char **ptag,
-                             apr_pool_t *p);
-
 /* Warns of secret files that everybody may read. */
 void wa_check_warn(server_rec *s);
 

@@ -10,7 +10,7 @@
 #include <http_config.h>
 #include <http_core.h>
 
-#include "httpd/check.h"
+#include "httpd/check_report.h"
 #include "httpd/config.h"
 #include "httpd/lifecycle.h"
 #include "httpd/shape.h"

@@ -11,7 +11,7 @@
 #include "base/id.h"
 #include "base/phone.h"
 #include "base/url.h"
-#include "httpd/check.h"
+#include "httpd/check_report.h"
 #include "httpd/config.h"
 #include "httpd/directives_policy.h"
 #include "httpd/secrets.h"

@@ -15,6 +15,7 @@
 
 #include "api/api.h"
 #include "httpd/check.h"
+#include "httpd/check_report.h"
 #include "httpd/config.h"
 #include "httpd/flood.h"
 #include "httpd/limits.h"
@@ -45,11 +46,6 @@ typedef struct runtime_t {
 } runtime_t;
 
 static runtime_t *runtime;
-
-const wa_api_server_t *wa_api_server_get(request_rec *r)
-{
-    return wa_config_get(r->server)->api;
-}
 
 /* ---- start ---- */
 

@@ -8,7 +8,7 @@
 #include <http_core.h>
 #include <unixd.h>
 
-#include "httpd/check.h"
+#include "httpd/check_report.h"
 #include "httpd/config.h"
 #include "httpd/log.h"
 
@@ -66,6 +66,34 @@ void wa_stores_options(wa_store_options_t *options, server_rec *s, apr_pool_t *p
     options->uid = ap_unixd_config.user_id;
     options->gid = ap_unixd_config.group_id;
     options->may_make_parents = !config->store_uri;
+}
+
+const char *wa_stores_sharing(const server_rec *owner, const server_rec *s, const char **ptag,
+                              apr_pool_t *p)
+{
+    const wa_config_t *one = wa_config_get(owner);
+    const wa_config_t *two = wa_config_get(s);
+
+    if (strcmp(one->account_sid, two->account_sid) != 0) {
+        *ptag = "WA0112";
+        return apr_psprintf(
+            p,
+            "%s and %s have different accounts but the same WhatsAppStore '%s': give "
+            "each account a store of its own",
+            wa_check_server_name(owner, p), wa_check_server_name(s, p),
+            wa_config_store_uri(two, p));
+    }
+    if (wa_config_sync(one) != wa_config_sync(two)
+        || (wa_config_sync(two) == WA_SYNC_INTERVAL && one->sync_interval != two->sync_interval)) {
+        *ptag = "WA0113";
+        return apr_psprintf(
+            p,
+            "%s and %s share the WhatsAppStore '%s' but differ in WhatsAppSync: set "
+            "it once, in the main server",
+            wa_check_server_name(owner, p), wa_check_server_name(s, p),
+            wa_config_store_uri(two, p));
+    }
+    return NULL;
 }
 
 /* The name under which is kept that this server had a store in that folder, whatever is there now. */
@@ -127,7 +155,7 @@ apr_status_t wa_stores_open(server_rec *s, apr_array_header_t *entries, wa_store
         *pentry = APR_ARRAY_IDX(entries, i, wa_stores_entry_t);
         if (strcmp(pentry->identity, entry.identity) != 0)
             continue;
-        reason = wa_check_sharing(pentry->s, s, &tag, pconf);
+        reason = wa_stores_sharing(pentry->s, s, &tag, pconf);
         if (!reason)
             return pentry->rv;
         entry.reason = reason;

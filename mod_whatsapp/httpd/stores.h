@@ -22,6 +22,10 @@ typedef struct wa_stores_entry_t {
 /* The options with which the store of `s` would be opened, without log and keep. In p. */
 void wa_stores_options(wa_store_options_t *options, server_rec *s, apr_pool_t *p);
 
+/* Why two servers cannot have one store. @param ptag  out: the line's tag. @return NULL they can | a sentence, in p */
+const char *wa_stores_sharing(const server_rec *owner, const server_rec *s, const char **ptag,
+                              apr_pool_t *p);
+
 /* Opens the store of `s`, or finds it among those that are open.
  * @param entries  of wa_stores_entry_t; what is tried is added, also what failed
  * @param pentry   out: the entry, never NULL; with APR_SUCCESS its store is open

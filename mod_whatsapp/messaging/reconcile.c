@@ -19,11 +19,6 @@
 
 typedef wa_reconcile_run_t run_t;
 
-int wa_reconcile_is_stopping(const run_t *run)
-{
-    return run->options->is_stopping && run->options->is_stopping();
-}
-
 /* ---- inbound ---- */
 
 /* An inbound message that is not stored. */

@@ -3,7 +3,7 @@
 #include "messaging/reconcile_receipts.h"
 
 #include "base/clock.h"
-#include "messaging/delivery/receipts.h"
+#include "messaging/receipts.h"
 
 #define RECENT_MS ((apr_int64_t)10 * 60 * 1000)
 #define OPEN_MS ((apr_int64_t)60 * 60 * 1000)

@@ -3,7 +3,7 @@
 #ifndef WA_MESSAGING_RECONCILE_RECEIPTS_H
 #define WA_MESSAGING_RECONCILE_RECEIPTS_H
 
-#include "messaging/reconcile_sends.h"
+#include "messaging/reconcile_run.h"
 
 /* Reads Twilio's list of what our number sent, and applies status and error of what is ours as a
  * receipt would have (wa_receipt_listed); counts it in run->result->updated. Statuses as wa_reconcile.

@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One run of reconciliation, and the half of it that settles what was sent. For reconcile.c. */
+/* The half of reconciliation that settles what was sent. For reconcile.c. */
 #ifndef WA_MESSAGING_RECONCILE_SENDS_H
 #define WA_MESSAGING_RECONCILE_SENDS_H
 
-#include "messaging/reconcile.h"
-#include "twilio/client.h"
-
-typedef struct wa_reconcile_run_t {
-    wa_messenger_t *messenger;
-    const wa_reconcile_options_t *options;
-    wa_reconcile_result_t *result;
-    wa_reconcile_memory_t *memory;
-    wa_twilio_account_t account;
-    apr_pool_t *p;
-} wa_reconcile_run_t;
-
-/* 1 when the server wants to stop: nothing new is begun then. Any thread. */
-int wa_reconcile_is_stopping(const wa_reconcile_run_t *run);
+#include "messaging/reconcile_run.h"
 
 /* Settles pending messages as wa_reconcile says, and counts them in run->result. Statuses as wa_reconcile. Any
  * thread. */

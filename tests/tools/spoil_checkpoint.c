@@ -9,7 +9,8 @@
 #include <apr_general.h>
 
 #include "base/identity.h"
-#include "store/dbm/dbm.h"
+#include "store/dbm/driver.h"
+#include "store/dbm/upkeep.h"
 
 static int spoil(wa_replica_t *replica, const char *what)
 {

@@ -7,7 +7,7 @@
 
 #include "messaging/reconcile.h"
 #include "messaging/delivery/reducer.h"
-#include "messaging/delivery/receipts.h"
+#include "messaging/receipts.h"
 #include "twilio/client.h"
 
 #define NUMBER "+15551230001"

@@ -6,7 +6,7 @@
 #include "test_messaging.h"
 
 #include "messaging/send.h"
-#include "messaging/delivery/receipts.h"
+#include "messaging/receipts.h"
 #include "twilio/client.h"
 
 #define NUMBER "+15551230001"

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists what came or changed after a time, by a walk forward through the journal. */
-#include "store/dbm/dbm.h"
+#include "store/dbm/changes.h"
+
+#include "store/dbm/damage.h"
+#include "store/dbm/read.h"
 
 /* A walk looks at no more records than this, whatever they are: the rest comes with the next call. */
 #define CHANGES_RECORDS 20000

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations on contacts. */
+#include "store/dbm/contacts.h"
+
 #include <string.h>
 
 #include <apr_strings.h>
 
-#include "store/dbm/dbm.h"
+#include "store/dbm/write.h"
 
 /* Copies a contact; its slices are in the journal's mapping and stay. The caller holds the replica's lock. */
 static void contact_fill(wa_contact_t *out, const wa_replica_contact_t *c)

@@ -1,6 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dbm driver's entry in the table of drivers. */
-#include "store/dbm/dbm.h"
+/* The dbm driver's entry in the table of drivers, which every store that is opened gets. */
+#include "store/dbm/driver.h"
+
+#include "store/dbm/changes.h"
+#include "store/dbm/contacts.h"
+#include "store/dbm/inspect.h"
+#include "store/dbm/open.h"
+#include "store/dbm/pending.h"
+#include "store/dbm/read.h"
+#include "store/dbm/threads.h"
+#include "store/dbm/upkeep.h"
+#include "store/dbm/uri.h"
+#include "store/dbm/write.h"
+
+apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
+                              const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+                              const char **perror, apr_pool_t *p)
+{
+    wa_dbm_store_t *store;
+    apr_status_t rv = wa_dbm_store_open(&store, uri, options, tool, perror, p);
+
+    if (rv == APR_SUCCESS) {
+        store->base.ops = &wa_store_dbm_ops;
+        *pstore = &store->base;
+    }
+    return rv;
+}
+
+apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
+                         const wa_store_options_t *options, const char **perror, apr_pool_t *p)
+{
+    return wa_dbm_open_tool(pstore, uri, options, NULL, perror, p);
+}
 
 const wa_store_ops_t wa_store_dbm_ops = {
     .name = "dbm",

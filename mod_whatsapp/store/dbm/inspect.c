@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looks at a store's folder and says what would keep it from being opened; changes nothing, follows no link in it, waits for nothing. */
+#include "store/dbm/inspect.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +13,7 @@
 
 #include <apr_strings.h>
 
-#include "store/dbm/dbm.h"
+#include "store/dbm/uri.h"
 #include "store/dbm/folder.h"
 
 /* What a new store takes at once: its index, and the journal's first room. */

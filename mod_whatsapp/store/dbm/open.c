@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening, owning, keeping up and closing a dbm store. */
+/* Opening, owning and closing a dbm store. */
+#include "store/dbm/open.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -7,101 +9,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <apr_dbm.h>
-#include <apr_file_info.h>
 #include <apr_strings.h>
 
-#include "base/clock.h"
-#include "store/dbm/ahead.h"
 #include "base/identity.h"
-#include "store/dbm/dbm.h"
+#include "store/dbm/ahead.h"
 #include "store/dbm/folder.h"
-#include "store/dbm/rewrite.h"
-
-/* A checkpoint is due when the journal grew by this much, or by a part of its size, or after a while. */
-#define CHECKPOINT_BYTES ((apr_uint64_t)8 << 20)
-#define CHECKPOINT_PART 32
-#define CHECKPOINT_AFTER apr_time_from_sec(300)
-
-/* After a failed one, on a full disk perhaps, all processes leave it alone for so long. */
-#define CHECKPOINT_PAUSE apr_time_from_sec(60)
+#include "store/dbm/inspect.h"
+#include "store/dbm/lock.h"
+#include "store/dbm/recovery.h"
+#include "store/dbm/upkeep.h"
+#include "store/dbm/uri.h"
 
 /* A child that is further behind than this begins with the newest checkpoint. */
 #define CHILD_BEHIND ((apr_uint64_t)1 << 20)
-
-/* The arguments of the uri: "type=db|gdbm|sdbm|default". */
-static apr_status_t type_parse(const wa_store_uri_t *uri, const char **ptype, const char **perror,
-                               apr_pool_t *p)
-{
-    const char *type = "default";
-
-    if (*uri->arguments) {
-        if (strncmp(uri->arguments, "type=", 5) || strpbrk(uri->arguments, " \t")) {
-            *perror = apr_psprintf(p,
-                                   "'%s' after the folder is not known; allowed is type=db, "
-                                   "type=gdbm, type=sdbm or type=default",
-                                   uri->arguments);
-            return APR_EINVAL;
-        }
-        type = uri->arguments + 5;
-    }
-    if (!strcmp(type, "default")) {
-        type = wa_checkpoint_type_is_available("db", p) ? "db" : "sdbm";
-    }
-    if (strcmp(type, "db") && strcmp(type, "gdbm") && strcmp(type, "sdbm")) {
-        *perror = apr_psprintf(
-            p, "type=%s is not known; allowed is type=db, type=gdbm, type=sdbm or type=default",
-            type);
-        return APR_EINVAL;
-    }
-    if (!wa_checkpoint_type_is_available(type, p)) {
-        *perror = apr_psprintf(p,
-                               "type=%s is not available in this APR-util; another type, or the "
-                               "package that brings it, is needed",
-                               type);
-        return APR_EINVAL;
-    }
-    *ptype = type;
-    return APR_SUCCESS;
-}
-
-static apr_status_t folder_parse(const wa_store_uri_t *uri, const char **pfolder,
-                                 const char **perror, apr_pool_t *p)
-{
-    char *path;
-
-    if (uri->location[0] != '/'
-        || apr_filepath_merge(&path, NULL, uri->location, APR_FILEPATH_NOTRELATIVE, p)
-               != APR_SUCCESS) {
-        *perror =
-            apr_psprintf(p, "'%s' is not an absolute path to the store's folder", uri->location);
-        return APR_EINVAL;
-    }
-    while (strlen(path) > 1 && path[strlen(path) - 1] == '/') {
-        path[strlen(path) - 1] = '\0';
-    }
-    if (strlen(path) > 3900) {
-        *perror = apr_psprintf(p, "the path of the store's folder is longer than 3900 bytes");
-        return APR_EINVAL;
-    }
-    *pfolder = path;
-    return APR_SUCCESS;
-}
-
-apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey,
-                          apr_pool_t *p)
-{
-    const char *type, *folder;
-    apr_status_t rv = folder_parse(uri, &folder, perror, p);
-
-    if (rv == APR_SUCCESS) {
-        rv = type_parse(uri, &type, perror, p);
-    }
-    if (rv == APR_SUCCESS) {
-        *pkey = apr_pstrcat(p, "dbm:", folder, NULL);
-    }
-    return rv;
-}
 
 /* Whose the folder has to be: a server that is not root's is its own user. */
 static apr_uid_t owner_get(const wa_dbm_store_t *store)
@@ -134,7 +54,7 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
                                store->place.folder);
         return APR_EINVAL;
     }
-    rv = wa_folder_lock(&fd, store->place.folder, store->place.uid, store->place.gid);
+    rv = wa_lock_take(&fd, store->place.folder, store->place.uid, store->place.gid);
     if (rv != APR_SUCCESS) {
         *perror = apr_psprintf(
             p,
@@ -287,6 +207,10 @@ static apr_status_t close_cleanup(void *data)
     if (store->opened_by != getpid()) {
         return APR_SUCCESS;
     }
+    if (store->is_read_only) {
+        release(store);
+        return APR_SUCCESS;
+    }
     if (!wa_dbm_files_are_whole(store)) {
         WA_LOG(store->log, WA_LOG_ERR, "WA0441", APR_EGENERAL,
                "%s: a file was cut while the server used it; it is left as it is",
@@ -315,7 +239,6 @@ static apr_status_t close_cleanup(void *data)
 
 static void store_init(wa_dbm_store_t *store, const wa_store_options_t *options, apr_pool_t *p)
 {
-    store->base.ops = &wa_store_dbm_ops;
     store->pool = p;
     store->log = options->log;
     store->keep = options->keep ? options->keep : &store->own_keep;
@@ -363,12 +286,6 @@ static void keep_note(wa_dbm_store_t *store)
     store->keep->layout = WA_SHARED_LAYOUT;
 }
 
-apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
-                         const wa_store_options_t *options, const char **perror, apr_pool_t *p)
-{
-    return wa_dbm_open_tool(pstore, uri, options, NULL, perror, p);
-}
-
 /* All that opening does in the folder. The caller is its owner. */
 static apr_status_t folder_open(wa_dbm_store_t *store, const wa_store_options_t *options,
                                 const char **perror, apr_pool_t *p)
@@ -410,9 +327,9 @@ static apr_status_t folder_open(wa_dbm_store_t *store, const wa_store_options_t 
     return rv;
 }
 
-apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
-                              const wa_store_options_t *options, const wa_dbm_tool_t *tool,
-                              const char **perror, apr_pool_t *p)
+apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *uri,
+                               const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+                               const char **perror, apr_pool_t *p)
 {
     wa_dbm_store_t *store = apr_pcalloc(p, sizeof(*store));
     wa_identity_t before;
@@ -424,9 +341,9 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
     /* A tool may stand in the folder, or in the one above it: its path may lead where the owner cannot go. */
     store->place.folder = uri->location;
     rv = tool && uri->location[0] == '.' ? APR_SUCCESS
-                                         : folder_parse(uri, &store->place.folder, perror, p);
+                                         : wa_dbm_uri_folder(uri, &store->place.folder, perror, p);
     if (rv == APR_SUCCESS) {
-        rv = type_parse(uri, &store->place.type, perror, p);
+        rv = wa_dbm_uri_type(uri, &store->place.type, perror, p);
     }
     if (rv == APR_SUCCESS) {
         rv = wa_folder_make(store->place.folder, options->uid, options->gid, &is_made, perror, p);
@@ -450,8 +367,13 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
     }
     keep_note(store);
     apr_pool_cleanup_register(p, store, close_cleanup, apr_pool_cleanup_null);
-    *pstore = &store->base;
+    *pstore = store;
     return APR_SUCCESS;
+}
+
+void wa_dbm_store_abandon(wa_dbm_store_t *store)
+{
+    store->is_read_only = 1;
 }
 
 apr_status_t wa_dbm_child_init(wa_store_t *self, apr_pool_t *p)
@@ -464,95 +386,4 @@ apr_status_t wa_dbm_child_init(wa_store_t *self, apr_pool_t *p)
         return replica_refresh(store, p);
     }
     return wa_replica_catch_up(&store->replica, store->shared);
-}
-
-void wa_dbm_damage_note(wa_dbm_store_t *store)
-{
-    if (!__atomic_exchange_n(&store->shared->damaged, 1, __ATOMIC_SEQ_CST)) {
-        wa_checkpoint_forget(&store->place);
-        WA_LOG(store->log, WA_LOG_ERR, "WA0405", APR_EGENERAL,
-               "%s: stored data is damaged; what is damaged is not served, and when the server is "
-               "stopped and started again everything is read anew from the journal",
-               store->place.folder);
-    }
-}
-
-/* The number that comes after those of all checkpoints: who made the newest may have died before it could say so. */
-static apr_uint64_t checkpoint_number_next(wa_dbm_store_t *store, apr_pool_t *tmp)
-{
-    apr_uint64_t number = store->shared->checkpoint_number;
-    wa_checkpoint_t c;
-
-    if (wa_checkpoint_find(&c, &store->place, tmp) == APR_SUCCESS && c.number > number) {
-        number = c.number;
-    }
-    return number + 1;
-}
-
-apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
-{
-    wa_shared_t *s = store->shared;
-    wa_checkpoint_t c;
-    apr_status_t rv = wa_shared_trylock(&s->upkeep);
-
-    memset(&c, 0, sizeof(c));
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (__atomic_load_n(&s->damaged, __ATOMIC_SEQ_CST)) {
-        wa_shared_unlock(&s->upkeep);
-        return APR_EBUSY; /* what would be written may be wrong */
-    }
-    rv = wa_commit_sync(&store->writer, 1);
-    if (rv == APR_SUCCESS && !wa_dbm_folder_is_ours(store)) {
-        rv = APR_ENOENT;
-        WA_LOG(store->log, WA_LOG_ERR, "WA0442", rv,
-               "%s was moved or replaced while the server used it: no checkpoint is written there",
-               store->place.folder);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = wa_replica_catch_up(&store->replica, s);
-    }
-    if (rv == APR_SUCCESS) {
-        c.number = checkpoint_number_next(store, tmp);
-        rv = wa_checkpoint_write(&c, &store->place, &store->replica, tmp);
-    }
-    if (rv == APR_SUCCESS) {
-        s->checkpoint_number = c.number;
-        __atomic_store_n(&s->checkpoint_offset, c.at.offset, __ATOMIC_RELEASE);
-    }
-    __atomic_store_n(&s->checkpoint_failed_us, rv == APR_SUCCESS ? 0 : wa_clock_steady_us(),
-                     __ATOMIC_RELAXED);
-    if (__atomic_load_n(&s->damaged, __ATOMIC_SEQ_CST)) {
-        wa_checkpoint_forget(&store->place); /* damage was found meanwhile */
-    }
-    wa_shared_unlock(&s->upkeep);
-    return rv;
-}
-
-apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
-{
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    apr_uint64_t visible = __atomic_load_n(&store->shared->visible, __ATOMIC_ACQUIRE);
-    apr_uint64_t grown =
-        visible - __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE);
-    apr_uint64_t due =
-        visible / CHECKPOINT_PART > CHECKPOINT_BYTES ? visible / CHECKPOINT_PART : CHECKPOINT_BYTES;
-    apr_time_t now = wa_clock_steady_us();
-    apr_time_t failed_at = __atomic_load_n(&store->shared->checkpoint_failed_us, __ATOMIC_RELAXED);
-    /* Who appended what is not visible yet may have died before its sync: nobody else would make one until the next commit. */
-    int is_left = wa_shared_tail(store->shared).offset > visible
-                  && !__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST);
-    apr_status_t rv = wa_commit_sync(&store->writer, is_left);
-
-    if (store->checked_at == 0 || grown == 0) {
-        store->checked_at = now;
-    }
-    if (rv == APR_SUCCESS && (!failed_at || now - failed_at >= CHECKPOINT_PAUSE)
-        && (grown >= due || (grown && now - store->checked_at >= CHECKPOINT_AFTER))) {
-        store->checked_at = now;
-        rv = wa_dbm_checkpoint(store, tmp);
-    }
-    wa_dbm_ahead_log(store, 0, tmp);
-    return APR_STATUS_IS_EBUSY(rv) ? APR_SUCCESS : rv;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists the sent messages that are pending, from the replica's list of their rows. */
-#include "store/dbm/dbm.h"
+#include "store/dbm/pending.h"
+
+#include "store/dbm/read.h"
 
 /* How many rows are copied under the replica's lock at one time. */
 #define ROWS_AT_ONCE 256

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading messages: by row, by key and in pages, from the replica, the index and the mapped journal; and the versions of what is read. */
+#include "store/dbm/read.h"
+
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "base/hash.h"
 #include "base/hex.h"
-#include "store/dbm/dbm.h"
+#include "store/dbm/damage.h"
 
 #define PREFETCH_LINES 8 /* of 64 bytes: a usual record */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Brings an exclusively owned store to a sound state after any stop: checkpoint, then the journal's records after it, then a clean end. */
+#include "store/dbm/recovery.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +10,7 @@
 
 #include <apr_strings.h>
 
-#include "store/dbm/dbm.h"
+#include "store/dbm/read.h"
 
 /* Forgets what is derived and begins at the journal's first record. */
 static apr_status_t begin_anew(wa_dbm_store_t *store, apr_pool_t *tmp)

@@ -7,18 +7,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <apr_strings.h>
-#include <apr_time.h>
 
 #define PENDING_BYTES ((apr_size_t)1 << 20)
-
-/* Who asks whether a store is owned holds its lock for a moment: so long is waited for that. */
-#define LOCK_TRIES 20
-#define LOCK_PAUSE apr_time_from_msec(5)
 
 /* ---- the journal ---- */
 
@@ -131,30 +125,6 @@ void wa_rewrite_release(wa_rewrite_t *w)
 }
 
 /* ---- the folder ---- */
-
-apr_status_t wa_folder_lock(int *pfd, const char *folder, apr_uid_t uid, apr_gid_t gid)
-{
-    char path[4096];
-    apr_status_t rv;
-    int fd, i;
-
-    *pfd = -1;
-    snprintf(path, sizeof(path), "%s/lock", folder);
-    rv = wa_file_open(&fd, path, O_RDWR | O_CREAT, uid, gid);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    for (i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
-        if (errno != EWOULDBLOCK || i == LOCK_TRIES) {
-            rv = errno == EWOULDBLOCK ? APR_EEXIST : APR_FROM_OS_ERROR(errno);
-            close(fd);
-            return rv;
-        }
-        apr_sleep(LOCK_PAUSE);
-    }
-    *pfd = fd;
-    return APR_SUCCESS;
-}
 
 static int is_state(const char *name)
 {

@@ -42,10 +42,6 @@ apr_status_t wa_rewrite_finish(wa_rewrite_t *w);
 /* Closes the file and frees the memory; may be called at any time, more than once. One thread. */
 void wa_rewrite_release(wa_rewrite_t *w);
 
-/* Takes the lock of a store's folder, which a server has while it runs, and keeps it until *pfd is closed.
- * @return APR_SUCCESS | APR_EEXIST a server or another tool has it | the operating system's status. One thread. */
-apr_status_t wa_folder_lock(int *pfd, const char *folder, apr_uid_t uid, apr_gid_t gid);
-
 /* Puts the closed store in the folder `from` (on the same file system) in the place of the one in `folder`, whose lock the caller holds. The journal is replaced by one
  * rename: whatever happens there is the old store or the new one, and at worst the next start reads the journal from its beginning. `from` is
  * removed.

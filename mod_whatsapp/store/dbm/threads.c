@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operations on threads: the list, marking as read, flags. */
+#include "store/dbm/threads.h"
+
 #include <string.h>
 
-#include "store/dbm/dbm.h"
+#include "store/dbm/write.h"
 
 apr_uint64_t wa_dbm_thread_version(wa_store_t *self, const char *counterpart)
 {

@@ -2,13 +2,12 @@
 /* Builds a view of a store from its journal, and from its checkpoint where that is believed. */
 #include "store/dbm/view.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <apr_strings.h>
+
+#include "store/dbm/driver.h"
+#include "store/dbm/lock.h"
 
 /* A live server may replace the checkpoint while it is read. */
 #define CHECKPOINT_TRIES 5
@@ -42,20 +41,6 @@ static apr_status_t journal_open(wa_view_t *view, const char **perror, apr_pool_
         *perror = apr_psprintf(p, "there is no store in %s", view->store.place.folder);
     }
     return rv;
-}
-
-/* Another's lock shows in that it cannot be shared. It is held for no longer than the question takes. */
-static int is_owned(const wa_view_t *view, apr_pool_t *tmp)
-{
-    const char *path = apr_pstrcat(tmp, view->store.place.folder, "/lock", NULL);
-    int fd, owned;
-
-    if (wa_file_open(&fd, path, O_RDONLY, 0, 0) != APR_SUCCESS) {
-        return 0;
-    }
-    owned = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    close(fd);
-    return owned;
 }
 
 /* Opens the index and an empty replica. @param at  how far the index's files are to be believed; NULL: not at all */
@@ -116,6 +101,7 @@ apr_status_t wa_view_open(wa_view_t **pview, const wa_view_options_t *options, c
     *pview = NULL;
     *perror = NULL;
     view->store.base.ops = &wa_store_dbm_ops;
+    view->store.is_read_only = 1;
     view->store.log = options->log;
     view->store.shared = view->store.writer.shared = &view->shared;
     view->store.place.folder = apr_pstrdup(p, options->folder);
@@ -128,7 +114,7 @@ apr_status_t wa_view_open(wa_view_t **pview, const wa_view_options_t *options, c
     apr_pool_cleanup_register(p, view, view_release, apr_pool_cleanup_null);
     view->store.place.salt = view->store.journal.salt;
     view->store.journal.stop = options->stop;
-    view->is_owned = is_owned(view, p);
+    view->is_owned = wa_lock_is_taken(view->store.place.folder);
     rv = wa_walk_init(&view->walk, &view->store.journal, NULL);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -173,8 +159,6 @@ apr_status_t wa_view_next(wa_view_t *view, wa_walk_step_t *step)
 void wa_view_settle(wa_view_t *view)
 {
     wa_shared_init(&view->shared, &view->store.replica.at);
-    view->shared.failed = 1;  /* nothing is written */
-    view->shared.damaged = 1; /* nor is damage noted on the disk */
 }
 
 /* ---- the checkpoint for itself ---- */

@@ -8,7 +8,7 @@
 
 /*
  * A view holds what the journal said up to one of its records: a moment of the store, whatever is written meanwhile. After wa_view_settle the reading
- * operations of the seam work on &view->store.base, but for finding by key; the writing ones give APR_TIMEUP.
+ * operations of the seam work on &view->store.base, but for finding by key. The view's store is read-only: the writing operations give APR_TIMEUP.
  */
 typedef struct wa_view_t {
     wa_dbm_store_t store;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The writing operations on messages and parked facts: check against what is visible, append, and try again where something came in between. */
+#include "store/dbm/write.h"
+
 #include <string.h>
 
 #include <apr_strings.h>
 
-#include "store/dbm/dbm.h"
+#include "store/dbm/read.h"
 
 /* An idempotency key is forgotten after this long. */
 #define IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
@@ -19,9 +21,12 @@ apr_status_t wa_dbm_check_begin(wa_dbm_store_t *store, wa_commit_t *commit)
 
 apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_commit_t *commit)
 {
-    apr_status_t rv = wa_commit_append(&store->writer, record, commit);
-    apr_status_t waited;
+    apr_status_t rv, waited;
 
+    if (store->is_read_only) {
+        return APR_TIMEUP;
+    }
+    rv = wa_commit_append(&store->writer, record, commit);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
         return rv;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Applies what Twilio says of sent messages, in callbacks and lists, in whatever order it comes. */
-#include "messaging/delivery/receipts.h"
+#include "messaging/receipts.h"
 
 #include <stdlib.h>
 

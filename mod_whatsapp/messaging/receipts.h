@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Applies what Twilio says of sent messages, in callbacks and lists, in whatever order it comes. */
-#ifndef WA_MESSAGING_DELIVERY_RECEIPTS_H
-#define WA_MESSAGING_DELIVERY_RECEIPTS_H
+#ifndef WA_MESSAGING_RECEIPTS_H
+#define WA_MESSAGING_RECEIPTS_H
 
 #include <apr_errno.h>
 #include <apr_pools.h>

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copies a store's journal, checking every record. */
+#include "ctl_copy.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "ctl_end.h"
+#include "ctl_say.h"
+#include "progress.h"
+#include "store/dbm/rewrite.h"
+#include "store/dbm/walk.h"
+
+/* Copies the records that the walk gives. */
+static int records_copy(ctl_t *ctl, wa_walk_t *walk, wa_rewrite_t *w)
+{
+    progress_t progress;
+    wa_walk_step_t step;
+    apr_status_t rv = APR_SUCCESS;
+
+    progress_begin(&progress, "copying", ctl->is_quiet);
+    for (;;) {
+        rv = wa_walk_next(walk, &step);
+        if (rv == APR_SUCCESS && ctl_is_interrupted()) {
+            rv = APR_EINTR;
+        }
+        if (rv != APR_SUCCESS || !step.record) {
+            break;
+        }
+        rv = wa_rewrite_put_same(w, step.record);
+        if (rv != APR_SUCCESS) {
+            break;
+        }
+        progress_update(&progress, step.offset, walk->size);
+    }
+    progress_end(&progress);
+    if (rv == APR_SUCCESS) {
+        ctl_error("%s is damaged at byte %" APR_UINT64_T_FMT " (%" APR_UINT64_T_FMT
+                  " bytes): stop httpd and run whatsappctl rebuild, which sets that aside; then "
+                  "make the backup",
+                  walk->journal->path, step.offset, step.length);
+        return CTL_BAD;
+    }
+    if (rv == APR_EOF) {
+        rv = wa_rewrite_finish(w);
+    }
+    return rv == APR_SUCCESS ? CTL_DONE : ctl_error_status(rv, "the copy cannot be written");
+}
+
+int ctl_journal_copy(ctl_t *ctl, int folder, const char *name)
+{
+    const char *path = folder < 0 ? name : apr_pstrcat(ctl->pool, "./", name, NULL);
+    wa_journal_options_t from = {NULL, NULL, 0, 0, &ctl->log, 1};
+    wa_journal_options_t to = {path, NULL, ctl->uid, ctl->gid, &ctl->log, 0};
+    const char *error = NULL;
+    wa_journal_t journal;
+    wa_rewrite_t w;
+    wa_walk_t walk;
+    apr_status_t rv;
+    int rc;
+
+    from.path = apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL);
+    rv = wa_journal_open(&journal, &from, &error, ctl->pool);
+    if (rv != APR_SUCCESS) {
+        return ctl_error_status(rv, "%s", error ? error : "the journal cannot be opened");
+    }
+    journal.stop = ctl_stop();
+    rv = wa_walk_init(&walk, &journal, NULL);
+    if (rv == APR_SUCCESS && folder >= 0) {
+        rv = fchdir(folder) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+        ctl_leftover("./");
+    }
+    if (rv == APR_SUCCESS) {
+        rv = wa_rewrite_create_copy(&w, &journal, &to, &error, ctl->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        wa_journal_release(&journal);
+        return ctl_error_status(rv, "%s", error ? error : "the copy cannot be made");
+    }
+    rc = records_copy(ctl, &walk, &w);
+    wa_rewrite_release(&w);
+    wa_journal_release(&journal);
+    return rc;
+}
