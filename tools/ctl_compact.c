@@ -293,11 +293,10 @@ static int threads_are_equal(const wa_replica_t *a, const wa_replica_t *b)
 
     for (; x && y; x = x->older, y = y->older) {
         if (!wa_slice_is_equal(x->counterpart, y->counterpart)
-            || !wa_slice_is_equal(x->preview_json, y->preview_json)
-            || x->message_count != y->message_count || x->unread_count != y->unread_count
-            || x->last_timestamp_ms != y->last_timestamp_ms || x->changed_ms != y->changed_ms
-            || x->last_inbound_ms != y->last_inbound_ms || x->inbound_date_ms != y->inbound_date_ms
-            || x->flags != y->flags) {
+            || !wa_slice_is_equal(x->preview, y->preview) || x->message_count != y->message_count
+            || x->unread_count != y->unread_count || x->last_timestamp_ms != y->last_timestamp_ms
+            || x->changed_ms != y->changed_ms || x->last_inbound_ms != y->last_inbound_ms
+            || x->inbound_date_ms != y->inbound_date_ms || x->flags != y->flags) {
             return 0;
         }
     }
@@ -316,7 +315,7 @@ static int contacts_are_equal(const wa_replica_t *a, const wa_replica_t *b)
                                    *y = APR_ARRAY_IDX(b->contacts, i, wa_replica_contact_t *);
 
         if (!wa_slice_is_equal(x->id, y->id) || !wa_slice_is_equal(x->phone_number, y->phone_number)
-            || !wa_slice_is_equal(x->display_name_json, y->display_name_json)
+            || !wa_slice_is_equal(x->display_name, y->display_name)
             || x->created_ms != y->created_ms || x->updated_ms != y->updated_ms) {
             return 0;
         }

@@ -9,15 +9,17 @@
 
 #include <apr_strings.h>
 
-#include "base/json.h"
+#include "base/form.h"
 #include "base/text.h"
 #include "commands.h"
 #include "ctl_end.h"
 #include "ctl_owner.h"
 #include "ctl_say.h"
 #include "ctl_store.h"
-#include "load_item.h"
-#include "messaging/message_json.h"
+#include "dump_delivery.h"
+#include "messaging/list/render.h"
+#include "messaging/message/attributes.h"
+#include "messaging/message/preview.h"
 #include "store/dbm/read.h"
 
 /* A date that is so near to the timestamp is not told. */
@@ -33,16 +35,10 @@ typedef struct dump_t {
     apr_uint64_t garbled; /* values that are no text and cannot be in JSON */
 } dump_t;
 
-static void text_add(wa_buffer_t *b, wa_slice_t text)
-{
-    WA_BUFFER_ADD_LITERAL(b, "\"");
-    wa_buffer_add_json(b, text.ptr, text.len);
-    WA_BUFFER_ADD_LITERAL(b, "\"");
-}
-
+/* Writes the line that was made. */
 static apr_status_t line_write(dump_t *d)
 {
-    WA_BUFFER_ADD_LITERAL(&d->line, "}\n");
+    WA_BUFFER_ADD_LITERAL(&d->line, "\n");
     if (d->line.failed) {
         return APR_ENOMEM;
     }
@@ -53,74 +49,103 @@ static apr_status_t line_write(dump_t *d)
     return APR_SUCCESS;
 }
 
-/* The members of "store", what the API's object does not have; each is preceded by a comma but the first. */
-static void extra_begin(wa_buffer_t *b, int *pcount, const char *name)
+/* Begins {"key":..., "value":... */
+static wa_json_writer_t line_begin(dump_t *d, const char *key)
 {
-    if (*pcount == 0) {
-        b->len--; /* the } of the API's object */
-        WA_BUFFER_ADD_LITERAL(b, ",\"store\":{");
-    } else {
-        WA_BUFFER_ADD_LITERAL(b, ",");
-    }
-    (*pcount)++;
-    WA_BUFFER_ADD_LITERAL(b, "\"");
-    wa_buffer_add(b, name, strlen(name));
-    WA_BUFFER_ADD_LITERAL(b, "\":");
+    wa_json_writer_t w = WA_JSON_WRITER(&d->line);
+
+    wa_json_object_begin(&w);
+    WA_JSON_STRING(&w, "key", wa_slice_of(key));
+    WA_JSON_NAME(&w, "value");
+    return w;
 }
 
-static void extra_end(wa_buffer_t *b, int count)
+static apr_status_t line_end(dump_t *d, wa_json_writer_t *w)
 {
-    if (count > 0) {
-        WA_BUFFER_ADD_LITERAL(b, "}}");
+    wa_json_object_end(w);
+    return line_write(d);
+}
+
+/* The members of "store", what the API's object does not have. */
+typedef struct extras_t {
+    dump_t *dump;
+    wa_json_writer_t *w;
+    int count;
+} extras_t;
+
+/* Begins a member; before the first one the API's object is opened again. */
+static wa_json_writer_t *extra_begin(extras_t *e, const char *name)
+{
+    if (e->count++ == 0) {
+        wa_json_object_reopen(e->w);
+        WA_JSON_NAME(e->w, "store");
+        wa_json_object_begin(e->w);
+    }
+    wa_json_name(e->w, name);
+    return e->w;
+}
+
+static void extras_end(extras_t *e)
+{
+    if (e->count > 0) {
+        wa_json_object_end(e->w);
+        wa_json_object_end(e->w);
     }
 }
 
-static void extra_text(dump_t *d, int *pcount, const char *name, wa_slice_t text)
+static void extra_text(extras_t *e, const char *name, wa_slice_t text)
 {
     if (text.len == 0) {
         return;
     }
     if (!wa_text_is_utf8(text.ptr, text.len)) {
-        d->garbled++;
+        e->dump->garbled++;
         return;
     }
-    extra_begin(&d->line, pcount, name);
-    text_add(&d->line, text);
+    wa_json_string(extra_begin(e, name), text);
 }
 
-/* The sid that the API shows. A quote within a string is escaped, so what is looked for is nowhere else. */
-static wa_slice_t shown_sid(const wa_message_t *m)
+/* What a webhook said beside the message's own fields, and where its attachments are, as a form: its values may be any bytes. */
+static wa_slice_t form_make(const wa_message_t *m, apr_pool_t *p)
 {
-    static const char name[] = "\"sid\":\"";
-    const wa_slice_t json = m->direction == WA_DIRECTION_SENT ? m->state_json : m->fixed_json;
-    const char *start = json.len ? memmem(json.ptr, json.len, name, sizeof(name) - 1) : NULL;
-    const char *end;
+    wa_slice_t rest = m->attributes, form;
+    wa_attribute_t one;
+    wa_attribute_e kind;
+    wa_buffer_t b;
+    apr_size_t n = 0;
 
-    if (!start) {
-        return wa_slice_make(NULL, 0);
+    wa_buffer_init(&b, 0);
+    while ((kind = wa_attributes_next(&rest, &one)) != WA_ATTRIBUTE_NONE) {
+        if (kind == WA_ATTRIBUTE_MEDIA) {
+            wa_form_add(&b, wa_slice_of(apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, n)), one.url);
+            wa_form_add(&b, wa_slice_of(apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, n)),
+                        one.content_type);
+            n++;
+        } else if (kind == WA_ATTRIBUTE_FIELD) {
+            wa_form_add(&b, one.field.name, one.field.value);
+        }
     }
-    start += sizeof(name) - 1;
-    end = memchr(start, '"', (apr_size_t)(json.ptr + json.len - start));
-    return wa_slice_make(start, end ? (apr_size_t)(end - start) : 0);
+    (void)wa_buffer_slice(&b, &form, p);
+    return form;
 }
 
 /* All sids by which a message is found, the oldest first and the current one last, where that is not just the one that the API shows: a message
  * sent in parts has several. */
-static void sids_add(dump_t *d, int *pcount, const wa_message_t *m,
-                     const wa_record_message_t *fixed, apr_uint64_t row)
+static void sids_add(extras_t *e, const wa_message_t *m, const wa_record_message_t *fixed,
+                     apr_uint64_t row, wa_slice_t shown)
 {
-    wa_journal_t *journal = &d->view->store.journal;
-    apr_uint64_t end = d->view->store.replica.at.offset;
-    const wa_row_t *entry = wa_index_row(&d->view->store.index, row);
+    wa_dbm_store_t *store = &e->dump->view->store;
+    apr_uint64_t end = store->replica.at.offset;
+    const wa_row_t *entry = wa_index_row(&store->index, row);
     apr_uint64_t state = entry ? entry->state : 0;
-    apr_array_header_t *sids = apr_array_make(d->tmp, 4, sizeof(wa_slice_t));
+    apr_array_header_t *sids = apr_array_make(e->dump->tmp, 4, sizeof(wa_slice_t));
     int i;
 
     if (m->sid.len) {
         APR_ARRAY_PUSH(sids, wa_slice_t) = m->sid;
     }
     while (state && !ctl_is_interrupted()) {
-        const wa_record_t *r = wa_journal_record(journal, state, end);
+        const wa_record_t *r = wa_journal_record(&store->journal, state, end);
         wa_record_state_t s;
 
         if (!r || r->type != WA_RECORD_STATE || r->row != row
@@ -135,15 +160,60 @@ static void sids_add(dump_t *d, int *pcount, const wa_message_t *m,
     if (fixed->sid.len && !wa_slice_is_equal(fixed->sid, m->sid)) {
         APR_ARRAY_PUSH(sids, wa_slice_t) = fixed->sid;
     }
-    if (sids->nelts == 0 || (sids->nelts == 1 && wa_slice_is_equal(m->sid, shown_sid(m)))) {
+    if (sids->nelts == 0 || (sids->nelts == 1 && wa_slice_is_equal(m->sid, shown))) {
         return;
     }
-    extra_begin(&d->line, pcount, "sids");
+    wa_json_array_begin(extra_begin(e, "sids"));
     for (i = sids->nelts - 1; i >= 0; i--) {
-        wa_buffer_add(&d->line, i == sids->nelts - 1 ? "[" : ",", 1);
-        text_add(&d->line, APR_ARRAY_IDX(sids, i, wa_slice_t));
+        wa_json_string(e->w, APR_ARRAY_IDX(sids, i, wa_slice_t));
     }
-    WA_BUFFER_ADD_LITERAL(&d->line, "]");
+    wa_json_array_end(e->w);
+}
+
+/* Of a sent message what is known of its delivery, of a received one what its webhook said. @return the sid that the API shows */
+static wa_slice_t facts_add(extras_t *e, const wa_message_t *m)
+{
+    wa_delivery_t delivery;
+    wa_delivery_summary_t summary;
+
+    if (m->direction == WA_DIRECTION_RECEIVED) {
+        extra_text(e, "form", form_make(m, e->dump->tmp));
+        return m->sid;
+    }
+    wa_delivery_read(&delivery, m, e->dump->tmp);
+    wa_delivery_summarize(&delivery, &summary, e->dump->tmp);
+    if (m->delivery.len > 0) {
+        dump_delivery_write(extra_begin(e, "delivery"), &delivery);
+    }
+    return wa_slice_of(summary.sid);
+}
+
+static const char *first_type(const wa_message_t *m, apr_pool_t *p)
+{
+    wa_attribute_t media;
+
+    return wa_attributes_media(m->attributes, 0, &media) == WA_ATTRIBUTE_NONE
+               ? NULL
+               : wa_slice_string(media.content_type, p);
+}
+
+static void message_write(extras_t *e, const wa_message_t *m, const wa_record_message_t *fixed,
+                          apr_uint64_t row)
+{
+    wa_slice_t shown;
+
+    wa_message_render(e->w, m, "", e->dump->tmp);
+    if (!wa_slice_is_equal(wa_preview_make(m->body, first_type(m, e->dump->tmp)), fixed->preview)) {
+        wa_json_string(extra_begin(e, "preview"), fixed->preview);
+    }
+    shown = facts_add(e, m);
+    if (m->date_ms < m->timestamp_ms - DATE_DIFFERS_MS
+        || m->date_ms > m->timestamp_ms + DATE_DIFFERS_MS) {
+        wa_json_int(extra_begin(e, "date"), m->date_ms);
+    }
+    extra_text(e, "idempotencyKey", fixed->idempotency_key);
+    sids_add(e, m, fixed, row, shown);
+    extras_end(e);
 }
 
 static apr_status_t message_dump(void *baton, wa_view_t *view, const wa_walk_step_t *step)
@@ -151,9 +221,9 @@ static apr_status_t message_dump(void *baton, wa_view_t *view, const wa_walk_ste
     dump_t *d = baton;
     wa_record_message_t fixed;
     wa_message_t m;
-    wa_slice_t preview;
+    wa_json_writer_t w;
+    extras_t extras = {d, &w, 0};
     apr_status_t rv;
-    int extras = 0;
 
     if (!step->record || step->record->type != WA_RECORD_MESSAGE) {
         return APR_SUCCESS;
@@ -166,66 +236,42 @@ static apr_status_t message_dump(void *baton, wa_view_t *view, const wa_walk_ste
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    WA_BUFFER_ADD_LITERAL(&d->line, "{\"key\":\"msg:");
-    wa_buffer_add_json(&d->line, m.counterpart.ptr, m.counterpart.len);
-    WA_BUFFER_ADD_LITERAL(&d->line, ":");
-    wa_buffer_add_int(&d->line, m.timestamp_ms);
-    WA_BUFFER_ADD_LITERAL(&d->line, ":");
-    wa_buffer_add_json(&d->line, m.id.ptr, m.id.len);
-    WA_BUFFER_ADD_LITERAL(&d->line, "\",\"value\":");
-    wa_message_render(&d->line, &m, NULL);
-    preview = load_preview_guess(m.fixed_json, d->tmp);
-    if (!wa_slice_is_equal(preview, fixed.preview_json) && !d->line.failed) {
-        extra_begin(&d->line, &extras, "preview");
-        WA_BUFFER_ADD_LITERAL(&d->line, "\"");
-        wa_buffer_add_slice(&d->line, fixed.preview_json);
-        WA_BUFFER_ADD_LITERAL(&d->line, "\"");
-    }
-    if (m.state_private.len == 0 && m.direction == WA_DIRECTION_SENT && !d->line.failed) {
-        extra_begin(&d->line, &extras, "private"); /* without it load would make one */
-        WA_BUFFER_ADD_LITERAL(&d->line, "\"\"");
-    }
-    extra_text(d, &extras, "private", m.state_private);
-    if (m.date_ms < m.timestamp_ms - DATE_DIFFERS_MS
-        || m.date_ms > m.timestamp_ms + DATE_DIFFERS_MS) {
-        extra_begin(&d->line, &extras, "date");
-        wa_buffer_add_int(&d->line, m.date_ms);
-    }
-    extra_text(d, &extras, "idempotencyKey", fixed.idempotency_key);
-    sids_add(d, &extras, &m, &fixed, step->record->row);
-    extra_end(&d->line, extras);
+    w = line_begin(d, apr_psprintf(d->tmp, "msg:%s:%" APR_INT64_T_FMT ":%s",
+                                   wa_slice_string(m.counterpart, d->tmp), m.timestamp_ms,
+                                   wa_slice_string(m.id, d->tmp)));
+    message_write(&extras, &m, &fixed, step->record->row);
     d->messages++;
-    return line_write(d);
+    return line_end(d, &w);
 }
 
 static apr_status_t thread_dump(void *baton, const wa_thread_t *thread)
 {
     dump_t *d = baton;
-    int extras = 0;
+    wa_json_writer_t w;
+    extras_t extras = {d, &w, 0};
 
-    WA_BUFFER_ADD_LITERAL(&d->line, "{\"key\":\"thread:");
-    wa_buffer_add_json(&d->line, thread->counterpart.ptr, thread->counterpart.len);
-    WA_BUFFER_ADD_LITERAL(&d->line, "\",\"value\":");
-    wa_thread_render(&d->line, thread);
-    if (thread->flags && !d->line.failed) {
-        extra_begin(&d->line, &extras, "flags");
-        wa_buffer_add_int(&d->line, thread->flags);
-        extra_end(&d->line, extras);
+    apr_pool_clear(d->tmp);
+    w = line_begin(
+        d, apr_pstrcat(d->tmp, "thread:", wa_slice_string(thread->counterpart, d->tmp), NULL));
+    wa_thread_render(&w, thread);
+    if (thread->flags) {
+        wa_json_int(extra_begin(&extras, "flags"), thread->flags);
+        extras_end(&extras);
     }
     d->threads++;
-    return ctl_is_interrupted() ? APR_EINTR : line_write(d);
+    return ctl_is_interrupted() ? APR_EINTR : line_end(d, &w);
 }
 
 static apr_status_t contact_dump(void *baton, const wa_contact_t *contact)
 {
     dump_t *d = baton;
+    wa_json_writer_t w;
 
-    WA_BUFFER_ADD_LITERAL(&d->line, "{\"key\":\"contact:");
-    wa_buffer_add_slice(&d->line, contact->id);
-    WA_BUFFER_ADD_LITERAL(&d->line, "\",\"value\":");
-    wa_contact_render(&d->line, contact);
+    apr_pool_clear(d->tmp);
+    w = line_begin(d, apr_pstrcat(d->tmp, "contact:", wa_slice_string(contact->id, d->tmp), NULL));
+    wa_contact_render(&w, contact);
     d->contacts++;
-    return ctl_is_interrupted() ? APR_EINTR : line_write(d);
+    return ctl_is_interrupted() ? APR_EINTR : line_end(d, &w);
 }
 
 static int all_dump(dump_t *d)

@@ -264,8 +264,7 @@ static apr_status_t sids_append(load_t *l, const load_item_t *item)
 
     for (sid = item->sids; rv == APR_SUCCESS && sid && *sid; sid++) {
         wa_record_state_t state = {.sid = wa_slice_of(*sid),
-                                   .state_json = item->message.state_json,
-                                   .state_private = item->message.state_private,
+                                   .delivery = item->message.delivery,
                                    .status = item->message.status,
                                    .sid_is_new = 1};
         const wa_row_t *entry = wa_index_row(&l->store->index, row);

@@ -98,10 +98,10 @@ static int times_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
     return is_changed;
 }
 
-/* The private part of a sent message with all times in it that are after now made right. @return 1 when there were any */
-static int private_mend(const retime_t *c, wa_status_e status, wa_slice_t *ptext)
+/* The delivery of a sent message with all times in it that are after now made right. @return 1 when there were any */
+static int delivery_mend(const retime_t *c, wa_status_e status, wa_slice_t *pdelivery)
 {
-    const wa_message_t message = {.status = status, .state_private = *ptext};
+    const wa_message_t message = {.status = status, .delivery = *pdelivery};
     wa_message_state_t stored;
     wa_delivery_t delivery;
     int word, is_changed = 0;
@@ -116,7 +116,7 @@ static int private_mend(const retime_t *c, wa_status_e status, wa_slice_t *ptext
     if (!is_changed || wa_delivery_write(&delivery, NULL, &stored, c->tmp) != APR_SUCCESS) {
         return 0;
     }
-    *ptext = stored.state_private;
+    *pdelivery = stored.delivery;
     return 1;
 }
 
@@ -132,7 +132,7 @@ static apr_status_t message_mend(retime_t *c, const wa_record_t *r, wa_record_t 
     apr_status_t rv = wa_record_message_read(r, &m);
 
     if (rv != APR_SUCCESS || m.direction != WA_DIRECTION_SENT
-        || !private_mend(c, m.status, &m.state_private)) {
+        || !delivery_mend(c, m.status, &m.delivery)) {
         return rv;
     }
     memset(&n, 0, sizeof(n));
@@ -143,10 +143,11 @@ static apr_status_t message_mend(retime_t *c, const wa_record_t *r, wa_record_t 
     n.direction = m.direction;
     n.status = m.status;
     n.date_ms = m.written_ms;
-    n.preview_json = m.preview_json;
-    n.fixed_json = m.fixed_json;
-    n.state_json = m.state_json;
-    n.state_private = m.state_private;
+    n.phone_number = string_of(m.phone_number, c->tmp);
+    n.preview = m.preview;
+    n.body = m.body;
+    n.attributes = m.attributes;
+    n.delivery = m.delivery;
     return wa_record_message_make(pmade, &n, c->tmp);
 }
 
@@ -161,7 +162,7 @@ static apr_status_t state_mend(retime_t *c, const wa_record_t *r, wa_record_t **
     /* Where the state before is lost, this one has to make the sid findable. */
     s.sid_is_new |= s.sid.len > 0 && s.previous != 0 && c->states[r->row] == 0;
     s.previous = c->states[r->row];
-    (void)private_mend(c, s.status, &s.state_private);
+    (void)delivery_mend(c, s.status, &s.delivery);
     c->states[r->row] = c->out.at.offset;
     return wa_record_state_make(pmade, &s, r->row, c->tmp);
 }
@@ -248,7 +249,7 @@ static int is_same_but_for_times(const wa_replica_t *a, const wa_replica_t *b)
 
     for (; x && y; x = x->older, y = y->older) {
         if (!wa_slice_is_equal(x->counterpart, y->counterpart)
-            || !wa_slice_is_equal(x->preview_json, y->preview_json) || x->last_row != y->last_row
+            || !wa_slice_is_equal(x->preview, y->preview) || x->last_row != y->last_row
             || x->read_row != y->read_row || x->message_count != y->message_count
             || x->unread_count != y->unread_count || x->flags != y->flags) {
             return 0;

@@ -13,10 +13,14 @@
 #include "base/json.h"
 #include "base/phone.h"
 #include "base/text.h"
+#include "dump_delivery.h"
+#include "dump_version_1.h"
 #include "messaging/inbound_text.h"
-#include "messaging/message_json.h"
-#include "messaging/delivery/state.h"
+#include "messaging/media.h"
+#include "messaging/message/attributes.h"
+#include "messaging/message/preview.h"
 #include "messaging/validate.h"
+#include "twilio/signature.h"
 
 #define DAY_MS ((apr_int64_t)24 * 3600 * 1000)
 #define MEDIA_MAX 64
@@ -203,21 +207,32 @@ static void outcome_read(reader_t *r, wa_delivery_t *delivery)
     delivery->reason = error;
 }
 
-/* The changing half of a sent message, as messaging/ writes it. @param private_text  what it keeps beside that, NULL when the input does not say */
-static void outcome_write(reader_t *r, load_item_t *item, const char *sid, const char *private_text)
+/* The delivery of a sent message: what "store" says of it, else what the API's members say. */
+static void delivery_set(reader_t *r, load_item_t *item, const reader_t *extra, const char *sid)
 {
     wa_message_new_t *m = &item->message;
     wa_delivery_t delivery = {.part_count = 1};
+    const json_t *more = member(extra, "delivery");
+    const char *text = json_string_value(member(extra, "private"));
     wa_message_state_t stored;
 
     outcome_read(r, &delivery);
     delivery.parts[0].sid = sid;
+    if (more) {
+        const char *flaw = dump_delivery_read(&delivery, more);
+
+        if (flaw && !r->wrong) {
+            r->wrong = flaw;
+            return;
+        }
+    } else if (text) {
+        dump_version_1_read(&delivery, text, r->p);
+    }
     if (wa_delivery_write(&delivery, sid, &stored, r->p) != APR_SUCCESS) {
         wrong(r, "status", "cannot be kept: out of memory");
     }
     m->status = stored.status;
-    m->state_json = stored.state_json;
-    m->state_private = private_text ? wa_slice_of(private_text) : stored.state_private;
+    m->delivery = stored.delivery;
 }
 
 static apr_size_t media_get(reader_t *r, wa_media_t *media)
@@ -238,6 +253,7 @@ static apr_size_t media_get(reader_t *r, wa_media_t *media)
             wrong(r, "media", "must have objects with the strings url and contentType");
             return 0;
         }
+        media[i].number = i;
         media[i].url = json_string_value(url);
         media[i].content_type = json_string_value(type);
         if (media[i].url[0] != '/' && strncasecmp(media[i].url, "https://", 8)
@@ -319,12 +335,61 @@ static const char *our_number_get(reader_t *r)
     return number ? number : "";
 }
 
-static void preview_set(reader_t *r, wa_message_new_t *m, const char *given)
+/* What a webhook said beside the message's own fields, as dumps have it: a form. Where it names attachments, they are those of the message. */
+static void form_read(reader_t *r, const reader_t *extra, wa_attributes_t *attributes)
 {
-    m->preview_json =
-        given ? wa_json_escape(wa_slice_of(given), r->p) : load_preview_guess(m->fixed_json, r->p);
-    if (m->preview_json.len > 4096) {
+    const char *text = json_string_value(member(extra, "form"));
+    wa_media_t *media = apr_palloc(r->p, WA_MEDIA_MAX * sizeof(*media));
+    wa_form_field_t *fields;
+    wa_form_t *form;
+    apr_size_t count;
+
+    text = text ? text : json_string_value(member(extra, "private")); /* of a store of version 1 */
+    if (!text) {
+        return;
+    }
+    if (wa_form_parse(&form, text, strlen(text), WA_SIGNATURE_MAX_FIELDS, r->p) != APR_SUCCESS) {
+        wrong(r, "store.form", "has too many fields");
+        return;
+    }
+    count = wa_media_read(form, media, r->p);
+    fields = apr_palloc(r->p, (form->count + 1) * sizeof(*fields));
+    attributes->fields = fields;
+    attributes->field_count = wa_inbound_text_rest(form, media, count, fields, r->p);
+    if (count > 0) {
+        attributes->media = media;
+        attributes->media_count = count;
+        attributes->media_is_at_twilio = 1;
+    }
+}
+
+static void preview_set(reader_t *r, wa_message_new_t *m, const char *given,
+                        const wa_attributes_t *attributes)
+{
+    m->preview = given ? wa_slice_of(given)
+                       : wa_preview_make(m->body, attributes->media_count > 0
+                                                      ? attributes->media[0].content_type
+                                                      : NULL);
+    if (m->preview.len > 4096) {
         wrong(r, "store.preview", "is too long");
+    }
+}
+
+/* What never changes in a message beside its own fields. */
+static void attributes_set(reader_t *r, wa_message_new_t *m, const reader_t *extra)
+{
+    wa_media_t media[MEDIA_MAX];
+    wa_attributes_t attributes = {.media = media};
+
+    attributes.media_count = media_get(r, media);
+    if (m->direction == WA_DIRECTION_SENT) {
+        attributes.content_sid = content_sid_get(r);
+    } else {
+        form_read(r, extra, &attributes);
+    }
+    preview_set(r, m, text_optional((reader_t *)(apr_uintptr_t)extra, "preview"), &attributes);
+    if (wa_attributes_write(&attributes, &m->attributes, r->p) != APR_SUCCESS) {
+        wrong(r, "media", "cannot be kept: out of memory");
     }
 }
 
@@ -335,90 +400,38 @@ static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
         "status",    "errorMessage", "contactId",   "unread",      "sid",  "deliveryStatus",
         "errorCode", "media",        "contentSid",  "store",       NULL};
     wa_message_new_t *m = &item->message;
-    wa_media_t media[MEDIA_MAX];
-    wa_message_draft_t draft = {.media = media};
-    const char *direction = text(r, "direction"), *sid, *raw, *private_text;
+    const char *direction = text(r, "direction"), *sid, *raw;
     reader_t extra = {member(r, "store"), NULL, r->p, r->now_ms};
 
     members_count(item, r->object, known);
-    m->id = draft.id = text(r, "id");
+    m->id = text(r, "id");
     if (!is_word(m->id, 64)) {
         wrong(r, "id", "must be 1 to 64 letters, digits, - and _");
     }
-    m->counterpart = draft.counterpart = counterpart_get(r, &raw);
+    m->counterpart = counterpart_get(r, &raw);
     m->timestamp_ms = item->time_ms = time_get(r, "timestamp");
     m->date_ms = number_optional(&extra, "date", 0);
     message_key_check(r, key_rest_, raw, m->id, item->time_ms);
     if (strcmp(direction, "sent") && strcmp(direction, "received")) {
         wrong(r, "direction", "must be sent or received");
     }
-    m->direction = draft.direction =
-        !strcmp(direction, "sent") ? WA_DIRECTION_SENT : WA_DIRECTION_RECEIVED;
-    draft.phone_number = our_number_get(r);
-    draft.body = wa_slice_of(text(r, "body"));
-    draft.media_count = media_get(r, media);
+    m->direction = !strcmp(direction, "sent") ? WA_DIRECTION_SENT : WA_DIRECTION_RECEIVED;
+    m->phone_number = our_number_get(r);
+    m->body = wa_slice_of(text(r, "body"));
     sid = sid_get(r, m->id);
-    private_text = text_optional(&extra, "private");
     if (m->direction == WA_DIRECTION_SENT) {
-        outcome_write(r, item, sid, private_text);
-        draft.content_sid = content_sid_get(r);
-    } else {
-        draft.sid = sid;
-        m->state_private = wa_slice_of(private_text);
+        delivery_set(r, item, &extra, sid);
     }
     item->is_unread = json_is_true(member(r, "unread"));
-    m->fixed_json = wa_message_fixed_json(&draft, r->p);
+    attributes_set(r, m, &extra);
     m->idempotency_key = text_optional(&extra, "idempotencyKey");
     if (m->idempotency_key && strlen(m->idempotency_key) > 255) {
         wrong(r, "store.idempotencyKey", "is too long");
     }
     sids_get(r, item, member(&extra, "sids"), sid);
-    preview_set(r, m, text_optional(&extra, "preview"));
     if (extra.wrong) {
         wrong(r, "store:", extra.wrong);
     }
-}
-
-/* The first characters of the body where it stands, escaped, in the fixed members. A quote within a string is escaped, so what is looked for is nowhere else. */
-static wa_slice_t body_prefix(wa_slice_t fixed_json)
-{
-    static const char name[] = ",\"body\":\"";
-    const char *start = memmem(fixed_json.ptr, fixed_json.len, name, sizeof(name) - 1), *at, *end;
-    int characters;
-
-    if (!start) {
-        return wa_slice_make(NULL, 0);
-    }
-    start += sizeof(name) - 1;
-    end = fixed_json.ptr + fixed_json.len;
-    at = start;
-    for (characters = 0; at < end && *at != '"' && characters < WA_PREVIEW_CHARACTERS;
-         characters++) {
-        apr_size_t used = *at == '\\' && end - at > 1 ? (at[1] == 'u' ? 6 : 2) : 0;
-
-        if (!used) {
-            wa_text_char(at, (apr_size_t)(end - at), &used);
-        }
-        at = used < (apr_size_t)(end - at) ? at + used : end;
-    }
-    return wa_slice_make(start, (apr_size_t)(at - start));
-}
-
-wa_slice_t load_preview_guess(wa_slice_t fixed_json, apr_pool_t *p)
-{
-    wa_slice_t preview = body_prefix(fixed_json);
-    const char *type;
-    json_t *j = NULL;
-
-    if (preview.len) {
-        return preview;
-    }
-    if (wa_json_members_parse(&j, fixed_json, p) != APR_SUCCESS) {
-        return preview;
-    }
-    type = json_string_value(
-        json_object_get(json_array_get(json_object_get(j, "media"), 0), "contentType"));
-    return type ? wa_inbound_text_media_preview(type, p) : preview;
 }
 
 /* ---- threads and contacts ---- */
@@ -496,7 +509,7 @@ static void contact_read(reader_t *r, load_item_t *item, const char *rest)
     }
     c->id = wa_slice_of(id);
     c->phone_number = wa_slice_of(number);
-    c->display_name_json = wa_json_escape(name, r->p);
+    c->display_name = name;
 }
 
 /* ---- lines ---- */

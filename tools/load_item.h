@@ -44,7 +44,4 @@ const char *load_item_read(load_item_t *item, char *text, apr_size_t len, apr_in
 /* Replaces escaped halves of surrogate pairs (\ud83d without its other half), which cut texts have, by \ufffd. @return how many */
 unsigned load_surrogates_repair(char *text, apr_size_t len);
 
-/* The preview that a message with these fixed members gets unless it says otherwise, escaped; in p or in fixed_json. */
-wa_slice_t load_preview_guess(wa_slice_t fixed_json, apr_pool_t *p);
-
 #endif

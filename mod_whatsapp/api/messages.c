@@ -3,7 +3,6 @@
 #include "api/cache.h"
 #include "api/query.h"
 #include "api/reply.h"
-#include "messaging/message_json.h"
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
@@ -43,54 +42,20 @@ static int page_read(wa_request_t *q, page_t *page, int *presult)
     return 1;
 }
 
-/* A page on its way. */
-typedef struct rendering_t {
-    wa_buffer_t *b;
-    const char *base_path;
-} rendering_t;
-
-static apr_status_t message_add(void *baton, const wa_message_t *message, int is_update)
+/* Writes a page. @return APR_SUCCESS | why not, and the reply holds nothing */
+static apr_status_t page_write(wa_request_t *q, const page_t *page, wa_reply_t *reply)
 {
-    const rendering_t *rendering = baton;
-    wa_buffer_t *b = rendering->b;
+    apr_status_t rv = APR_EINVAL;
 
-    (void)is_update;
-    if (b->data[b->len - 1] == '}') {
-        WA_BUFFER_ADD_LITERAL(b, ",");
+    wa_reply_begin(reply, q, (apr_size_t)page->limit * MESSAGE_BYTES + 256);
+    if (!page->cursor || *page->cursor) {
+        rv = wa_list_messages(&reply->list, page->counterpart, page->cursor,
+                              (apr_size_t)page->limit);
     }
-    wa_message_render(b, message, rendering->base_path);
-    return b->failed ? APR_ENOMEM : APR_SUCCESS;
-}
-
-static apr_status_t page_render(wa_request_t *q, const page_t *page, wa_buffer_t *b)
-{
-    rendering_t rendering;
-    wa_page_t listed = {NULL, 0};
-    apr_status_t rv;
-
-    wa_buffer_init(b, (apr_size_t)page->limit * MESSAGE_BYTES + 256);
-    WA_BUFFER_ADD_LITERAL(b, "{\"success\":true,\"messages\":[");
-    if (b->failed) {
-        return APR_ENOMEM;
-    }
-    rendering.b = b;
-    rendering.base_path = q->server->base_path;
-    rv = wa_store_messages_list(q->messenger->store, page->counterpart, page->cursor,
-                                (apr_size_t)page->limit, message_add, &rendering, &listed,
-                                q->r->pool);
     if (rv != APR_SUCCESS) {
-        wa_buffer_release(b);
-        return rv;
+        wa_buffer_release(&reply->b);
     }
-    WA_BUFFER_ADD_LITERAL(b, "],");
-    if (listed.next_cursor) {
-        WA_BUFFER_ADD_LITERAL(b, "\"cursor\":\"");
-        wa_buffer_add_slice(b, wa_slice_of(listed.next_cursor));
-        WA_BUFFER_ADD_LITERAL(b, "\",\"listComplete\":false}");
-    } else {
-        WA_BUFFER_ADD_LITERAL(b, "\"listComplete\":true}");
-    }
-    return APR_SUCCESS;
+    return rv;
 }
 
 static int page_refuse(wa_request_t *q, const page_t *page, apr_status_t rv)
@@ -107,18 +72,19 @@ static int newest_page_reply(wa_request_t *q, const page_t *page)
     const wa_cache_key_t key = {WA_CACHE_MESSAGES, wa_slice_of(page->counterpart), page->limit};
     const apr_uint64_t version = wa_store_thread_version(q->messenger->store, page->counterpart);
     wa_cache_entry_t *entry = version ? wa_cache_get(q->server->cache, &key, version) : NULL;
-    wa_buffer_t b;
+    wa_reply_t reply;
 
     if (!entry) {
-        apr_status_t rv = page_render(q, page, &b);
+        apr_status_t rv = page_write(q, page, &reply);
 
         if (rv != APR_SUCCESS) {
             return page_refuse(q, page, rv);
         }
         if (version == 0) {
-            return wa_reply_json(q, &b);
+            return wa_reply_end(&reply, APR_SUCCESS, NULL);
         }
-        entry = wa_cache_put(q->server->cache, &key, version, 0, &b);
+        wa_reply_close(&reply);
+        entry = wa_cache_put(q->server->cache, &key, version, 0, &reply.b);
     }
     return wa_reply_entry(q, entry);
 }
@@ -126,7 +92,7 @@ static int newest_page_reply(wa_request_t *q, const page_t *page)
 int wa_endpoint_messages(wa_request_t *q)
 {
     page_t page;
-    wa_buffer_t b;
+    wa_reply_t reply;
     apr_status_t rv;
     int result;
 
@@ -136,9 +102,6 @@ int wa_endpoint_messages(wa_request_t *q)
     if (!page.cursor) {
         return newest_page_reply(q, &page);
     }
-    rv = *page.cursor ? page_render(q, &page, &b) : APR_EINVAL;
-    if (rv != APR_SUCCESS) {
-        return page_refuse(q, &page, rv);
-    }
-    return wa_reply_json(q, &b);
+    rv = page_write(q, &page, &reply);
+    return rv == APR_SUCCESS ? wa_reply_end(&reply, rv, NULL) : page_refuse(q, &page, rv);
 }

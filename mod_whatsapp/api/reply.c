@@ -10,8 +10,7 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
-#include "base/json.h"
-#include "messaging/message_json.h"
+#include "messaging/list/render.h"
 
 /* When to try again where nothing better is known. */
 #define RETRY_S 2
@@ -76,9 +75,29 @@ static int buffer_send(wa_request_t *q, int status, wa_buffer_t *b)
                        apr_bucket_heap_create(bytes, len, free, list), len);
 }
 
-int wa_reply_json(wa_request_t *q, wa_buffer_t *b)
+void wa_reply_begin(wa_reply_t *reply, wa_request_t *q, apr_size_t room)
 {
-    return buffer_send(q, HTTP_OK, b);
+    reply->q = q;
+    wa_buffer_init(&reply->b, room);
+    reply->w = WA_JSON_WRITER(&reply->b);
+    reply->list = (wa_list_t){q->messenger, q->server->base_path, &reply->w, q->r->pool};
+    wa_json_object_begin(&reply->w);
+    WA_JSON_BOOL(&reply->w, "success", 1);
+}
+
+void wa_reply_close(wa_reply_t *reply)
+{
+    wa_json_object_end(&reply->w);
+}
+
+int wa_reply_end(wa_reply_t *reply, apr_status_t rv, const char *sentence)
+{
+    if (rv != APR_SUCCESS) {
+        wa_buffer_release(&reply->b);
+        return wa_reply_status(reply->q, rv, sentence);
+    }
+    wa_reply_close(reply);
+    return buffer_send(reply->q, HTTP_OK, &reply->b);
 }
 
 int wa_reply_entry(wa_request_t *q, wa_cache_entry_t *entry)
@@ -104,22 +123,20 @@ int wa_reply_error_message(wa_request_t *q, wa_error_e error, const char *senten
                            const wa_message_t *message)
 {
     const apr_size_t len = strlen(sentence);
+    const char *end = len > 0 && !apr_ispunct(sentence[len - 1]) ? "." : "";
     wa_buffer_t b;
+    wa_json_writer_t w = WA_JSON_WRITER(&b);
 
     wa_buffer_init(&b, 512);
-    WA_BUFFER_ADD_LITERAL(&b, "{\"success\":false,\"error\":\"");
-    wa_buffer_add_json(&b, sentence, len);
-    if (len > 0 && !apr_ispunct(sentence[len - 1])) {
-        WA_BUFFER_ADD_LITERAL(&b, ".");
-    }
-    WA_BUFFER_ADD_LITERAL(&b, "\",\"code\":\"");
-    wa_buffer_add_slice(&b, wa_slice_of(errors[error].code));
-    WA_BUFFER_ADD_LITERAL(&b, "\"");
+    wa_json_object_begin(&w);
+    WA_JSON_BOOL(&w, "success", 0);
+    WA_JSON_STRING(&w, "error", wa_slice_of(apr_pstrcat(q->r->pool, sentence, end, NULL)));
+    WA_JSON_STRING(&w, "code", wa_slice_of(errors[error].code));
     if (message) {
-        WA_BUFFER_ADD_LITERAL(&b, ",\"message\":");
-        wa_message_render(&b, message, NULL);
+        WA_JSON_NAME(&w, "message");
+        wa_message_render(&w, message, q->server->base_path, q->r->pool);
     }
-    WA_BUFFER_ADD_LITERAL(&b, "}");
+    wa_json_object_end(&w);
     return buffer_send(q, errors[error].status, &b);
 }
 

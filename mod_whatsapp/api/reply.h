@@ -7,7 +7,8 @@
 
 #include "api/cache.h"
 #include "api/request.h"
-#include "base/buffer.h"
+#include "base/json_write.h"
+#include "messaging/list/list.h"
 
 /* The API's errors (SPEC section 1); reply.c has their statuses and codes. */
 typedef enum {
@@ -27,8 +28,23 @@ typedef enum {
 /* All of these return what the endpoint returns to httpd. A connection that is gone is no error of
  * ours: httpd logs it. To be called once for a request, by its own thread. */
 
-/* 200 with the JSON in `b`, which is empty afterwards; 500 when its memory ran out. */
-int wa_reply_json(wa_request_t *q, wa_buffer_t *b);
+/* An answer of success that is being made: an object that is open. */
+typedef struct wa_reply_t {
+    wa_request_t *q;
+    wa_buffer_t b;
+    wa_json_writer_t w; /* into b */
+    wa_list_t list;     /* through w */
+} wa_reply_t;
+
+/* Opens the object, with "success". It must not be moved, and wa_reply_end, wa_reply_close or wa_buffer_release has to follow.
+ * @param room  what the answer may take, in bytes; only a first guess */
+void wa_reply_begin(wa_reply_t *reply, wa_request_t *q, apr_size_t room);
+
+/* Closes the object, for who keeps reply->b. */
+void wa_reply_close(wa_reply_t *reply);
+
+/* Closes the object and sends it with 200; or, when `rv` is not APR_SUCCESS, wa_reply_status instead. */
+int wa_reply_end(wa_reply_t *reply, apr_status_t rv, const char *sentence);
 
 /* 200 with a cached answer; takes the caller's hold. NULL gives 500. */
 int wa_reply_entry(wa_request_t *q, wa_cache_entry_t *entry);

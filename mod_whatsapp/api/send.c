@@ -7,7 +7,7 @@
 #include "api/body.h"
 #include "api/reply.h"
 #include "base/clock.h"
-#include "messaging/message_json.h"
+#include "messaging/list/render.h"
 
 /* Reads mediaUrl: a string, or an array of them. */
 static int media_read(wa_request_t *q, const json_t *media, wa_content_request_t *content,
@@ -115,7 +115,7 @@ int wa_endpoint_send(wa_request_t *q)
 {
     wa_send_request_t request;
     wa_send_result_t sent;
-    wa_buffer_t b;
+    wa_reply_t reply;
     apr_status_t rv;
     int result;
 
@@ -141,9 +141,8 @@ int wa_endpoint_send(wa_request_t *q)
             q, WA_ERROR_TWILIO, sent.sentence ? sent.sentence : "The message could not be sent.",
             &sent.message);
     }
-    wa_buffer_init(&b, sent.message.fixed_json.len + 512);
-    WA_BUFFER_ADD_LITERAL(&b, "{\"success\":true,\"message\":");
-    wa_message_render(&b, &sent.message, NULL);
-    WA_BUFFER_ADD_LITERAL(&b, "}");
-    return wa_reply_json(q, &b);
+    wa_reply_begin(&reply, q, sent.message.body.len + 512);
+    WA_JSON_NAME(&reply.w, "message");
+    wa_message_render(&reply.w, &sent.message, q->server->base_path, q->r->pool);
+    return wa_reply_end(&reply, APR_SUCCESS, NULL);
 }

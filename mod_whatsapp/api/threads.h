@@ -14,8 +14,4 @@ apr_status_t wa_threads_entry(wa_request_t *q, wa_cache_entry_t **pentry);
 /* The part of that answer which is the member, "threads":[...]; valid until the entry is released. */
 wa_slice_t wa_threads_member(const wa_cache_entry_t *entry);
 
-/* Appends the member "threads":[...] with the threads that changed after `since_ms`.
- * @return APR_SUCCESS | APR_ENOMEM | the store's. Any thread. */
-apr_status_t wa_threads_render(wa_request_t *q, apr_int64_t since_ms, wa_buffer_t *b);
-
 #endif

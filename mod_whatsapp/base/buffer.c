@@ -47,6 +47,18 @@ char *wa_buffer_take(wa_buffer_t *b, apr_size_t *plen)
     return data;
 }
 
+apr_status_t wa_buffer_slice(wa_buffer_t *b, wa_slice_t *pslice, apr_pool_t *p)
+{
+    const apr_status_t rv = b->failed ? APR_ENOMEM : APR_SUCCESS;
+
+    *pslice = wa_slice_make(NULL, 0);
+    if (rv == APR_SUCCESS && b->len > 0) {
+        *pslice = wa_slice_make(wa_slice_string(wa_slice_make(b->data, b->len), p), b->len);
+    }
+    wa_buffer_release(b);
+    return rv;
+}
+
 apr_status_t wa_buffer_reserve(wa_buffer_t *b, apr_size_t extra)
 {
     apr_size_t cap;

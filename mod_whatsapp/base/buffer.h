@@ -7,6 +7,7 @@
 
 #include <apr.h>
 #include <apr_errno.h>
+#include <apr_pools.h>
 
 #include "base/slice.h"
 
@@ -29,6 +30,11 @@ void wa_buffer_release(wa_buffer_t *b);
 /* Gives the malloc'd bytes to the caller, who frees them with free(); *b is empty afterwards.
  * @return the bytes, NULL when nothing was ever appended or memory ran out. Any thread. */
 char *wa_buffer_take(wa_buffer_t *b, apr_size_t *plen);
+
+/* Moves the bytes into p, with a NUL after their end; *b is empty afterwards.
+ * @param pslice  out: empty when nothing was appended, or unless APR_SUCCESS
+ * @return APR_SUCCESS | APR_ENOMEM an append had failed. Any thread that may use p. */
+apr_status_t wa_buffer_slice(wa_buffer_t *b, wa_slice_t *pslice, apr_pool_t *p);
 
 /* Makes room for `extra` more bytes. @return APR_SUCCESS | APR_ENOMEM (and b->failed is set).
  * Any thread. */

@@ -97,6 +97,16 @@ apr_status_t wa_form_parse(wa_form_t **pf, const char *body, apr_size_t len, apr
     return APR_SUCCESS;
 }
 
+void wa_form_add(wa_buffer_t *b, wa_slice_t name, wa_slice_t value)
+{
+    if (b->len > 0) {
+        WA_BUFFER_ADD_LITERAL(b, "&");
+    }
+    wa_percent_add(b, name);
+    WA_BUFFER_ADD_LITERAL(b, "=");
+    wa_percent_add(b, value);
+}
+
 int wa_form_get(const wa_form_t *form, const char *name, wa_slice_t *pvalue)
 {
     wa_slice_t wanted = wa_slice_of(name);

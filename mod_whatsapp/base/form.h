@@ -6,6 +6,7 @@
 #include <apr_errno.h>
 #include <apr_pools.h>
 
+#include "base/buffer.h"
 #include "base/slice.h"
 
 /*
@@ -41,6 +42,9 @@ typedef struct wa_form_t {
  *         use p. */
 apr_status_t wa_form_parse(wa_form_t **pf, const char *body, apr_size_t len, apr_size_t max_fields,
                            apr_pool_t *p);
+
+/* Appends a field to a form that is being written, both halves encoded. Any thread. */
+void wa_form_add(wa_buffer_t *b, wa_slice_t name, wa_slice_t value);
 
 /* Finds the first field of that name (case matters).
  * @param pvalue  out: its value, the empty slice when absent

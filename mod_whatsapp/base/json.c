@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON: parsing tied to a pool, within bounds, and writing strings. */
+/* Parses JSON, tied to a pool and within bounds. */
 #include "base/json.h"
 
 #include <stdint.h>
@@ -9,8 +9,6 @@
 
 #include "base/hex.h"
 #include "base/text.h"
-
-/* ---- parsing ---- */
 
 /* What is looked for before jansson sees the body. Syntax is jansson's; up to its first error
  * both see the same strings and brackets. */
@@ -249,18 +247,6 @@ static apr_status_t parse(json_t **pj, wa_slice_t document, int is_bounded, cons
     return APR_SUCCESS;
 }
 
-apr_status_t wa_json_members_parse(json_t **pj, wa_slice_t members, apr_pool_t *p)
-{
-    char *object = apr_palloc(p, members.len + 2);
-
-    object[0] = '{';
-    if (members.len > 0) {
-        memcpy(object + 1, members.ptr, members.len);
-    }
-    object[members.len + 1] = '}';
-    return wa_json_parse(pj, object, members.len + 2, NULL, p);
-}
-
 apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const char **perror,
                            apr_pool_t *p)
 {
@@ -271,122 +257,4 @@ apr_status_t wa_json_parse_bounded(json_t **pj, const char *body, apr_size_t len
                                    const char **perror, apr_pool_t *p)
 {
     return parse(pj, wa_slice_make(body, len), 1, perror, p);
-}
-
-/* ---- writing ---- */
-
-#define ONES 0x0101010101010101ULL
-#define HIGHS 0x8080808080808080ULL
-
-/* U+FFFD */
-static const char replacement[] = "\xef\xbf\xbd";
-
-/* Not zero when one of the 8 bytes is a control character, a quote, a backslash, or above 0x7f. */
-static uint64_t not_plain(const char *s)
-{
-    uint64_t word;
-
-    memcpy(&word, s, sizeof(word));
-    return (word | (word - 0x20 * ONES) | ((word ^ '"' * ONES) - ONES)
-            | ((word ^ '\\' * ONES) - ONES))
-           & HIGHS;
-}
-
-static int is_escaped(unsigned char c)
-{
-    return c < 0x20 || c == '"' || c == '\\';
-}
-
-/* The letter of the short escape, 0 where only \u00XX will do. */
-static char short_escape(unsigned char c)
-{
-    switch (c) {
-    case '"':
-    case '\\':
-        return (char)c;
-    case '\b':
-        return 'b';
-    case '\f':
-        return 'f';
-    case '\n':
-        return 'n';
-    case '\r':
-        return 'r';
-    case '\t':
-        return 't';
-    default:
-        return 0;
-    }
-}
-
-static void add_escape(wa_buffer_t *b, unsigned char c)
-{
-    char text[6] = {'\\', short_escape(c)};
-    apr_size_t len = 2;
-
-    if (text[1] == 0) {
-        memcpy(text + 1, "u00", 3);
-        wa_hex_write(text + 4, &c, 1);
-        len = 6;
-    }
-    wa_buffer_add(b, text, len);
-}
-
-void wa_buffer_add_json(wa_buffer_t *b, const char *s, apr_size_t len)
-{
-    apr_size_t at = 0, run = 0, used;
-
-    while (at < len) {
-        unsigned char c;
-
-        if (len - at >= 8 && !not_plain(s + at)) {
-            at += 8;
-            continue;
-        }
-        c = (unsigned char)s[at];
-        if (c < 0x80 ? !is_escaped(c) : wa_text_char(s + at, len - at, &used)) {
-            at += c < 0x80 ? 1 : used;
-            continue;
-        }
-        wa_buffer_add(b, s + run, at - run);
-        if (c < 0x80) {
-            add_escape(b, c);
-            at++;
-        } else {
-            wa_buffer_add(b, replacement, sizeof(replacement) - 1);
-            at += used;
-        }
-        run = at;
-    }
-    if (at > run) {
-        wa_buffer_add(b, s + run, at - run);
-    }
-}
-
-/* At most how many bytes escaping gives; exact for text that is valid. */
-static apr_size_t escaped_bound(wa_slice_t s)
-{
-    apr_size_t replaced = wa_text_is_utf8(s.ptr, s.len) ? 1 : sizeof(replacement) - 1;
-    apr_size_t i, bound = 0;
-
-    for (i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-
-        if (c >= 0x80) {
-            bound += replaced;
-        } else {
-            bound += !is_escaped(c) ? 1 : short_escape(c) ? 2 : 6;
-        }
-    }
-    return bound;
-}
-
-wa_slice_t wa_json_escape(wa_slice_t s, apr_pool_t *p)
-{
-    apr_size_t bound = escaped_bound(s);
-    wa_buffer_t b = {apr_palloc(p, bound + 1), 0, bound, 0};
-
-    wa_buffer_add_json(&b, s.ptr, s.len); /* fits, so that it never grows what is the pool's */
-    b.data[b.len] = '\0';
-    return wa_slice_make(b.data, b.len);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON: parsing tied to a pool, within bounds, and writing strings. */
+/* Parses JSON, tied to a pool and within bounds. */
 #ifndef WA_BASE_JSON_H
 #define WA_BASE_JSON_H
 
@@ -7,7 +7,6 @@
 #include <apr_pools.h>
 #include <jansson.h>
 
-#include "base/buffer.h"
 #include "base/slice.h"
 
 /* How deep arrays and objects may nest. */
@@ -24,11 +23,6 @@
 apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const char **perror,
                            apr_pool_t *p);
 
-/* Parses the members of an object as the store keeps them, without the braces around them.
- * @param members  any bytes, may be empty
- * @return like wa_json_parse. Any thread that may use p. */
-apr_status_t wa_json_members_parse(json_t **pj, wa_slice_t members, apr_pool_t *p);
-
 /* The most names and values of a document from outside together, and the longest of them in bytes as they stand there: a hundred times what
  * any request needs. */
 #define WA_JSON_ITEMS_MAX 1000
@@ -43,15 +37,5 @@ apr_status_t wa_json_parse_bounded(json_t **pj, const char *body, apr_size_t len
 /* Gives the caller's reference to p: it is dropped when p is cleared. `j` may be NULL. Any
  * thread that may use p. */
 void wa_json_own(json_t *j, apr_pool_t *p);
-
-/* Appends the inside of a JSON string (RFC 8259 section 7, no quotes around it): quote,
- * backslash and control characters escaped, all else as it is (U+2028 too). Bytes that are not
- * valid UTF-8 become U+FFFD, so that what is appended is always valid. Any thread. */
-void wa_buffer_add_json(wa_buffer_t *b, const char *s, apr_size_t len);
-
-/* The same as a slice of its own.
- * @return the escaped text in p, never shared with `s`, with a NUL after its end. Any thread
- *         that may use p. */
-wa_slice_t wa_json_escape(wa_slice_t s, apr_pool_t *p);
 
 #endif

@@ -18,12 +18,14 @@ typedef enum {
     WA_STATUS_FAILED = 3
 } wa_status_e;
 
-/* One message as read from the store. All slices are UTF-8 without NUL, owned by the store or by
- * the pool of the call. */
+/* One message as read from the store: its fields. All slices are UTF-8 without NUL but for the last two, owned by the store or by the
+ * pool of the call. */
 typedef struct wa_message_t {
-    wa_slice_t id;          /* our id, [0-9A-Za-z_-]{1,64} */
-    wa_slice_t sid;         /* Twilio's MessageSid, empty while unknown */
-    wa_slice_t counterpart; /* "+15551230001", or another id that Twilio gave as From */
+    wa_slice_t id;           /* our id, [0-9A-Za-z_-]{1,64} */
+    wa_slice_t sid;          /* Twilio's newest MessageSid of it, empty while unknown */
+    wa_slice_t counterpart;  /* "+15551230001", or another id that Twilio gave as From */
+    wa_slice_t phone_number; /* ours */
+    wa_slice_t body;
     wa_direction_e direction;
     wa_status_e status;
     apr_int64_t timestamp_ms; /* given by the store's commit, unix milliseconds */
@@ -33,16 +35,10 @@ typedef struct wa_message_t {
     apr_int64_t date_ms;
     int unread;            /* 1 for a received message that was not marked read */
     wa_slice_t contact_id; /* joined when read; empty when the counterpart is no contact */
-    /* The JSON members that never change, comma separated and without braces:
-     * "id":…,"direction":…,"phoneNumber":…,"counterpart":…,"body":…[,"sid":…][,"media":[…]] */
-    wa_slice_t fixed_json;
-    /* The JSON members of the newest state:
-     * "status":…[,"sid":…][,"deliveryStatus":…][,"errorMessage":…][,"errorCode":…]; empty for
-     * none. */
-    wa_slice_t state_json;
-    /* What messaging/ keeps beside the state and no client sees; opaque to the store; empty for
-     * none. */
-    wa_slice_t state_private;
+    /* What else belongs to it and never changes (messaging/attributes.h), and what is known of its delivery (messaging/delivery/state.h):
+     * fields that the store keeps and does not read; empty for none. */
+    wa_slice_t attributes;
+    wa_slice_t delivery;
 } wa_message_t;
 
 /* A message to be stored. Strings are NUL-terminated UTF-8 owned by the caller for the time of
@@ -51,6 +47,8 @@ typedef struct wa_message_new_t {
     const char *id;  /* unique; the store refuses a second one with APR_EEXIST */
     const char *sid; /* NULL while unknown; the dedupe key of inbound messages */
     const char *counterpart;
+    const char *phone_number; /* ours; NULL for none */
+    wa_slice_t body;
     wa_direction_e direction;
     wa_status_e status;
     /* 0: given by the commit. Otherwise (load only) kept, and refused with APR_EINVAL when older
@@ -58,25 +56,23 @@ typedef struct wa_message_new_t {
     apr_int64_t timestamp_ms;
     apr_int64_t date_ms;         /* Twilio's date of a message that was fetched; 0: the clock's */
     const char *idempotency_key; /* NULL for none; unique for 24 hours among sent messages */
-    /* first 100 characters of the body, as the inside of a JSON string (escaped, no quotes) */
-    wa_slice_t preview_json;
-    wa_slice_t fixed_json; /* see wa_message_t */
-    wa_slice_t state_json;
-    wa_slice_t state_private;
+    wa_slice_t
+        preview; /* what the thread list shows of it; takes no room where the body begins with it */
+    wa_slice_t attributes; /* see wa_message_t */
+    wa_slice_t delivery;
 } wa_message_new_t;
 
 /* A new state of a stored message. Owned by the caller for the time of the call. */
 typedef struct wa_message_state_t {
     wa_status_e status;
     const char *sid; /* NULL keeps what is known; a new sid becomes findable */
-    wa_slice_t state_json;
-    wa_slice_t state_private;
+    wa_slice_t delivery;
 } wa_message_state_t;
 
 /* One row of the thread list. */
 typedef struct wa_thread_t {
     wa_slice_t counterpart;
-    wa_slice_t preview_json; /* inside of a JSON string */
+    wa_slice_t preview;
     apr_int64_t last_timestamp_ms;
     /* commit time of the newest change of anything in this row, contact name included */
     apr_int64_t changed_ms;
@@ -87,9 +83,9 @@ typedef struct wa_thread_t {
     wa_direction_e last_direction;
     apr_uint64_t message_count;
     apr_uint64_t unread_count;
-    apr_uint32_t flags;           /* WA_THREAD_* */
-    wa_slice_t contact_id;        /* empty when the counterpart is no contact */
-    wa_slice_t contact_name_json; /* inside of a JSON string */
+    apr_uint32_t flags;    /* WA_THREAD_* */
+    wa_slice_t contact_id; /* both empty when the counterpart is no contact */
+    wa_slice_t contact_name;
 } wa_thread_t;
 
 /* Flags of a thread, set by messaging/; the store only keeps them. Stored on disk: never
@@ -97,9 +93,9 @@ typedef struct wa_thread_t {
 enum { WA_THREAD_BLOCKED = 1, WA_THREAD_OPTED_OUT = 2 };
 
 typedef struct wa_contact_t {
-    wa_slice_t id;                /* UUID v4 */
-    wa_slice_t phone_number;      /* E.164 with + */
-    wa_slice_t display_name_json; /* inside of a JSON string */
+    wa_slice_t id;           /* UUID v4 */
+    wa_slice_t phone_number; /* E.164 with + */
+    wa_slice_t display_name;
     apr_int64_t created_ms;
     apr_int64_t updated_ms;
 } wa_contact_t;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes and renames contacts. Listing and deleting are the store's own calls. */
+/* Makes, renames and deletes contacts. */
 #include "messaging/contacts.h"
 
 #include "base/id.h"
-#include "base/json.h"
 #include "messaging/validate.h"
 
 apr_status_t wa_contact_create(wa_messenger_t *messenger, wa_slice_t phone_number,
@@ -31,7 +30,7 @@ apr_status_t wa_contact_create(wa_messenger_t *messenger, wa_slice_t phone_numbe
     memset(&contact, 0, sizeof(contact));
     contact.id = wa_slice_of(id);
     contact.phone_number = wa_slice_of(number);
-    contact.display_name_json = wa_json_escape(name, p);
+    contact.display_name = name;
     rv = wa_store_contact_add(messenger->store, &contact, pc, p);
     if (APR_STATUS_IS_EEXIST(rv)) {
         *psentence = "phoneNumber is already the number of another contact";
@@ -50,5 +49,10 @@ apr_status_t wa_contact_rename(wa_messenger_t *messenger, const char *id, wa_sli
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return wa_store_contact_rename(messenger->store, id, wa_json_escape(name, p), pc, p);
+    return wa_store_contact_rename(messenger->store, id, name, pc, p);
+}
+
+apr_status_t wa_contact_delete(wa_messenger_t *messenger, const char *id, apr_pool_t *tmp)
+{
+    return wa_store_contact_delete(messenger->store, id, tmp);
 }

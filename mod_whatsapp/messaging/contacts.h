@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes and renames contacts. Listing and deleting are the store's own calls. */
+/* Makes, renames and deletes contacts. */
 #ifndef WA_MESSAGING_CONTACTS_H
 #define WA_MESSAGING_CONTACTS_H
 
@@ -22,5 +22,8 @@ apr_status_t wa_contact_create(wa_messenger_t *messenger, wa_slice_t phone_numbe
  * @return APR_SUCCESS | APR_EINVAL | APR_NOTFOUND | the store's. Any thread. */
 apr_status_t wa_contact_rename(wa_messenger_t *messenger, const char *id, wa_slice_t display_name,
                                wa_contact_t *pc, wa_sentence_t *psentence, apr_pool_t *p);
+
+/* Deletes a contact; its messages and its thread stay. @return APR_SUCCESS | APR_NOTFOUND | the store's. Any thread. */
+apr_status_t wa_contact_delete(wa_messenger_t *messenger, const char *id, apr_pool_t *tmp);
 
 #endif

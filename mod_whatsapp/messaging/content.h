@@ -7,7 +7,7 @@
 #include <apr_pools.h>
 #include <jansson.h>
 
-#include "messaging/message_json.h"
+#include "messaging/message/attributes.h"
 #include "messaging/messenger.h"
 
 /* The most media that Twilio takes with one message (TWILIO.md 1.1). */

@@ -5,25 +5,21 @@
 #include <apr_strings.h>
 
 #include "base/buffer.h"
-#include "base/percent.h"
 #include "base/text.h"
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 
-/* What is kept of one text and of all other fields: far over what WhatsApp allows, and such that the
- * store takes the message even when every character has to be escaped. */
+/* What is kept of one text and of all other fields: far over what WhatsApp allows, and such that the store takes the message. */
 #define TEXT_BYTES_MAX 65536
 #define REST_BYTES_MAX 131072
+#define FIELD_BYTES 16 /* what a field takes beside its name and value, at most */
 #define PLACE_CHARACTERS_MAX 1000
 
 static wa_slice_t buffer_slice(wa_buffer_t *b, apr_pool_t *p)
 {
-    wa_slice_t slice = {NULL, 0};
+    wa_slice_t slice;
 
-    if (!b->failed && b->len > 0) {
-        slice = wa_slice_make(wa_slice_string(wa_slice_make(b->data, b->len), p), b->len);
-    }
-    wa_buffer_release(b);
+    (void)wa_buffer_slice(b, &slice, p); /* empty when memory ran out */
     return slice;
 }
 
@@ -161,19 +157,6 @@ wa_slice_t wa_inbound_text_body(const wa_form_t *form, apr_size_t media_count, a
     return buffer_slice(&b, p);
 }
 
-wa_slice_t wa_inbound_text_media_preview(const char *content_type, apr_pool_t *p)
-{
-    static const char *const kinds[] = {"image", "audio", "video"};
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strncmp(content_type, kinds[i], 5) == 0 && content_type[5] == '/') {
-            return wa_slice_of(apr_pstrcat(p, "[", kinds[i], "]", NULL));
-        }
-    }
-    return WA_SLICE_LITERAL("[document]");
-}
-
 /* 1 for a field whose content the message has elsewhere, or that says nothing. */
 static int field_is_said(const wa_form_field_t *field)
 {
@@ -199,33 +182,43 @@ static int field_is_said(const wa_form_field_t *field)
     return 0;
 }
 
-static int field_is_media(const wa_form_field_t *field)
+/* 1 for an attachment's address or type, which the message has. */
+static int field_is_media(const wa_form_field_t *field, const wa_media_t *media, apr_size_t count,
+                          apr_pool_t *p)
 {
     const wa_slice_t prefix = WA_SLICE_LITERAL("Media");
-
-    return field->name.len > prefix.len && memcmp(field->name.ptr, prefix.ptr, prefix.len) == 0;
-}
-
-wa_slice_t wa_inbound_text_rest(const wa_form_t *form, apr_pool_t *p)
-{
-    wa_buffer_t b;
     apr_size_t i;
 
-    wa_buffer_init(&b, 512);
-    for (i = 0; i < 2 * form->count; i++) {
-        const wa_form_field_t *field = &form->fields[i % form->count];
+    if (field->name.len < prefix.len || memcmp(field->name.ptr, prefix.ptr, prefix.len) != 0) {
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        const char *url = apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, media[i].number);
+        const char *type = apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, media[i].number);
 
-        /* The attachments first: nothing else may take their place. */
-        if (field_is_media(field) != (i < form->count) || field_is_said(field)
-            || b.len + 3 * (field->name.len + field->value.len) > REST_BYTES_MAX) {
+        if (wa_slice_is_equal(field->name, wa_slice_of(url))
+            || wa_slice_is_equal(field->name, wa_slice_of(type))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+apr_size_t wa_inbound_text_rest(const wa_form_t *form, const wa_media_t *media, apr_size_t count,
+                                wa_form_field_t *fields, apr_pool_t *p)
+{
+    apr_size_t i, kept = 0, bytes = 0;
+
+    for (i = 0; i < form->count; i++) {
+        const wa_form_field_t *field = &form->fields[i];
+        const apr_size_t size = field->name.len + field->value.len + FIELD_BYTES;
+
+        if (field_is_said(field) || field_is_media(field, media, count, p)
+            || size > REST_BYTES_MAX - bytes) {
             continue;
         }
-        if (b.len > 0) {
-            WA_BUFFER_ADD_LITERAL(&b, "&");
-        }
-        wa_percent_add(&b, field->name);
-        WA_BUFFER_ADD_LITERAL(&b, "=");
-        wa_percent_add(&b, field->value);
+        fields[kept++] = *field;
+        bytes += size;
     }
-    return buffer_slice(&b, p);
+    return kept;
 }

@@ -7,6 +7,7 @@
 
 #include "base/form.h"
 #include "base/slice.h"
+#include "messaging/message/attributes.h"
 
 /* The text as valid UTF-8 without NUL: each invalid piece and each NUL becomes U+FFFD. `raw` itself
  * when it is valid, else in p. Any thread that may use p. */
@@ -18,13 +19,11 @@ wa_slice_t wa_inbound_text_clean(wa_slice_t raw, apr_pool_t *p);
  * or in the form. Any thread that may use p. */
 wa_slice_t wa_inbound_text_body(const wa_form_t *form, apr_size_t media_count, apr_pool_t *p);
 
-/* What the thread list shows for media without a caption: "[image]", escaped. Static or in p. Any
- * thread. */
-wa_slice_t wa_inbound_text_media_preview(const char *content_type, apr_pool_t *p);
-
-/* The fields that the message's own members do not say, form-encoded in p, as far as the store has
- * room for them (128 KB); empty for none. Any
- * thread that may use p. */
-wa_slice_t wa_inbound_text_rest(const wa_form_t *form, apr_pool_t *p);
+/* The fields that the message's own do not say, as they came, as far as the store has room for them (128 KB).
+ * @param media   the attachments that were read from the form: the message has them
+ * @param fields  out: room for form->count; they point into the form
+ * @return how many. Any thread that may use p. */
+apr_size_t wa_inbound_text_rest(const wa_form_t *form, const wa_media_t *media, apr_size_t count,
+                                wa_form_field_t *fields, apr_pool_t *p);
 
 #endif

@@ -5,13 +5,11 @@
 #include <apr_strings.h>
 
 #include "base/buffer.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "base/unicode.h"
 #include "base/url.h"
 #include "messaging/gate.h"
 #include "messaging/inbound_text.h"
-#include "twilio/signature.h"
 
 /* The longest address of an attachment, its longest type, and the longest name of a file. */
 #define URL_BYTES_MAX 4096
@@ -52,19 +50,13 @@ apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p
         wa_form_get(form, apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, i), &type);
         type = wa_inbound_text_clean(type, p);
         media[count].url = text;
+        media[count].number = i;
         media[count].content_type = type.len > 0 && type.len <= TYPE_BYTES_MAX
                                         ? wa_slice_string(type, p)
                                         : "application/octet-stream";
         count++;
     }
     return count;
-}
-
-const char *wa_media_path(const wa_messenger_t *messenger, const char *message_id, apr_size_t n,
-                          apr_pool_t *p)
-{
-    return apr_psprintf(p, "%s/messages/%s/media/%" APR_SIZE_T_FMT, messenger->base_path,
-                        message_id, n);
 }
 
 /* ---- names of files ---- */
@@ -102,25 +94,21 @@ static const char *name_clean(wa_slice_t raw, apr_pool_t *p)
     return name;
 }
 
-static int type_is(const char *type, const char *top)
+static int type_is(wa_slice_t type, const char *top)
 {
-    return strncasecmp(type, top, strlen(top)) == 0;
+    return type.len >= strlen(top) && strncasecmp(type.ptr, top, strlen(top)) == 0;
 }
 
 /* What a document is called stands in its message's text. */
-static const char *document_name(const wa_message_t *message, const char *type, apr_pool_t *p)
+static const char *document_name(const wa_message_t *message, wa_slice_t type, apr_pool_t *p)
 {
-    const char *body;
-    json_t *j;
+    const wa_slice_t body = message->body;
 
-    if (type_is(type, "image/") || type_is(type, "audio/") || type_is(type, "video/")) {
+    if (type_is(type, "image/") || type_is(type, "audio/") || type_is(type, "video/")
+        || body.len == 0 || memchr(body.ptr, '\r', body.len) || memchr(body.ptr, '\n', body.len)) {
         return "";
     }
-    if (wa_json_members_parse(&j, message->fixed_json, p) != APR_SUCCESS) {
-        return "";
-    }
-    body = json_string_value(json_object_get(j, "body"));
-    return body && !strpbrk(body, "\r\n") ? name_clean(wa_slice_of(body), p) : "";
+    return name_clean(body, p);
 }
 
 /* ---- finding and fetching ---- */
@@ -136,9 +124,8 @@ static int is_id(const char *s)
 apr_status_t wa_media_find(wa_messenger_t *messenger, const char *message_id, apr_size_t n,
                            wa_media_place_t *place, apr_pool_t *p)
 {
-    wa_media_t media[WA_MEDIA_MAX];
+    wa_attribute_t media;
     wa_message_t message;
-    wa_form_t *form;
     apr_status_t rv;
 
     memset(place, 0, sizeof(*place));
@@ -151,14 +138,11 @@ apr_status_t wa_media_find(wa_messenger_t *messenger, const char *message_id, ap
     }
     if (message.direction != WA_DIRECTION_RECEIVED
         || !wa_slice_is_equal(message.id, wa_slice_of(message_id))
-        || wa_form_parse(&form, message.state_private.ptr, message.state_private.len,
-                         WA_SIGNATURE_MAX_FIELDS, p)
-               != APR_SUCCESS
-        || n >= wa_media_read(form, media, p)) {
+        || wa_attributes_media(message.attributes, n, &media) != WA_ATTRIBUTE_MEDIA) {
         return APR_NOTFOUND;
     }
-    place->url = media[n].url;
-    place->name = document_name(&message, media[n].content_type, p);
+    place->url = wa_slice_string(media.url, p);
+    place->name = document_name(&message, media.content_type, p);
     place->is_named = *place->name != '\0';
     if (!place->is_named) {
         place->name = apr_psprintf(p, "whatsapp-%.8s-%" APR_SIZE_T_FMT, message_id, n);

@@ -7,7 +7,7 @@
 #include <apr_pools.h>
 
 #include "base/form.h"
-#include "messaging/message_json.h"
+#include "messaging/message/attributes.h"
 #include "messaging/messenger.h"
 #include "twilio/client.h"
 
@@ -22,10 +22,6 @@
  * @param media  out: room for WA_MEDIA_MAX; strings in p
  * @return how many. Any thread. */
 apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p);
-
-/* The path under which clients get attachment n of a message from us, in p. Any thread. */
-const char *wa_media_path(const wa_messenger_t *messenger, const char *message_id, apr_size_t n,
-                          apr_pool_t *p);
 
 /* One attachment that was found. Strings in p. */
 typedef struct wa_media_place_t {

@@ -5,12 +5,10 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "base/form.h"
-#include "base/json.h"
 #include "base/phone.h"
+#include "messaging/message/attributes.h"
 #include "messaging/words.h"
 #include "twilio/errors.h"
-#include "twilio/signature.h"
 
 /* How many messages of a thread are looked through for a later word, and how long one of them may be. */
 #define LATER_MAX 200
@@ -114,43 +112,22 @@ typedef struct later_t {
     apr_pool_t *p;
 } later_t;
 
-/* The fields of a received message that are kept beside it; none when there are none. */
-static const wa_form_t *fields_of(const wa_message_t *message, apr_pool_t *p)
-{
-    static const wa_form_t none = {NULL, 0};
-    wa_form_t *form;
-
-    return wa_form_parse(&form, message->state_private.ptr, message->state_private.len,
-                         WA_SIGNATURE_MAX_FIELDS, p)
-                   == APR_SUCCESS
-               ? form
-               : &none;
-}
-
 static apr_status_t later_visit(void *baton, const wa_message_t *message, int is_update)
 {
     later_t *later = baton;
-    const wa_form_t *fields;
-    const char *text;
     wa_policy_word_e word;
     wa_slice_t type;
-    json_t *j;
 
     (void)is_update;
     if (message->timestamp_ms < later->date_ms) {
         return APR_EOF; /* what came before cannot have been written after */
     }
     if (message->direction != WA_DIRECTION_RECEIVED || wa_slice_is_equal(message->id, later->id)
-        || message->fixed_json.len > WORD_MESSAGE_BYTES_MAX) {
+        || message->body.len > WORD_MESSAGE_BYTES_MAX) {
         return APR_SUCCESS;
     }
-    if (wa_json_members_parse(&j, message->fixed_json, later->p) != APR_SUCCESS) {
-        return APR_SUCCESS;
-    }
-    fields = fields_of(message, later->p);
-    text = json_string_value(json_object_get(j, "body"));
-    wa_form_get(fields, "OptOutType", &type);
-    word = wa_policy_word(later->messenger, wa_slice_of(text), type, later->p);
+    wa_attributes_field(message->attributes, "OptOutType", &type);
+    word = wa_policy_word(later->messenger, message->body, type, later->p);
     /* Of a date that cannot be right nobody knows what it was before: then it is better not to write to them. */
     later->is_found =
         word != WA_POLICY_NO_WORD && message->date_ms > later->date_ms

@@ -8,12 +8,12 @@
 
 #include "base/hash.h"
 #include "base/id.h"
-#include "base/json.h"
 #include "base/phone.h"
 #include "base/text.h"
 #include "messaging/inbound_text.h"
 #include "messaging/media.h"
-#include "messaging/message_json.h"
+#include "messaging/message/attributes.h"
+#include "messaging/message/preview.h"
 #include "messaging/policy.h"
 #include "messaging/validate.h"
 
@@ -86,20 +86,6 @@ static const char *our_number_of(const wa_messenger_t *messenger, const wa_form_
     return number ? number : messenger->number;
 }
 
-/* What clients get of the attachments: paths of ours. Twilio's addresses stay in the private part. */
-static const wa_media_t *media_shown(const wa_messenger_t *messenger, const char *id,
-                                     const wa_media_t *media, apr_size_t count, apr_pool_t *p)
-{
-    wa_media_t *shown = apr_palloc(p, (count + 1) * sizeof(*shown));
-    apr_size_t i;
-
-    for (i = 0; i < count; i++) {
-        shown[i].url = wa_media_path(messenger, id, i, p);
-        shown[i].content_type = media[i].content_type;
-    }
-    return shown;
-}
-
 /* Twilio's date of one that was fetched; 0 for what its webhook brings. */
 static apr_int64_t date_of(const wa_form_t *form, apr_pool_t *p)
 {
@@ -109,44 +95,54 @@ static apr_int64_t date_of(const wa_form_t *form, apr_pool_t *p)
     return date > 0 ? apr_time_as_msec(date) : 0;
 }
 
+/* Makes the message of what the form says. @return APR_SUCCESS | APR_EINVAL | APR_EGENERAL no randomness | APR_ENOMEM */
+static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_t *form,
+                                 wa_message_new_t *message, wa_attributes_t *attributes,
+                                 apr_pool_t *p)
+{
+    wa_media_t *media = apr_palloc(p, WA_MEDIA_MAX * sizeof(*media));
+    wa_form_field_t *fields = apr_palloc(p, (form->count + 1) * sizeof(*fields));
+
+    message->direction = WA_DIRECTION_RECEIVED;
+    message->sid = wa_form_string(form, "MessageSid", p);
+    if (!wa_id_is_sid(message->sid, "SM,MM")) {
+        return APR_EINVAL;
+    }
+    message->id = wa_id_uuid4(p);
+    if (!message->id) {
+        return APR_EGENERAL;
+    }
+    message->counterpart = counterpart_of(form, p);
+    message->phone_number = our_number_of(messenger, form, p);
+    message->date_ms = date_of(form, p);
+    attributes->media = media;
+    attributes->media_count = wa_media_read(form, media, p);
+    attributes->media_is_at_twilio = 1;
+    attributes->fields = fields;
+    attributes->field_count = wa_inbound_text_rest(form, media, attributes->media_count, fields, p);
+    message->body = wa_inbound_text_body(form, attributes->media_count, p);
+    message->preview =
+        wa_preview_make(message->body, attributes->media_count > 0 ? media[0].content_type : NULL);
+    return wa_attributes_write(attributes, &message->attributes, p);
+}
+
 apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sentence_t *psentence,
                         apr_pool_t *p)
 {
     apr_time_t started = apr_time_now();
-    wa_media_t media[WA_MEDIA_MAX];
-    wa_message_draft_t draft = {.direction = WA_DIRECTION_RECEIVED};
-    wa_message_new_t message = {.direction = WA_DIRECTION_RECEIVED, .status = WA_STATUS_NONE};
+    wa_message_new_t message = {0};
+    wa_attributes_t attributes = {0};
     wa_policy_word_e word;
     wa_slice_t opt_out_type;
     wa_message_t stored;
-    apr_status_t rv;
+    apr_status_t rv = message_make(messenger, form, &message, &attributes, p);
 
-    *psentence = NULL;
-    draft.sid = message.sid = wa_form_string(form, "MessageSid", p);
-    if (!wa_id_is_sid(draft.sid, "SM,MM")) {
-        *psentence = "MessageSid must be the sid of a message";
-        return APR_EINVAL;
-    }
-    draft.id = message.id = wa_id_uuid4(p);
-    if (!draft.id) {
-        return APR_EGENERAL;
-    }
-    draft.counterpart = message.counterpart = counterpart_of(form, p);
-    draft.phone_number = our_number_of(messenger, form, p);
-    draft.media_count = wa_media_read(form, media, p);
-    draft.media = media_shown(messenger, draft.id, media, draft.media_count, p);
-    draft.body = wa_inbound_text_body(form, draft.media_count, p);
-    message.preview_json = draft.body.len == 0 && draft.media_count > 0
-                               ? wa_inbound_text_media_preview(media[0].content_type, p)
-                               : wa_message_preview_json(draft.body, p);
-    message.date_ms = date_of(form, p);
-    message.fixed_json = wa_message_fixed_json(&draft, p);
-    message.state_private = wa_inbound_text_rest(form, p);
-    if (message.fixed_json.len == 0) {
-        return APR_ENOMEM;
+    *psentence = APR_STATUS_IS_EINVAL(rv) ? "MessageSid must be the sid of a message" : NULL;
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     wa_form_get(form, "OptOutType", &opt_out_type);
-    word = wa_policy_word(messenger, draft.body, opt_out_type, p);
+    word = wa_policy_word(messenger, message.body, opt_out_type, p);
     rv = wa_store_message_add(messenger->store, &message,
                               word == WA_POLICY_NO_WORD ? NULL : &stored, p);
     /* Who saw a signed webhook can send it again and again: what that logs has a tag of its own. */
@@ -154,8 +150,8 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
            APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv,
            "inbound: sid=%s from=%s length=%" APR_SIZE_T_FMT " media=%" APR_SIZE_T_FMT
            " status=%s duration=%" APR_INT64_T_FMT "ms",
-           draft.sid, wa_phone_mask(draft.counterpart, p),
-           wa_text_utf16_length(draft.body.ptr, draft.body.len), draft.media_count,
+           message.sid, wa_phone_mask(message.counterpart, p),
+           wa_text_utf16_length(message.body.ptr, message.body.len), attributes.media_count,
            rv == APR_SUCCESS          ? "stored"
            : APR_STATUS_IS_EEXIST(rv) ? "duplicate"
                                       : "not stored",

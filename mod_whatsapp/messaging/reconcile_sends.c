@@ -6,10 +6,10 @@
 #include <apr_tables.h>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/text.h"
 #include "messaging/delivery/parked.h"
 #include "messaging/delivery/reducer.h"
+#include "messaging/message/attributes.h"
 #include "messaging/policy.h"
 
 /* How much one run takes on; the next one goes on. */
@@ -69,13 +69,6 @@ typedef struct gather_t {
     apr_array_header_t
         *pending; /* of pending_t; a message's parts stand together, in their order */
 } gather_t;
-
-static const char *member_string(json_t *j, const char *name, apr_pool_t *p)
-{
-    const char *s = json_string_value(json_object_get(j, name));
-
-    return s ? apr_pstrdup(p, s) : "";
-}
 
 static void pending_push(gather_t *gather, const pending_t *one)
 {
@@ -142,7 +135,6 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
     gather_t *gather = baton;
     apr_pool_t *p = gather->run->p;
     pending_t one = {.date_ms = message->date_ms, .from_ms = message->date_ms - EARLIER_MS};
-    json_t *j;
 
     (void)is_update;
     if (date_is_wrong(gather->run, message->date_ms)) {
@@ -153,18 +145,15 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
             return APR_SUCCESS;
         }
     }
-    if (wa_json_members_parse(&j, message->fixed_json, p) != APR_SUCCESS) {
-        return APR_SUCCESS; /* not of our making */
-    }
     if (gather->pending->nelts >= PENDING_MAX) {
         return APR_EOF;
     }
     one.id = wa_slice_string(message->id, p);
     one.sid = message->sid.len ? wa_slice_string(message->sid, p) : NULL;
     one.counterpart = wa_slice_string(message->counterpart, p);
-    one.number = member_string(j, "phoneNumber", p);
-    one.body = wa_slice_of(member_string(j, "body", p));
-    one.has_any_body = json_object_get(j, "contentSid") != NULL;
+    one.number = wa_slice_string(message->phone_number, p);
+    one.body = message->body;
+    one.has_any_body = wa_attributes_content_sid(message->attributes).len > 0;
     one.until_ms = one.date_ms + LATER_MS;
     one.give_up_ms = one.date_ms + WA_RECONCILE_GIVE_UP_MS;
     if (wa_text_utf16_length(one.body.ptr, one.body.len) > WA_PART_UNITS_MAX) {

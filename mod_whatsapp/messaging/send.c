@@ -13,8 +13,8 @@
 #include "messaging/delivery/reducer.h"
 #include "messaging/gate.h"
 #include "messaging/idempotency.h"
-#include "messaging/inbound_text.h"
-#include "messaging/message_json.h"
+#include "messaging/message/attributes.h"
+#include "messaging/message/preview.h"
 #include "messaging/parts.h"
 #include "messaging/policy.h"
 #include "messaging/validate.h"
@@ -137,33 +137,25 @@ static apr_status_t request_check(send_t *send, const wa_send_request_t *request
 /* Stores the intent: from here on the message exists, whatever happens. */
 static apr_status_t intent_store(const send_t *send, wa_message_t *stored, apr_pool_t *p)
 {
-    wa_message_draft_t draft = {.id = send->id,
-                                .direction = WA_DIRECTION_SENT,
-                                .phone_number = send->messenger->number,
-                                .counterpart = send->number,
-                                .body = send->text,
-                                .media = send->content.media,
-                                .media_count = send->content.media_count,
-                                .content_sid = send->content.sid};
-    wa_delivery_t delivery = {.part_count = send->part_count, .digest = send->digest};
+    const wa_content_t *content = &send->content;
+    const wa_attributes_t attributes = {
+        .media = content->media, .media_count = content->media_count, .content_sid = content->sid};
+    const wa_delivery_t delivery = {.part_count = send->part_count, .digest = send->digest};
     wa_message_state_t first;
     wa_message_new_t message = {.id = send->id,
                                 .counterpart = send->number,
+                                .phone_number = send->messenger->number,
+                                .body = send->text,
                                 .direction = WA_DIRECTION_SENT,
                                 .status = WA_STATUS_PENDING,
                                 .idempotency_key = send->key};
-
     apr_status_t rv = wa_delivery_write(&delivery, NULL, &first, p);
 
-    message.preview_json =
-        send->text.len == 0 && send->content.media_count > 0
-            ? wa_inbound_text_media_preview(send->content.media[0].content_type, p)
-            : wa_message_preview_json(send->text, p);
-    message.fixed_json = wa_message_fixed_json(&draft, p);
-    message.state_json = first.state_json;
-    message.state_private = first.state_private;
-    if (message.fixed_json.len == 0) {
-        rv = APR_ENOMEM;
+    message.delivery = first.delivery;
+    message.preview = wa_preview_make(
+        send->text, content->media_count > 0 ? content->media[0].content_type : NULL);
+    if (rv == APR_SUCCESS) {
+        rv = wa_attributes_write(&attributes, &message.attributes, p);
     }
     return rv != APR_SUCCESS ? rv
                              : wa_store_message_add(send->messenger->store, &message, stored, p);

@@ -50,7 +50,7 @@ typedef struct wa_store_ops_t {
     apr_status_t (*contacts_list)(wa_store_t *self, wa_contact_visit_fn visit, void *baton);
     apr_status_t (*contact_add)(wa_store_t *self, const wa_contact_t *contact, wa_contact_t *pc,
                                 apr_pool_t *p);
-    apr_status_t (*contact_rename)(wa_store_t *self, const char *id, wa_slice_t display_name_json,
+    apr_status_t (*contact_rename)(wa_store_t *self, const char *id, wa_slice_t display_name,
                                    wa_contact_t *pc, apr_pool_t *p);
     apr_status_t (*contact_delete)(wa_store_t *self, const char *id, apr_pool_t *tmp);
     apr_status_t (*contact_find)(wa_store_t *self, const char *key, wa_contact_t *pc,

@@ -212,11 +212,11 @@ apr_status_t wa_store_contact_add(wa_store_t *store, const wa_contact_t *contact
     return store->ops->contact_add(store, contact, pc, p);
 }
 
-apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id,
-                                     wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p)
+apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id, wa_slice_t display_name,
+                                     wa_contact_t *pc, apr_pool_t *p)
 {
     memset(pc, 0, sizeof(*pc));
-    return store->ops->contact_rename(store, id, display_name_json, pc, p);
+    return store->ops->contact_rename(store, id, display_name, pc, p);
 }
 
 apr_status_t wa_store_contact_delete(wa_store_t *store, const char *id, apr_pool_t *tmp)

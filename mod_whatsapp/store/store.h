@@ -197,15 +197,15 @@ typedef apr_status_t (*wa_contact_visit_fn)(void *baton, const wa_contact_t *con
 /* Visits all contacts by name (by the bytes of the name, case folded for ASCII; equal names by number). @return APR_SUCCESS | the visitor's */
 apr_status_t wa_store_contacts_list(wa_store_t *store, wa_contact_visit_fn visit, void *baton);
 
-/* Adds a contact. `contact` gives id, phone_number and display_name_json; the commit gives the times.
+/* Adds a contact. `contact` gives id, phone_number and display_name; the commit gives the times.
  * @param pc  out: the contact as stored, slices in p
  * @return APR_SUCCESS | APR_EEXIST there is one with this number (or id); *pc is that one */
 apr_status_t wa_store_contact_add(wa_store_t *store, const wa_contact_t *contact, wa_contact_t *pc,
                                   apr_pool_t *p);
 
 /* Renames a contact. @return APR_SUCCESS, *pc as stored | APR_NOTFOUND */
-apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id,
-                                     wa_slice_t display_name_json, wa_contact_t *pc, apr_pool_t *p);
+apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id, wa_slice_t display_name,
+                                     wa_contact_t *pc, apr_pool_t *p);
 
 /* Deletes a contact; its messages and thread stay. @return APR_SUCCESS | APR_NOTFOUND */
 apr_status_t wa_store_contact_delete(wa_store_t *store, const char *id, apr_pool_t *tmp);

@@ -13,8 +13,8 @@
 #include <apr_time.h>
 
 #include "base/id.h"
-#include "messaging/message_json.h"
 #include "messaging/delivery/state.h"
+#include "messaging/message/preview.h"
 #include "store/store.h"
 
 #define SENTENCES 16
@@ -80,28 +80,22 @@ static apr_status_t message_add(const fill_t *fill, apr_uint64_t i, apr_pool_t *
 {
     apr_uint32_t mixed = ((apr_uint32_t)i * 2654435761u) >> 8;
     int is_received = i % 2 == 0;
-    wa_message_draft_t draft = {.direction =
+    wa_message_new_t message = {.direction =
                                     is_received ? WA_DIRECTION_RECEIVED : WA_DIRECTION_SENT};
-    wa_message_new_t message = {0};
     wa_message_state_t stored = {0};
     wa_delivery_t delivery = {.part_count = 1};
     wa_message_t result;
 
-    draft.id = wa_id_uuid4(p);
-    if (!draft.id) {
+    message.id = wa_id_uuid4(p);
+    if (!message.id) {
         return APR_EGENERAL;
     }
     message.sid = apr_psprintf(p, "SM%032" APR_UINT64_T_HEX_FMT, i);
-    draft.sid = is_received ? message.sid : NULL;
-    draft.phone_number = NUMBER;
-    draft.counterpart = counterpart_name(i / 2 % fill->threads, p);
-    draft.body = wa_slice_of(fill->sentences[mixed % SENTENCES]);
-    message.id = draft.id;
-    message.counterpart = draft.counterpart;
-    message.direction = draft.direction;
+    message.phone_number = NUMBER;
+    message.counterpart = counterpart_name(i / 2 % fill->threads, p);
+    message.body = wa_slice_of(fill->sentences[mixed % SENTENCES]);
+    message.preview = wa_preview_make(message.body, NULL);
     message.timestamp_ms = fill->start_ms + (apr_int64_t)i * 1000;
-    message.preview_json = wa_message_preview_json(draft.body, p);
-    message.fixed_json = wa_message_fixed_json(&draft, p);
     if (!is_received) {
         delivery.parts[0] =
             (wa_part_t){.is = WA_PART_TAKEN, .word = WA_DELIVERY_DELIVERED, .sid = message.sid};
@@ -110,8 +104,7 @@ static apr_status_t message_add(const fill_t *fill, apr_uint64_t i, apr_pool_t *
             return APR_ENOMEM;
         }
         message.status = stored.status;
-        message.state_json = stored.state_json;
-        message.state_private = stored.state_private;
+        message.delivery = stored.delivery;
     }
     return wa_store_message_add(fill->store, &message, &result, p);
 }
@@ -156,7 +149,7 @@ static apr_status_t contacts_add(const fill_t *fill, apr_pool_t *tmp)
         apr_pool_clear(tmp);
         contact.id = wa_slice_of(wa_id_uuid4(tmp));
         contact.phone_number = wa_slice_of(counterpart_name(i * 4, tmp));
-        contact.display_name_json = wa_slice_of(
+        contact.display_name = wa_slice_of(
             apr_psprintf(tmp, "Customer %04" APR_UINT64_T_FMT, i * 37 % fill->contacts));
         rv = wa_store_contact_add(fill->store, &contact, &stored, tmp);
     }

@@ -109,7 +109,7 @@ def test_loaded_private_parts_without_values_do_not_end_a_child(make_server, fre
     done = subprocess.run([*tool, *words], input="\n".join(lines), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     dumped = subprocess.run([*tool, "dump"], capture_output=True, text=True, timeout=60)
-    assert dumped.returncode == 0 and dumped.stdout.count('"private"') == len(lines), dumped.stderr
+    assert dumped.returncode == 0 and f"{len(lines)} messages" in dumped.stderr, dumped.stderr
     server.claim("WA0304", required=False)  # where an address is none of Twilio's
     with server:
         api, children = server.client(), server.children()

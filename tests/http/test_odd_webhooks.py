@@ -38,7 +38,7 @@ def private_of(server, number):
     )
     assert done.returncode == 0, done.stderr
     (line,) = [e for e in done.stdout.splitlines() if e.startswith('{"key":"msg:' + number + ":")]
-    return json.loads(line)["value"]["store"]["private"]
+    return json.loads(line)["value"]["store"]["form"]
 
 
 # ---- receipts ----

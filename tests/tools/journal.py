@@ -79,9 +79,10 @@ HEADER_FIELDS = {
 }
 # The numbers before the texts of each payload.
 PAYLOAD_FIELDS = {
-    "message": {"fixed": ("I", 0), "state": ("I", 4), "private": ("I", 8), "id": ("H", 12), "sid": ("H", 14),
-                "counterpart": ("H", 16), "idem": ("H", 18), "preview": ("H", 20), "direction": ("B", 22), "status": ("B", 23)},
-    "state": {"previous": ("Q", 0), "state": ("I", 8), "private": ("I", 12), "sid": ("H", 16), "status": ("B", 18), "is_new": ("B", 19)},
+    "message": {"written": ("Q", 0), "body": ("I", 8), "attributes": ("I", 12), "delivery": ("I", 16), "id": ("H", 20), "sid": ("H", 22),
+                "counterpart": ("H", 24), "phone": ("H", 26), "idem": ("H", 28), "preview": ("H", 30), "direction": ("B", 32),
+                "status": ("B", 33), "preview_is_body": ("B", 34)},
+    "state": {"previous": ("Q", 0), "delivery": ("I", 8), "sid": ("H", 12), "status": ("B", 14), "is_new": ("B", 15)},
     "read": {"flags": ("I", 0), "counterpart": ("I", 4)},
     "contact": {"created": ("Q", 0), "id": ("H", 8), "phone": ("H", 10), "name": ("H", 12)},
     "parked": {"key": ("I", 0), "value": ("I", 4)},

@@ -95,7 +95,7 @@ def test_sids_are_still_known(lived, said, serve, fresh):
 def test_several_sids_of_one_message(folder):
     sids = [f"SM{n:032x}" for n in range(4)]
     value = {"id": "parts", "direction": "sent", "phoneNumber": "+14155238886", "counterpart": "+15550000001", "body": "b", "timestamp": 9,
-             "status": "success", "sid": sids[0], "deliveryStatus": "sent", "store": {"private": "1;5;0;;", "sids": sids}}
+             "status": "success", "sid": sids[0], "deliveryStatus": "sent", "store": {"sids": sids}}
     contact = {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000009", "displayName": "x" * 90, "createdAt": 5, "updatedAt": 6}
     store = folder / "store"
     ctl("load", "-", "--account-sid", ACCOUNT, store=store, stdin=lines_of([("msg:+15550000001:9:parts", value), (f"contact:{contact['id']}", contact)]))

@@ -104,10 +104,12 @@ def test_everything_that_a_message_can_have(folder):
     sid = [f"SM{n:032x}" for n in range(4)]
     pairs = [
         message("+15550000001", 1000, "", sid=sid[3], media=[{"url": "https://a/?x=1&y=2", "contentType": "audio/ogg"}]),
-        message("+15550000001", 1000, "the same time", sid="MM" + "f" * 32, store={"private": "WaId=1&Frequently=%20", "preview": "[other]"}),
+        message("+15550000001", 1000, "the same time", sid="MM" + "f" * 32, store={"preview": "[other]", "form": "WaId=1&Frequently=%20&b%00%FF="}),
         message("+15550000001", 1001, "parts", direction="sent", status="failed", sid=sid[0], deliveryStatus="undelivered", errorMessage='no "way" \\', errorCode=63016,
-                store={"private": "1;7;63016;5=9,7=10;no", "idempotencyKey": "a key", "sids": [sid[0], sid[1], sid[2]]}),
-        message("US.12:3 é", 1002, "\u2028\u00e9\U0001f44b\n\t\"\\", direction="sent", status="pending", store={"private": ""}),
+                store={"delivery": {"parts": [{"place": "failed", "status": "undelivered", "errorCode": 63016, "sid": sid[0]}],
+                                    "times": {"sent": 9, "undelivered": 10}, "digest": "0a", "answer": "refused", "reason": 'no "way" \\'},
+                       "idempotencyKey": "a key", "sids": [sid[0], sid[1], sid[2]]}),
+        message("US.12:3 é", 1002, "\u2028\u00e9\U0001f44b\n\t\"\\", direction="sent", status="pending"),
     ]
     pairs[2][1]["contactId"] = pairs[0][1]["contactId"] = pairs[1][1]["contactId"] = "11111111-2222-4333-8444-555555555555"
     threads = [
@@ -132,6 +134,61 @@ def test_everything_that_a_message_can_have(folder):
     for known in sid:
         other = lines_of([message("+15550000005", 9000, sid=known)])
         assert "0 messages and 0 contacts loaded; 1 skipped" in load(folder / "a", other).err
+
+
+ONE, TWO = "SM" + "1" * 32, "SM" + "2" * 32
+# What version 1 had in "private", the API's members beside it, and what is kept of both.
+VERSION_1 = {
+    "1;7;63016;5=9,7=10;no": ({"status": "failed", "deliveryStatus": "undelivered", "errorCode": 63016, "errorMessage": "no", "sid": ONE},
+                              {"parts": [{"place": "failed", "status": "undelivered", "errorCode": 63016, "sid": ONE}],
+                               "times": {"sent": 9, "undelivered": 10}, "reason": "no"}),
+    "2;5;0;5=9;0afe;1;": ({"status": "success", "deliveryStatus": "sent", "sid": ONE},
+                          {"parts": [{"place": "taken", "status": "sent", "sid": ONE}], "times": {"sent": 9}, "digest": "0afe", "answer": "accepted"}),
+    f"3;5;0;5=9;;0;1:5:0:{ONE},3:0:0:;a reason; with all": (
+        {"status": "pending", "deliveryStatus": "sent", "sid": ONE, "errorMessage": "any"},
+        {"parts": [{"place": "taken", "status": "sent", "sid": ONE}, {"place": "unknown"}], "times": {"sent": 9}, "reason": "a reason; with all"}),
+    f"4;5=9;0afe;2;2:7:30003:{ONE},4:0:0:;why": (
+        {"status": "failed", "deliveryStatus": "undelivered", "errorCode": 30003, "errorMessage": "any", "sid": ONE},
+        {"parts": [{"place": "failed", "status": "undelivered", "errorCode": 30003, "sid": ONE}, {"place": "stopped"}],
+         "times": {"sent": 9}, "digest": "0afe", "answer": "refused", "reason": "why"}),
+    "9;what;no;version;has": ({"status": "success", "deliveryStatus": "read", "sid": ONE},
+                              {"parts": [{"place": "taken", "status": "read", "sid": ONE}], "times": {}}),
+}
+
+
+@pytest.mark.parametrize("private", VERSION_1)
+def test_a_dump_of_version_1_is_loaded(folder, private):
+    given, kept = VERSION_1[private]
+    key, value = message("+15550000001", 1000, "parts", direction="sent", **given, store={"private": private})
+    load(folder / "store", lines_of([(key, value)]))
+    ((_, found),) = [pair for pair in dump(folder / "store") if pair[0].startswith("msg:")]
+    assert found["store"]["delivery"] == kept
+    for name in ("status", "sid", "deliveryStatus", "errorCode"):
+        assert found.get(name) == given.get(name)
+
+
+def test_a_received_message_of_version_1_keeps_its_attachments(folder):
+    url = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+    shown = [{"url": "/old/base/messages/x/media/0", "contentType": "image/png"}]
+    private = f"MediaUrl0={url}&MediaContentType0=image%2Fpng&ProfileName=Ana"
+    key, value = message("+15550000001", 1000, "", sid=ONE, media=shown, store={"private": private})
+    load(folder / "store", lines_of([(key, value)]))
+    ((_, found),) = [pair for pair in dump(folder / "store") if pair[0].startswith("msg:")]
+    assert found["media"] == [{"url": f"/messages/{value['id']}/media/0", "contentType": "image/png"}]
+    assert found["store"]["form"].startswith("MediaUrl0=https%3A%2F%2Fapi.twilio.com") and found["store"]["form"].endswith("&ProfileName=Ana")
+    assert json.loads(json.dumps(dump(folder / "store")))[-1][1]["lastMessagePreview"] == "[image]"
+
+
+@pytest.mark.parametrize("delivery", [
+    {}, {"parts": []}, {"parts": [{}] * 9}, {"parts": [{"place": "gone"}]}, {"parts": [{"place": "taken", "status": "eaten"}]},
+    {"parts": [{"place": "taken", "sid": "SM1"}]}, {"parts": [{"place": "taken", "errorCode": -1}]}, {"parts": [{"place": "taken"}], "times": {"x": 1}},
+    {"parts": [{"place": "taken"}], "times": {"sent": "1"}}, {"parts": [{"place": "taken"}], "answer": "maybe"},
+    {"parts": [{"place": "taken"}], "reason": 7}, {"parts": [{"place": "taken"}], "digest": []}, "4;;;", [], 7,
+])
+def test_a_delivery_that_is_none_is_refused(folder, delivery):
+    pair = message("+15550000001", 1000, "b", direction="sent", status="success", sid=ONE, store={"delivery": delivery})
+    done = ctl("load", "-", "--account-sid", ACCOUNT, store=folder / "store", stdin=lines_of([pair]), expect=None)
+    assert done.status != 0 and "store.delivery" in done.err
 
 
 EVERY_MEMBER = {

@@ -76,9 +76,10 @@ static void message_give(const fake_store_t *fake, const fake_message_t *stored,
     pm->id = slice_dup(stored->m.id, p);
     pm->sid = slice_dup(stored->m.sid, p);
     pm->counterpart = slice_dup(stored->m.counterpart, p);
-    pm->fixed_json = slice_dup(stored->m.fixed_json, p);
-    pm->state_json = slice_dup(stored->m.state_json, p);
-    pm->state_private = slice_dup(stored->m.state_private, p);
+    pm->phone_number = slice_dup(stored->m.phone_number, p);
+    pm->body = slice_dup(stored->m.body, p);
+    pm->attributes = slice_dup(stored->m.attributes, p);
+    pm->delivery = slice_dup(stored->m.delivery, p);
     for (contact = fake->contacts; contact; contact = contact->next) {
         if (wa_slice_is_equal(contact->c.phone_number, stored->m.counterpart)) {
             pm->contact_id = slice_dup(contact->c.id, p);
@@ -161,14 +162,14 @@ static apr_status_t fake_message_add(wa_store_t *self, const wa_message_new_t *m
     stored->m.date_ms =
         message->date_ms ? message->date_ms : stored->m.timestamp_ms + fake->date_shift_ms;
     stored->m.unread = message->direction == WA_DIRECTION_RECEIVED;
-    stored->m.fixed_json = slice_dup(message->fixed_json, fake->p);
-    stored->m.state_json = slice_dup(message->state_json, fake->p);
-    stored->m.state_private = slice_dup(message->state_private, fake->p);
+    stored->m.phone_number = string_dup(message->phone_number, fake->p);
+    stored->m.body = slice_dup(message->body, fake->p);
+    stored->m.attributes = slice_dup(message->attributes, fake->p);
+    stored->m.delivery = slice_dup(message->delivery, fake->p);
     if (message->idempotency_key) {
         stored->idempotency_key = apr_pstrdup(fake->p, message->idempotency_key);
     }
-    stored->preview_json =
-        apr_pstrmemdup(fake->p, message->preview_json.ptr, message->preview_json.len);
+    stored->preview = wa_slice_string(message->preview, fake->p);
     stored->next = fake->messages;
     fake->messages = stored;
     message_give(fake, stored, pm, p);
@@ -182,8 +183,7 @@ static void state_set(fake_store_t *fake, fake_message_t *stored, const wa_messa
         stored->m.sid = string_dup(next->sid, fake->p);
         sid_keep(fake, stored, next->sid);
     }
-    stored->m.state_json = slice_dup(next->state_json, fake->p);
-    stored->m.state_private = slice_dup(next->state_private, fake->p);
+    stored->m.delivery = slice_dup(next->delivery, fake->p);
     stored->m.changed_ms = ++fake->now_ms;
     stored->updates++;
 }
@@ -203,7 +203,7 @@ static apr_status_t fake_message_update(wa_store_t *self, const char *key,
         return APR_NOTFOUND;
     }
     for (;;) {
-        wa_message_state_t next = {WA_STATUS_NONE, NULL, {NULL, 0}, {NULL, 0}};
+        wa_message_state_t next = {WA_STATUS_NONE, NULL, {NULL, 0}};
         const apr_int64_t seen = stored->m.changed_ms;
         wa_message_t now;
 
@@ -321,7 +321,7 @@ static void contact_give(const fake_contact_t *stored, wa_contact_t *pc, apr_poo
     *pc = stored->c;
     pc->id = slice_dup(stored->c.id, p);
     pc->phone_number = slice_dup(stored->c.phone_number, p);
-    pc->display_name_json = slice_dup(stored->c.display_name_json, p);
+    pc->display_name = slice_dup(stored->c.display_name, p);
 }
 
 static apr_status_t fake_contact_add(wa_store_t *self, const wa_contact_t *contact,
@@ -347,9 +347,8 @@ static apr_status_t fake_contact_add(wa_store_t *self, const wa_contact_t *conta
     return APR_SUCCESS;
 }
 
-static apr_status_t fake_contact_rename(wa_store_t *self, const char *id,
-                                        wa_slice_t display_name_json, wa_contact_t *pc,
-                                        apr_pool_t *p)
+static apr_status_t fake_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name,
+                                        wa_contact_t *pc, apr_pool_t *p)
 {
     fake_store_t *fake = (fake_store_t *)self;
     fake_contact_t *stored = contact_find(fake, wa_slice_of(id));
@@ -357,7 +356,7 @@ static apr_status_t fake_contact_rename(wa_store_t *self, const char *id,
     if (!stored) {
         return APR_NOTFOUND;
     }
-    stored->c.display_name_json = slice_dup(display_name_json, fake->p);
+    stored->c.display_name = slice_dup(display_name, fake->p);
     stored->c.updated_ms = ++fake->now_ms;
     contact_give(stored, pc, p);
     return APR_SUCCESS;

@@ -9,7 +9,7 @@
 typedef struct fake_message_t {
     struct fake_message_t *next; /* the one before it */
     wa_message_t m;
-    const char *preview_json;
+    const char *preview;
     const char *idempotency_key; /* NULL for none */
     const char *sids[16];        /* all it ever had */
     apr_uint32_t updates;        /* how often its state was replaced */

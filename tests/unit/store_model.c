@@ -83,7 +83,7 @@ static apr_status_t state_merge(void *baton, const wa_message_t *now, wa_message
     (void)p;
     next->status = WA_STATUS_SUCCESS;
     next->sid = op->b;
-    next->state_json = wa_slice_of(op->c);
+    next->delivery = wa_slice_of(op->c);
     return APR_SUCCESS;
 }
 
@@ -95,10 +95,8 @@ static apr_status_t op_message(fixture_t *f, const op_t *op, apr_pool_t *p)
                     is_in ? WA_DIRECTION_RECEIVED : WA_DIRECTION_SENT, is_in ? NULL : op->b);
     wa_message_t stored;
 
-    n.preview_json = wa_slice_of(op->a);
-    if (op->d) {
-        n.fixed_json = wa_slice_of(apr_psprintf(p, "\"id\":\"%s\",\"body\":\"%s\"", op->a, op->d));
-    }
+    n.preview = wa_slice_of(op->a);
+    n.body = wa_slice_of(op->d ? op->d : op->a);
     return wa_store_message_add(f->store, &n, &stored, p);
 }
 
@@ -543,7 +541,7 @@ static apr_status_t read_thread(void *baton, const wa_thread_t *t)
     r->threads[n] =
         apr_psprintf(r->p, "thread %s count %d unread %d flags %u preview %s contact %s\n",
                      text_of(r, t->counterpart), (int)t->message_count, (int)t->unread_count,
-                     t->flags, text_of(r, t->preview_json), text_of(r, t->contact_name_json));
+                     t->flags, text_of(r, t->preview), text_of(r, t->contact_name));
     r->counts[n] = t->message_count;
     r->unread[n] = t->unread_count;
     return APR_SUCCESS;
@@ -553,13 +551,11 @@ static apr_status_t read_thread(void *baton, const wa_thread_t *t)
 static void fixed_check(reader_t *r, const wa_message_t *m)
 {
     const model_record_t *record = message_find(r->model, text_of(r, m->id));
-    const char *wanted;
 
     assert_non_null(record);
-    wanted = record->op.d
-                 ? apr_psprintf(r->p, "\"id\":\"%s\",\"body\":\"%s\"", record->op.a, record->op.d)
-                 : apr_psprintf(r->p, "\"id\":\"%s\"", record->op.a);
-    assert_slice(m->fixed_json, wanted);
+    assert_slice(m->body, record->op.d ? record->op.d : record->op.a);
+    assert_slice(m->phone_number, "+14155238886");
+    assert_slice(m->attributes, "any bytes");
 }
 
 static apr_status_t read_page(void *baton, const wa_message_t *m, int is_update)
@@ -573,7 +569,7 @@ static apr_status_t read_page(void *baton, const wa_message_t *m, int is_update)
     add(r->lines, apr_psprintf(r->p, "  %s|%s|%s|%d|%d|%d|%s|%s\n", text_of(r, m->id),
                                text_of(r, m->sid), text_of(r, m->counterpart),
                                m->direction == WA_DIRECTION_RECEIVED, (int)m->status, m->unread,
-                               text_of(r, m->state_json), text_of(r, m->contact_id)));
+                               text_of(r, m->delivery), text_of(r, m->contact_id)));
     return APR_SUCCESS;
 }
 
@@ -599,7 +595,7 @@ static apr_status_t read_contact(void *baton, const wa_contact_t *c)
     reader_t *r = baton;
 
     add(r->lines, apr_psprintf(r->p, "contact %s %s %s\n", text_of(r, c->id),
-                               text_of(r, c->phone_number), text_of(r, c->display_name_json)));
+                               text_of(r, c->phone_number), text_of(r, c->display_name)));
     return APR_SUCCESS;
 }
 

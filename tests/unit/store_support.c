@@ -170,21 +170,21 @@ void fixture_destroy(fixture_t *f)
 wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart,
                              wa_direction_e direction, const char *idempotency_key)
 {
-    static char fixed[128];
     wa_message_new_t n;
 
     memset(&n, 0, sizeof(n));
-    snprintf(fixed, sizeof(fixed), "\"id\":\"%s\"", id);
     n.id = id;
     n.sid = sid;
     n.counterpart = counterpart;
     n.direction = direction;
     n.status = direction == WA_DIRECTION_SENT ? WA_STATUS_PENDING : WA_STATUS_NONE;
     n.idempotency_key = idempotency_key;
-    n.preview_json = WA_SLICE_LITERAL("hello");
-    n.fixed_json = wa_slice_make(fixed, strlen(fixed));
+    n.phone_number = "+14155238886";
+    n.preview = WA_SLICE_LITERAL("hello");
+    n.body = WA_SLICE_LITERAL("hello, how are you?");
+    n.attributes = WA_SLICE_LITERAL("any bytes");
     if (direction == WA_DIRECTION_SENT) {
-        n.state_json = WA_SLICE_LITERAL("\"status\":\"pending\"");
+        n.delivery = WA_SLICE_LITERAL("pending");
     }
     return n;
 }
@@ -222,7 +222,7 @@ apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const
     memset(&c, 0, sizeof(c));
     c.id = wa_slice_of(id);
     c.phone_number = wa_slice_of(number);
-    c.display_name_json = wa_slice_of(name);
+    c.display_name = wa_slice_of(name);
     return wa_store_contact_add(f->store, &c, pc, f->p);
 }
 

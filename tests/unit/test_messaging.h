@@ -9,7 +9,8 @@
 
 #include "base/form.h"
 #include "fake_store.h"
-#include "messaging/message_json.h"
+#include "messaging/list/render.h"
+#include "messaging/message/attributes.h"
 #include "messaging/messenger.h"
 
 #define OUR_SID "AC00000000000000000000000000000001"
@@ -75,10 +76,11 @@ static inline const wa_form_t *form_of(const char *body, apr_pool_t *p)
 static inline const char *json_of(const wa_message_t *message, apr_pool_t *p)
 {
     wa_buffer_t b;
+    wa_json_writer_t w = WA_JSON_WRITER(&b);
     const char *json;
 
     wa_buffer_init(&b, 0);
-    wa_message_render(&b, message, NULL);
+    wa_message_render(&w, message, "/api/whatsapp-messenger", p);
     assert_false(b.failed);
     json = apr_pstrmemdup(p, b.data, b.len);
     wa_buffer_release(&b);
@@ -89,6 +91,25 @@ static inline const char *json_of(const wa_message_t *message, apr_pool_t *p)
 static inline const char *text_of(wa_slice_t s, apr_pool_t *p)
 {
     return s.len > 0 ? apr_pstrmemdup(p, s.ptr, s.len) : "";
+}
+
+/* The members that a message's delivery gives; "" for a received one. */
+static inline const char *delivery_of(const wa_message_t *message, apr_pool_t *p)
+{
+    const char *json = json_of(message, p);
+    const char *from = strstr(json, "\"status\":"), *to = strstr(json, ",\"timestamp\":");
+
+    assert_non_null(to);
+    return from ? apr_pstrmemdup(p, from, (apr_size_t)(to - from)) : "";
+}
+
+/* The same of a state that is to be stored. */
+static inline const char *state_text_of(const wa_message_state_t *state, apr_pool_t *p)
+{
+    const wa_message_t message = {
+        .direction = WA_DIRECTION_SENT, .status = state->status, .delivery = state->delivery};
+
+    return delivery_of(&message, p);
 }
 
 #endif

@@ -33,7 +33,7 @@ static void test_media(void **state)
                            "\"body\":\"\",\"media\":[{\"url\":\"https://x.test/a.JPG?v=1\","
                            "\"contentType\":\"image/jpeg\"},{\"url\":\"HTTPS://x.mp3\","
                            "\"contentType\":\"application/octet-stream\"}]"));
-    assert_string_equal(fake_store_newest(world.fake)->preview_json, "[image]");
+    assert_string_equal(fake_store_newest(world.fake)->preview, "[image]");
     assert_int_equal(send_content(&world, TEXT, &content, &result), APR_SUCCESS);
     assert_true(wa_slice_is_equal(twilio.request.body, wa_slice_of(TEXT)));
     assert_int_equal(twilio.request.media_count, 2);

@@ -72,11 +72,10 @@ static void test_other_messages_have_none(void **state)
         "idem:x",    "no-such-id",
         SID_1,       "a/b",
         "x\xC3\xA9", "12345678901234567890123456789012345678901234567890123456789012345"};
-    wa_message_new_t sent = {.id = "sent-1",
-                             .counterpart = "+15551230001",
-                             .direction = WA_DIRECTION_SENT,
-                             .fixed_json = WA_SLICE_LITERAL("\"id\":\"sent-1\""),
-                             .state_private = WA_SLICE_LITERAL("MediaUrl0=" URL)};
+    static const wa_media_t link = {URL, "image/png", 0};
+    const wa_attributes_t attributes = {.media = &link, .media_count = 1};
+    wa_message_new_t sent = {
+        .id = "sent-1", .counterpart = "+15551230001", .direction = WA_DIRECTION_SENT};
     wa_media_place_t place;
     wa_message_t stored;
     world_t world;
@@ -87,6 +86,7 @@ static void test_other_messages_have_none(void **state)
     for (i = 0; i < COUNT(ids); i++) {
         assert_int_equal(wa_media_find(&world.messenger, ids[i], 0, &place, world.p), APR_NOTFOUND);
     }
+    assert_int_equal(wa_attributes_write(&attributes, &sent.attributes, world.p), APR_SUCCESS);
     assert_int_equal(wa_store_message_add(world.messenger.store, &sent, &stored, world.p),
                      APR_SUCCESS);
     assert_int_equal(wa_media_find(&world.messenger, "sent-1", 0, &place, world.p), APR_NOTFOUND);

@@ -2,6 +2,7 @@
 /* Tests of messages in parts: what is sent, what stops, and how the parts' receipts make one status. */
 #include "test_sending.h"
 
+#include "base/tlv.h"
 #include "messaging/idempotency.h"
 #include "messaging/delivery/reducer.h"
 
@@ -63,7 +64,7 @@ static void part_receipt(world_t *world, const char *sid, const char *status, co
 
 static const char *state_now(world_t *world)
 {
-    return text_of(fake_store_newest(world->fake)->m.state_json, world->p);
+    return delivery_of(&fake_store_newest(world->fake)->m, world->p);
 }
 
 static wa_delivery_t parts_now(world_t *world)
@@ -231,12 +232,31 @@ static void test_a_receipt_proves_more_than_a_lost_answer(void **state)
 /* What a newer version, or damage, wrote: nothing is believed that has no meaning here. */
 static void test_parts_that_cannot_be_read(void **state)
 {
+#define BYTES(is, word) WA_SLICE_LITERAL(is word "\0\0\0\0")
+#define SID_BYTES(n) wa_slice_make(SID(n), sizeof(SID(n)))
+    const struct {
+        wa_slice_t numbers, sid;
+    } parts[] = {{BYTES("\x09", "\x63"), wa_slice_make("SMx", 4)},
+                 {BYTES("\xff", "\xff"), wa_slice_make("x", 2)},
+                 {BYTES("\0", "\0"), wa_slice_make(SID(1), 5)},
+                 {BYTES("\1", "\3"), SID_BYTES(1)},
+                 {BYTES("\1", "\3"), SID_BYTES(2)},
+                 {WA_SLICE_LITERAL("\1\3\0"), wa_slice_make(NULL, 0)}, /* too short: no part */
+                 {BYTES("\1", "\3"), wa_slice_make(NULL, 0)},
+                 {BYTES("\1", "\3"), wa_slice_make(NULL, 0)},
+                 {BYTES("\1", "\3"), wa_slice_make(NULL, 0)},
+                 {BYTES("\1", "\3"), wa_slice_make(NULL, 0)}};
     wa_message_t m = {.status = WA_STATUS_PENDING};
     wa_delivery_t read;
+    wa_buffer_t b;
+    size_t i;
 
-    m.state_private = WA_SLICE_LITERAL("4;;;0;9:99:7:SMx,-1:-1:x:,:::,"
-                                       "1:3:0:" SID(1) ",1:3:0:" SID(2) ",1:3:0:,1:3:0:,1:3:0:,"
-                                                                        "1:3:0:,1:3:0:;why");
+    wa_buffer_init(&b, 0);
+    for (i = 0; i < COUNT(parts); i++) {
+        wa_tlv_add_pair(&b, 1, parts[i].numbers, parts[i].sid);
+    }
+    wa_tlv_add_string(&b, 5, "why");
+    assert_int_equal(wa_buffer_slice(&b, &m.delivery, *state), APR_SUCCESS);
     wa_delivery_read(&read, &m, *state);
     assert_int_equal(read.part_count, WA_PARTS_MAX);
     assert_int_equal(read.parts[0].is, WA_PART_UNKNOWN);
@@ -244,6 +264,7 @@ static void test_parts_that_cannot_be_read(void **state)
     assert_null(read.parts[0].sid);
     assert_int_equal(read.parts[1].is, WA_PART_UNKNOWN);
     assert_int_equal(read.parts[2].is, WA_PART_WAITING);
+    assert_null(read.parts[2].sid);
     assert_string_equal(read.parts[4].sid, SID(2));
     assert_string_equal(read.reason, "why");
 }

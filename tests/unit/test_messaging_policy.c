@@ -218,11 +218,12 @@ static void test_a_thread_says_what_holds(void **state)
 {
     wa_thread_t thread = {.counterpart = wa_slice_of(NUMBER), .inbound_date_ms = 1700000000000};
     wa_buffer_t b;
+    wa_json_writer_t w = WA_JSON_WRITER(&b);
 
     (void)state;
     wa_buffer_init(&b, 0);
     thread.flags = WA_THREAD_OPTED_OUT | WA_THREAD_BLOCKED;
-    wa_thread_render(&b, &thread);
+    wa_thread_render(&w, &thread);
     wa_buffer_add(&b, "", 1);
     assert_non_null(strstr(b.data, ",\"windowClosesAt\":1700086400000,\"optedOut\":true,"
                                    "\"blocked\":true}"));
@@ -230,7 +231,8 @@ static void test_a_thread_says_what_holds(void **state)
     thread.flags = 0;
     thread.inbound_date_ms = 0;
     wa_buffer_init(&b, 0);
-    wa_thread_render(&b, &thread);
+    w = WA_JSON_WRITER(&b);
+    wa_thread_render(&w, &thread);
     wa_buffer_add(&b, "", 1);
     assert_null(strstr(b.data, "windowClosesAt"));
     assert_null(strstr(b.data, "optedOut"));

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "messaging/inbound_text.h"
+#include "messaging/message/preview.h"
 #include "messaging/receive.h"
 #include "messaging/validate.h"
 
@@ -30,15 +31,34 @@ static const char *members_of(apr_pool_t *p, const char *body)
     world_init(&world, p);
     assert_int_equal(receive(&world, body), APR_SUCCESS);
     assert_int_equal(fake_store_count(world.fake), 1);
-    json = text_of(fake_store_newest(world.fake)->m.fixed_json, p);
-    assert_memory_equal(json, "\"id\":\"", 6);
-    id = apr_pstrndup(p, json + 6, 36);
-    json += 6 + 36 + 2;
+    json = json_of(&fake_store_newest(world.fake)->m, p);
+    assert_memory_equal(json, "{\"id\":\"", 7);
+    id = apr_pstrndup(p, json + 7, 36);
+    json = apr_pstrndup(p, json + 7 + 36 + 2,
+                        strlen(json) - (7 + 36 + 2) - strlen(strstr(json, ",\"timestamp\":")));
     while ((found = strstr(json, id)) != NULL) {
         *found = '\0';
         json = apr_pstrcat(p, json, "ID", found + 36, NULL);
     }
     return json;
+}
+
+/* The fields of its webhook that are kept, as a form. */
+static const char *fields_of(const wa_message_t *m, apr_pool_t *p)
+{
+    wa_slice_t rest = m->attributes, form;
+    wa_attribute_t one;
+    wa_attribute_e kind;
+    wa_buffer_t b;
+
+    wa_buffer_init(&b, 0);
+    while ((kind = wa_attributes_next(&rest, &one)) != WA_ATTRIBUTE_NONE) {
+        if (kind == WA_ATTRIBUTE_FIELD) {
+            wa_form_add(&b, one.field.name, one.field.value);
+        }
+    }
+    assert_int_equal(wa_buffer_slice(&b, &form, p), APR_SUCCESS);
+    return text_of(form, p);
 }
 
 static const char *body_of(apr_pool_t *p, const char *fields)
@@ -73,8 +93,8 @@ static void test_a_text(void **state)
                     "\"body\":\"Hola \xF0\x9F\x91\x8B 1+1\\n\\\"x\\\"\",\"sid\":\"" SID_1
                     "\",\"timestamp\":1700000000001,\"unread\":true}",
                     NULL));
-    assert_string_equal(stored->preview_json, "Hola \xF0\x9F\x91\x8B 1+1\\n\\\"x\\\"");
-    assert_string_equal(text_of(stored->m.state_private, world.p), "ProfileName=Ana%20G%C3%B3mez");
+    assert_string_equal(stored->preview, "Hola \xF0\x9F\x91\x8B 1+1\n\"x\"");
+    assert_string_equal(fields_of(&stored->m, world.p), "ProfileName=Ana%20G%C3%B3mez");
     assert_string_equal(text_of(stored->m.sid, world.p), SID_1);
     assert_int_equal(stored->m.status, WA_STATUS_NONE);
 }
@@ -128,7 +148,7 @@ static void test_previews_of_media_without_a_caption(void **state)
     size_t i;
 
     for (i = 0; i < COUNT(cases); i++) {
-        wa_slice_t preview = wa_inbound_text_media_preview(cases[i].type, *state);
+        wa_slice_t preview = wa_preview_make(wa_slice_of(""), cases[i].type);
 
         assert_string_equal(text_of(preview, *state), cases[i].preview);
     }
@@ -248,7 +268,7 @@ static void test_a_duplicate_stores_nothing(void **state)
     assert_int_equal(receive(&world, HEAD "&Body=first"), APR_SUCCESS);
     assert_int_equal(receive(&world, HEAD "&Body=second"), APR_SUCCESS);
     assert_int_equal(fake_store_count(world.fake), 1);
-    assert_non_null(strstr(text_of(fake_store_newest(world.fake)->m.fixed_json, world.p), "first"));
+    assert_non_null(strstr(json_of(&fake_store_newest(world.fake)->m, world.p), "first"));
     assert_non_null(strstr(world.lines, "status=stored"));
     assert_non_null(strstr(world.lines, "status=duplicate"));
 }
@@ -292,7 +312,7 @@ static void test_every_other_field_is_kept(void **state)
     world_init(&world, *state);
     assert_int_equal(receive(&world, HEAD "&Body=x&New%26Field=a%3Db%FF&Empty=&MessageType=text"),
                      APR_SUCCESS);
-    assert_string_equal(text_of(fake_store_newest(world.fake)->m.state_private, world.p),
+    assert_string_equal(fields_of(&fake_store_newest(world.fake)->m, world.p),
                         "New%26Field=a%3Db%FF&MessageType=text");
 }
 
@@ -315,6 +335,7 @@ static void test_giants_fit_the_store(void **state)
     const char *controls = repeated(*state, "%01", 200000),
                *euros = repeated(*state, "%E2%82%AC", 30000);
     const char *media = "";
+    wa_attribute_t media_of;
     world_t world;
     const fake_message_t *stored;
     int i;
@@ -328,18 +349,20 @@ static void test_giants_fit_the_store(void **state)
                                                  "&Other=", controls, "&Last=x", NULL)),
                      APR_SUCCESS);
     stored = fake_store_newest(world.fake);
-    assert_true(stored->m.fixed_json.len > 65536 * 6);
-    assert_true(stored->m.fixed_json.len + stored->m.state_private.len < 1000 * 1000);
-    assert_non_null(strstr(text_of(stored->m.state_private, world.p), "Last=x"));
-    assert_null(strstr(text_of(stored->m.fixed_json, world.p), repeated(world.p, "a", 4500)));
+    assert_int_equal(stored->m.body.len, 65536);
+    assert_true(stored->m.attributes.len > 31 * 4000);
+    assert_true(stored->m.body.len + stored->m.attributes.len < 1000 * 1000);
+    assert_non_null(strstr(fields_of(&stored->m, world.p), "Last=x"));
+    assert_int_equal(wa_attributes_media(stored->m.attributes, 30, &media_of), WA_ATTRIBUTE_MEDIA);
+    assert_int_equal(wa_attributes_media(stored->m.attributes, 31, &media_of), WA_ATTRIBUTE_NONE);
     world_init(&world, *state);
     assert_int_equal(receive(&world, apr_pstrcat(world.p, HEAD "&Latitude=1&Longitude=2&Label=",
                                                  euros, "&Body=x", euros, NULL)),
                      APR_SUCCESS);
     stored = fake_store_newest(world.fake);
-    assert_true(wa_text_is_utf8(stored->m.fixed_json.ptr, stored->m.fixed_json.len));
-    assert_null(strstr(text_of(stored->m.fixed_json, world.p), "\xEF\xBF\xBD"));
-    assert_true(stored->m.fixed_json.len < 80000);
+    assert_true(wa_text_is_utf8(stored->m.body.ptr, stored->m.body.len));
+    assert_null(strstr(text_of(stored->m.body, world.p), "\xEF\xBF\xBD"));
+    assert_true(stored->m.body.len < 80000);
 }
 
 int main(void)

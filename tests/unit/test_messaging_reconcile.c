@@ -46,8 +46,7 @@ static void test_no_message_of_twilios_is_claimed_twice(void **state)
                               .sid = SID("1"),
                               .counterpart = NUMBER,
                               .direction = WA_DIRECTION_SENT,
-                              .status = WA_STATUS_SUCCESS,
-                              .fixed_json = WA_SLICE_LITERAL("\"id\":\"known\"")};
+                              .status = WA_STATUS_SUCCESS};
     wa_message_t stored;
     world_t world;
 
@@ -158,17 +157,18 @@ static void test_a_template_takes_what_no_text_is(void **state)
 {
     static const entry_t entries[] = {SENT_TO(SID("2"), "Dear Ana", "queued", START + 2000),
                                       SENT_TO(SID("1"), "hello", "queued", START + 1000)};
-    wa_message_new_t template = {
-        .id = "t",
-        .counterpart = NUMBER,
-        .direction = WA_DIRECTION_SENT,
-        .status = WA_STATUS_PENDING,
-        .fixed_json = WA_SLICE_LITERAL("\"id\":\"t\",\"phoneNumber\":\"" OUR_NUMBER
-                                       "\",\"body\":\"[template]\",\"contentSid\":\"HX1\"")};
+    const wa_attributes_t attributes = {.content_sid = "HX1"};
+    wa_message_new_t template = {.id = "t",
+                                 .counterpart = NUMBER,
+                                 .direction = WA_DIRECTION_SENT,
+                                 .status = WA_STATUS_PENDING,
+                                 .phone_number = OUR_NUMBER,
+                                 .body = WA_SLICE_LITERAL("[template]")};
     wa_message_t stored;
     world_t world;
 
     begin(&world, *state, entries, COUNT(entries));
+    assert_int_equal(wa_attributes_write(&attributes, &template.attributes, world.p), APR_SUCCESS);
     assert_int_equal(wa_store_message_add(world.messenger.store, &template, &stored, world.p),
                      APR_SUCCESS);
     pending_add(&world, "a", "hello");
@@ -208,6 +208,7 @@ static void test_missed_messages_are_stored_once_and_in_order(void **state)
         FROM_ANA(SID("1"), "not inbound", "outbound-api", START - 7 * MINUTE, 0),
     };
     const fake_message_t *newest;
+    wa_slice_t date;
     world_t world;
 
     begin(&world, *state, entries, COUNT(entries));
@@ -217,9 +218,8 @@ static void test_missed_messages_are_stored_once_and_in_order(void **state)
     assert_int_equal(twilio.date_from, apr_time_from_msec(START - 24 * 60 * MINUTE));
     newest = fake_store_newest(world.fake);
     assert_string_equal(text_of(newest->m.sid, world.p), SID("3"));
-    assert_non_null(
-        strstr(text_of(newest->m.fixed_json, world.p), "\"contentType\":\"image/png\""));
-    assert_non_null(strstr(text_of(newest->m.state_private, world.p), "DateSent="));
+    assert_non_null(strstr(json_of(&newest->m, world.p), "\"contentType\":\"image/png\""));
+    assert_int_equal(wa_attributes_field(newest->m.attributes, "DateSent", &date), 1);
     assert_string_equal(text_of(newest->next->m.counterpart, world.p), NUMBER);
     assert_int_equal(run(&world, MINUTE).received, 1); /* its webhook did not come */
     assert_int_equal(run(&world, 2 * MINUTE).received, 0);

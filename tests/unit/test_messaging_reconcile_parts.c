@@ -38,22 +38,19 @@ static void parts_add(world_t *world, const char *id, const char *text, const ch
 {
     wa_delivery_t state = {.reason = "No answer."};
     const char *newest = NULL;
-    wa_message_draft_t draft = {.id = id,
-                                .direction = WA_DIRECTION_SENT,
-                                .phone_number = OUR_NUMBER,
-                                .counterpart = NUMBER,
-                                .body = wa_slice_of(text)};
     wa_message_new_t message = {.id = id,
                                 .counterpart = NUMBER,
+                                .phone_number = OUR_NUMBER,
+                                .body = wa_slice_of(text),
                                 .direction = WA_DIRECTION_SENT,
-                                .preview_json = WA_SLICE_LITERAL("x")};
+                                .preview = WA_SLICE_LITERAL("x")};
     wa_slice_t cut[WA_PARTS_MAX];
     wa_message_state_t first;
     wa_message_t stored;
     size_t i;
 
     state.part_count = strlen(is);
-    assert_int_equal(wa_parts_cut(draft.body, cut), state.part_count);
+    assert_int_equal(wa_parts_cut(message.body, cut), state.part_count);
     for (i = 0; i < state.part_count; i++) {
         state.parts[i].is = (wa_part_e)(strchr("wtfus", is[i]) - "wtfus");
         if (is[i] == 't') {
@@ -64,9 +61,7 @@ static void parts_add(world_t *world, const char *id, const char *text, const ch
     assert_int_equal(wa_delivery_write(&state, newest, &first, world->p), APR_SUCCESS);
     message.status = first.status;
     message.sid = first.sid;
-    message.fixed_json = wa_message_fixed_json(&draft, world->p);
-    message.state_json = first.state_json;
-    message.state_private = first.state_private;
+    message.delivery = first.delivery;
     assert_int_equal(wa_store_message_add(world->messenger.store, &message, &stored, world->p),
                      APR_SUCCESS);
 }
@@ -427,22 +422,20 @@ static void test_a_text_that_is_cut_otherwise_is_left_alone(void **state)
 {
     apr_pool_t *p = *state;
     const entry_t entries[] = {SENT_TO(SID("1"), part_text('a', 1, p), "queued", START + 1000)};
+    const wa_delivery_t two = {.part_count = 2};
     wa_message_new_t other = {.id = "old",
                               .counterpart = NUMBER,
+                              .phone_number = OUR_NUMBER,
+                              .body = wa_slice_of(text_of_parts("abc", p)),
                               .direction = WA_DIRECTION_SENT,
                               .status = WA_STATUS_PENDING};
-    wa_message_draft_t draft = {.id = "old",
-                                .direction = WA_DIRECTION_SENT,
-                                .phone_number = OUR_NUMBER,
-                                .counterpart = NUMBER,
-                                .body = wa_slice_of(text_of_parts("abc", p))};
+    wa_message_state_t first;
     wa_message_t stored;
     world_t world;
 
     begin(&world, p, entries, COUNT(entries));
-    other.fixed_json = wa_message_fixed_json(&draft, p);
-    other.state_json = WA_SLICE_LITERAL("\"status\":\"pending\"");
-    other.state_private = WA_SLICE_LITERAL("4;;;0;0:0:0:,0:0:0:;");
+    assert_int_equal(wa_delivery_write(&two, NULL, &first, p), APR_SUCCESS);
+    other.delivery = first.delivery;
     assert_int_equal(wa_store_message_add(world.messenger.store, &other, &stored, p), APR_SUCCESS);
     assert_int_equal(run(&world, 16 * MINUTE).given_up, 0);
     assert_string_equal(sids_of(&world, "old"), "-,-");

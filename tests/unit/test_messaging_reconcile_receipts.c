@@ -21,15 +21,14 @@ static const char *sent_add(world_t *world, const char *id, const char *sid)
                                 .sid = sid,
                                 .counterpart = NUMBER,
                                 .direction = WA_DIRECTION_SENT,
-                                .preview_json = WA_SLICE_LITERAL("x"),
-                                .fixed_json = WA_SLICE_LITERAL("\"body\":\"hello\"")};
+                                .preview = WA_SLICE_LITERAL("x"),
+                                .body = WA_SLICE_LITERAL("hello")};
     wa_message_state_t first;
     wa_message_t stored;
 
     assert_int_equal(wa_delivery_write(&delivery, sid, &first, world->p), APR_SUCCESS);
     message.status = first.status;
-    message.state_json = first.state_json;
-    message.state_private = first.state_private;
+    message.delivery = first.delivery;
     assert_int_equal(wa_store_message_add(world->messenger.store, &message, &stored, world->p),
                      APR_SUCCESS);
     return id;
@@ -112,8 +111,7 @@ static void test_what_is_not_ours_is_passed_over(void **state)
                                  .sid = SID("1"),
                                  .counterpart = NUMBER,
                                  .direction = WA_DIRECTION_RECEIVED,
-                                 .preview_json = WA_SLICE_LITERAL("x"),
-                                 .fixed_json = WA_SLICE_LITERAL("\"id\":\"r\"")};
+                                 .preview = WA_SLICE_LITERAL("x")};
     wa_message_t stored;
     world_t world;
 

@@ -13,7 +13,7 @@ static void intent_is_there(world_t *world)
 
     assert_non_null(stored);
     assert_int_equal(stored->m.status, WA_STATUS_PENDING);
-    assert_string_equal(text_of(stored->m.state_json, world->p), "\"status\":\"pending\"");
+    assert_string_equal(delivery_of(&stored->m, world->p), "\"status\":\"pending\"");
     assert_int_equal(world->messenger.sends_in_flight, 1);
 }
 
@@ -84,7 +84,7 @@ static void test_not_accepted(void **state)
     static const struct {
         wa_twilio_outcome_e outcome;
         int code;
-        const char *state_json;
+        const char *members;
     } cases[] = {
         {WA_TWILIO_REFUSED, 21610,
          "\"status\":\"failed\",\"errorMessage\":\"Said no.\",\"errorCode\":21610"},
@@ -108,7 +108,7 @@ static void test_not_accepted(void **state)
         assert_int_equal(send_text(&world, NUMBER, TEXT, &result), APR_SUCCESS);
         assert_false(result.is_accepted);
         assert_string_equal(result.sentence, "Said no.");
-        assert_string_equal(text_of(result.message.state_json, world.p), cases[i].state_json);
+        assert_string_equal(delivery_of(&result.message, world.p), cases[i].members);
         assert_int_equal(result.message.status, fake_store_newest(world.fake)->m.status);
         assert_int_equal(twilio.calls, 1);
         assert_int_equal(world.messenger.sends_in_flight, 0);
@@ -225,7 +225,7 @@ static void test_receipts_that_overtake_the_answer(void **state)
     begin(&world, *state);
     twilio.meanwhile = receipts_by_sid;
     assert_int_equal(send_text(&world, NUMBER, TEXT, &result), APR_SUCCESS);
-    assert_string_equal(text_of(result.message.state_json, world.p),
+    assert_string_equal(delivery_of(&result.message, world.p),
                         "\"status\":\"success\",\"sid\":\"" SID_1
                         "\",\"deliveryStatus\":\"delivered\"");
     assert_string_equal(newest_json(&world), json_of(&result.message, world.p));
@@ -233,7 +233,7 @@ static void test_receipts_that_overtake_the_answer(void **state)
     begin(&world, *state);
     twilio.meanwhile = receipts_by_id;
     assert_int_equal(send_text(&world, NUMBER, TEXT, &result), APR_SUCCESS);
-    assert_string_equal(text_of(result.message.state_json, world.p),
+    assert_string_equal(delivery_of(&result.message, world.p),
                         "\"status\":\"success\",\"sid\":\"" SID_1
                         "\",\"deliveryStatus\":\"delivered\"");
     assert_true(result.is_accepted);
@@ -256,7 +256,7 @@ static void test_a_receipt_tells_more_than_a_lost_answer(void **state)
     twilio.answer = (wa_twilio_result_t){.outcome = WA_TWILIO_UNKNOWN, .error = "No answer."};
     assert_int_equal(send_text(&world, NUMBER, TEXT, &result), APR_SUCCESS);
     assert_true(result.is_accepted);
-    assert_string_equal(text_of(result.message.state_json, world.p),
+    assert_string_equal(delivery_of(&result.message, world.p),
                         "\"status\":\"success\",\"sid\":\"" SID_1
                         "\",\"deliveryStatus\":\"delivered\"");
 }
@@ -312,7 +312,7 @@ static void test_contact_ids(void **state)
     const char *id = "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10";
     const wa_contact_t contact = {.id = wa_slice_of(id),
                                   .phone_number = wa_slice_of(NUMBER),
-                                  .display_name_json = wa_slice_of("Ana")};
+                                  .display_name = wa_slice_of("Ana")};
     wa_contact_t added;
 
     begin(&world, *state);

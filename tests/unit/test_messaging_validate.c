@@ -3,6 +3,7 @@
 #include "test_messaging.h"
 
 #include "messaging/contacts.h"
+#include "messaging/message/preview.h"
 #include "messaging/validate.h"
 
 #define NUMBER "+15551230001"
@@ -106,8 +107,7 @@ static void test_counterparts(void **state)
                                       .sid = SID_1,
                                       .counterpart = "US.abc",
                                       .direction = WA_DIRECTION_RECEIVED,
-                                      .preview_json = WA_SLICE_LITERAL("x"),
-                                      .fixed_json = WA_SLICE_LITERAL("\"id\":\"1\"")};
+                                      .preview = WA_SLICE_LITERAL("x")};
     const struct {
         wa_slice_t typed;
         const char *counterpart;
@@ -145,10 +145,11 @@ static void test_counterparts(void **state)
 static const char *contact_json(const wa_contact_t *contact, apr_pool_t *p)
 {
     wa_buffer_t b;
+    wa_json_writer_t w = WA_JSON_WRITER(&b);
     const char *json;
 
     wa_buffer_init(&b, 0);
-    wa_contact_render(&b, contact);
+    wa_contact_render(&w, contact);
     json = apr_pstrmemdup(p, b.data, b.len);
     wa_buffer_release(&b);
     return json;
@@ -186,7 +187,7 @@ static void test_contacts(void **state)
     assert_int_equal(wa_contact_rename(&world.messenger, id, wa_slice_of("Ana G.\n"), &contact,
                                        &sentence, world.p),
                      APR_SUCCESS);
-    assert_string_equal(text_of(contact.display_name_json, world.p), "Ana G.");
+    assert_string_equal(text_of(contact.display_name, world.p), "Ana G.");
     assert_true(contact.updated_ms > contact.created_ms);
     assert_int_equal(wa_contact_rename(&world.messenger, "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10",
                                        wa_slice_of("Nobody"), &contact, &sentence, world.p),
@@ -199,25 +200,26 @@ static void test_contacts(void **state)
 static void test_threads_are_rendered(void **state)
 {
     wa_thread_t thread = {.counterpart = wa_slice_of("a\"b"),
-                          .preview_json = wa_slice_of("x\\ny"),
+                          .preview = wa_slice_of("x\ny"),
                           .last_timestamp_ms = 1700000000001,
                           .last_direction = WA_DIRECTION_RECEIVED,
                           .message_count = 3,
                           .unread_count = 2};
     wa_buffer_t b;
+    wa_json_writer_t w = WA_JSON_WRITER(&b);
 
     (void)state;
     wa_buffer_init(&b, 0);
-    wa_thread_render(&b, &thread);
+    wa_thread_render(&w, &thread);
     thread.contact_id = wa_slice_of("id");
-    thread.contact_name_json = wa_slice_of("A\\\"");
+    thread.contact_name = wa_slice_of("A\"");
     thread.last_direction = WA_DIRECTION_SENT;
-    wa_thread_render(&b, &thread);
+    wa_thread_render(&w, &thread);
     wa_buffer_add(&b, "", 1);
     assert_string_equal(b.data,
                         "{\"counterpart\":\"a\\\"b\",\"lastMessagePreview\":\"x\\ny\","
                         "\"lastMessageTimestamp\":1700000000001,\"lastDirection\":\"received\","
-                        "\"messageCount\":3,\"unreadCount\":2}"
+                        "\"messageCount\":3,\"unreadCount\":2},"
                         "{\"counterpart\":\"a\\\"b\",\"lastMessagePreview\":\"x\\ny\","
                         "\"lastMessageTimestamp\":1700000000001,\"lastDirection\":\"sent\","
                         "\"messageCount\":3,\"unreadCount\":2,"
@@ -228,12 +230,11 @@ static void test_threads_are_rendered(void **state)
 static void test_previews(void **state)
 {
     const char *emoji = repeated(*state, "\xF0\x9F\x98\x80", 101);
-    wa_slice_t preview = wa_message_preview_json(wa_slice_of(emoji), *state);
 
-    assert_int_equal(preview.len, 400);
-    preview = wa_message_preview_json(wa_slice_of(repeated(*state, "\"", 150)), *state);
-    assert_int_equal(preview.len, 200);
-    assert_int_equal(wa_message_preview_json(wa_slice_of(""), *state).len, 0);
+    assert_int_equal(wa_preview_make(wa_slice_of(emoji), NULL).len, 400);
+    assert_int_equal(wa_preview_make(wa_slice_of(repeated(*state, "\"", 150)), NULL).len, 100);
+    assert_int_equal(wa_preview_make(wa_slice_of("a caption"), "image/png").len, 9);
+    assert_int_equal(wa_preview_make(wa_slice_of(""), NULL).len, 0);
 }
 
 int main(void)

@@ -115,23 +115,18 @@ static inline const char *pending_add(world_t *world, const char *id, const char
 {
     wa_delivery_t delivery = {
         .part_count = 1, .parts = {{.is = WA_PART_UNKNOWN}}, .reason = "Twilio did not answer."};
-    wa_message_draft_t draft = {.id = id,
-                                .direction = WA_DIRECTION_SENT,
-                                .phone_number = OUR_NUMBER,
-                                .counterpart = NUMBER,
-                                .body = wa_slice_of(body)};
     wa_message_new_t message = {.id = id,
                                 .counterpart = NUMBER,
+                                .phone_number = OUR_NUMBER,
+                                .body = wa_slice_of(body),
                                 .direction = WA_DIRECTION_SENT,
-                                .preview_json = WA_SLICE_LITERAL("x")};
+                                .preview = WA_SLICE_LITERAL("x")};
     wa_message_state_t first;
     wa_message_t stored;
 
     assert_int_equal(wa_delivery_write(&delivery, NULL, &first, world->p), APR_SUCCESS);
     message.status = first.status;
-    message.fixed_json = wa_message_fixed_json(&draft, world->p);
-    message.state_json = first.state_json;
-    message.state_private = first.state_private;
+    message.delivery = first.delivery;
     assert_int_equal(wa_store_message_add(world->messenger.store, &message, &stored, world->p),
                      APR_SUCCESS);
     return id;
@@ -142,7 +137,7 @@ static inline const char *state_of(world_t *world, const char *id)
     wa_message_t m;
 
     assert_int_equal(wa_store_message_find(world->messenger.store, id, &m, world->p), APR_SUCCESS);
-    return text_of(m.state_json, world->p);
+    return delivery_of(&m, world->p);
 }
 
 static wa_reconcile_memory_t memory;

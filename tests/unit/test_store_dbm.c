@@ -43,7 +43,11 @@ static void a_message_is_listed_as_it_was_added(void **state)
     assert_int_equal(v.count, 1);
     assert_slice(v.messages[0].id, "id-1");
     assert_slice(v.messages[0].sid, "SM1");
-    assert_slice(v.messages[0].fixed_json, "\"id\":\"id-1\"");
+    assert_slice(v.messages[0].counterpart, "+15551230001");
+    assert_slice(v.messages[0].phone_number, "+14155238886");
+    assert_slice(v.messages[0].body, "hello, how are you?");
+    assert_slice(v.messages[0].attributes, "any bytes");
+    assert_int_equal(v.messages[0].delivery.len, 0);
     assert_int_equal(v.messages[0].unread, 1);
     assert_null(page.next_cursor);
 }
@@ -131,7 +135,7 @@ static apr_status_t merge_success(void *baton, const wa_message_t *now, wa_messa
     }
     next->status = WA_STATUS_SUCCESS;
     next->sid = baton;
-    next->state_json = WA_SLICE_LITERAL("\"status\":\"success\"");
+    next->delivery = WA_SLICE_LITERAL("taken");
     return APR_SUCCESS;
 }
 
@@ -152,7 +156,7 @@ static void a_new_state_is_read_and_its_sid_found(void **state)
     assert_int_equal(m.status, WA_STATUS_SUCCESS);
     assert_int_equal(wa_store_message_find(f->store, "SM7", &m, f->p), APR_SUCCESS);
     assert_slice(m.id, "id-1");
-    assert_slice(m.state_json, "\"status\":\"success\"");
+    assert_slice(m.delivery, "taken");
     assert_int_equal(wa_store_changes_list(f->store, t, 500, page_visit, &v, &changes, f->p),
                      APR_SUCCESS);
     assert_int_equal(v.count, 1);
@@ -276,14 +280,14 @@ static void threads_are_listed_latest_first_and_by_change(void **state)
     contact_add(f, "c-1", "+1222", "Ana", &c);
     assert_int_equal(wa_store_threads_list(f->store, t, count_thread, &n), APR_SUCCESS);
     assert_int_equal(n, 1);
-    assert_slice(thread_get(f, "+1222").contact_name_json, "Ana");
+    assert_slice(thread_get(f, "+1222").contact_name, "Ana");
 }
 
 static apr_status_t names(void *baton, const wa_contact_t *c)
 {
     wa_buffer_t *b = baton;
 
-    wa_buffer_add_slice(b, c->display_name_json);
+    wa_buffer_add_slice(b, c->display_name);
     WA_BUFFER_ADD_LITERAL(b, ",");
     return APR_SUCCESS;
 }
@@ -370,7 +374,7 @@ static void everything_is_there_after_a_restart(void **state)
     fixture_reopen(f);
     assert_int_equal(store_time(f), t);
     assert_int_equal(thread_get(f, "+11").message_count, 40);
-    assert_slice(thread_get(f, "+11").contact_name_json, "Ana");
+    assert_slice(thread_get(f, "+11").contact_name, "Ana");
     assert_int_equal(thread_get(f, "+12").unread_count, 0);
     assert_int_equal(thread_get(f, "+13").flags, WA_THREAD_BLOCKED);
     assert_int_equal(wa_store_parked_get(f->store, "SMx", &value, f->p), APR_SUCCESS);

@@ -187,7 +187,7 @@ static apr_status_t merge_state(void *baton, const wa_message_t *now, wa_message
     (void)p;
     next->status = WA_STATUS_FAILED;
     next->sid = baton;
-    next->state_json = WA_SLICE_LITERAL("\"status\":\"failed\",\"n\":99");
+    next->delivery = WA_SLICE_LITERAL("failed 99");
     return APR_SUCCESS;
 }
 

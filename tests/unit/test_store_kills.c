@@ -121,7 +121,7 @@ static void a_writer_may_die_at_every_call_among_others(void **state)
                 wa_message_new_t n = message_new(op.a, op.b, op.c, WA_DIRECTION_RECEIVED, NULL);
 
                 assert_true(killed || before == APR_SUCCESS);
-                n.preview_json = wa_slice_of(op.a);
+                n.preview = n.body = wa_slice_of(op.a);
                 assert_int_equal(wa_store_message_add(one->f->store, &n, &m, one->p), APR_SUCCESS);
                 after = wa_store_message_find(one->f->store, "of-the-dead", &m, one->p);
                 if (after == APR_SUCCESS) {
@@ -195,7 +195,7 @@ static void a_death_between_synced_and_visible_is_made_good(void **state)
     wa_commit_t commit;
 
     memset(&commit, 0, sizeof(commit));
-    n.preview_json = WA_SLICE_LITERAL("synced");
+    n.preview = n.body = WA_SLICE_LITERAL("synced");
     assert_int_equal(wa_record_message_make(&record, &n, b->p), APR_SUCCESS);
     commit.base = store->replica.at.offset;
     commit.keys = 2;
@@ -297,7 +297,7 @@ static void child_stepped(bench_t *b)
 
     memset(&commit, 0, sizeof(commit));
     commit.keys = 2;
-    n.preview_json = wa_slice_of(id);
+    n.preview = n.body = wa_slice_of(id);
     if (wa_record_message_make(&record, &n, b->f->p) != APR_SUCCESS
         || wa_dbm_check_begin(store, &commit) != APR_SUCCESS
         || ptrace(PTRACE_TRACEME, 0, NULL, NULL)) {
@@ -373,7 +373,7 @@ static int next_goes_on(bench_t *b, int turn)
     int was_there = wa_store_message_find(b->f->store, dead.a, &m, b->p) == APR_SUCCESS;
     int is_there;
 
-    n.preview_json = wa_slice_of(next.a);
+    n.preview = n.body = wa_slice_of(next.a);
     assert_int_equal(wa_store_message_add(b->f->store, &n, &m, b->p), APR_SUCCESS);
     is_there = wa_store_message_find(b->f->store, dead.a, &m, b->p) == APR_SUCCESS;
     assert_true(is_there >= was_there);

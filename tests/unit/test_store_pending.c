@@ -60,7 +60,7 @@ static apr_status_t set(void *baton, const wa_message_t *now, wa_message_state_t
     (void)now;
     (void)p;
     next->status = *(const wa_status_e *)baton;
-    next->state_json = WA_SLICE_LITERAL("\"status\":\"changed\"");
+    next->delivery = WA_SLICE_LITERAL("changed");
     return APR_SUCCESS;
 }
 

@@ -67,8 +67,8 @@ static void *writer_main(void *data)
         m.sid = apr_psprintf(p, "SM%u", n);
         m.counterpart = apr_psprintf(p, "+1%u", n % COUNTERPARTS);
         m.direction = WA_DIRECTION_RECEIVED;
-        m.preview_json = WA_SLICE_LITERAL("x");
-        m.fixed_json = wa_slice_of(apr_psprintf(p, "\"n\":%u", n));
+        m.preview = WA_SLICE_LITERAL("x");
+        m.body = wa_slice_of(apr_psprintf(p, "%u", n));
         rv = wa_store_message_add(w->store, &m, &stored, p);
         if (rv == APR_SUCCESS) {
             __atomic_add_fetch(&w->report->stored, 1, __ATOMIC_SEQ_CST);
@@ -125,11 +125,11 @@ static apr_status_t poll_visit(void *baton, const wa_message_t *m, int is_update
     assert_int_equal(is_update, 0);
     assert_true(m->timestamp_ms >= poll->last_ms);
     assert_true(m->timestamp_ms > poll->since_ms);
-    assert_true(m->fixed_json.len < sizeof(text));
-    memcpy(text, m->fixed_json.ptr, m->fixed_json.len);
-    text[m->fixed_json.len] = '\0';
+    assert_true(m->body.len < sizeof(text));
+    memcpy(text, m->body.ptr, m->body.len);
+    text[m->body.len] = '\0';
     poll->last_ms = m->timestamp_ms;
-    poll->seen[atoi(text + 4) % SLOTS]++;
+    poll->seen[atoi(text) % SLOTS]++;
     poll->count++;
     return APR_SUCCESS;
 }

@@ -760,11 +760,11 @@ static void head_refused(bench_t *b, apr_size_t at, const void *bytes, apr_size_
 
 static void a_foreign_journal_is_refused_and_left_alone(void **state)
 {
-    static const apr_uint32_t version = 2, zero = 0, swapped = 0x04030201;
+    static const apr_uint32_t version = 3, zero = 0, swapped = 0x04030201;
     bench_t *b = *state;
 
     head_refused(b, 0, "MOD", 3, "not a journal of mod_whatsapp");
-    head_refused(b, 16, &version, sizeof(version), "format version 2");
+    head_refused(b, 16, &version, sizeof(version), "format version 3");
     head_refused(b, 16, &zero, sizeof(zero), "format version 0");
     head_refused(b, 20, &swapped, sizeof(swapped), "other byte order");
     head_refused(b, 24, &zero, sizeof(zero), "first block");

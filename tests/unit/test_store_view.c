@@ -130,7 +130,7 @@ static void no_operation_writes_through_a_view(void **state)
     wa_message_new_t m = message_new("in-2", "SM3", THEIRS, WA_DIRECTION_RECEIVED, NULL);
     wa_contact_t contact = {.id = WA_SLICE_LITERAL("c2"),
                             .phone_number = WA_SLICE_LITERAL("+15551230002"),
-                            .display_name_json = WA_SLICE_LITERAL("Bo")};
+                            .display_name = WA_SLICE_LITERAL("Bo")};
     const char *before;
     wa_contact_t stored;
     wa_store_t *seen;

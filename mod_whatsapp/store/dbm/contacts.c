@@ -13,7 +13,7 @@ static void contact_fill(wa_contact_t *out, const wa_replica_contact_t *c)
 {
     out->id = c->id;
     out->phone_number = c->phone_number;
-    out->display_name_json = c->display_name_json;
+    out->display_name = c->display_name;
     out->created_ms = c->created_ms;
     out->updated_ms = c->updated_ms;
 }
@@ -76,7 +76,7 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     const char *id = wa_slice_string(contact->id, p);
     const char *number = wa_slice_string(contact->phone_number, p);
-    wa_record_contact_t record = {contact->id, contact->phone_number, contact->display_name_json,
+    wa_record_contact_t record = {contact->id, contact->phone_number, contact->display_name,
                                   contact->created_ms};
     wa_commit_t commit;
     apr_status_t rv;
@@ -97,7 +97,7 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
 }
 
 /* Commits a record about a contact that is there.
- * @param name  what the record says of its display_name_json
+ * @param name  what the record says of its display_name
  * @param pc  out: the contact as it was before
  * @return APR_SUCCESS | APR_NOTFOUND | what commit.h says */
 static apr_status_t contact_change(wa_store_t *self, wa_record_type_e type, const char *id,
@@ -119,17 +119,17 @@ static apr_status_t contact_change(wa_store_t *self, wa_record_type_e type, cons
         }
         change.id = pc->id;
         change.phone_number = pc->phone_number;
-        change.display_name_json = name;
+        change.display_name = name;
         change.created_ms = pc->created_ms;
         rv = contact_commit(store, type, &change, &commit, tmp);
     } while (APR_STATUS_IS_EAGAIN(rv));
     return rv;
 }
 
-apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name_json,
+apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name,
                                    wa_contact_t *pc, apr_pool_t *p)
 {
-    apr_status_t rv = contact_change(self, WA_RECORD_CONTACT, id, display_name_json, pc, p);
+    apr_status_t rv = contact_change(self, WA_RECORD_CONTACT, id, display_name, pc, p);
 
     return rv == APR_SUCCESS ? wa_dbm_contact_find(self, id, pc, p) : rv;
 }

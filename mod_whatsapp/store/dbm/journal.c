@@ -152,8 +152,10 @@ static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options
     }
     if (head.version != WA_JOURNAL_VERSION) {
         *perror = apr_psprintf(p,
-                               "%s has format version %u, this module reads version %u; use the "
-                               "module that wrote it, or its whatsappctl dump and load",
+                               "%s has format version %u, this module reads version %u; carry it "
+                               "over with the whatsappctl that came with the module that wrote it, "
+                               "\"whatsappctl --store STORE dump --output FILE\", and this one's "
+                               "\"whatsappctl --store NEW-STORE load FILE\"",
                                options->path, head.version, WA_JOURNAL_VERSION);
         return APR_EINVAL;
     }

@@ -11,7 +11,7 @@
 
 /* Records begin here; the block before says whose journal this is. */
 #define WA_JOURNAL_START WA_RECORDS_START
-#define WA_JOURNAL_VERSION 1u
+#define WA_JOURNAL_VERSION 2u
 
 /* What the admin of a journal that lost everything is told. */
 #define WA_JOURNAL_LOST_HINT                                                                   \

@@ -80,9 +80,10 @@ static apr_status_t row_take(wa_dbm_store_t *store, apr_uint64_t row, wa_message
     m->status = fixed.status;
     m->timestamp_ms = m->changed_ms = r->timestamp_ms;
     m->date_ms = fixed.written_ms ? fixed.written_ms : wa_record_date_ms(r);
-    m->fixed_json = fixed.fixed_json;
-    m->state_json = fixed.state_json;
-    m->state_private = fixed.state_private;
+    m->phone_number = fixed.phone_number;
+    m->body = fixed.body;
+    m->attributes = fixed.attributes;
+    m->delivery = fixed.delivery;
     state = state_get(store, entry, row, end);
     if (state) {
         r = wa_journal_record_checked(&store->journal, state, end);
@@ -93,8 +94,7 @@ static apr_status_t row_take(wa_dbm_store_t *store, apr_uint64_t row, wa_message
         m->sid = changed.sid.len ? changed.sid : m->sid;
         m->status = changed.status;
         m->changed_ms = r->timestamp_ms;
-        m->state_json = changed.state_json;
-        m->state_private = changed.state_private;
+        m->delivery = changed.delivery;
     }
     return APR_SUCCESS;
 }

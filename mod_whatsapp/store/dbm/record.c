@@ -11,21 +11,23 @@
 #define PAYLOAD(r) ((const char *)(r) + sizeof(wa_record_t))
 #define ID_MAX 64
 #define NAME_MAX_BYTES 255 /* counterparts, phone numbers, idempotency keys, keys of parked facts */
-#define JSON_MAX 4096      /* previews, display names, parked values */
+#define TEXT_MAX 4096      /* previews, display names, parked values */
 #define ALIGN8(n) (((n) + 7u) & ~(apr_size_t)7u)
 
 typedef struct message_lengths_t {
-    apr_uint32_t fixed, state, private;
-    apr_uint16_t id, sid, counterpart, idempotency_key, preview;
+    apr_int64_t written_ms;
+    apr_uint32_t body, attributes, delivery;
+    apr_uint16_t id, sid, counterpart, phone_number, idempotency_key, preview;
     apr_byte_t direction, status;
+    apr_byte_t preview_is_body; /* 1: the preview is the first `preview` bytes of the body */
+    apr_byte_t reserved[5];
 } message_lengths_t;
 
 typedef struct state_lengths_t {
     apr_uint64_t previous;
-    apr_uint32_t state, private;
+    apr_uint32_t delivery;
     apr_uint16_t sid;
     apr_byte_t status, sid_is_new;
-    apr_uint32_t reserved;
 } state_lengths_t;
 
 typedef struct thread_lengths_t {
@@ -124,48 +126,76 @@ static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, const w
     return APR_SUCCESS;
 }
 
+static int begins_with(wa_slice_t text, wa_slice_t begin)
+{
+    return text.len >= begin.len && (begin.len == 0 || memcmp(text.ptr, begin.ptr, begin.len) == 0);
+}
+
+static int message_fits(const wa_message_new_t *m, const wa_record_message_t *parts)
+{
+    return parts->id.len > 0 && parts->id.len <= ID_MAX && parts->sid.len <= ID_MAX
+           && parts->counterpart.len > 0 && parts->counterpart.len <= NAME_MAX_BYTES
+           && parts->phone_number.len <= NAME_MAX_BYTES
+           && parts->idempotency_key.len <= NAME_MAX_BYTES && m->preview.len <= TEXT_MAX
+           && m->body.len <= WA_RECORD_MAX && m->attributes.len <= WA_RECORD_MAX
+           && m->delivery.len <= WA_RECORD_MAX && m->status <= WA_STATUS_FAILED;
+}
+
+static void message_lengths(message_lengths_t *l, const wa_message_new_t *m,
+                            const wa_record_message_t *parts)
+{
+    memset(l, 0, sizeof(*l));
+    l->written_ms = m->date_ms > 0 ? m->date_ms : 0;
+    l->body = (apr_uint32_t)m->body.len;
+    l->attributes = (apr_uint32_t)m->attributes.len;
+    l->delivery = (apr_uint32_t)m->delivery.len;
+    l->id = (apr_uint16_t)parts->id.len;
+    l->sid = (apr_uint16_t)parts->sid.len;
+    l->counterpart = (apr_uint16_t)parts->counterpart.len;
+    l->phone_number = (apr_uint16_t)parts->phone_number.len;
+    l->idempotency_key = (apr_uint16_t)parts->idempotency_key.len;
+    l->preview = (apr_uint16_t)m->preview.len;
+    l->direction = (apr_byte_t)m->direction;
+    l->status = (apr_byte_t)m->status;
+    l->preview_is_body = (apr_byte_t)begins_with(m->body, m->preview);
+}
+
 apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m, apr_pool_t *p)
 {
-    wa_slice_t id = wa_slice_of(m->id), sid = wa_slice_of(m->sid),
-               counterpart = wa_slice_of(m->counterpart);
-    wa_slice_t idem = wa_slice_of(m->idempotency_key);
+    const wa_record_message_t named = {.id = wa_slice_of(m->id),
+                                       .sid = wa_slice_of(m->sid),
+                                       .counterpart = wa_slice_of(m->counterpart),
+                                       .phone_number = wa_slice_of(m->phone_number),
+                                       .idempotency_key = wa_slice_of(m->idempotency_key)};
     message_lengths_t l;
-    wa_slice_t parts[10];
     apr_status_t rv;
 
     *pr = NULL;
-    if (!id.len || id.len > ID_MAX || sid.len > ID_MAX || !counterpart.len
-        || counterpart.len > NAME_MAX_BYTES || idem.len > NAME_MAX_BYTES
-        || m->preview_json.len > JSON_MAX || m->status > WA_STATUS_FAILED) {
+    if (!message_fits(m, &named)) {
         return APR_EINVAL;
     }
-    memset(&l, 0, sizeof(l));
-    l.fixed = (apr_uint32_t)m->fixed_json.len;
-    l.state = (apr_uint32_t)m->state_json.len;
-    l.private = (apr_uint32_t)m->state_private.len;
-    l.id = (apr_uint16_t)id.len;
-    l.sid = (apr_uint16_t)sid.len;
-    l.counterpart = (apr_uint16_t)counterpart.len;
-    l.idempotency_key = (apr_uint16_t)idem.len;
-    l.preview = (apr_uint16_t)m->preview_json.len;
-    l.direction = (apr_byte_t)m->direction;
-    l.status = (apr_byte_t)m->status;
-    parts[0] = wa_slice_make(&l, sizeof(l));
-    parts[1] = id;
-    parts[2] = sid;
-    parts[3] = counterpart;
-    parts[4] = idem;
-    parts[5] = m->preview_json;
-    parts[6] = m->fixed_json;
-    parts[7] = m->state_json;
-    parts[8] = m->state_private;
-    /* Few have it: it stands at the end, and is not there otherwise. */
-    parts[9] = wa_slice_make(&m->date_ms, m->date_ms > 0 ? sizeof(m->date_ms) : 0);
-    rv = record_make(pr, WA_RECORD_MESSAGE, parts, 10, p);
+    message_lengths(&l, m, &named);
+    {
+        const wa_slice_t parts[] = {wa_slice_make(&l, sizeof(l)),
+                                    named.id,
+                                    named.sid,
+                                    named.counterpart,
+                                    named.phone_number,
+                                    named.idempotency_key,
+                                    l.preview_is_body ? (wa_slice_t){NULL, 0} : m->preview,
+                                    m->body,
+                                    m->attributes,
+                                    m->delivery};
+
+        rv = record_make(pr, WA_RECORD_MESSAGE, parts, sizeof(parts) / sizeof(parts[0]), p);
+    }
     if (rv == APR_SUCCESS) {
-        (*pr)->touch[0] = wa_record_touch("id", id.ptr, id.len);
-        (*pr)->touch[1] = sid.len ? wa_record_touch("sid", sid.ptr, sid.len) : 0;
-        (*pr)->touch[2] = idem.len ? wa_record_touch("idem", idem.ptr, idem.len) : 0;
+        (*pr)->touch[0] = wa_record_touch("id", named.id.ptr, named.id.len);
+        (*pr)->touch[1] = named.sid.len ? wa_record_touch("sid", named.sid.ptr, named.sid.len) : 0;
+        (*pr)->touch[2] =
+            named.idempotency_key.len
+                ? wa_record_touch("idem", named.idempotency_key.ptr, named.idempotency_key.len)
+                : 0;
     }
     return rv;
 }
@@ -178,15 +208,17 @@ apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m
     m->id = cursor_take_text(&c, l.id, 1, ID_MAX);
     m->sid = cursor_take_text(&c, l.sid, 0, ID_MAX);
     m->counterpart = cursor_take_text(&c, l.counterpart, 1, NAME_MAX_BYTES);
+    m->phone_number = cursor_take_text(&c, l.phone_number, 0, NAME_MAX_BYTES);
     m->idempotency_key = cursor_take_text(&c, l.idempotency_key, 0, NAME_MAX_BYTES);
-    m->preview_json = cursor_take_text(&c, l.preview, 0, JSON_MAX);
-    m->fixed_json = cursor_take(&c, l.fixed);
-    m->state_json = cursor_take(&c, l.state);
-    m->state_private = cursor_take(&c, l.private);
-    m->written_ms = 0;
-    if (!c.failed && c.left == sizeof(m->written_ms)) {
-        memcpy(&m->written_ms, cursor_take(&c, c.left).ptr, sizeof(m->written_ms));
+    m->preview = cursor_take_text(&c, l.preview_is_body ? 0 : l.preview, 0, TEXT_MAX);
+    m->body = cursor_take(&c, l.body);
+    m->attributes = cursor_take(&c, l.attributes);
+    m->delivery = cursor_take(&c, l.delivery);
+    if (l.preview_is_body) {
+        c.failed |= l.preview > m->body.len || l.preview > TEXT_MAX;
+        m->preview = wa_slice_make(m->body.ptr, c.failed ? 0 : l.preview);
     }
+    m->written_ms = l.written_ms;
     m->direction = l.direction == WA_DIRECTION_RECEIVED ? WA_DIRECTION_RECEIVED : WA_DIRECTION_SENT;
     m->status = (wa_status_e)l.status;
     c.failed |= l.status > WA_STATUS_FAILED;
@@ -197,7 +229,7 @@ apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, 
                                   apr_pool_t *p)
 {
     state_lengths_t l;
-    wa_slice_t parts[4];
+    wa_slice_t parts[3];
     apr_status_t rv;
 
     *pr = NULL;
@@ -206,16 +238,14 @@ apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, 
     }
     memset(&l, 0, sizeof(l));
     l.previous = s->previous;
-    l.state = (apr_uint32_t)s->state_json.len;
-    l.private = (apr_uint32_t)s->state_private.len;
+    l.delivery = (apr_uint32_t)s->delivery.len;
     l.sid = (apr_uint16_t)s->sid.len;
     l.status = (apr_byte_t)s->status;
     l.sid_is_new = (apr_byte_t)(s->sid_is_new != 0);
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = s->sid;
-    parts[2] = s->state_json;
-    parts[3] = s->state_private;
-    rv = record_make(pr, WA_RECORD_STATE, parts, 4, p);
+    parts[2] = s->delivery;
+    rv = record_make(pr, WA_RECORD_STATE, parts, 3, p);
     if (rv == APR_SUCCESS) {
         (*pr)->row = row;
         (*pr)->touch[0] = wa_record_touch("state", &row, sizeof(row));
@@ -230,8 +260,7 @@ apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s)
     cursor_t c = cursor_begin(r, &l, sizeof(l));
 
     s->sid = cursor_take_text(&c, l.sid, 0, ID_MAX);
-    s->state_json = cursor_take(&c, l.state);
-    s->state_private = cursor_take(&c, l.private);
+    s->delivery = cursor_take(&c, l.delivery);
     s->status = (wa_status_e)l.status;
     s->sid_is_new = l.sid_is_new;
     s->previous = l.previous;
@@ -279,7 +308,7 @@ apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
 
     *pr = NULL;
     if (!contact->id.len || contact->id.len > ID_MAX || !contact->phone_number.len
-        || contact->phone_number.len > NAME_MAX_BYTES || contact->display_name_json.len > JSON_MAX
+        || contact->phone_number.len > NAME_MAX_BYTES || contact->display_name.len > TEXT_MAX
         || !wa_record_time_is_valid(contact->created_ms)) {
         return APR_EINVAL;
     }
@@ -287,11 +316,11 @@ apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
     l.created_ms = contact->created_ms;
     l.id = (apr_uint16_t)contact->id.len;
     l.phone_number = (apr_uint16_t)contact->phone_number.len;
-    l.display_name = (apr_uint16_t)contact->display_name_json.len;
+    l.display_name = (apr_uint16_t)contact->display_name.len;
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = contact->id;
     parts[2] = contact->phone_number;
-    parts[3] = contact->display_name_json;
+    parts[3] = contact->display_name;
     rv = record_make(pr, type, parts, 4, p);
     if (rv == APR_SUCCESS) {
         (*pr)->touch[0] = wa_record_touch("contact", contact->id.ptr, contact->id.len);
@@ -308,7 +337,7 @@ apr_status_t wa_record_contact_read(const wa_record_t *r, wa_record_contact_t *c
 
     contact->id = cursor_take_text(&c, l.id, 1, ID_MAX);
     contact->phone_number = cursor_take_text(&c, l.phone_number, 1, NAME_MAX_BYTES);
-    contact->display_name_json = cursor_take_text(&c, l.display_name, 0, JSON_MAX);
+    contact->display_name = cursor_take_text(&c, l.display_name, 0, TEXT_MAX);
     contact->created_ms = l.created_ms;
     c.failed |= !wa_record_time_is_valid(l.created_ms);
     return cursor_end(&c);
@@ -321,7 +350,7 @@ apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k
     apr_status_t rv;
 
     *pr = NULL;
-    if (!k->key.len || k->key.len > NAME_MAX_BYTES || k->value.len > JSON_MAX) {
+    if (!k->key.len || k->key.len > NAME_MAX_BYTES || k->value.len > TEXT_MAX) {
         return APR_EINVAL;
     }
     parts[0] = wa_slice_make(&l, sizeof(l));
@@ -340,7 +369,7 @@ apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k)
     cursor_t c = cursor_begin(r, &l, sizeof(l));
 
     k->key = cursor_take_text(&c, l.key, 1, NAME_MAX_BYTES);
-    k->value = cursor_take_text(&c, l.value, 0, JSON_MAX);
+    k->value = cursor_take_text(&c, l.value, 0, TEXT_MAX);
     return cursor_end(&c);
 }
 

@@ -19,7 +19,7 @@
 /* The shortest record, and the shortest of a message (its lengths, an id and a counterpart of one byte). Numbers and rows are bounded by how many
  * of these fit before a record: what a journal says of itself is believed no further than its length allows. */
 #define WA_RECORD_MIN ((apr_uint64_t)sizeof(wa_record_t))
-#define WA_RECORD_MESSAGE_MIN ((apr_uint64_t)112)
+#define WA_RECORD_MESSAGE_MIN ((apr_uint64_t)128)
 
 /* The latest time of a record, in the year 287396: every integer up to it is one in JavaScript too, and microseconds of it are no overflow. */
 #define WA_RECORD_TIME_MAX ((apr_int64_t)1 << 53)
@@ -75,15 +75,15 @@ static inline int wa_record_time_is_valid(apr_int64_t ms)
 
 /* The parts of the payloads; slices point into the record. */
 typedef struct wa_record_message_t {
-    wa_slice_t id, sid, counterpart, idempotency_key, preview_json, fixed_json, state_json,
-        state_private;
+    wa_slice_t id, sid, counterpart, phone_number, idempotency_key, preview, body, attributes,
+        delivery;
     wa_direction_e direction;
     wa_status_e status;
     apr_int64_t written_ms; /* by Twilio's date, 0: not told */
 } wa_record_message_t;
 
 typedef struct wa_record_state_t {
-    wa_slice_t sid, state_json, state_private;
+    wa_slice_t sid, delivery;
     wa_status_e status;
     int sid_is_new;        /* 1: this record makes the sid findable */
     apr_uint64_t previous; /* offset of the state before, 0 when that is the message's own */
@@ -95,7 +95,7 @@ typedef struct wa_record_thread_t { /* READ and FLAGS */
 } wa_record_thread_t;
 
 typedef struct wa_record_contact_t { /* CONTACT and CONTACT_DELETE */
-    wa_slice_t id, phone_number, display_name_json;
+    wa_slice_t id, phone_number, display_name;
     apr_int64_t created_ms; /* 0: the record's own timestamp */
 } wa_record_contact_t;
 

@@ -134,7 +134,7 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
         __atomic_store_n(&row->offset, offset, __ATOMIC_RELEASE);
     }
     t->last_row = r->row;
-    t->preview_json = m.preview_json;
+    t->preview = m.preview;
     t->last_timestamp_ms = r->timestamp_ms;
     t->last_direction = m.direction;
     t->message_count++;

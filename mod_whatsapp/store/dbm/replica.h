@@ -17,14 +17,14 @@
 #define WA_PENDING_MAX 65536u
 
 typedef struct wa_replica_contact_t {
-    wa_slice_t id, phone_number, display_name_json; /* in the journal's mapping */
+    wa_slice_t id, phone_number, display_name; /* in the journal's mapping */
     apr_int64_t created_ms, updated_ms;
     apr_uint64_t offset; /* of its newest CONTACT record */
     struct wa_replica_contact_t *next_free;
 } wa_replica_contact_t;
 
 typedef struct wa_replica_thread_t {
-    wa_slice_t counterpart, preview_json; /* in the journal's mapping */
+    wa_slice_t counterpart, preview; /* in the journal's mapping */
     apr_uint64_t version; /* offset of the last record that touched it or one of its messages */
     apr_uint64_t last_row;
     apr_uint64_t read_row; /* received messages after this row are unread */

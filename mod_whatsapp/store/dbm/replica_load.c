@@ -38,7 +38,7 @@ apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thre
         return APR_EGENERAL;
     }
     t = wa_replica_thread_create(replica, m.counterpart);
-    t->preview_json = m.preview_json;
+    t->preview = m.preview;
     t->last_direction = m.direction;
     t->last_timestamp_ms = r->timestamp_ms;
     t->version = at->offset;

@@ -88,13 +88,11 @@ apr_uint64_t wa_replica_thread_row_put(wa_replica_t *replica, wa_replica_thread_
 
 static int contact_compare(const wa_replica_contact_t *a, const wa_replica_contact_t *b)
 {
-    apr_size_t i, n = a->display_name_json.len < b->display_name_json.len
-                          ? a->display_name_json.len
-                          : b->display_name_json.len;
+    apr_size_t i,
+        n = a->display_name.len < b->display_name.len ? a->display_name.len : b->display_name.len;
 
     for (i = 0; i < n; i++) {
-        int x = (unsigned char)a->display_name_json.ptr[i],
-            y = (unsigned char)b->display_name_json.ptr[i];
+        int x = (unsigned char)a->display_name.ptr[i], y = (unsigned char)b->display_name.ptr[i];
 
         x = x >= 'A' && x <= 'Z' ? x + 32 : x;
         y = y >= 'A' && y <= 'Z' ? y + 32 : y;
@@ -102,8 +100,8 @@ static int contact_compare(const wa_replica_contact_t *a, const wa_replica_conta
             return x - y;
         }
     }
-    if (a->display_name_json.len != b->display_name_json.len) {
-        return a->display_name_json.len < b->display_name_json.len ? -1 : 1;
+    if (a->display_name.len != b->display_name.len) {
+        return a->display_name.len < b->display_name.len ? -1 : 1;
     }
     n = a->phone_number.len < b->phone_number.len ? a->phone_number.len : b->phone_number.len;
     return memcmp(a->phone_number.ptr, b->phone_number.ptr, n);
@@ -192,7 +190,7 @@ wa_replica_contact_t *wa_replica_contact_put(wa_replica_t *replica, const wa_rec
         apr_hash_set(replica->contacts_by_number, contact->phone_number.ptr,
                      (apr_ssize_t)contact->phone_number.len, contact);
     }
-    contact->display_name_json = c->display_name_json;
+    contact->display_name = c->display_name;
     contact->created_ms = c->created_ms ? c->created_ms : wa_record_date_ms(r);
     contact->updated_ms = wa_record_date_ms(r);
     contact->offset = offset;

@@ -23,7 +23,7 @@ apr_uint64_t wa_dbm_thread_version(wa_store_t *self, const char *counterpart)
 static void thread_fill(wa_thread_t *out, const wa_replica_thread_t *t)
 {
     out->counterpart = t->counterpart;
-    out->preview_json = t->preview_json;
+    out->preview = t->preview;
     out->last_timestamp_ms = t->last_timestamp_ms;
     out->changed_ms = t->changed_ms;
     out->last_inbound_ms = t->last_inbound_ms;
@@ -34,7 +34,7 @@ static void thread_fill(wa_thread_t *out, const wa_replica_thread_t *t)
     out->unread_count = t->unread_count;
     out->flags = t->flags;
     out->contact_id = t->contact ? t->contact->id : wa_slice_make(NULL, 0);
-    out->contact_name_json = t->contact ? t->contact->display_name_json : wa_slice_make(NULL, 0);
+    out->contact_name = t->contact ? t->contact->display_name : wa_slice_make(NULL, 0);
 }
 
 apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit,

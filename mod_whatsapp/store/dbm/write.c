@@ -117,8 +117,7 @@ static apr_status_t state_make(wa_dbm_store_t *store, apr_uint64_t row, const wa
     memset(&state, 0, sizeof(state));
     state.status = next->status;
     state.sid = next->sid ? wa_slice_of(next->sid) : now->sid;
-    state.state_json = next->state_json;
-    state.state_private = next->state_private;
+    state.delivery = next->delivery;
     state.previous = entry ? __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) : 0;
     if (next->sid && !wa_slice_is_equal(state.sid, now->sid)) {
         rv = wa_dbm_key_find(store, "sid", next->sid, &other);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the thread list shows of a message. */
+#include "messaging/message/preview.h"
+
+#include "base/text.h"
+
+wa_slice_t wa_preview_make(wa_slice_t body, const char *content_type)
+{
+    static const struct {
+        wa_slice_t type;
+        wa_slice_t shown;
+    } kinds[] = {{WA_SLICE_LITERAL("image/"), WA_SLICE_LITERAL("[image]")},
+                 {WA_SLICE_LITERAL("audio/"), WA_SLICE_LITERAL("[audio]")},
+                 {WA_SLICE_LITERAL("video/"), WA_SLICE_LITERAL("[video]")}};
+    apr_size_t i;
+
+    if (body.len > 0 || !content_type) {
+        body.len = wa_text_prefix(body.ptr, body.len, WA_PREVIEW_CHARACTERS);
+        return body;
+    }
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strncmp(content_type, kinds[i].type.ptr, kinds[i].type.len) == 0) {
+            return kinds[i].shown;
+        }
+    }
+    return WA_SLICE_LITERAL("[document]");
+}
