@@ -122,8 +122,12 @@ PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:ca
 
 check: check-unit check-fuzz check-tools check-http check-store check-browser ## every test
 
+# Programs that take long begin first, and the longest is run as several processes.
+LONG     := $(addprefix %/,test_store_recovery test_store_faults test_store_kills test_store_power test_memory)
+in_order  = $(patsubst %/test_store_recovery,%/test_store_recovery:4,$(filter $(LONG),$(1)) $(filter-out $(LONG),$(1)))
+
 check-unit: $(UNIT_BIN) ## the unit tests
-	@$(TEST_ENV) tests/lint/run-programs.sh '' $(UNIT_BIN)
+	@$(TEST_ENV) tests/lint/run-programs.sh '' $(call in_order,$(UNIT_BIN))
 
 # Without a sanitizer a fuzz target sees only half: where the build has none, there is a second one.
 ifeq ($(SANITIZE),)
