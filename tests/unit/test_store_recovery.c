@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,30 +19,8 @@
 
 #include "store/dbm/dbm.h"
 #include "store_model.h"
+#include "store_quick.h"
 #include "test_shard.h"
-
-#define VISIBLE __attribute__((visibility("default")))
-
-/* These tests open thousands of stores; what they look at is in the page cache, so nothing has to reach the disk. */
-VISIBLE int fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
-VISIBLE int fdatasync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
-/* Nor has a disk room to be set aside on it: a hole is as long. */
-VISIBLE int posix_fallocate(int fd, off_t from, off_t len)
-{
-    struct stat info;
-
-    return fstat(fd, &info) || (info.st_size < from + len && ftruncate(fd, from + len)) ? errno : 0;
-}
 
 /* A filled store as it was at one moment, and the model of what it must hold. */
 typedef struct bench_t {
