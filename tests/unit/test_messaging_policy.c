@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of to whom nothing is sent: blocked, opted out, window closed. */
+#include "fixed_clock.h"
 #include "test_sending.h"
 
 #include "base/clock.h"
@@ -172,6 +173,36 @@ static void test_the_window(void **state)
     assert_int_equal(try_send(&world), APR_SUCCESS);
 }
 
+/* It closes 24 hours after what they wrote, to the millisecond, as the thread says (windowClosesAt). */
+static void test_the_window_closes_to_the_millisecond(void **state)
+{
+    const apr_int64_t now = 1700000000123, day = 24 * 3600000;
+    const struct {
+        apr_int64_t at;
+        apr_status_t rv;
+    } cases[] = {
+        {now, APR_SUCCESS},
+        {now + day - 1, APR_SUCCESS},
+        {now + day, APR_EACCES},
+        {now + day + 1, APR_EACCES},
+    };
+    wa_sentence_t sentence;
+    world_t world;
+    size_t i;
+
+    begin_policy(&world, *state);
+    world.messenger.enforce_window = 1;
+    fake_store_clock(world.fake, now - 1); /* the next commit's is `now` */
+    inbound(&world, "hello");
+    assert_true(fake_store_newest(world.fake)->m.date_ms == now);
+    for (i = 0; i < COUNT(cases); i++) {
+        fixed_clock_ms = cases[i].at;
+        assert_int_equal(wa_policy_check(&world.messenger, NUMBER, 1, &sentence), cases[i].rv);
+        assert_int_equal(wa_policy_check(&world.messenger, NUMBER, 0, &sentence), APR_SUCCESS);
+    }
+    fixed_clock_ms = 0;
+}
+
 static void test_when_somebody_wrote_last(void **state)
 {
     static const apr_int64_t now = 1700000000000, day = 24 * 3600000;
@@ -182,8 +213,12 @@ static void test_when_somebody_wrote_last(void **state)
         {now - day, 0, now - day},
         {now, 0, now},
         {now + 60000, 0, now + 60000}, /* clocks differ */
+        {now + WA_CLOCK_SKEW_MS, 0, now + WA_CLOCK_SKEW_MS},
+        {now + WA_CLOCK_SKEW_MS + 1, 0, now},
         {now + 400 * day, 0, now},
         {now + 400 * day, now - day, now - day},
+        {now + 400 * day, now - 1, now - 1},
+        {now + 400 * day, now, now},
         {now + 400 * day, now + day, now},
         {now - day, now - 2 * day, now - day}, /* the clock was behind after that */
     };
@@ -247,6 +282,7 @@ int main(void)
         POOL_TEST(test_an_opt_out_that_cannot_be_kept_is_logged),
         POOL_TEST(test_blocked),
         POOL_TEST(test_the_window),
+        POOL_TEST(test_the_window_closes_to_the_millisecond),
         POOL_TEST(test_when_somebody_wrote_last),
         POOL_TEST(test_the_window_goes_by_the_clock),
         POOL_TEST(test_a_thread_says_what_holds),
