@@ -105,9 +105,11 @@ $(BUILD)/mod_whatsapp.so: $(MOD_OBJ) $(LIB_OBJ) $(BUILD)/mod.list $(BUILD)/lib.l
 	@# A server that runs keeps the file that it has mapped.
 	@mv $@.new $@
 
+# Of api/ what needs no httpd has a test program, too.
+$(BUILD)/tests/test_api_cache: $(BUILD)/obj/mod_whatsapp/api/cache.o
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/libwa.a
 	@mkdir -p $(@D)
-	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/libwa.a -lcmocka $(LIBS) $(APR_LIBS)
+	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libwa.a -lcmocka $(LIBS) $(APR_LIBS)
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/standalone.o $(BUILD)/libwa.a
 	@mkdir -p $(@D)
