@@ -125,7 +125,7 @@ PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:ca
 check: check-unit check-fuzz check-tools check-http check-store check-browser ## every test
 
 # Programs that take long begin first, and the longest is run as several processes.
-LONG     := $(addprefix %/,test_store_recovery test_store_faults test_store_kills test_store_power test_memory)
+LONG     := $(addprefix %/,test_store_recovery test_store_faults test_store_kills test_store_power test_memory_store)
 in_order  = $(patsubst %/test_store_recovery,%/test_store_recovery:4,$(filter $(LONG),$(1)) $(filter-out $(LONG),$(1)))
 
 check-unit: $(UNIT_BIN) ## the unit tests
