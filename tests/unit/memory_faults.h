@@ -37,6 +37,7 @@ static __thread struct {
     unsigned at;    /* the one that fails, counted from 1 */
     unsigned times; /* how many from there on */
     unsigned seen;
+    int is_by_page; /* what comes from a pool is counted where the pool asks for memory itself */
 } memory;
 
 static inline int memory_fails(void)
@@ -55,6 +56,7 @@ static inline int memory_fails(void)
 typedef void *(*malloc_fn)(size_t);
 typedef void *(*calloc_fn)(size_t, size_t);
 typedef void *(*realloc_fn)(void *, size_t);
+typedef void *(*palloc_fn)(apr_pool_t *, apr_size_t);
 typedef void *(*mmap_fn)(void *, size_t, int, int, int, off_t);
 
 #define MEMORY_REAL(type, name)                   \
@@ -129,6 +131,16 @@ static inline apr_pool_t *memory_pool(void)
     assert_int_equal(apr_pool_create_ex(&p, NULL, memory_die, allocator), APR_SUCCESS);
     apr_allocator_owner_set(allocator, p);
     return p;
+}
+
+/* A pool asks for memory by the page only: so that its death is met at each place, each allocation from one counts. */
+VISIBLE void *apr_palloc(apr_pool_t *p, apr_size_t size)
+{
+    MEMORY_REAL(palloc_fn, "apr_palloc")
+    if (!memory.is_by_page && memory_fails()) {
+        memory_die(APR_ENOMEM);
+    }
+    return real(p, size);
 }
 
 /* Libraries below ours that use what malloc gave them unseen: sdbm of APR-util, and Berkeley DB. */

@@ -180,6 +180,7 @@ static void growth(void *baton)
     if (w->report->rv != APR_SUCCESS) {
         _exit(4);
     }
+    memory.is_by_page = 1;
     memory_set(w->at, w->times);
     for (i = 0; i < MANY; i++) {
         const wa_message_new_t n = message_of(i, tmp);
