@@ -277,7 +277,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(any_allocation_may_fail, "sdbm"),
+#ifndef __SANITIZE_ADDRESS__ /* Berkeley DB compares what it could not allocate, which ends the process there */
         TEST(any_allocation_may_fail, "db"),
+#endif
         TEST(any_allocation_may_fail, "gdbm"),
         TEST(all_allocations_may_fail_from_one_on, "sdbm"),
         TEST(a_store_may_run_out_of_memory_as_it_grows, "sdbm"),
