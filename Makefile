@@ -105,9 +105,11 @@ $(BUILD)/mod_whatsapp.so: $(MOD_OBJ) $(LIB_OBJ) $(BUILD)/mod.list $(BUILD)/lib.l
 	@# A server that runs keeps the file that it has mapped.
 	@mv $@.new $@
 
+# Of api/ what needs no httpd has a test program, too.
+$(BUILD)/tests/test_api_cache: $(BUILD)/obj/mod_whatsapp/api/cache.o
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/libwa.a
 	@mkdir -p $(@D)
-	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/libwa.a -lcmocka $(LIBS) $(APR_LIBS)
+	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libwa.a -lcmocka $(LIBS) $(APR_LIBS)
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/standalone.o $(BUILD)/libwa.a
 	@mkdir -p $(@D)
@@ -122,8 +124,12 @@ PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:ca
 
 check: check-unit check-fuzz check-tools check-http check-store check-browser $(if $(SANITIZE),,check-bench) ## every test
 
+# Programs that take long begin first, and the longest is run as several processes.
+LONG     := $(addprefix %/,test_store_recovery test_store_faults test_store_kills test_store_power test_store_rows test_memory_store)
+in_order  = $(patsubst %/test_store_recovery,%/test_store_recovery:4,$(filter $(LONG),$(1)) $(filter-out $(LONG),$(1)))
+
 check-unit: $(UNIT_BIN) ## the unit tests
-	@$(TEST_ENV) tests/lint/run-programs.sh '' $(UNIT_BIN)
+	@$(TEST_ENV) tests/lint/run-programs.sh '' $(call in_order,$(UNIT_BIN))
 
 # Without a sanitizer a fuzz target sees only half: where the build has none, there is a second one.
 ifeq ($(SANITIZE),)
@@ -168,14 +174,14 @@ test-asan: ## every test again under AddressSanitizer and UBSan
 
 # In programs whose children end with a store open, leaks are not searched for: the search reads every mapping to its end, which for a store's
 # files lies far behind the file's, and goes over each word there by a SIGBUS of its own. That takes each child half a minute. Nor are they searched
-# for in test_store_faults: Berkeley DB and gdbm leak where they cannot write a file, as it makes them.
+# for in test_store_faults and test_memory_*: libraries leak where they cannot write a file or find memory, as these make them.
 VALGRIND    := valgrind -q --fair-sched=try --error-exitcode=99 --suppressions=tests/lint/valgrind.supp
 LEAKS       := --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
-NO_LEAKS    := $(filter %/test_store_processes %/test_store_kills %/test_store_faults,$(UNIT_BIN))
+NO_LEAKS    := $(filter %/test_store_processes %/test_store_kills %/test_store_faults %/test_memory_store %/test_memory_messaging,$(UNIT_BIN))
 
 test-valgrind: $(UNIT_BIN) ## the unit tests under valgrind
-	@$(TEST_ENV) tests/lint/run-programs.sh '$(VALGRIND) $(LEAKS)' $(filter-out $(NO_LEAKS),$(UNIT_BIN))
-	@$(TEST_ENV) tests/lint/run-programs.sh '$(VALGRIND) --leak-check=no' $(NO_LEAKS)
+	@$(TEST_ENV) tests/lint/run-programs.sh '$(VALGRIND) $(LEAKS)' $(call in_order,$(filter-out $(NO_LEAKS),$(UNIT_BIN)))
+	@$(TEST_ENV) tests/lint/run-programs.sh '$(VALGRIND) --leak-check=no' $(call in_order,$(NO_LEAKS))
 
 # make try T=text: one unit test with whatever of the library compiles.
 try:
@@ -188,8 +194,10 @@ try:
 lint: all $(BUILD)/libwa.a ## format, static analysis, layers, cycles, directive reference
 	@BUILD='$(BUILD)' tests/lint/run
 
-format: ## rewrites the C files in the project's format
+format: ## rewrites the C files in the project's format, and the Python files where black is installed
 	@find mod_whatsapp tests tools -name '*.[ch]' -print0 | xargs -0 clang-format -i --style=file
+	@! command -v black >/dev/null || find tests -path tests/bench -prune -o -name node_modules -prune -o -name '*.py' -print0 \
+	    | xargs -0 black -q -l 100
 
 bench: $(BUILD)/mod_whatsapp.so ## the measurements
 	@if [ -x tests/bench/run ]; then $(TEST_ENV) tests/bench/run $(ARGS); else echo 'tests/bench/run is missing' >&2; exit 1; fi

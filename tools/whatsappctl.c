@@ -11,6 +11,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "base/memory.h"
 #include "commands.h"
 #include "ctl_end.h"
 #include "ctl_owner.h"
@@ -201,7 +202,7 @@ int main(int argc, const char *const *argv, const char *const *environment)
     umask(0077);
     apr_app_initialize(&argc, &argv, &environment);
     atexit(apr_terminate);
-    apr_pool_create(&ctl.pool, NULL);
+    apr_pool_create_ex(&ctl.pool, NULL, wa_memory_abort, NULL);
     ctl.log.is_on = log_is_on;
     ctl.log.write = log_write;
     ctl.log.baton = &ctl;

@@ -44,6 +44,9 @@ model_t *model_create(apr_pool_t *p);
 /* Does one operation on the store and, when it was stored, in the model. */
 apr_status_t model_run(model_t *m, fixture_t *f, const op_t *op);
 
+/* The same, but in the model whenever a record was made, whatever the answer was. */
+apr_status_t model_run_all(model_t *m, fixture_t *f, const op_t *op);
+
 /* Does one operation in the model only. */
 void model_note(model_t *m, const op_t *op, apr_uint64_t begin, apr_uint64_t end);
 

@@ -97,18 +97,26 @@ fixture_t *fixture_create(const char *type)
     return f;
 }
 
-apr_status_t fixture_open_status(fixture_t *f)
+apr_status_t fixture_open_in(fixture_t *f, apr_pool_t *p)
 {
     wa_store_options_t options = options_get(f);
     apr_status_t rv;
 
-    assert_int_equal(apr_pool_create(&f->store_pool, NULL), APR_SUCCESS);
+    f->store_pool = p;
     rv = wa_store_open(&f->store, &options, &f->error, f->store_pool);
     f->error = f->error ? apr_pstrdup(f->p, f->error) : NULL;
     if (rv != APR_SUCCESS) {
         fixture_close(f);
     }
     return rv;
+}
+
+apr_status_t fixture_open_status(fixture_t *f)
+{
+    apr_pool_t *p;
+
+    assert_int_equal(apr_pool_create(&p, NULL), APR_SUCCESS);
+    return fixture_open_in(f, p);
 }
 
 void fixture_open(fixture_t *f)

@@ -31,6 +31,8 @@ fixture_t *fixture_create(const char *type); /* an open, empty store */
 void fixture_destroy(fixture_t *f);          /* closes it and removes the folder */
 void fixture_open(fixture_t *f);
 apr_status_t fixture_open_status(fixture_t *f); /* leaves the sentence in f->error */
+apr_status_t fixture_open_in(fixture_t *f,
+                             apr_pool_t *p); /* the same in this pool, which the store then owns */
 apr_status_t fixture_open_second(fixture_t *f, wa_store_t **pstore, const char **perror);
 void fixture_close(fixture_t *f);
 void fixture_reopen(fixture_t *f);

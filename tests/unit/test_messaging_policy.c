@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of to whom nothing is sent: blocked, opted out, window closed. */
+#include "fixed_clock.h"
 #include "test_sending.h"
 
 #include "base/clock.h"
+#include "base/percent.h"
 #include "messaging/policy.h"
 #include "messaging/receive.h"
 
@@ -99,6 +101,119 @@ static void test_a_stop_whose_mark_was_lost_counts_when_it_comes_again(void **st
     assert_int_equal(try_send(&world), APR_SUCCESS);
 }
 
+/* One that was fetched: it was written at `date_ms`, whole seconds. */
+static void inbound_late(world_t *world, const char *text, apr_int64_t date_ms)
+{
+    static int count;
+    char date[APR_RFC822_DATE_LEN];
+    const char *sid = apr_psprintf(world->p, "SM%032x", ++count + 0x2000);
+
+    apr_rfc822_date(date, apr_time_from_msec(date_ms));
+    assert_int_equal(inbound_as(world, sid,
+                                apr_pstrcat(world->p, text, "&DateSent=",
+                                            wa_percent_encode(wa_slice_of(date), world->p), NULL)),
+                     APR_SUCCESS);
+}
+
+/* What they said last holds, by when they wrote and not by when it came. */
+static void test_a_word_that_comes_late_counts_as_of_its_time(void **state)
+{
+    static const struct {
+        const char *first; /* by its webhook, an hour ago */
+        const char
+            *late; /* fetched now, written so many minutes after the first (before it: negative) */
+        int after_min;
+        apr_status_t rv;
+    } cases[] = {
+        {"START", "STOP", -30, APR_SUCCESS},
+        {"START", "STOP", 30, APR_EACCES},
+        {"STOP", "START", -30, APR_EACCES},
+        {"STOP", "START", 30, APR_SUCCESS},
+        {"hello", "STOP", -30, APR_EACCES},
+        {"hello", "STOP", 30, APR_EACCES},
+        /* at the same moment: what came last */
+        {"START", "STOP", 0, APR_EACCES},
+        {"STOP", "START", 0, APR_SUCCESS},
+    };
+    const apr_int64_t now = 1700000000000, hour = 3600000;
+    world_t world;
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        begin_policy(&world, *state);
+        fixed_clock_ms = now;
+        fake_store_clock(world.fake, now - hour - 1);
+        inbound(&world, cases[i].first);
+        fake_store_clock(world.fake, now - 1);
+        inbound_late(&world, cases[i].late, now - hour + cases[i].after_min * (hour / 60));
+        assert_int_equal(try_send(&world), cases[i].rv);
+        fixed_clock_ms = 0;
+    }
+}
+
+/* What we wrote is no word of theirs. */
+static void test_our_own_start_lets_nobody_in(void **state)
+{
+    const apr_int64_t now = 1700000000000, hour = 3600000;
+    wa_send_result_t result;
+    world_t world;
+
+    begin_policy(&world, *state);
+    fixed_clock_ms = now;
+    fake_store_clock(world.fake, now - hour);
+    assert_int_equal(send_text(&world, NUMBER, "START", &result), APR_SUCCESS);
+    fake_store_clock(world.fake, now);
+    inbound_late(&world, "STOP", now - 2 * hour);
+    assert_int_equal(try_send(&world), APR_EACCES);
+    fixed_clock_ms = 0;
+}
+
+/* A later word's date that cannot be right: a STOP is believed all the same, a START is not. */
+static void test_a_date_that_cannot_be_right_only_shuts(void **state)
+{
+    static const struct {
+        const char *later, *late;
+        apr_int64_t ahead_ms;
+        apr_status_t rv;
+    } cases[] = {
+        {"START", "STOP", 0, APR_SUCCESS},
+        {"START", "STOP", WA_CLOCK_SKEW_MS, APR_SUCCESS},
+        {"START", "STOP", WA_CLOCK_SKEW_MS + 1000, APR_EACCES},
+        {"STOP", "START", WA_CLOCK_SKEW_MS + 1000, APR_EACCES},
+        {"STOP", "START", 24 * 3600000, APR_EACCES},
+    };
+    const apr_int64_t now = 1700000000000, hour = 3600000;
+    world_t world;
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        begin_policy(&world, *state);
+        fixed_clock_ms = now;
+        fake_store_clock(world.fake, now + cases[i].ahead_ms - 1);
+        inbound(&world, cases[i].later);
+        inbound_late(&world, cases[i].late, now - hour);
+        assert_int_equal(try_send(&world), cases[i].rv);
+        fixed_clock_ms = 0;
+    }
+}
+
+static void test_a_word_that_changes_nothing_is_not_logged(void **state)
+{
+    const char *first;
+    world_t world;
+
+    begin_policy(&world, *state);
+    inbound(&world, "START");
+    assert_null(strstr(world.lines, "WA0541"));
+    inbound(&world, "STOP");
+    first = strstr(world.lines, "WA0541");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "WA0541"));
+    inbound(&world, "STOP");
+    first = strstr(world.lines, "WA0541");
+    assert_null(strstr(first + 1, "WA0541"));
+}
+
 static void test_21610_opts_out(void **state)
 {
     world_t world;
@@ -172,6 +287,36 @@ static void test_the_window(void **state)
     assert_int_equal(try_send(&world), APR_SUCCESS);
 }
 
+/* It closes 24 hours after what they wrote, to the millisecond, as the thread says (windowClosesAt). */
+static void test_the_window_closes_to_the_millisecond(void **state)
+{
+    const apr_int64_t now = 1700000000123, day = 24 * 3600000;
+    const struct {
+        apr_int64_t at;
+        apr_status_t rv;
+    } cases[] = {
+        {now, APR_SUCCESS},
+        {now + day - 1, APR_SUCCESS},
+        {now + day, APR_EACCES},
+        {now + day + 1, APR_EACCES},
+    };
+    wa_sentence_t sentence;
+    world_t world;
+    size_t i;
+
+    begin_policy(&world, *state);
+    world.messenger.enforce_window = 1;
+    fake_store_clock(world.fake, now - 1); /* the next commit's is `now` */
+    inbound(&world, "hello");
+    assert_true(fake_store_newest(world.fake)->m.date_ms == now);
+    for (i = 0; i < COUNT(cases); i++) {
+        fixed_clock_ms = cases[i].at;
+        assert_int_equal(wa_policy_check(&world.messenger, NUMBER, 1, &sentence), cases[i].rv);
+        assert_int_equal(wa_policy_check(&world.messenger, NUMBER, 0, &sentence), APR_SUCCESS);
+    }
+    fixed_clock_ms = 0;
+}
+
 static void test_when_somebody_wrote_last(void **state)
 {
     static const apr_int64_t now = 1700000000000, day = 24 * 3600000;
@@ -182,8 +327,12 @@ static void test_when_somebody_wrote_last(void **state)
         {now - day, 0, now - day},
         {now, 0, now},
         {now + 60000, 0, now + 60000}, /* clocks differ */
+        {now + WA_CLOCK_SKEW_MS, 0, now + WA_CLOCK_SKEW_MS},
+        {now + WA_CLOCK_SKEW_MS + 1, 0, now},
         {now + 400 * day, 0, now},
         {now + 400 * day, now - day, now - day},
+        {now + 400 * day, now - 1, now - 1},
+        {now + 400 * day, now, now},
         {now + 400 * day, now + day, now},
         {now - day, now - 2 * day, now - day}, /* the clock was behind after that */
     };
@@ -245,10 +394,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         POOL_TEST(test_stop_and_start),
         POOL_TEST(test_a_stop_whose_mark_was_lost_counts_when_it_comes_again),
+        POOL_TEST(test_a_word_that_comes_late_counts_as_of_its_time),
+        POOL_TEST(test_our_own_start_lets_nobody_in),
+        POOL_TEST(test_a_date_that_cannot_be_right_only_shuts),
+        POOL_TEST(test_a_word_that_changes_nothing_is_not_logged),
         POOL_TEST(test_21610_opts_out),
         POOL_TEST(test_an_opt_out_that_cannot_be_kept_is_logged),
         POOL_TEST(test_blocked),
         POOL_TEST(test_the_window),
+        POOL_TEST(test_the_window_closes_to_the_millisecond),
         POOL_TEST(test_when_somebody_wrote_last),
         POOL_TEST(test_the_window_goes_by_the_clock),
         POOL_TEST(test_a_thread_says_what_holds),

@@ -388,6 +388,27 @@ static void a_contacts_times_are_the_clocks(void **state)
     NEAR(c.updated_ms, now);
 }
 
+/* To the millisecond, as the messenger counts that asks for keys (test_messaging_idempotency). */
+static void a_key_counts_for_24_hours_exactly(void **state)
+{
+    fixture_t *f = *state;
+    wa_message_new_t again = message_new("k2", NULL, ana, WA_DIRECTION_SENT, "key");
+    wa_message_t first, m;
+
+    wall_us = 1795000000123000;
+    first = message_add(f, "k1", NULL, ana, WA_DIRECTION_SENT, "key");
+    wall_us = first.date_ms * 1000 + 24 * HOUR;
+    assert_int_equal(wa_store_message_add(f->store, &again, &m, f->p), APR_EEXIST);
+    assert_slice(m.id, "k1");
+    wall_us += 1000;
+    assert_int_equal(wa_store_message_add(f->store, &again, &m, f->p), APR_SUCCESS);
+    assert_slice(m.id, "k2");
+    /* and the key is the new message's from now on */
+    assert_int_equal(wa_store_message_find(f->store, WA_KEY_IDEMPOTENCY "key", &m, f->p),
+                     APR_SUCCESS);
+    assert_slice(m.id, "k2");
+}
+
 static void a_key_counts_for_24_hours_of_the_clock(void **state)
 {
     fixture_t *f = *state;
@@ -562,6 +583,7 @@ int main(void)
         TEST(a_date_that_is_given_is_kept),
         TEST(a_clock_that_was_never_set_gives_no_date),
         TEST(a_contacts_times_are_the_clocks),
+        TEST(a_key_counts_for_24_hours_exactly),
         TEST(a_key_counts_for_24_hours_of_the_clock),
         TEST(pending_messages_are_listed_by_their_dates),
         TEST(a_time_that_is_ahead_is_said_at_a_start_and_each_hour),

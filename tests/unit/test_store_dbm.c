@@ -346,6 +346,139 @@ static void an_idempotency_key_is_taken_once(void **state)
                      APR_NOTFOUND);
 }
 
+/* What is as it is wanted already makes no record: no process renders anything anew for it. */
+static void a_change_that_changes_nothing_is_none(void **state)
+{
+    fixture_t *f = *state;
+    apr_uint64_t version;
+    wa_contact_t c;
+
+    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+    assert_int_equal(wa_store_thread_flags_set(f->store, "+1555", WA_THREAD_BLOCKED, 0, f->p),
+                     APR_SUCCESS);
+    assert_int_equal(wa_store_thread_mark_read(f->store, "+1555", f->p), APR_SUCCESS);
+    version = wa_store_version(f->store, WA_VERSION_ALL);
+    assert_int_equal(wa_store_thread_flags_set(f->store, "+1555", WA_THREAD_BLOCKED, 0, f->p),
+                     APR_SUCCESS);
+    assert_int_equal(wa_store_thread_flags_set(f->store, "+1555", 0, WA_THREAD_OPTED_OUT, f->p),
+                     APR_SUCCESS);
+    assert_int_equal(wa_store_thread_mark_read(f->store, "+1555", f->p), APR_SUCCESS);
+    assert_true(wa_store_version(f->store, WA_VERSION_ALL) == version);
+    assert_int_equal(wa_store_thread_flags_set(f->store, "+1555", 0, WA_THREAD_BLOCKED, f->p),
+                     APR_SUCCESS);
+    assert_true(wa_store_version(f->store, WA_VERSION_ALL) != version);
+    /* an id is a contact's for good, whatever number comes with it */
+    assert_int_equal(contact_add(f, "c-1", "+1222", "Ana", &c), APR_SUCCESS);
+    assert_int_equal(contact_add(f, "c-1", "+1333", "Bea", &c), APR_EEXIST);
+    assert_slice(c.phone_number, "+1222");
+}
+
+/* Times that an import gives go on from what is there, and from what somebody was told to be all. */
+static void a_given_time_is_never_before_what_was_told(void **state)
+{
+    fixture_t *f = *state;
+    wa_message_new_t n = message_new("id-2", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+    const apr_int64_t first =
+        message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL).timestamp_ms;
+    wa_message_t m;
+
+    n.timestamp_ms = first - 1;
+    assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_EINVAL);
+    assert_int_equal(store_time(f), first);
+    n.timestamp_ms = first;
+    assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_EINVAL);
+    n.timestamp_ms = first + 1;
+    assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_SUCCESS);
+    assert_true(m.timestamp_ms == first + 1);
+    assert_int_equal(store_time(f), first + 1);
+}
+
+static apr_status_t change_count(void *baton, const wa_message_t *m, int is_update)
+{
+    (void)m;
+    (void)is_update;
+    ++*(apr_size_t *)baton;
+    return APR_SUCCESS;
+}
+
+/* An answer is bounded whatever was asked for. */
+static void a_poll_for_everything_is_given_in_portions(void **state)
+{
+    enum { MANY = 2500, AT_ONCE = 1024 };
+    fixture_t *f = *state;
+    apr_int64_t since = 0, end;
+    apr_size_t seen = 0;
+    apr_pool_t *p;
+    int i;
+
+    assert_int_equal(apr_pool_create(&p, f->p), APR_SUCCESS);
+    for (i = 0; i < MANY; i++) {
+        wa_message_new_t n =
+            message_new(apr_psprintf(p, "id-%d", i), NULL, "+1555", WA_DIRECTION_SENT, NULL);
+        wa_message_t m;
+
+        assert_int_equal(wa_store_message_add(f->store, &n, &m, p), APR_SUCCESS);
+    }
+    end = store_time(f);
+    for (i = 0; i < 2; i++) {
+        for (since = i * end, seen = 0;;) {
+            wa_changes_t changes = {0, 0, 0};
+            apr_size_t count = 0;
+
+            assert_int_equal(wa_store_changes_list(f->store, since, MANY * 10, change_count, &count,
+                                                   &changes, p),
+                             APR_SUCCESS);
+            assert_true(count <= AT_ONCE);
+            seen += count;
+            since = changes.timestamp_ms;
+            if (!changes.has_more) {
+                break;
+            }
+        }
+        assert_int_equal(seen, MANY);
+        for (seen = 0; i == 0 && seen < MANY; seen++) { /* then all are updates */
+            wa_message_t m;
+
+            assert_int_equal(wa_store_message_update(f->store, apr_psprintf(p, "id-%d", (int)seen),
+                                                     merge_success, NULL, &m, p),
+                             APR_SUCCESS);
+        }
+    }
+}
+
+/* Nor does a walk over what nobody is given last: no request looks at the journal of a day. */
+static void a_poll_looks_at_so_many_records_and_no_more(void **state)
+{
+    enum { LOOKS = 20000 };
+    fixture_t *f = *state;
+    wa_changes_t changes = {0, 0, 0};
+    apr_size_t count = 0;
+    apr_int64_t since;
+    apr_pool_t *p;
+    int i;
+
+    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+    since = store_time(f);
+    assert_int_equal(apr_pool_create(&p, f->p), APR_SUCCESS);
+    for (i = 0; i < LOOKS + 600; i++) {
+        assert_int_equal(wa_store_thread_flags_set(f->store, "+1555", i % 2 ? 0 : WA_THREAD_BLOCKED,
+                                                   i % 2 ? WA_THREAD_BLOCKED : 0, p),
+                         APR_SUCCESS);
+        apr_pool_clear(p);
+    }
+    message_add(f, "id-2", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+    assert_int_equal(wa_store_changes_list(f->store, since, 500, change_count, &count, &changes, p),
+                     APR_SUCCESS);
+    assert_int_equal(count, 0);
+    assert_true(changes.has_more && changes.timestamp_ms > since);
+    since = changes.timestamp_ms;
+    memset(&changes, 0, sizeof(changes));
+    assert_int_equal(wa_store_changes_list(f->store, since, 500, change_count, &count, &changes, p),
+                     APR_SUCCESS);
+    assert_int_equal(count, 1);
+    assert_false(changes.has_more);
+}
+
 /* ---- what stays ---- */
 
 static void everything_is_there_after_a_restart(void **state)
@@ -444,9 +577,14 @@ int main(void)
         ALL_TYPES(contacts_are_unique_by_number_and_listed_by_name),
         ALL_TYPES(parked_facts_join_and_are_found),
         ALL_TYPES(an_idempotency_key_is_taken_once),
+        ALL_TYPES(a_change_that_changes_nothing_is_none),
+        ALL_TYPES(a_given_time_is_never_before_what_was_told),
+        ALL_TYPES(a_poll_for_everything_is_given_in_portions),
         ALL_TYPES(everything_is_there_after_a_restart),
         ALL_TYPES(a_second_owner_is_refused),
         ALL_TYPES(another_account_is_refused),
+        cmocka_unit_test_setup_teardown(a_poll_looks_at_so_many_records_and_no_more, setup,
+                                        teardown),
     };
     int failed;
 

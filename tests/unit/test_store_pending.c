@@ -106,6 +106,38 @@ static void the_oldest_come_first_up_to_a_time_and_a_count(void **state)
     assert_string_equal(pending(f, LATER, 0), "");
 }
 
+static apr_status_t pending_count(void *baton, const wa_message_t *m, int is_update)
+{
+    (void)m;
+    (void)is_update;
+    ++*(int *)baton;
+    return APR_SUCCESS;
+}
+
+/* What is dated after `before` is listed all the same where its date lies ahead of the clock. */
+static void dates_ahead_are_listed_too(void **state)
+{
+    fixture_t *f = *state;
+    apr_int64_t date;
+    int i;
+
+    add(f, "a", WA_STATUS_PENDING);
+    {
+        wa_message_t m;
+
+        assert_int_equal(wa_store_message_find(f->store, "a", &m, f->p), APR_SUCCESS);
+        date = m.date_ms;
+    }
+    for (i = -1; i <= 1; i++) {
+        int count = 0;
+
+        assert_int_equal(
+            wa_store_pending_list(f->store, date - 10, date + i, 10, pending_count, &count, f->p),
+            APR_SUCCESS);
+        assert_int_equal(count, i < 0);
+    }
+}
+
 static void they_are_known_after_a_restart(void **state)
 {
     fixture_t *f = *state;
@@ -176,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(only_sent_messages_that_are_pending_are_listed),
         TEST(the_oldest_come_first_up_to_a_time_and_a_count),
+        TEST(dates_ahead_are_listed_too),
         TEST(they_are_known_after_a_restart),
         TEST(they_are_known_when_only_the_journal_is_left),
         TEST(more_than_a_batch_is_listed_whole),

@@ -19,21 +19,8 @@
 
 #include "store/dbm/dbm.h"
 #include "store_model.h"
-
-#define VISIBLE __attribute__((visibility("default")))
-
-/* These tests open thousands of stores; what they look at is in the page cache, so nothing has to reach the disk. */
-VISIBLE int fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
-VISIBLE int fdatasync(int fd)
-{
-    (void)fd;
-    return 0;
-}
+#include "store_quick.h"
+#include "test_shard.h"
 
 /* A filled store as it was at one moment, and the model of what it must hold. */
 typedef struct bench_t {
@@ -214,6 +201,9 @@ static void the_journal_may_be_cut_at_every_byte_of_its_last_records(void **stat
         int whole = records_before(b, at);
         apr_uint64_t end = whole ? b->model->records[whole - 1].end : WA_JOURNAL_START;
 
+        if (!shard_turn()) {
+            continue;
+        }
         snapshot_restore(at % 2 ? b->killed : b->half, b->f);
         assert_int_equal(
             truncate(apr_pstrcat(b->p, b->f->folder, "/store/journal", NULL), (off_t)at), 0);
@@ -239,6 +229,9 @@ static void a_last_record_may_be_torn_at_every_byte(void **state)
         apr_uint64_t content = at;
         int is_whole = 1;
 
+        if (!shard_turn()) {
+            continue;
+        }
         memset(bytes + at, 0, (apr_size_t)(end - at));
         is_whole = !memcmp(bytes + begin, copy + begin, (apr_size_t)(end - begin));
         while (content > begin && !bytes[content - 1]) {
@@ -309,6 +302,9 @@ static void flip_check(bench_t *b, const snapshot_t *s, int n, apr_uint64_t at)
     char lost[MODEL_RECORDS] = {0};
     const char *what = apr_psprintf(b->f->p, "byte %d of record %d", (int)(at - r->begin), n);
 
+    if (!shard_turn()) {
+        return;
+    }
     lost[n] = !is_padding;
     bytes[at] ^= (char)(1 << (at % 8));
     snapshot_restore(s, b->f);
@@ -533,6 +529,9 @@ static void hurt_check(bench_t *b, const snapshot_t *s, const char *name, hurt_e
     const char *wanted, *found;
     apr_status_t rv;
 
+    if (!shard_turn()) {
+        return;
+    }
     snapshot_restore(s, b->f);
     file_hurt(b, name, how, turn);
     fixture_log_clear();
@@ -593,7 +592,7 @@ static void every_used_byte_of_the_index_may_flip(void **state)
 
         for (at = 0; at < size; at++) {
             /* every third byte that is in use: all kinds of them */
-            if (!bytes[at] || step++ % (3 * (apr_size_t)test_step())) {
+            if (!bytes[at] || step++ % (3 * (apr_size_t)test_step()) || !shard_turn()) {
                 continue;
             }
             bytes[at] ^= 0x21;
@@ -983,10 +982,7 @@ static void all_files_are_for_the_owner_only(void **state)
 
 static int setup(void **state)
 {
-    static const char *const types[] = {"db", "gdbm", "sdbm"};
-    static int turn;
-
-    *state = bench_create(types[turn++ % 3]);
+    *state = bench_create(*state);
     return 0;
 }
 
@@ -998,38 +994,48 @@ static int teardown(void **state)
     return 0;
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-#define ALL_TYPES(f) TEST(f), TEST(f), TEST(f)
+#define TEST(f, type) cmocka_unit_test_prestate_setup_teardown(f, setup, teardown, (void *)(type))
+#define ALL_TYPES(f) TEST(f, "db"), TEST(f, "gdbm"), TEST(f, "sdbm")
+
+static int is_divided(const struct CMUnitTest *test)
+{
+    return test->test_func == every_derived_file_may_be_hurt_in_every_way
+           || test->test_func == the_journal_may_be_cut_at_every_byte_of_its_last_records
+           || test->test_func == a_last_record_may_be_torn_at_every_byte
+           || test->test_func == a_flipped_byte_takes_its_record_and_no_other
+           || test->test_func == every_used_byte_of_the_index_may_flip;
+}
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    struct CMUnitTest tests[] = {
         ALL_TYPES(what_a_kill_leaves_is_whole),
         ALL_TYPES(a_store_that_was_repaired_takes_messages),
         ALL_TYPES(every_derived_file_may_be_hurt_in_every_way),
         ALL_TYPES(leftovers_of_a_checkpoint_are_no_trouble),
         ALL_TYPES(the_type_may_change_on_an_existing_store),
         ALL_TYPES(all_files_are_for_the_owner_only),
-        TEST(the_journal_may_be_cut_at_every_byte_of_its_last_records),
-        TEST(a_last_record_may_be_torn_at_every_byte),
-        TEST(garbage_after_the_end_is_cut_and_kept),
-        TEST(a_flipped_byte_takes_its_record_and_no_other),
-        TEST(a_record_damaged_after_the_checkpoint_leaves_the_index_sound),
-        TEST(an_index_ahead_of_the_journal_is_made_again),
-        TEST(zeroed_pages_take_only_what_was_in_them),
-        TEST(damage_before_the_checkpoint_is_found_by_reading_and_healed_by_a_start),
-        TEST(every_used_byte_of_the_index_may_flip),
-        TEST(a_mark_that_points_too_far_hides_nothing),
-        TEST(a_checkpoint_of_another_journal_is_not_believed),
-        TEST(a_journal_shorter_than_its_checkpoint_is_said),
-        TEST(a_foreign_journal_is_refused_and_left_alone),
-        TEST(a_journal_without_its_first_block_is_refused),
-        TEST(a_first_creation_that_was_cut_short_begins_anew),
-        TEST(a_journal_that_is_gone_is_refused),
-        TEST(a_journal_that_was_emptied_is_refused),
-        TEST(messages_that_only_the_index_knows_are_said),
-        TEST(an_end_that_was_zeroed_is_said),
+        TEST(the_journal_may_be_cut_at_every_byte_of_its_last_records, "db"),
+        TEST(a_last_record_may_be_torn_at_every_byte, "gdbm"),
+        TEST(garbage_after_the_end_is_cut_and_kept, "sdbm"),
+        TEST(a_flipped_byte_takes_its_record_and_no_other, "db"),
+        TEST(a_record_damaged_after_the_checkpoint_leaves_the_index_sound, "gdbm"),
+        TEST(an_index_ahead_of_the_journal_is_made_again, "sdbm"),
+        TEST(zeroed_pages_take_only_what_was_in_them, "db"),
+        TEST(damage_before_the_checkpoint_is_found_by_reading_and_healed_by_a_start, "gdbm"),
+        TEST(every_used_byte_of_the_index_may_flip, "sdbm"),
+        TEST(a_mark_that_points_too_far_hides_nothing, "db"),
+        TEST(a_checkpoint_of_another_journal_is_not_believed, "gdbm"),
+        TEST(a_journal_shorter_than_its_checkpoint_is_said, "sdbm"),
+        TEST(a_foreign_journal_is_refused_and_left_alone, "db"),
+        TEST(a_journal_without_its_first_block_is_refused, "gdbm"),
+        TEST(a_first_creation_that_was_cut_short_begins_anew, "sdbm"),
+        TEST(a_journal_that_is_gone_is_refused, "db"),
+        TEST(a_journal_that_was_emptied_is_refused, "gdbm"),
+        TEST(messages_that_only_the_index_knows_are_said, "sdbm"),
+        TEST(an_end_that_was_zeroed_is_said, "db"),
     };
+    const size_t count = shard_tests(tests, sizeof(tests) / sizeof(tests[0]), is_divided);
     const char *only = getenv("WA_TEST_ONLY");
     int failed;
 
@@ -1037,7 +1043,7 @@ int main(void)
         cmocka_set_test_filter(only);
     }
     apr_initialize();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    failed = _cmocka_run_group_tests("recovery", tests, count, NULL, NULL);
     if (!failed) {
         apr_terminate(); /* a failed test leaves a store open in the middle of something */
     }

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "base/identity.h"
+#include "base/memory.h"
 #include "store/dbm/ahead.h"
 #include "store/dbm/folder.h"
 #include "store/dbm/inspect.h"
@@ -224,7 +225,7 @@ static apr_status_t close_cleanup(void *data)
         release(store);
         return APR_SUCCESS;
     }
-    rv = apr_pool_create(&tmp, NULL);
+    rv = apr_pool_create_ex(&tmp, NULL, wa_memory_abort, NULL);
     if (rv == APR_SUCCESS) {
         rv = wa_identity_enter(&before, store->place.uid, store->place.gid, tmp);
         if (rv == APR_SUCCESS) {

@@ -111,15 +111,6 @@ static int index_is_sound(wa_dbm_store_t *store, apr_uint64_t size)
     return 1;
 }
 
-/* 1 unless a whole record stands after the checkpoint that is not the one after it: the journal was replaced. */
-static int journal_goes_on(wa_dbm_store_t *store, const wa_tail_t *at, apr_uint64_t size)
-{
-    const wa_record_t *r = wa_journal_record(&store->journal, at->offset, size);
-
-    return !r || r->type == WA_RECORD_FILLER || !wa_record_payload_is_valid(r)
-           || (r->number == at->records + 1 && r->prev_crc == at->crc);
-}
-
 /* Loads the newest checkpoint. @return APR_SUCCESS | APR_NOTFOUND there is none that can be used */
 static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr_pool_t *tmp)
 {
@@ -149,8 +140,7 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
                store->journal.path, c.at.offset - size);
     }
     if (rv == APR_SUCCESS
-        && (!wa_index_is_whole(&store->index, c.at.rows, c.at.records, c.at.keys)
-            || !journal_goes_on(store, &c.at, size))) {
+        && !wa_index_is_whole(&store->index, c.at.rows, c.at.records, c.at.keys)) {
         rv = APR_EGENERAL;
     }
     if (rv == APR_SUCCESS) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "store/dbm/replica_parts.h"
 
 apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_index_t *index)
@@ -19,7 +20,7 @@ apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_in
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = apr_pool_create_ex(&replica->pool, NULL, NULL, allocator);
+    rv = apr_pool_create_ex(&replica->pool, NULL, wa_memory_abort, allocator);
     if (rv != APR_SUCCESS) {
         apr_allocator_destroy(allocator);
         return rv;

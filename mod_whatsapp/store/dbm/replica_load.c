@@ -96,6 +96,26 @@ apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, co
     return APR_SUCCESS;
 }
 
+/* 1 when the journal's last record before the checkpoint is the one that the checkpoint was made at. Where another course of the same store was put
+ * back, everything after would look like damage, be it a whole record or the middle of one. */
+static int journal_is_the_same(wa_replica_t *replica, const wa_tail_t *at)
+{
+    apr_uint64_t offset = wa_index_mark_find(replica->index, at->records, APR_INT64_MAX);
+    apr_uint32_t crc = 0;
+
+    offset = offset ? offset : WA_JOURNAL_START;
+    while (offset < at->offset) {
+        const wa_record_t *r = wa_journal_record(replica->journal, offset, at->offset);
+
+        if (!r) {
+            return 0;
+        }
+        crc = r->type != WA_RECORD_FILLER ? r->header_crc : crc;
+        offset += r->length;
+    }
+    return offset == at->offset && crc == at->crc;
+}
+
 static int newest_last(const void *a, const void *b)
 {
     const wa_replica_thread_t *x = *(wa_replica_thread_t *const *)a,
@@ -110,10 +130,14 @@ static int newest_last(const void *a, const void *b)
 apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at)
 {
     apr_size_t count = apr_hash_count(replica->threads), n = 0, i;
-    wa_replica_thread_t **all = malloc((count + 1) * sizeof(*all));
+    wa_replica_thread_t **all;
     apr_uint64_t messages = 0;
     apr_hash_index_t *hi;
 
+    if (!journal_is_the_same(replica, at)) {
+        return APR_EGENERAL;
+    }
+    all = malloc((count + 1) * sizeof(*all));
     if (!all) {
         return APR_ENOMEM;
     }

@@ -22,7 +22,8 @@ apr_status_t wa_replica_parked_load(wa_replica_t *replica, apr_uint64_t offset, 
 apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, const wa_tail_t *at);
 
 /* After the last load: orders the thread list, joins contacts, and says how far the replica is.
- * @return APR_SUCCESS | APR_ENOMEM | APR_EGENERAL the threads have more messages than there are. The only thread. */
+ * @return APR_SUCCESS | APR_ENOMEM | APR_EGENERAL the threads have more messages than there are, or the journal's record at `at` is another one: it
+ *         was replaced. The only thread. */
 apr_status_t wa_replica_load_end(wa_replica_t *replica, const wa_tail_t *at);
 
 #endif
