@@ -73,13 +73,17 @@ def ask(server, requests):
     connection.close()
 
 
-def test_the_bare_handler_gives_the_processor_away_exactly_when_the_module_does(tools, work, monkeypatch):
+def test_the_bare_handler_gives_the_processor_away_exactly_when_the_module_does(
+    tools, work, monkeypatch
+):
     place = network.Loopback()
     ours = version.Version("module", BUILD / "mod_whatsapp.so", BUILD / "wa-fill", "")
     store = work / "stores" / "store"
     servers.module_fill(ours.fill, store, 100, 2, 2)
     module = servers.Module(work, place, 4, ours, store, servers.free_port())
-    bare = servers.Bare(work, place, 4, tools / "mod_bare.so", {"threads": b"{}", "contacts": b"{}"})
+    bare = servers.Bare(
+        work, place, 4, tools / "mod_bare.so", {"threads": b"{}", "contacts": b"{}"}
+    )
     reads = [("GET", "threads", None), ("GET", "contacts", None)] * 20
     seen = {}
     for server in (module, bare):
@@ -97,7 +101,12 @@ def test_the_bare_handler_gives_the_processor_away_exactly_when_the_module_does(
     assert seen["bare"] == seen["module"]
 
 
-needs_root = pytest.mark.xfail(os.geteuid() != 0, reason="network namespaces need root", strict=True, raises=network.NetworkError)
+needs_root = pytest.mark.xfail(
+    os.geteuid() != 0,
+    reason="network namespaces need root",
+    strict=True,
+    raises=network.NetworkError,
+)
 
 
 @needs_root
@@ -108,11 +117,18 @@ def test_a_cable_joins_two_namespaces_and_leaves_this_one_alone():
         with cable.entered():
             inside = os.readlink("/proc/thread-self/ns/net")
             assert inside != before
-            done = subprocess.run([*cable.client, "readlink", "/proc/self/ns/net"], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [*cable.client, "readlink", "/proc/self/ns/net"],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
             assert done.stdout.strip() not in (before, inside)
             listener = socket.create_server((cable.host, 0))
             port = listener.getsockname()[1]
-            subprocess.run([*cable.client, "bash", "-c", f"exec 3<>/dev/tcp/{cable.host}/{port}"], check=True)
+            subprocess.run(
+                [*cable.client, "bash", "-c", f"exec 3<>/dev/tcp/{cable.host}/{port}"], check=True
+            )
             listener.close()
         assert os.readlink("/proc/thread-self/ns/net") == before
         assert not pathlib.Path("/sys/class/net/wa-server").exists()
@@ -136,7 +152,9 @@ with cable.entered():
 def test_nothing_of_a_run_outlives_its_kill():
     if os.geteuid() != 0:
         network.Cable()
-    process = subprocess.Popen([sys.executable, "-B", "-c", HOLDS, str(HERE)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-B", "-c", HOLDS, str(HERE)], stdout=subprocess.PIPE, text=True
+    )
     pids = [int(pid) for pid in process.stdout.readline().split()]
     assert len(pids) == 2
     ends = [os.pidfd_open(pid) for pid in pids]
@@ -162,7 +180,13 @@ def test_folders_of_killed_runs_go_and_those_of_running_ones_stay(tmp_path):
 
 
 def test_two_builds_are_compared_by_medians_and_by_rounds():
-    result = rows.Result("page", "Pages", "requests/s", {"module": [90.0, 110.0, 100.0], "other": [100.0, 100.0, 50.0]}, [])
+    result = rows.Result(
+        "page",
+        "Pages",
+        "requests/s",
+        {"module": [90.0, 110.0, 100.0], "other": [100.0, 100.0, 50.0]},
+        [],
+    )
     sizes = rows.Result("growth", "Sizes", "requests/s", {"10": [5.0]}, [], other={"10": [10.0]})
     table = report._against([result, sizes])
     assert "1.00 (0.90-2.00)" in table[2] and "0.50 (0.50-0.50)" in table[3] and len(table) == 4

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the configuration tests share: configtest of a piece of configuration, and the shipped files made to work in a test's folder."""
+"""What the configuration tests share: configtest of a piece of configuration, and the shipped
+files made to work in a test's folder."""
 
 import base64
 import collections
@@ -18,13 +19,17 @@ OTHER_TOKEN = "1a2b3c4d5e6f708192a3b4c5d6e7f809"
 NUMBER = "+14155238886"
 
 ACCOUNT = f"WhatsAppAccountSID {SID}\nWhatsAppAuthToken {TOKEN}\nWhatsAppNumber {NUMBER}\n"
-OTHER_ACCOUNT = f"WhatsAppAccountSID {OTHER_SID}\nWhatsAppAuthToken {OTHER_TOKEN}\nWhatsAppNumber +14155238887\n"
+OTHER_ACCOUNT = (
+    f"WhatsAppAccountSID {OTHER_SID}\nWhatsAppAuthToken {OTHER_TOKEN}\nWhatsAppNumber"
+    " +14155238887\n"
+)
 HANDLER = '<Location "/api/whatsapp-messenger">\nSetHandler whatsapp-messenger\n</Location>\n'
 
 
 @contextlib.contextmanager
 def httpd_with(text, modules=(), environment=None, files=None):
-    """An httpd, not started, whose own part of the configuration is `text` (a string, or a function of the httpd), with `files`
+    """An httpd, not started, whose own part of the configuration is `text` (a string, or a
+    function of the httpd), with `files`
     (name: text) in its ServerRoot. It is ended and its folder removed at the end."""
     # Nothing here is Twilio: virtual hosts take this from the main server.
     configure = text if callable(text) else lambda _: text
@@ -64,7 +69,12 @@ def warning(text, tag, **more):
     with httpd_with(text, **more) as httpd:
         status, output = httpd.check_config()
         lines = [line for line in output.splitlines() if " WA0" in line]
-        assert status == 0 and len(lines) == 1 and "[whatsapp:warn] " in lines[0] and f"{tag}: " in lines[0], output
+        assert (
+            status == 0
+            and len(lines) == 1
+            and "[whatsapp:warn] " in lines[0]
+            and f"{tag}: " in lines[0]
+        ), output
         assert TOKEN not in output and OTHER_TOKEN not in output, output
         httpd.claim("AH*", required=False)
         httpd.claim(tag)
@@ -73,7 +83,8 @@ def warning(text, tag, **more):
 
 
 def accept(text, **more):
-    """Fails unless configtest accepts the configuration without a word. Gives nothing. An account is served at the usual place where
+    """Fails unless configtest accepts the configuration without a word. Gives nothing. An
+    account is served at the usual place where
     the text does not say how."""
     if "WhatsAppAccountSID" in text and "SetHandler" not in text:
         text += "\n" + HANDLER
@@ -104,7 +115,12 @@ def users(*names):
     """A file of users whose password is "open sesame", as htpasswd makes it."""
     made = ""
     for name in names:
-        secret = subprocess.run(["openssl", "passwd", "-apr1", "open sesame"], check=True, capture_output=True, text=True).stdout.strip()
+        secret = subprocess.run(
+            ["openssl", "passwd", "-apr1", "open sesame"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
         made += f"{name}:{secret}\n"
     return made
 
@@ -125,7 +141,8 @@ Answer = collections.namedtuple("Answer", "status headers text")
 
 
 def ask(httpd, method, path, body=None, **headers):
-    """One request on a connection of its own. JSON unless the headers say otherwise; an underscore in a name stands for a hyphen."""
+    """One request on a connection of its own. JSON unless the headers say otherwise; an
+    underscore in a name stands for a hyphen."""
     connection = http.client.HTTPConnection("127.0.0.1", httpd.port, timeout=60)
     try:
         sent = {"Content-Type": "application/json"} if body is not None else {}

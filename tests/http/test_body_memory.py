@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What bodies from outside may cost: nothing before a signature, not much more than their own size, and not for long."""
+"""What bodies from outside may cost: nothing before a signature, not much more than their own
+size, and not for long."""
 
 import json
 import zlib
@@ -10,8 +11,11 @@ from support.conditions import in_parallel, wait_until
 BASE = "/api/whatsapp-messenger"
 MB = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
-# Two processes in all, so that what one request leaves behind is seen, and one thread at a time is easy to fill.
-SETTINGS = ("event", """
+# Two processes in all, so that what one request leaves behind is seen, and one thread at a time is
+# easy to fill.
+SETTINGS = (
+    "event",
+    """
 StartServers 1
 ServerLimit 1
 ThreadsPerChild 32
@@ -19,11 +23,13 @@ ThreadLimit 32
 MaxRequestWorkers 32
 MinSpareThreads 1
 MaxSpareThreads 32
-""")
+""",
+)
 
 
 def memory(server, peak=False):
-    """Private and anonymous bytes of all children: what they hold now, or the most they ever held."""
+    """Private and anonymous bytes of all children: what they hold now, or the most they ever
+    held."""
     total = 0
     for pid in server.children():
         with open(f"/proc/{pid}/{'status' if peak else 'smaps_rollup'}", encoding="ascii") as file:
@@ -33,10 +39,17 @@ def memory(server, peak=False):
 
 
 def post(server, path, media_type, pieces, length=None, more=""):
-    """Sends a body piece by piece, as chunks without a length. Gives the answer, though it come before all is sent."""
+    """Sends a body piece by piece, as chunks without a length. Gives the answer, though it come
+    before all is sent."""
     with RawConnection(server.port) as raw:
-        head = f"POST {BASE}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {media_type}\r\n{more}"
-        head += f"Content-Length: {length}\r\n\r\n" if length is not None else "Transfer-Encoding: chunked\r\n\r\n"
+        head = (
+            f"POST {BASE}{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {media_type}\r\n{more}"
+        )
+        head += (
+            f"Content-Length: {length}\r\n\r\n"
+            if length is not None
+            else "Transfer-Encoding: chunked\r\n\r\n"
+        )
         try:
             raw.send(head.encode())
             for piece in pieces:
@@ -107,7 +120,13 @@ def test_a_compressed_body_counts_as_large_as_it_becomes(make_server, simulator)
             httpd.account, httpd.folder / "store", simulator.url
         )
 
-    with make_server(configure, modules=["filter", "deflate"], account=Account(), mpm=SETTINGS[0], mpm_settings=SETTINGS[1]) as server:
+    with make_server(
+        configure,
+        modules=["filter", "deflate"],
+        account=Account(),
+        mpm=SETTINGS[0],
+        mpm_settings=SETTINGS[1],
+    ) as server:
         server.secrets.add("nothing is planted in this server")
         server.claim("WA0236", required=False)
         server.claim("AH*", required=False)
@@ -124,7 +143,8 @@ def test_a_compressed_body_counts_as_large_as_it_becomes(make_server, simulator)
 def test_the_number_of_names_and_values_is_exact(api, fresh):
     number = fresh.number()
     for more, status in ((994, 200), (995, 400)):
-        # the object, two names and two values, and the name of the array are six; the array is the seventh
+        # the object, two names and two values, and the name of the array are six; the array is the
+        # seventh
         body = {"phoneNumber": number, "displayName": "Ana", "x": [0] * (more - 1)}
         answer = api.post("/contacts", body)
         assert answer.status == status, answer

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Behind ChrootDir there is no library to be loaded late, and only what is reachable by one path on both sides."""
+"""Behind ChrootDir there is no library to be loaded late, and only what is reachable by one
+path on both sides."""
 
 import os
 import subprocess
@@ -9,7 +10,9 @@ from support.httpd import Account, messenger, module_path, server_user
 
 def test_a_jail_without_any_library_serves_sends_and_reloads(make_server, simulator, fresh):
     # what glibc would load when the first thread ends, if the module did not bring it
-    needed = subprocess.run(["readelf", "-d", module_path()], check=True, capture_output=True, text=True).stdout
+    needed = subprocess.run(
+        ["readelf", "-d", module_path()], check=True, capture_output=True, text=True
+    ).stdout
     assert "[libgcc_s.so.1]" in needed
     if os.geteuid() != 0:
         return  # only root may change the root

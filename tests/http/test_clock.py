@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clocks that were wrong: what goes by how long ago something was goes by the clock, not by the store's time."""
+"""Clocks that were wrong: what goes by how long ago something was goes by the clock, not by the
+store's time."""
 
 import time
 

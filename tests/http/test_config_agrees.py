@@ -41,7 +41,11 @@ def parent(httpd):
 
 def own(path, uid=None, gid=None):
     if IS_ROOT:
-        os.lchown(path, server_user().pw_uid if uid is None else uid, server_user().pw_gid if gid is None else gid)
+        os.lchown(
+            path,
+            server_user().pw_uid if uid is None else uid,
+            server_user().pw_gid if gid is None else gid,
+        )
 
 
 def chmod(name, bits):
@@ -50,15 +54,23 @@ def chmod(name, bits):
         path.touch()
         own(path)
         path.chmod(bits)
+
     return damage
 
 
 def chattr(name, flag):
     """Undone when the test ends, or its folder could not be removed."""
+
     def damage(httpd):
         path = parent(httpd) if name == ".." else store(httpd) / name
         subprocess.run(["chattr", f"+{flag}", path], check=True)
-        httpd.undo.callback(subprocess.run, ["chattr", "-R", f"-{flag}", httpd.folder], check=False, capture_output=True)
+        httpd.undo.callback(
+            subprocess.run,
+            ["chattr", "-R", f"-{flag}", httpd.folder],
+            check=False,
+            capture_output=True,
+        )
+
     return damage
 
 
@@ -83,6 +95,7 @@ def gone(*names):
         for name in names:
             for path in store(httpd).glob(name):
                 path.unlink()
+
     return damage
 
 
@@ -91,6 +104,7 @@ def zeros(name, begin, length):
         with open(store(httpd) / name, "r+b") as file:
             file.seek(begin)
             file.write(bytes(length))
+
     return damage
 
 
@@ -98,6 +112,7 @@ def both(*damages):
     def damage(httpd):
         for each in damages:
             each(httpd)
+
     return damage
 
 
@@ -123,20 +138,25 @@ def away(httpd):
 
 def new_store(bits=0o755, uid=0, gid=0):
     """There is none yet, in a folder of that mode and owner."""
+
     def damage(httpd):
         away(httpd)
         parent(httpd).chmod(bits)
         own(parent(httpd), uid, gid)
+
     return damage
 
 
 def full(*first):
     """A small file system, full when the store is in it and the damage is done."""
+
     def damage(httpd):
         folder = httpd.folder / "small"
         shutil.move(parent(httpd), folder)
         parent(httpd).mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m,mode=0755", "none", parent(httpd)], check=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=40m,mode=0755", "none", parent(httpd)], check=True
+        )
         httpd.undo.callback(subprocess.run, ["umount", "-l", parent(httpd)], check=True)
         shutil.copytree(folder / "store", store(httpd), copy_function=shutil.copy2)
         for path in (store(httpd), *store(httpd).iterdir()):
@@ -144,9 +164,12 @@ def full(*first):
         store(httpd).chmod(0o700)
         for each in first:
             each(httpd)
-        with contextlib.suppress(OSError), open(parent(httpd) / "filler", "wb", buffering=0) as filler:
+        with contextlib.suppress(OSError), open(
+            parent(httpd) / "filler", "wb", buffering=0
+        ) as filler:
             while filler.write(bytes(4096)):
                 pass
+
     return damage
 
 
@@ -165,6 +188,7 @@ def read_only(path):
         subprocess.run(["mount", "--bind", path(httpd), path(httpd)], check=True)
         httpd.undo.callback(subprocess.run, ["umount", "-l", path(httpd)], check=True)
         subprocess.run(["mount", "-o", "remount,ro,bind", path(httpd)], check=True)
+
     return damage
 
 
@@ -183,7 +207,10 @@ DAMAGES = {
     "keys.0 may only be read": (chmod("keys.0", 0o400), True),
     "keys.7 may not be opened": (chmod("keys.7", 0), True),
     "CURRENT may not be opened": (chmod("CURRENT", 0), False),
-    "what was set aside is closed": (both(chmod("damaged-4096", 0), zeros("journal", 4096, 8)), False),
+    "what was set aside is closed": (
+        both(chmod("damaged-4096", 0), zeros("journal", 4096, 8)),
+        False,
+    ),
     "the folder may not be listed": (lambda httpd: store(httpd).chmod(0o300), True),
     "the folder may not be entered": (lambda httpd: store(httpd).chmod(0o600), True),
     "the folder may not be written": (lambda httpd: store(httpd).chmod(0o555), True),
@@ -196,8 +223,14 @@ DAMAGES = {
     "the journal's records are zeros": (zeros("journal", 4096, 60000), True),
     "the journal is empty and alone": (both(cut("journal", 0), gone(*DERIVED)), True),
     "the journal is gone": (gone("journal"), True),
-    "the journal is gone, only CURRENT is there": (gone("journal", "rows", "marks", "keys.*", "state-*"), True),
-    "the journal is gone, only rows is there": (gone("journal", "CURRENT", "marks", "keys.*", "state-*"), True),
+    "the journal is gone, only CURRENT is there": (
+        gone("journal", "rows", "marks", "keys.*", "state-*"),
+        True,
+    ),
+    "the journal is gone, only rows is there": (
+        gone("journal", "CURRENT", "marks", "keys.*", "state-*"),
+        True,
+    ),
     "all is gone": (gone("*"), False),
     "what is derived is gone": (gone(*DERIVED), False),
     "the lock is gone": (gone("lock"), False),
@@ -206,25 +239,43 @@ DAMAGES = {
     "CURRENT is cut": (cut("CURRENT", 5), False),
     "the first record is damaged": (zeros("journal", 4100, 30), False),
     "a half-made journal is left": (chmod("journal.new", 0), False),
-    "a half-made journal is left of a first start": (both(gone("*"), chmod("journal.new", 0)), False),
+    "a half-made journal is left of a first start": (
+        both(gone("*"), chmod("journal.new", 0)),
+        False,
+    ),
     "a store is to be made": (new_store(0o755), False),
-    "a store is to be made where there is no folder": (lambda httpd: shutil.move(parent(httpd), httpd.folder / "away"), True),
+    "a store is to be made where there is no folder": (
+        lambda httpd: shutil.move(parent(httpd), httpd.folder / "away"),
+        True,
+    ),
 }
 if IS_ROOT:
     NOBODY, USER = 65534, server_user().pw_uid
     DAMAGES |= {
         "the way is closed to others": (lambda httpd: parent(httpd).chmod(0o710), True),
         "the way is closed by root": (lambda httpd: parent(httpd).chmod(0o700), True),
-        "the way is open to the group": (lambda httpd: (own(parent(httpd), 0), parent(httpd).chmod(0o710)), False),
-        "the way is closed to the group alone": (lambda httpd: (own(parent(httpd), 0), parent(httpd).chmod(0o705)), True),
-        "the way is closed to its owner alone": (lambda httpd: (own(parent(httpd)), parent(httpd).chmod(0o077)), True),
+        "the way is open to the group": (
+            lambda httpd: (own(parent(httpd), 0), parent(httpd).chmod(0o710)),
+            False,
+        ),
+        "the way is closed to the group alone": (
+            lambda httpd: (own(parent(httpd), 0), parent(httpd).chmod(0o705)),
+            True,
+        ),
+        "the way is closed to its owner alone": (
+            lambda httpd: (own(parent(httpd)), parent(httpd).chmod(0o077)),
+            True,
+        ),
         "a link leads into a closed folder": (linked, True),
         "the link is in a closed folder": (link_in_closed, True),
         "a store is to be made by the user itself": (new_store(0o700, USER), False),
         "a store is to be made in another's folder": (new_store(0o755, NOBODY), True),
         "a store is to be made in another's closed folder": (new_store(0o700, NOBODY), True),
         "a store is to be made in root's folder for a group": (new_store(0o775), True),
-        "a store is to be made in root's folder for its group": (new_store(0o775, 0, server_user().pw_gid), False),
+        "a store is to be made in root's folder for its group": (
+            new_store(0o775, 0, server_user().pw_gid),
+            False,
+        ),
         "a store is to be made in a folder for all": (new_store(0o777), False),
         "a store is to be made in root's closed folder": (new_store(0o700), True),
         "a store is to be made in root's half-closed folder": (new_store(0o744), True),
@@ -242,7 +293,10 @@ if IS_ROOT:
             "the folder is immutable": (chattr("", "i"), True),
             "the folder is append-only": (chattr("", "a"), True),
             "the folder above is immutable": (chattr("..", "i"), False),
-            "a store is to be made in an immutable folder": (both(new_store(0o755), chattr("..", "i")), True),
+            "a store is to be made in an immutable folder": (
+                both(new_store(0o755), chattr("..", "i")),
+                True,
+            ),
         }
     if can_mount():
         DAMAGES |= {
@@ -252,11 +306,17 @@ if IS_ROOT:
             "the disk is full and rows is gone": (full(gone("rows")), True),
             "the disk is full and rows is cut": (full(cut("rows", 0)), True),
             "the disk is full and CURRENT is gone": (full(gone("CURRENT", "state-*")), False),
-            "the disk is full and a store is to be made": (full(lambda httpd: shutil.rmtree(store(httpd))), True),
+            "the disk is full and a store is to be made": (
+                full(lambda httpd: shutil.rmtree(store(httpd))),
+                True,
+            ),
             "there are no inodes": (no_inodes, True),
             "the folder is read-only": (read_only(store), True),
             "the folder above is read-only": (read_only(parent), True),
-            "a store is to be made on a read-only file system": (both(away, read_only(parent)), True),
+            "a store is to be made on a read-only file system": (
+                both(away, read_only(parent)),
+                True,
+            ),
         }
 
 
@@ -285,17 +345,32 @@ def refuses(httpd):
         assert "WA0121" in output and not processes(httpd), output
         return output
     pid_file = httpd.folder / "run" / "httpd.pid"
-    wait_until(lambda: pid_file.exists() and pid_file.read_text().endswith("\n") and httpd._generations() > generations, "the server to run")
+    wait_until(
+        lambda: pid_file.exists()
+        and pid_file.read_text().endswith("\n")
+        and httpd._generations() > generations,
+        "the server to run",
+    )
     pid = int(pid_file.read_text())
     control(httpd, "-k", "stop")
-    wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists() and not processes(httpd), "the server to end")
+    wait_until(
+        lambda: not pathlib.Path(f"/proc/{pid}").exists() and not processes(httpd),
+        "the server to end",
+    )
     assert httpd.console_text() == before
     return None
 
 
 def look(folder):
     """All that configtest must leave as it is."""
-    return {path: (path.lstat()[:7], path.lstat().st_mtime_ns, path.lstat().st_ctime_ns) for path in [folder, *sorted(folder.rglob("*"))]} if folder.exists() else {}
+    return (
+        {
+            path: (path.lstat()[:7], path.lstat().st_mtime_ns, path.lstat().st_ctime_ns)
+            for path in [folder, *sorted(folder.rglob("*"))]
+        }
+        if folder.exists()
+        else {}
+    )
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -318,7 +393,11 @@ def test_configtest_and_a_start_agree(name):
 
 # ---- the same in a reload, which has the files open ----
 
-ON_A_LIVE_STORE = [name for name, (_, is_refused) in DAMAGES.items() if is_refused and "made" not in name and "full" not in name and "inodes" not in name]
+ON_A_LIVE_STORE = [
+    name
+    for name, (_, is_refused) in DAMAGES.items()
+    if is_refused and "made" not in name and "full" not in name and "inodes" not in name
+]
 
 
 @pytest.mark.parametrize("name", ON_A_LIVE_STORE)
@@ -336,10 +415,17 @@ def test_a_reload_agrees(name):
 
 # ---- where the default store is made ----
 
+
 @needs_root
 def test_the_folders_above_a_default_store_are_open_whatever_the_shell_says():
     """With a umask of 077 root would make them for itself alone."""
-    with httpd_with(site(lambda httpd: messenger(httpd).replace(f"WhatsAppStore dbm:{httpd.folder}/parent/store\n", ""))) as httpd:
+    with httpd_with(
+        site(
+            lambda httpd: messenger(httpd).replace(
+                f"WhatsAppStore dbm:{httpd.folder}/parent/store\n", ""
+            )
+        )
+    ) as httpd:
         (httpd.folder / "site").mkdir()
         (httpd.folder / "site" / "page.txt").write_text("still here")
         before = os.umask(0o077)

@@ -20,8 +20,15 @@ from support.httpd import ROOT, apxs, free_port, module_path, server_user
 
 def make(*words, umask=-1):
     environment = {**os.environ, "MAKEFLAGS": "", "MFLAGS": ""}
-    done = subprocess.run(["make", "-s", "-C", str(ROOT), f"BUILD={module_path().parent}", *words], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, env=environment, timeout=600, umask=umask)
+    done = subprocess.run(
+        ["make", "-s", "-C", str(ROOT), f"BUILD={module_path().parent}", *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=600,
+        umask=umask,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -40,7 +47,11 @@ def files_below(folder):
 
 def conf_below(folder):
     """The configuration that httpd reads, not the copy of it as it was laid down."""
-    return next(path for path in folder.rglob("whatsapp.conf") if path.parent.name in ("mods-available", "extra"))
+    return next(
+        path
+        for path in folder.rglob("whatsapp.conf")
+        if path.parent.name in ("mods-available", "extra")
+    )
 
 
 def test_install_and_uninstall(folder):
@@ -48,17 +59,27 @@ def test_install_and_uninstall(folder):
     assert "whatsapp-account.conf" in said
     libexec, sysconf = apxs("LIBEXECDIR").lstrip("/"), apxs("SYSCONFDIR").lstrip("/")
     conf = conf_below(folder)
-    assert str(conf.relative_to(folder)) in (f"{sysconf}/mods-available/whatsapp.conf", f"{sysconf}/extra/whatsapp.conf")
+    assert str(conf.relative_to(folder)) in (
+        f"{sysconf}/mods-available/whatsapp.conf",
+        f"{sysconf}/extra/whatsapp.conf",
+    )
     assert (folder / libexec / "mod_whatsapp.so").read_bytes() == module_path().read_bytes()
-    version = subprocess.run([folder / apxs("SBINDIR").lstrip("/") / "whatsappctl", "--version"], capture_output=True, text=True, timeout=60,
-                             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    version = subprocess.run(
+        [folder / apxs("SBINDIR").lstrip("/") / "whatsappctl", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"},
+    )
     assert version.returncode == 0, version.stderr
     load = (conf.parent / "whatsapp.load").read_text()
     assert load.strip() == f"LoadModule whatsapp_module /{libexec}/mod_whatsapp.so"
     frontend = next(path for path in folder.rglob("frontend") if path.is_dir())
     assert f'"/{frontend.relative_to(folder)}"' in conf.read_text()
     assert files_below(frontend) == files_below(ROOT / "frontend")
-    status, output = configtest(conf.read_text().replace("/usr/", f"{folder}/usr/"), modules=["alias", "dir", "headers"])
+    status, output = configtest(
+        conf.read_text().replace("/usr/", f"{folder}/usr/"), modules=["alias", "dir", "headers"]
+    )
     assert status == 0, output
 
     make("install", f"DESTDIR={folder}")
@@ -88,7 +109,10 @@ def test_upgrade_keeps_what_was_changed_and_shows_what_is_new(folder):
             assert file.read_text() == "# of the admin\n" + shipped
             assert file.with_name(file.name + ".dist").read_text() == shipped
             # in the form of diff -u: what of the admin's is not in the new one
-            assert f"--- {file}\n+++ {file}.dist\n" in re.sub(r"\t.*", "", said) and "\n-# of the admin\n" in said
+            assert (
+                f"--- {file}\n+++ {file}.dist\n" in re.sub(r"\t.*", "", said)
+                and "\n-# of the admin\n" in said
+            )
             assert "restarted" in said and "a reload is not enough" in said
         # taken over by hand: nothing is left to be told
         file.write_text(shipped)
@@ -110,7 +134,11 @@ def test_upgrade_replaces_what_nobody_changed(folder):
     for file in (conf, original):
         file.write_text("# of an earlier version\n")
     said = make("install", f"DESTDIR={folder}")
-    assert conf.read_text() == shipped and not conf.with_name("whatsapp.conf.dist").exists() and "@@" not in said
+    assert (
+        conf.read_text() == shipped
+        and not conf.with_name("whatsapp.conf.dist").exists()
+        and "@@" not in said
+    )
 
 
 def test_a_link_of_the_admin_s_stays_a_link(folder):
@@ -134,12 +162,18 @@ def test_a_changed_web_client_is_kept_beside_the_new_one(folder):
     said = make("install", f"DESTDIR={folder}")
     assert files_below(client) == files_below(ROOT / "frontend")
     kept = client.with_name("frontend.changed-1")
-    assert str(kept) in said and (kept / "index.html").read_text() == "our own page" and (kept / "logo.svg").exists()
+    assert (
+        str(kept) in said
+        and (kept / "index.html").read_text() == "our own page"
+        and (kept / "logo.svg").exists()
+    )
     make("install", f"DESTDIR={folder}")
     assert not client.with_name("frontend.changed-2").exists()
     (client / "index.html").unlink()
     make("uninstall", f"DESTDIR={folder}")
-    assert (kept / "index.html").read_text() == "our own page" and client.with_name("frontend.changed-2").is_dir()
+    assert (kept / "index.html").read_text() == "our own page" and client.with_name(
+        "frontend.changed-2"
+    ).is_dir()
 
 
 def test_what_is_installed_can_be_read_whatever_the_umask(folder):
@@ -149,7 +183,9 @@ def test_what_is_installed_can_be_read_whatever_the_umask(folder):
     assert len(found) > 20
     for path in found:
         mode = path.stat().st_mode & 0o777
-        assert mode in ((0o755,) if path.is_dir() or path.name == "whatsappctl" else (0o644, 0o755)), (path, oct(mode))
+        assert mode in (
+            (0o755,) if path.is_dir() or path.name == "whatsappctl" else (0o644, 0o755)
+        ), (path, oct(mode))
 
 
 @pytest.fixture
@@ -159,11 +195,23 @@ def tree(folder):
     copy.mkdir()
     kept = ("Makefile", "apxs-build.sh", "README.md", "LICENSE")
     parts = ("conf", "frontend", "mod_whatsapp", "tools")
-    for name in [*kept, *(path.relative_to(ROOT) for part in parts for path in (ROOT / part).rglob("*") if path.is_file())]:
+    for name in [
+        *kept,
+        *(
+            path.relative_to(ROOT)
+            for part in parts
+            for path in (ROOT / part).rglob("*")
+            if path.is_file()
+        ),
+    ]:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, copy / name)
     if (ROOT / "build" / "mod_whatsapp.so").exists():
-        shutil.copytree(ROOT / "build", copy / "build", ignore=shutil.ignore_patterns("tests", "strict", "sanitized", "fuzz*"))
+        shutil.copytree(
+            ROOT / "build",
+            copy / "build",
+            ignore=shutil.ignore_patterns("tests", "strict", "sanitized", "fuzz*"),
+        )
     if os.geteuid() == 0:
         user = server_user()
         subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", str(copy)], check=True)
@@ -175,8 +223,21 @@ def tree(folder):
 
 def run_in(tree, *words, **environment):
     owner = tree.stat()
-    made = {**script_environment(), "SUDO_UID": str(owner.st_uid), "SUDO_GID": str(owner.st_gid), "PATH": f"{os.environ['PATH']}:{tree.parent}"}
-    return subprocess.run(words, cwd=tree, env={**made, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
+    made = {
+        **script_environment(),
+        "SUDO_UID": str(owner.st_uid),
+        "SUDO_GID": str(owner.st_gid),
+        "PATH": f"{os.environ['PATH']}:{tree.parent}",
+    }
+    return subprocess.run(
+        words,
+        cwd=tree,
+        env={**made, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
 
 
 def test_install_under_sudo_leaves_nothing_of_root_s_in_the_source_folder(tree):
@@ -187,7 +248,11 @@ def test_install_under_sudo_leaves_nothing_of_root_s_in_the_source_folder(tree):
     assert list(target.rglob("mod_whatsapp.so")) and list(target.rglob("whatsapp.conf"))
     owner = tree.stat().st_uid
     foreign = [str(path) for path in tree.rglob("*") if path.lstat().st_uid != owner]
-    assert foreign == [] and (tree / "build" / "mod_whatsapp.so").stat().st_mtime >= (tree / "mod_whatsapp" / "mod_whatsapp.c").stat().st_mtime
+    assert (
+        foreign == []
+        and (tree / "build" / "mod_whatsapp.so").stat().st_mtime
+        >= (tree / "mod_whatsapp" / "mod_whatsapp.c").stat().st_mtime
+    )
 
 
 def test_a_build_by_root_that_is_in_the_way_is_named(tree):
@@ -200,7 +265,11 @@ def test_a_build_by_root_that_is_in_the_way_is_named(tree):
         (tree / "build").mkdir(mode=0o555)
     (tree / "mod_whatsapp" / "mod_whatsapp.c").touch()
     done = run_in(tree, "./apxs-build.sh", "install", DESTDIR=str(tree.parent / "target"))
-    assert done.returncode == 1 and "sudo rm -r build" in done.stderr and not (tree.parent / "target").exists()
+    assert (
+        done.returncode == 1
+        and "sudo rm -r build" in done.stderr
+        and not (tree.parent / "target").exists()
+    )
     (tree / "build").chmod(0o755)
 
 
@@ -221,15 +290,27 @@ def test_make_install_under_sudo_builds_nothing(tree):
 def script_environment():
     # what `make test-asan` says to make is not said to the script's make
     dropped = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "BUILD", "SANITIZE", "OPT")
-    return {name: value for name, value in os.environ.items() if not name.startswith("TWILIO_") and name not in dropped}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TWILIO_") and name not in dropped
+    }
 
 
 def script(*words, **environment):
     kept = script_environment()
-    return subprocess.Popen(["./apxs-build.sh", *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            env={**kept, **environment}, start_new_session=True,
-                            # Ctrl-C is ignored in what a shell starts in the background, and below
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    return subprocess.Popen(
+        ["./apxs-build.sh", *words],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**kept, **environment},
+        start_new_session=True,
+        # Ctrl-C is ignored in what a shell starts in the background, and below
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def test_run_serves_client_and_api_and_ends_with_its_children(folder):
@@ -244,20 +325,32 @@ def test_run_serves_client_and_api_and_ends_with_its_children(folder):
         else:
             raise AssertionError(said + process.stderr.read())
         assert f"http://127.0.0.1:{port}/whatsapp-messenger/\n" in said
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/whatsapp-messenger/", timeout=30) as page:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/whatsapp-messenger/", timeout=30
+        ) as page:
             assert page.status == 200
         lines = re.findall(r"^  (curl .*)$", said, re.MULTILINE)
         assert len(lines) == 3
         for line in lines:
-            answer = subprocess.run(["bash", "-c", line.replace("curl ", "curl -fsS ", 1)], capture_output=True, text=True, timeout=60)
-            assert answer.returncode == 0 and answer.stdout.startswith('{"success":true'), line + answer.stdout + answer.stderr
+            answer = subprocess.run(
+                ["bash", "-c", line.replace("curl ", "curl -fsS ", 1)],
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert answer.returncode == 0 and answer.stdout.startswith('{"success":true'), (
+                line + answer.stdout + answer.stderr
+            )
         assert '"body":"Hello"' in answer.stdout
         children = children_of(process.pid)
         assert len(children) == 2
         # what Ctrl-C sends
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(60) == 0
-        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in children), "httpd and simulator to end")
+        wait_until(
+            lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in children),
+            "httpd and simulator to end",
+        )
     finally:
         if process.poll() is None:
             process.terminate()
@@ -277,14 +370,21 @@ def test_run_says_that_the_port_is_taken(folder):
     assert process.returncode == 1 and "is taken" in said and "--port" in said
 
 
-@pytest.mark.parametrize("words, environment, told", [
-    (["run", "--port", "0"], {}, "--port must be"),
-    (["run", "--port"], {}, "a value is missing"),
-    (["run", "--colour", "blue"], {}, "unknown option '--colour'"),
-    (["run"], {"TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000001"}, "TWILIO_AUTH_TOKEN"),
-    (["fly"], {}, "usage:"),
-    ([], {}, "usage:"),
-])
+@pytest.mark.parametrize(
+    "words, environment, told",
+    [
+        (["run", "--port", "0"], {}, "--port must be"),
+        (["run", "--port"], {}, "a value is missing"),
+        (["run", "--colour", "blue"], {}, "unknown option '--colour'"),
+        (
+            ["run"],
+            {"TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000001"},
+            "TWILIO_AUTH_TOKEN",
+        ),
+        (["fly"], {}, "usage:"),
+        ([], {}, "usage:"),
+    ],
+)
 def test_refuses_what_it_does_not_know(words, environment, told):
     process = script(*words, **environment)
     _, said = process.communicate(timeout=60)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The module's life: the default store, restarts, counters, per-host logs, and starts that must fail."""
+"""The module's life: the default store, restarts, counters, per-host logs, and starts that must
+fail."""
 
 import json
 import os
@@ -26,8 +27,21 @@ def fails_to_start(httpd):
     """Starts it in the foreground; it has to end by itself. Gives all that it said."""
     httpd.port = httpd.port or 1
     httpd._write()
-    done = subprocess.run([program(), "-d", str(httpd.folder), "-f", str(httpd.folder / "httpd.conf"), "-DFOREGROUND"], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, env=httpd._environment(), timeout=60)
+    done = subprocess.run(
+        [
+            program(),
+            "-d",
+            str(httpd.folder),
+            "-f",
+            str(httpd.folder / "httpd.conf"),
+            "-DFOREGROUND",
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=httpd._environment(),
+        timeout=60,
+    )
     assert done.returncode != 0
     return done.stdout + done.stderr + httpd.log_text()
 
@@ -50,8 +64,12 @@ def test_without_a_configured_store_there_is_one_in_the_state_folder():
 
 def test_the_state_folder_follows_the_serverroot():
     """Seen in what configtest says of two accounts that share the default store."""
+
     def text(root):
-        return f"ServerRoot {root}\n{ACCOUNT}<VirtualHost *>\nServerName one.test\n{OTHER_ACCOUNT}</VirtualHost>\n"
+        return (
+            f"ServerRoot {root}\n{ACCOUNT}<VirtualHost *>\nServerName"
+            f" one.test\n{OTHER_ACCOUNT}</VirtualHost>\n"
+        )
 
     assert "WhatsAppStore 'dbm:/var/lib/ssl/whatsapp'" in refusal(text("/etc/ssl"))
     assert "WhatsAppStore 'dbm:/var/lib/ssl/whatsapp'" in refusal(text("/etc/ssl/"))
@@ -73,19 +91,50 @@ def test_a_restart_keeps_what_is_stored():
 
 def counters(httpd):
     text = ask(httpd, "GET", "/status?auto").text
-    return {name: int(value) for name, value in re.findall(r"^WhatsApp(\w+): (\d+)$", text, re.MULTILINE)}
+    return {
+        name: int(value)
+        for name, value in re.findall(r"^WhatsApp(\w+): (\d+)$", text, re.MULTILINE)
+    }
 
 
 def test_mod_status_counts_over_restarts():
     with httpd_with(ACCOUNT + HANDLER + STATUS, modules=["status"]) as httpd:
         httpd.claim("WA02*", "WA03*", "WA05*", required=False)
         httpd.start()
-        assert counters(httpd) == dict.fromkeys(["Requests", "Sends", "SendsFailed", "Webhooks", "WebhooksRefused", "ClientErrors", "ServerErrors"], 0)
+        assert counters(httpd) == dict.fromkeys(
+            [
+                "Requests",
+                "Sends",
+                "SendsFailed",
+                "Webhooks",
+                "WebhooksRefused",
+                "ClientErrors",
+                "ServerErrors",
+            ],
+            0,
+        )
         assert ask(httpd, "GET", f"{API}/threads").status == 200
         assert ask(httpd, "GET", f"{API}/no-such").status == 404
         assert ask(httpd, "POST", f"{API}/send", "{}").status == 400
-        assert ask(httpd, "POST", f"{API}/webhook", "a=b", Content_Type="application/x-www-form-urlencoded").status == 403
-        expected = {"Requests": 4, "Sends": 0, "SendsFailed": 1, "Webhooks": 0, "WebhooksRefused": 1, "ClientErrors": 3, "ServerErrors": 0}
+        assert (
+            ask(
+                httpd,
+                "POST",
+                f"{API}/webhook",
+                "a=b",
+                Content_Type="application/x-www-form-urlencoded",
+            ).status
+            == 403
+        )
+        expected = {
+            "Requests": 4,
+            "Sends": 0,
+            "SendsFailed": 1,
+            "Webhooks": 0,
+            "WebhooksRefused": 1,
+            "ClientErrors": 3,
+            "ServerErrors": 0,
+        }
         assert counters(httpd) == expected
         httpd.graceful()
         assert counters(httpd) == expected
@@ -94,19 +143,32 @@ def test_mod_status_counts_over_restarts():
 
 def test_lines_go_to_the_log_of_the_virtual_host():
     def text(httpd):
-        return (f"{HANDLER}<VirtualHost *>\nServerName one.test\n{ACCOUNT}ErrorLog {httpd.folder}/logs/one.log\n</VirtualHost>\n")
+        return (
+            f"{HANDLER}<VirtualHost *>\nServerName one.test\n{ACCOUNT}ErrorLog"
+            f" {httpd.folder}/logs/one.log\n</VirtualHost>\n"
+        )
 
     with httpd_with(text) as httpd:
         httpd.start()
         httpd.claim("WA*", required=False)
-        unsigned = ask(httpd, "POST", f"{API}/webhook", "a=b", Content_Type="application/x-www-form-urlencoded", Host="one.test")
+        unsigned = ask(
+            httpd,
+            "POST",
+            f"{API}/webhook",
+            "a=b",
+            Content_Type="application/x-www-form-urlencoded",
+            Host="one.test",
+        )
         assert unsigned.status == 403
         assert re.search(r"WA0[235]\d\d", (httpd.folder / "logs" / "one.log").read_text())
         assert not httpd.lines(0, r"WA0[235]\d\d")
 
 
 def test_does_not_start_with_a_store_that_cannot_be_opened():
-    with httpd_with(lambda h: f"{ACCOUNT}{HANDLER}WhatsAppStore dbm:{h.folder}/taken\n", files={"taken": "a file"}) as httpd:
+    with httpd_with(
+        lambda h: f"{ACCOUNT}{HANDLER}WhatsAppStore dbm:{h.folder}/taken\n",
+        files={"taken": "a file"},
+    ) as httpd:
         said = fails_to_start(httpd)
         assert "WA0121" in said and f"dbm:{httpd.folder}/taken" in said
 
@@ -120,7 +182,9 @@ def test_does_not_start_where_the_state_folder_cannot_be_made():
 def test_does_not_start_on_the_store_of_another_server():
     with httpd_with(ACCOUNT + HANDLER) as first:
         first.start()
-        with httpd_with(f"{ACCOUNT}{HANDLER}WhatsAppStore dbm:{first.folder}/state/whatsapp\n") as second:
+        with httpd_with(
+            f"{ACCOUNT}{HANDLER}WhatsAppStore dbm:{first.folder}/state/whatsapp\n"
+        ) as second:
             assert "WA0121" in fails_to_start(second)
         assert ask(first, "POST", f"{API}/contacts", CONTACT).status == 200
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a start is refused for configtest says first, a start says on the terminal, and a reload survives: the messenger answers 503, every
+"""What a start is refused for configtest says first, a start says on the terminal, and a reload
+survives: the messenger answers 503, every
 other site goes on, and when the trouble is gone the next reload heals it."""
 
 import base64
@@ -17,7 +18,17 @@ import urllib.parse
 
 import pytest
 
-from config_support import ACCOUNT, HANDLER, NUMBER, OTHER_ACCOUNT, OTHER_TOKEN, SID, TOKEN, ask, httpd_with
+from config_support import (
+    ACCOUNT,
+    HANDLER,
+    NUMBER,
+    OTHER_ACCOUNT,
+    OTHER_TOKEN,
+    SID,
+    TOKEN,
+    ask,
+    httpd_with,
+)
 from support.conditions import wait_until
 from support.httpd import MPM_SETTINGS, program, server_user
 
@@ -25,16 +36,23 @@ API = "/api/whatsapp-messenger"
 URL = "WhatsAppPublicURL https://chat.example.org\n"
 CONTACT = '{"phoneNumber":"+15551230001","displayName":"Ana"}'
 FORM = "application/x-www-form-urlencoded"
-# What a start that ends before httpd detaches writes to the error log: httpd puts neither time nor level before it.
+# What a start that ends before httpd detaches writes to the error log: httpd puts neither time nor
+# level before it.
 REFUSED = r"(\(\d+\)[^:]+: )?(WA0121|WA0141|AH00016|AH00526)"
 IS_ROOT = os.geteuid() == 0
 
 
 def site(text):
     """The messenger on the main server, and a site that has nothing to do with it."""
+
     def configure(httpd):
-        return (f"{text(httpd) if callable(text) else text}\n<VirtualHost *>\nServerName 127.0.0.1\n</VirtualHost>\n"
-                f"<VirtualHost *>\nServerName site.test\nDocumentRoot {httpd.folder}/site\n<Location {API}>\nSetHandler none\n</Location>\n</VirtualHost>\n")
+        return (
+            f"{text(httpd) if callable(text) else text}\n<VirtualHost *>\nServerName"
+            " 127.0.0.1\n</VirtualHost>\n<VirtualHost *>\nServerName site.test\nDocumentRoot"
+            f" {httpd.folder}/site\n<Location {API}>\nSetHandler"
+            " none\n</Location>\n</VirtualHost>\n"
+        )
+
     return configure
 
 
@@ -47,9 +65,14 @@ def running(text=messenger, mpm="event", files=None):
     """A server with a contact in its store."""
     with httpd_with(site(text), files=files) as httpd:
         httpd.mpm = mpm
-        # A child of prefork that a restart ends while it still starts may crash in its signal handler, which is httpd's own: one child, that
+        # A child of prefork that a restart ends while it still starts may crash in its signal
+        # handler, which is httpd's own: one child, that
         # has answered before, does not.
-        httpd.mpm_settings = MPM_SETTINGS[mpm] if mpm != "prefork" else "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 8\n"
+        httpd.mpm_settings = (
+            MPM_SETTINGS[mpm]
+            if mpm != "prefork"
+            else "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 8\n"
+        )
         for name in ("parent", "site"):
             (httpd.folder / name).mkdir()
         (httpd.folder / "site" / "page.txt").write_text("still here")
@@ -61,25 +84,49 @@ def running(text=messenger, mpm="event", files=None):
 
 def receive(httpd, sid):
     """Brings a message, as Twilio signs it."""
-    fields = {"AccountSid": SID, "Body": "Hello", "From": "whatsapp:+15551230001", "MessageSid": sid, "NumMedia": "0", "To": f"whatsapp:{NUMBER}"}
-    signed = f"https://chat.example.org{API}/webhook" + "".join(name + fields[name] for name in sorted(fields))
-    signature = base64.b64encode(hmac.new(TOKEN.encode(), signed.encode(), "sha1").digest()).decode()
-    return ask(httpd, "POST", f"{API}/webhook", urllib.parse.urlencode(fields), Content_Type=FORM, X_Twilio_Signature=signature).status
+    fields = {
+        "AccountSid": SID,
+        "Body": "Hello",
+        "From": "whatsapp:+15551230001",
+        "MessageSid": sid,
+        "NumMedia": "0",
+        "To": f"whatsapp:{NUMBER}",
+    }
+    signed = f"https://chat.example.org{API}/webhook" + "".join(
+        name + fields[name] for name in sorted(fields)
+    )
+    signature = base64.b64encode(
+        hmac.new(TOKEN.encode(), signed.encode(), "sha1").digest()
+    ).decode()
+    return ask(
+        httpd,
+        "POST",
+        f"{API}/webhook",
+        urllib.parse.urlencode(fields),
+        Content_Type=FORM,
+        X_Twilio_Signature=signature,
+    ).status
 
 
 def reload(httpd, how=signal.SIGUSR1):
-    """A graceful restart or a restart; returns when the old children are gone too, so that every answer is the new generation's."""
+    """A graceful restart or a restart; returns when the old children are gone too, so that
+    every answer is the new generation's."""
     if how == signal.SIGUSR1:
         return httpd.graceful(wait_for_old=True)
     before, old = httpd._generations(), set(httpd.children())
     httpd.process.send_signal(how)
-    wait_until(lambda: httpd._generations() > before and not old & set(httpd.children()), "the generation after a restart")
+    wait_until(
+        lambda: httpd._generations() > before and not old & set(httpd.children()),
+        "the generation after a restart",
+    )
 
 
 def is_well(httpd, host="127.0.0.1"):
     """All that was stored is there."""
     answer = ask(httpd, "GET", f"{API}/messages?counterpart=%2B15551230001", Host=host)
-    assert answer.status == 200 and [message["body"] for message in json.loads(answer.text)["messages"]] == ["Hello"], answer
+    assert answer.status == 200 and [
+        message["body"] for message in json.loads(answer.text)["messages"]
+    ] == ["Hello"], answer
     answer = ask(httpd, "GET", f"{API}/contacts", Host=host)
     assert answer.status == 200, answer
     assert [contact["displayName"] for contact in json.loads(answer.text)["contacts"]] == ["Ana"]
@@ -87,14 +134,27 @@ def is_well(httpd, host="127.0.0.1"):
 
 def is_unavailable(httpd, host="127.0.0.1"):
     """Every endpoint says so; the site beside it is served."""
-    for method, path, body, kind in (("GET", "/contacts", None, None), ("POST", "/webhook", "a=b", FORM), ("GET", "/no/such", None, None),
-                                     ("POST", "/send", '{"phoneNumber":"+15551230001","message":"x"}', "application/json")):
-        answer = ask(httpd, method, API + path, body, Host=host, **({"Content-Type": kind} if kind else {}))
+    for method, path, body, kind in (
+        ("GET", "/contacts", None, None),
+        ("POST", "/webhook", "a=b", FORM),
+        ("GET", "/no/such", None, None),
+        ("POST", "/send", '{"phoneNumber":"+15551230001","message":"x"}', "application/json"),
+    ):
+        answer = ask(
+            httpd, method, API + path, body, Host=host, **({"Content-Type": kind} if kind else {})
+        )
         assert answer.status == 503, (path, answer)
         told = json.loads(answer.text)
-        assert sorted(told) == ["code", "error", "success"] and told["code"] == "UNAVAILABLE" and told["success"] is False
+        assert (
+            sorted(told) == ["code", "error", "success"]
+            and told["code"] == "UNAVAILABLE"
+            and told["success"] is False
+        )
         assert "error log" in told["error"] and str(httpd.folder) not in told["error"]
-        assert int(answer.headers["retry-after"]) > 0 and answer.headers["content-type"] == "application/json"
+        assert (
+            int(answer.headers["retry-after"]) > 0
+            and answer.headers["content-type"] == "application/json"
+        )
     site_lives(httpd)
 
 
@@ -106,8 +166,15 @@ def site_lives(httpd):
 
 def control(httpd, *arguments):
     """What the admin's command says."""
-    done = subprocess.run([program(), "-d", str(httpd.folder), "-f", str(httpd._write()), *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, env=httpd._environment(), cwd=httpd.folder, timeout=60)
+    done = subprocess.run(
+        [program(), "-d", str(httpd.folder), "-f", str(httpd._write()), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=httpd._environment(),
+        cwd=httpd.folder,
+        timeout=60,
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -116,12 +183,16 @@ def processes(httpd):
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if entry.name.isdigit() and str(httpd.folder).encode() in (entry / "cmdline").read_bytes():
+            if (
+                entry.name.isdigit()
+                and str(httpd.folder).encode() in (entry / "cmdline").read_bytes()
+            ):
                 found.append(int(entry.name))
     return found
 
 
 # ---- what may become of a store's folder: name: (break it, mend it, what is said) ----
+
 
 def store(httpd):
     return httpd.folder / "parent" / "store"
@@ -133,6 +204,7 @@ def away(path):
 
 def moved(part, put=None):
     """Moves a part of the store away, and puts something else in its place."""
+
     def break_it(httpd):
         path = part(httpd)
         path.rename(away(path))
@@ -146,6 +218,7 @@ def moved(part, put=None):
         elif os.path.lexists(path):
             path.unlink()
         away(path).rename(path)
+
     return break_it, mend_it
 
 
@@ -163,6 +236,7 @@ def patched(name, offset, data):
     def mend_it(httpd):
         with open(store(httpd) / name, "r+b") as file:
             file.write(kept["bytes"])
+
     return break_it, mend_it
 
 
@@ -177,6 +251,7 @@ def cut(name):
     def mend_it(httpd):
         with open(store(httpd) / name, "r+b") as file:
             file.write(kept["bytes"])
+
     return break_it, mend_it
 
 
@@ -189,11 +264,14 @@ def mode(part, bits):
 
     def mend_it(httpd):
         part(httpd).chmod(kept["mode"])
+
     return break_it, mend_it
 
 
 def owner(part):
-    return (lambda httpd: os.chown(part(httpd), 0, 0)), (lambda httpd: os.chown(part(httpd), server_user().pw_uid, server_user().pw_gid))
+    return (lambda httpd: os.chown(part(httpd), 0, 0)), (
+        lambda httpd: os.chown(part(httpd), server_user().pw_uid, server_user().pw_gid)
+    )
 
 
 def copy_owned(old, new):
@@ -212,9 +290,17 @@ def unmounted(httpd):
 
 def can_mount():
     with tempfile.TemporaryDirectory() as folder:
-        if subprocess.run(["mount", "--bind", folder, folder], capture_output=True, check=False).returncode != 0:
+        if (
+            subprocess.run(
+                ["mount", "--bind", folder, folder], capture_output=True, check=False
+            ).returncode
+            != 0
+        ):
             return False
-        return subprocess.run(["umount", "-l", folder], capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(["umount", "-l", folder], capture_output=True, check=False).returncode
+            == 0
+        )
 
 
 def inside(name):
@@ -223,26 +309,56 @@ def inside(name):
 
 TROUBLES = {
     "the folder is a file": (*moved(store, lambda path: path.write_text("x")), "is not a folder"),
-    "the folder is a link to nothing": (*moved(store, lambda path: path.symlink_to("no-such")), "symbolic link to something that is not there"),
-    "the folder is a link to itself": (*moved(store, lambda path: path.symlink_to(path)), "cannot be reached"),
+    "the folder is a link to nothing": (
+        *moved(store, lambda path: path.symlink_to("no-such")),
+        "symbolic link to something that is not there",
+    ),
+    "the folder is a link to itself": (
+        *moved(store, lambda path: path.symlink_to(path)),
+        "cannot be reached",
+    ),
     "the parent is missing": (*moved(lambda httpd: httpd.folder / "parent"), "there is no folder"),
-    "the parent is a file": (*moved(lambda httpd: httpd.folder / "parent", lambda path: path.write_text("x")), "cannot be reached"),
-    "the folder is closed to its owner": (*mode(store, 0), "chmod 700" if IS_ROOT else "ermission denied"),
-    "the folder cannot be written to": (*mode(store, 0o500), "chmod 700" if IS_ROOT else "ermission denied"),
-    "the journal is a link": (*moved(inside("journal"), lambda path: path.symlink_to(away(path))), "is a symbolic link"),
+    "the parent is a file": (
+        *moved(lambda httpd: httpd.folder / "parent", lambda path: path.write_text("x")),
+        "cannot be reached",
+    ),
+    "the folder is closed to its owner": (
+        *mode(store, 0),
+        "chmod 700" if IS_ROOT else "ermission denied",
+    ),
+    "the folder cannot be written to": (
+        *mode(store, 0o500),
+        "chmod 700" if IS_ROOT else "ermission denied",
+    ),
+    "the journal is a link": (
+        *moved(inside("journal"), lambda path: path.symlink_to(away(path))),
+        "is a symbolic link",
+    ),
     "the journal is a pipe": (*moved(inside("journal"), os.mkfifo), "is no regular file"),
-    "the journal is a folder": (*moved(inside("journal"), lambda path: path.mkdir()), "is no regular file"),
+    "the journal is a folder": (
+        *moved(inside("journal"), lambda path: path.mkdir()),
+        "is no regular file",
+    ),
     "the lock is a pipe": (*moved(inside("lock"), os.mkfifo), "is no regular file"),
-    "rows is a link": (*moved(inside("rows"), lambda path: path.symlink_to(away(path))), "is a symbolic link"),
+    "rows is a link": (
+        *moved(inside("rows"), lambda path: path.symlink_to(away(path))),
+        "is a symbolic link",
+    ),
     "keys.0 is a pipe": (*moved(inside("keys.0"), os.mkfifo), "is no regular file"),
     "the journal is no journal": (*patched("journal", 0, b"something else!!"), "is not a journal"),
-    "the journal is of a newer version": (*patched("journal", 16, (99).to_bytes(4, "little")), "has format version 99"),
+    "the journal is of a newer version": (
+        *patched("journal", 16, (99).to_bytes(4, "little")),
+        "has format version 99",
+    ),
     "the journal's head is damaged": (*patched("journal", 24, b"\xff" * 8), "first block"),
 }
 if IS_ROOT:
     TROUBLES["the folder is root's"] = (*owner(store), "does not belong to the server's user")
     TROUBLES["the journal is root's"] = (*owner(inside("journal")), "belongs to user 0")
-    TROUBLES["the way there is closed to the server's user"] = (*mode(lambda httpd: httpd.folder / "parent", 0o700), "may not enter")
+    TROUBLES["the way there is closed to the server's user"] = (
+        *mode(lambda httpd: httpd.folder / "parent", 0o700),
+        "may not enter",
+    )
     if can_mount():
         TROUBLES["the file system is read-only"] = (mounted_read_only, unmounted, "read-only")
 
@@ -252,7 +368,9 @@ LIVE_TROUBLES = {
     "the lock is gone": moved(inside("lock")),
     "rows is gone": moved(inside("rows")),
     "keys.0 is gone": moved(inside("keys.0")),
-    "the journal was replaced by a copy": moved(inside("journal"), lambda path: copy_owned(away(path), path)),
+    "the journal was replaced by a copy": moved(
+        inside("journal"), lambda path: copy_owned(away(path), path)
+    ),
     "the journal was cut": cut("journal"),
     "rows was cut": cut("rows"),
     "marks was cut": cut("marks"),
@@ -341,9 +459,12 @@ def empty_owned(path):
 
 
 @pytest.mark.parametrize("model", ["event", "worker", "prefork"])
-@pytest.mark.parametrize("instead", [None, empty_owned], ids=["nothing there", "an empty folder there"])
+@pytest.mark.parametrize(
+    "instead", [None, empty_owned], ids=["nothing there", "an empty folder there"]
+)
 def test_a_reload_makes_no_new_store_where_one_was(instead, model):
-    """It would answer as if there had never been a message. A start makes one: there nobody was told otherwise."""
+    """It would answer as if there had never been a message. A start makes one: there nobody was
+    told otherwise."""
     break_it, mend_it = moved(store, *([instead] if instead else []))
     with running(mpm=model) as httpd:
         httpd.claim("WA0140", "WA0420", "WA0442", required=False)
@@ -362,8 +483,10 @@ def test_a_reload_makes_no_new_store_where_one_was(instead, model):
 
 # ---- what is mounted over a live store ----
 
+
 def mounted(part, options, prepare=None):
     """Mounts something over a part of the live store's path, and takes it away again."""
+
     def break_it(httpd):
         subprocess.run(["mount", *options(httpd), part(httpd)], check=True)
         if prepare:
@@ -371,6 +494,7 @@ def mounted(part, options, prepare=None):
 
     def mend_it(httpd):
         subprocess.run(["umount", "-l", part(httpd)], check=True)
+
     return break_it, mend_it
 
 
@@ -394,7 +518,9 @@ MOUNTS = {}
 if IS_ROOT and can_mount():
     MOUNTS = {
         "an empty file system of root's over the folder": mounted(store, empty(0o755, 0)),
-        "an empty file system of the user's over the folder": mounted(store, empty(0o700, server_user().pw_uid)),
+        "an empty file system of the user's over the folder": mounted(
+            store, empty(0o700, server_user().pw_uid)
+        ),
         "an empty file system over the folder above": mounted(above, empty(0o755, 0)),
         "a closed file system over the folder above": mounted(above, empty(0o700, 0)),
         "an empty folder over the folder": mounted(store, another),
@@ -417,7 +543,11 @@ def test_what_is_mounted_over_a_live_store_is_no_new_store(what, model):
                 reload(httpd, how)
                 is_unavailable(httpd)
                 assert len(httpd.lines(mark, "WA0140")) == 1
-            assert not [path for path in (store(httpd), httpd.folder / "another") if path.exists() and any(path.iterdir())]
+            assert not [
+                path
+                for path in (store(httpd), httpd.folder / "another")
+                if path.exists() and any(path.iterdir())
+            ]
         finally:
             mend_it(httpd)
         reload(httpd)
@@ -442,7 +572,9 @@ def test_a_copy_that_is_mounted_over_a_live_store_is_another_store(model):
         try:
             reload(httpd)
             is_well(httpd)
-            assert ask(httpd, "POST", f"{API}/contacts", CONTACT.replace("0001", "0002")).status == 200
+            assert (
+                ask(httpd, "POST", f"{API}/contacts", CONTACT.replace("0001", "0002")).status == 200
+            )
         finally:
             subprocess.run(["umount", "-l", store(httpd)], check=True)
         reload(httpd)
@@ -488,7 +620,11 @@ def test_a_start_on_a_locked_store_says_so_on_the_terminal():
         with open(store(httpd) / "lock", "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             status, output = control(httpd, "-k", "start")
-            assert status != 0 and "in use by another server or a tool" in output and not processes(httpd)
+            assert (
+                status != 0
+                and "in use by another server or a tool" in output
+                and not processes(httpd)
+            )
         httpd.start()
         is_well(httpd)
 
@@ -502,8 +638,13 @@ def test_the_admins_commands_work_whatever_became_of_the_folder():
         for command in ("graceful", "restart"):
             before = httpd._generations()
             assert control(httpd, "-k", command)[0] == 0
-            wait_until(lambda: httpd._generations() > before, "the generation after it")  # noqa: B023
-            wait_until(lambda: ask(httpd, "GET", f"{API}/contacts").status == 503, "the old children to be gone")
+            wait_until(
+                lambda: httpd._generations() > before, "the generation after it"
+            )  # noqa: B023
+            wait_until(
+                lambda: ask(httpd, "GET", f"{API}/contacts").status == 503,
+                "the old children to be gone",
+            )
             is_unavailable(httpd)
         assert control(httpd, "-k", "graceful-stop")[0] == 0
         httpd.process.wait(60)
@@ -512,15 +653,26 @@ def test_the_admins_commands_work_whatever_became_of_the_folder():
 
 # ---- one folder under two names ----
 
+
 def two(second, account=OTHER_ACCOUNT):
     def configure(httpd):
-        return (f"{messenger(httpd)}<VirtualHost *>\nServerName 127.0.0.1\n</VirtualHost>\n<VirtualHost *>\nServerName two.test\n"
-                f"{account}WhatsAppStore dbm:{httpd.folder}/{second}\n</VirtualHost>\n"
-                f"<VirtualHost *>\nServerName site.test\nDocumentRoot {httpd.folder}/site\n</VirtualHost>\n")
+        return (
+            f"{messenger(httpd)}<VirtualHost *>\nServerName 127.0.0.1\n</VirtualHost>\n<VirtualHost"
+            f" *>\nServerName two.test\n{account}WhatsAppStore"
+            f" dbm:{httpd.folder}/{second}\n</VirtualHost>\n<VirtualHost *>\nServerName"
+            f" site.test\nDocumentRoot {httpd.folder}/site\n</VirtualHost>\n"
+        )
+
     return configure
 
 
-NAMES = ["link", "link-to-parent/store", "parent//store", "parent/../parent/./store/", "link-to-link"]
+NAMES = [
+    "link",
+    "link-to-parent/store",
+    "parent//store",
+    "parent/../parent/./store/",
+    "link-to-link",
+]
 
 
 def make_links(httpd):
@@ -559,9 +711,14 @@ def test_one_account_may_name_its_folder_twice(name):
             os.chown(store(httpd), server_user().pw_uid, server_user().pw_gid)
         assert httpd.check_config()[0] == 0
         httpd.start()
-        assert ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200 and receive(httpd, "SM" + "1" * 32) == 200
+        assert (
+            ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200
+            and receive(httpd, "SM" + "1" * 32) == 200
+        )
         is_well(httpd, "two.test")
-        links = [os.readlink(link) for link in pathlib.Path(f"/proc/{httpd.process.pid}/fd").iterdir()]
+        links = [
+            os.readlink(link) for link in pathlib.Path(f"/proc/{httpd.process.pid}/fd").iterdir()
+        ]
         assert sum(link == str(store(httpd) / "journal") for link in links) == 1
         # the path's text changes in a reload, the folder does not
         httpd.configure = site(lambda made: messenger(made).replace("parent/store", name))
@@ -574,7 +731,10 @@ def test_a_reload_that_finds_two_accounts_in_one_folder_serves_the_first():
         make_links(httpd)
         httpd.claim("WA0140")
         httpd.start()
-        assert ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200 and receive(httpd, "SM" + "1" * 32) == 200
+        assert (
+            ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200
+            and receive(httpd, "SM" + "1" * 32) == 200
+        )
         shutil.rmtree(httpd.folder / "second")
         (httpd.folder / "second").symlink_to("parent/store")
         mark = httpd.mark()
@@ -591,7 +751,10 @@ BEGIN = f"WhatsAppAccountSID {SID}\nWhatsAppNumber {NUMBER}\n{HANDLER}{URL}"
 
 
 def token_of(value):
-    return lambda httpd: f"{BEGIN}WhatsAppStore dbm:{httpd.folder}/parent/store\nWhatsAppAuthToken {value.replace('FOLDER', str(httpd.folder))}\n"
+    return lambda httpd: (
+        f"{BEGIN}WhatsAppStore dbm:{httpd.folder}/parent/store\nWhatsAppAuthToken"
+        f" {value.replace('FOLDER', str(httpd.folder))}\n"
+    )
 
 
 TOKEN_TROUBLES = {
@@ -617,7 +780,11 @@ def test_a_reload_without_the_token_costs_only_the_messenger(trouble):
             reload(httpd, how)
             is_unavailable(httpd)
             lines = httpd.lines(mark, "WA0141")
-            assert len(lines) == 1 and "httpd.conf:" in lines[0] and "the first token 'file:t'" in lines[0]
+            assert (
+                len(lines) == 1
+                and "httpd.conf:" in lines[0]
+                and "the first token 'file:t'" in lines[0]
+            )
         # a command that only signals is not held up
         before = httpd._generations()
         assert control(httpd, "-k", "graceful") == (0, "")
@@ -658,12 +825,19 @@ def test_a_reload_with_a_command_that_fails_costs_only_the_messenger():
 
 # ---- the configuration itself ----
 
-@pytest.mark.parametrize("flawed, tag", [
-    (lambda text: text.replace(f"WhatsAppNumber {NUMBER}\n", ""), "WA0110"),
-    (lambda text: text + "WhatsAppBasePath /elsewhere\n", "WA0143"),
-    (lambda text: text.replace(HANDLER, ""), "WA0144"),
-    (lambda text: text + f"WhatsAppPublicURL https://chat.example.org{API}/webhook\n", "WA0145"),
-])
+
+@pytest.mark.parametrize(
+    "flawed, tag",
+    [
+        (lambda text: text.replace(f"WhatsAppNumber {NUMBER}\n", ""), "WA0110"),
+        (lambda text: text + "WhatsAppBasePath /elsewhere\n", "WA0143"),
+        (lambda text: text.replace(HANDLER, ""), "WA0144"),
+        (
+            lambda text: text + f"WhatsAppPublicURL https://chat.example.org{API}/webhook\n",
+            "WA0145",
+        ),
+    ],
+)
 def test_a_reload_that_skipped_configtest_costs_no_other_site(flawed, tag):
     with running() as httpd:
         httpd.claim(tag)

@@ -4,7 +4,19 @@
 import os
 import pytest
 
-from config_support import ACCOUNT, HANDLER, NUMBER, OTHER_TOKEN, SID, TOKEN, accept, ask, configtest, httpd_with, refusal
+from config_support import (
+    ACCOUNT,
+    HANDLER,
+    NUMBER,
+    OTHER_TOKEN,
+    SID,
+    TOKEN,
+    accept,
+    ask,
+    configtest,
+    httpd_with,
+    refusal,
+)
 
 BEGIN = f"WhatsAppAccountSID {SID}\nWhatsAppNumber {NUMBER}\n"
 
@@ -18,7 +30,9 @@ def test_from_a_file_without_line_end_and_with_white_space():
 
 
 def test_from_a_file_with_an_absolute_path():
-    with httpd_with(lambda h: f"{BEGIN}WhatsAppAuthToken file:{h.folder}/t\n{HANDLER}", files={"t": TOKEN}) as httpd:
+    with httpd_with(
+        lambda h: f"{BEGIN}WhatsAppAuthToken file:{h.folder}/t\n{HANDLER}", files={"t": TOKEN}
+    ) as httpd:
         assert httpd.check_config()[0] == 0
 
 
@@ -30,15 +44,18 @@ def test_from_a_command_with_arguments():
     accept(BEGIN + f'WhatsAppAuthToken "exec:/bin/echo {TOKEN}"')
 
 
-@pytest.mark.parametrize("content, told", [
-    ("", "is empty"),
-    (" \n\n", "is empty"),
-    (f"{TOKEN}\n{TOKEN}\n", "one word"),
-    (f"{TOKEN} # mine\n", "one word"),
-    (f"{TOKEN}\x01", "one word"),
-    ("x" * 257, "longer than 256"),
-    ("x" * 5000, "longer than 256"),
-])
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        ("", "is empty"),
+        (" \n\n", "is empty"),
+        (f"{TOKEN}\n{TOKEN}\n", "one word"),
+        (f"{TOKEN} # mine\n", "one word"),
+        (f"{TOKEN}\x01", "one word"),
+        ("x" * 257, "longer than 256"),
+        ("x" * 5000, "longer than 256"),
+    ],
+)
 def test_refuses_what_a_file_holds(content, told):
     output = refusal(BEGIN + "WhatsAppAuthToken file:t", files={"t": content})
     assert "WhatsAppAuthToken: the first token 'file:t'" in output and told in output
@@ -49,12 +66,15 @@ def test_refuses_a_file_that_is_not_there():
     assert "the second token 'file:no/such'" in output and "No such file" in output
 
 
-@pytest.mark.parametrize("command, told", [
-    ("exec:", "needs a command"),
-    ("exec:/no/such/command", "/no/such/command"),
-    ("exec:/bin/true", "/bin/true"),
-    ("exec:/bin/echo two words", "one word"),
-])
+@pytest.mark.parametrize(
+    "command, told",
+    [
+        ("exec:", "needs a command"),
+        ("exec:/no/such/command", "/no/such/command"),
+        ("exec:/bin/true", "/bin/true"),
+        ("exec:/bin/echo two words", "one word"),
+    ],
+)
 def test_refuses_a_command(command, told):
     output = refusal(BEGIN + f'WhatsAppAuthToken "{command}"')
     assert "WhatsAppAuthToken: the first token" in output and told in output
@@ -72,15 +92,31 @@ def test_warns_of_a_file_that_everybody_can_read():
     with httpd_with(BEGIN + "WhatsAppAuthToken file:t\n" + HANDLER, files={"t": TOKEN}) as httpd:
         (httpd.folder / "t").chmod(0o644)
         status, output = httpd.check_config()
-        assert status == 0 and "WA0115" in output and str(httpd.folder / "t") in output and TOKEN not in output
+        assert (
+            status == 0
+            and "WA0115" in output
+            and str(httpd.folder / "t") in output
+            and TOKEN not in output
+        )
         httpd.claim("WA0115")
         httpd.start()
         httpd.check_claims()
 
 
-@pytest.mark.parametrize("value", [TOKEN, f"{TOKEN} {OTHER_TOKEN}", f'"exec:/bin/echo {TOKEN}"', f'file:t "exec:/bin/echo {TOKEN}"'])
+@pytest.mark.parametrize(
+    "value",
+    [
+        TOKEN,
+        f"{TOKEN} {OTHER_TOKEN}",
+        f'"exec:/bin/echo {TOKEN}"',
+        f'file:t "exec:/bin/echo {TOKEN}"',
+    ],
+)
 def test_mod_info_does_not_show_it(value):
-    text = f"{BEGIN}WhatsAppAuthToken {value}\n{HANDLER}<Location /info>\nSetHandler server-info\n</Location>\n"
+    text = (
+        f"{BEGIN}WhatsAppAuthToken {value}\n{HANDLER}<Location /info>\nSetHandler"
+        " server-info\n</Location>\n"
+    )
     with httpd_with(text, modules=["info"], files={"t": OTHER_TOKEN}) as httpd:
         httpd.start()
         page = ask(httpd, "GET", "/info?config").text

@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each directive takes what it should and refuses everything else with its name, the value and what is allowed."""
+"""Each directive takes what it should and refuses everything else with its name, the value and
+what is allowed."""
 
 import re
 
 import pytest
 
-from config_support import ACCOUNT, HANDLER, SID, TOKEN, accept, ask, configtest, httpd_with, refusal
+from config_support import (
+    ACCOUNT,
+    HANDLER,
+    SID,
+    TOKEN,
+    accept,
+    ask,
+    configtest,
+    httpd_with,
+    refusal,
+)
 from support.httpd import ROOT
 
 GOOD = [
@@ -35,7 +46,9 @@ GOOD = [
     ACCOUNT + "WhatsAppStopWords none",
     ACCOUNT + 'WhatsAppStopWords "basta ya" ALTO arr\u00eat',
     ACCOUNT + "WhatsAppStartWords OK",
-    ACCOUNT + "WhatsAppBasePath /chat/api-v1/\n" + HANDLER.replace("/api/whatsapp-messenger", "/chat/api-v1"),
+    ACCOUNT
+    + "WhatsAppBasePath /chat/api-v1/\n"
+    + HANDLER.replace("/api/whatsapp-messenger", "/chat/api-v1"),
     ACCOUNT + "WhatsAppBasePath /\n" + HANDLER.replace("/api/whatsapp-messenger", "/"),
     ACCOUNT + "WhatsAppSync always",
     ACCOUNT + "WhatsAppSync off",
@@ -123,8 +136,17 @@ BAD = [
     ("WhatsAppStore", "dbm:/var/lib/x colour=blue", "type"),
 ]
 
-ONE_VALUE = ["WhatsAppAccountSID", "WhatsAppNumber", "WhatsAppPublicURL", "WhatsAppTwilioURL", "WhatsAppMaxBody", "WhatsAppMaxSends",
-             "WhatsAppBasePath", "WhatsAppSync", "WhatsAppSendRate"]
+ONE_VALUE = [
+    "WhatsAppAccountSID",
+    "WhatsAppNumber",
+    "WhatsAppPublicURL",
+    "WhatsAppTwilioURL",
+    "WhatsAppMaxBody",
+    "WhatsAppMaxSends",
+    "WhatsAppBasePath",
+    "WhatsAppSync",
+    "WhatsAppSendRate",
+]
 
 
 @pytest.mark.parametrize("text", GOOD)
@@ -138,23 +160,36 @@ def test_refuses_with_name_value_and_what_is_allowed(directive, value, allowed):
     assert "Syntax error on line" in output
     assert directive in output
     # a long word may be a secret, and is not shown
-    assert value.split()[0] in output or value.split()[-1] in output or (max(map(len, re.findall(r"\w+", value))) >= 32 and "'...'" in output)
+    assert (
+        value.split()[0] in output
+        or value.split()[-1] in output
+        or (max(map(len, re.findall(r"\w+", value))) >= 32 and "'...'" in output)
+    )
     assert allowed in output
 
 
 def all_directives():
-    """The names of all directives, from the table in the source: a new one is checked without being named here."""
-    found = re.findall(r'AP_INIT_\w+\(\s*"(WhatsApp\w+)"', (ROOT / "mod_whatsapp" / "httpd" / "directives.c").read_text(encoding="utf-8"))
+    """The names of all directives, from the table in the source: a new one is checked without
+    being named here."""
+    found = re.findall(
+        r'AP_INIT_\w+\(\s*"(WhatsApp\w+)"',
+        (ROOT / "mod_whatsapp" / "httpd" / "directives.c").read_text(encoding="utf-8"),
+    )
     assert len(found) >= 10
     return found
 
 
 @pytest.mark.parametrize("directive", all_directives())
 def test_refuses_a_variable_that_is_not_defined(directive):
-    value = {"WhatsAppStore": "dbm:/var/lib/${WA_NO_SUCH}", "WhatsAppTwilioTimeout": "1s ${WA_NO_SUCH}"}.get(directive, "${WA_NO_SUCH}")
+    value = {
+        "WhatsAppStore": "dbm:/var/lib/${WA_NO_SUCH}",
+        "WhatsAppTwilioTimeout": "1s ${WA_NO_SUCH}",
+    }.get(directive, "${WA_NO_SUCH}")
     output = refusal(f"{ACCOUNT}{directive} {value}\n")
     # httpd itself reads On and Off
-    assert (f"{directive}: a variable in its value" in output and "is not defined" in output) or f"{directive} must be On or Off" in output
+    assert (
+        f"{directive}: a variable in its value" in output and "is not defined" in output
+    ) or f"{directive} must be On or Off" in output
 
 
 def test_refuses_a_token_with_a_variable_that_is_not_defined():
@@ -163,7 +198,12 @@ def test_refuses_a_token_with_a_variable_that_is_not_defined():
 
 
 def test_takes_values_from_define_and_from_the_environment():
-    text = "Define WA_SID " + SID + "\nWhatsAppAccountSID ${WA_SID}\nWhatsAppAuthToken ${WA_TOKEN}\nWhatsAppNumber ${WA_NUMBER}\n"
+    text = (
+        "Define WA_SID "
+        + SID
+        + "\nWhatsAppAccountSID ${WA_SID}\nWhatsAppAuthToken ${WA_TOKEN}\nWhatsAppNumber"
+        " ${WA_NUMBER}\n"
+    )
     accept(text, environment={"WA_TOKEN": TOKEN, "WA_NUMBER": "+14155238886"})
 
 
@@ -173,27 +213,41 @@ def test_refuses_two_values(directive):
 
 
 def test_refuses_three_tokens():
-    assert "WhatsAppAuthToken takes 1-2 arguments" in refusal(f"{ACCOUNT}WhatsAppAuthToken {TOKEN} {TOKEN} {TOKEN}\n")
+    assert "WhatsAppAuthToken takes 1-2 arguments" in refusal(
+        f"{ACCOUNT}WhatsAppAuthToken {TOKEN} {TOKEN} {TOKEN}\n"
+    )
 
 
-@pytest.mark.parametrize("directive", [name for name in all_directives() if name != "WhatsAppRequireUser"])
+@pytest.mark.parametrize(
+    "directive", [name for name in all_directives() if name != "WhatsAppRequireUser"]
+)
 def test_refuses_a_directive_in_a_location(directive):
     status, output = configtest(f'{ACCOUNT}<Location "/x">\n{directive} 1 2\n</Location>\n')
     assert status != 0 and f"{directive} not allowed" in output
 
 
 def test_a_user_is_required_in_a_section_or_everywhere_but_not_by_a_folder():
-    accept(f'{ACCOUNT}WhatsAppRequireUser On\n<VirtualHost *>\nWhatsAppRequireUser off\n<Location "/x">\nWhatsAppRequireUser on\n</Location>\n</VirtualHost>\n')
-    assert "WhatsAppRequireUser must be On or Off" in refusal(f'{ACCOUNT}<Location "/x">\nWhatsAppRequireUser 1\n</Location>\n')
-    with httpd_with(lambda httpd: f'{ACCOUNT}{HANDLER}<Directory "{httpd.folder}/htdocs">\nAllowOverride All\nRequire all granted\n</Directory>\n') as httpd:
+    accept(
+        f'{ACCOUNT}WhatsAppRequireUser On\n<VirtualHost *>\nWhatsAppRequireUser off\n<Location "/x">\nWhatsAppRequireUser on\n</Location>\n</VirtualHost>\n'
+    )
+    assert "WhatsAppRequireUser must be On or Off" in refusal(
+        f'{ACCOUNT}<Location "/x">\nWhatsAppRequireUser 1\n</Location>\n'
+    )
+    with httpd_with(
+        lambda httpd: f'{ACCOUNT}{HANDLER}<Directory "{httpd.folder}/htdocs">\nAllowOverride All\nRequire all granted\n</Directory>\n'
+    ) as httpd:
         httpd.noise = r".*/\.htaccess: WhatsAppRequireUser not allowed here"
         httpd.start()
-        (httpd.folder / "htdocs" / ".htaccess").write_text("WhatsAppRequireUser Off\n", encoding="utf-8")
+        (httpd.folder / "htdocs" / ".htaccess").write_text(
+            "WhatsAppRequireUser Off\n", encoding="utf-8"
+        )
         assert ask(httpd, "GET", "/").status == 500
 
 
 def test_the_window_is_on_or_off():
-    assert "WhatsAppEnforceWindow must be On or Off" in refusal(f"{ACCOUNT}WhatsAppEnforceWindow maybe\n")
+    assert "WhatsAppEnforceWindow must be On or Off" in refusal(
+        f"{ACCOUNT}WhatsAppEnforceWindow maybe\n"
+    )
 
 
 def test_a_blank_word_is_refused():

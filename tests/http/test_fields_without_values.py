@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signed forms and stored private parts whose fields have no '=', no value, or come twice: none of them ends a child."""
+"""Signed forms and stored private parts whose fields have no '=', no value, or come twice: none
+of them ends a child."""
 
 import json
 import os
@@ -12,9 +13,10 @@ from support.signing import encode_form
 
 # Every name that api/webhook.c and messaging/ read of a form.
 READ = (
-    "AccountSid From ExternalUserId WaId To MessageSid SmsSid SmsMessageSid MessageStatus SmsStatus ErrorCode NumMedia"
-    " MediaUrl0 MediaUrl1 MediaUrl9 MediaContentType0 MediaContentType1 Body ButtonText ListTitle ButtonPayload ListId"
-    " Latitude Longitude Label Address MessageType OptOutType DateSent ReferralNumMedia"
+    "AccountSid From ExternalUserId WaId To MessageSid SmsSid SmsMessageSid MessageStatus SmsStatus"
+    " ErrorCode NumMedia MediaUrl0 MediaUrl1 MediaUrl9 MediaContentType0 MediaContentType1 Body"
+    " ButtonText ListTitle ButtonPayload ListId Latitude Longitude Label Address MessageType"
+    " OptOutType DateSent ReferralNumMedia"
 ).split()
 
 SHAPES = {
@@ -35,9 +37,20 @@ def parts_of(fields):
 def forms(account, number, fresh):
     """An inbound message with everything, and a receipt."""
     inbound = account.inbound(
-        number, "text", fresh.sid("MM"), NumMedia="2", MediaUrl0="https://api.twilio.com/a",
-        MediaContentType0="image/png", MediaUrl1="https://api.twilio.com/b", MediaContentType1="video/mp4",
-        Latitude="1", Longitude="2", Label="l", Address="a", ButtonText="b", OptOutType="STOP",
+        number,
+        "text",
+        fresh.sid("MM"),
+        NumMedia="2",
+        MediaUrl0="https://api.twilio.com/a",
+        MediaContentType0="image/png",
+        MediaUrl1="https://api.twilio.com/b",
+        MediaContentType1="video/mp4",
+        Latitude="1",
+        Longitude="2",
+        Label="l",
+        Address="a",
+        ButtonText="b",
+        OptOutType="STOP",
     )
     status = account.status(number, fresh.sid(), "delivered", ErrorCode="63016")
     return [list(form.items()) if isinstance(form, dict) else form for form in (inbound, status)]
@@ -83,7 +96,12 @@ PRIVATE = [
     "&&&MediaUrl0&&",
     "=&=x&MediaUrl0",
     "%&%0&MediaUrl0%",
-    "1;", "2;;;", "3;;;;;", "3;;;;;1:2:3", "1;9;;=,=;", ";",
+    "1;",
+    "2;;;",
+    "3;;;;;",
+    "3;;;;;1:2:3",
+    "1;9;;=,=;",
+    ";",
 ]
 
 
@@ -93,20 +111,29 @@ def test_loaded_private_parts_without_values_do_not_end_a_child(make_server, fre
     for n, private in enumerate(PRIVATE):
         for direction in ("received", "sent"):
             value = {
-                "id": f"{direction}-{n}", "counterpart": number, "direction": direction, "phoneNumber": "+15550001111",
-                "body": "STOP" if n % 2 else "x", "timestamp": 1700000000000 + n * 2 + (direction == "sent"),
+                "id": f"{direction}-{n}",
+                "counterpart": number,
+                "direction": direction,
+                "phoneNumber": "+15550001111",
+                "body": "STOP" if n % 2 else "x",
+                "timestamp": 1700000000000 + n * 2 + (direction == "sent"),
                 "store": {"private": private, "preview": "x"},
             }
             if direction == "sent":
                 value.update(status="pending")
             key = f"msg:{number}:{value['timestamp']}:{value['id']}"
             lines.append(json.dumps({"key": key, "value": value}))
-    server = make_server(lambda httpd: messenger(httpd.account, httpd.folder / "store", twilio.url), account=Account())
+    server = make_server(
+        lambda httpd: messenger(httpd.account, httpd.folder / "store", twilio.url),
+        account=Account(),
+    )
     store = server.folder / "store"
     tool = [module_path().parent / "whatsappctl", "--store", store]
     words = ["load", "-", "--account-sid", server.account.sid]
     words += ["--user", server_user().pw_name] if os.geteuid() == 0 else []
-    done = subprocess.run([*tool, *words], input="\n".join(lines), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*tool, *words], input="\n".join(lines), capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     dumped = subprocess.run([*tool, "dump"], capture_output=True, text=True, timeout=60)
     assert dumped.returncode == 0 and f"{len(lines)} messages" in dumped.stderr, dumped.stderr
@@ -120,4 +147,3 @@ def test_loaded_private_parts_without_values_do_not_end_a_child(make_server, fre
         api.webhook(api.account.inbound(number, "STOP", fresh.sid(), OptOutType="STOP"))
         assert set(children) <= set(server.children()), "a child ended"
         assert not server.lines(0, r"exit signal")
-

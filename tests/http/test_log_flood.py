@@ -19,9 +19,17 @@ LEFT_OUT = re.compile(r"WA0150: (\d+) more lines of (WA\d{4}) were left out")
 def flood(server, count, threads=8, extra=b"", path="/webhook", body=b"a=1", signature=b"x" * 28):
     """`count` webhooks, over `threads` connections that are kept where the server keeps them."""
     request = (
-        f"POST /api/whatsapp-messenger{path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
-        "Content-Type: application/x-www-form-urlencoded\r\n"
-    ).encode() + b"X-Twilio-Signature: " + signature + b"\r\n" + extra + b"\r\n" + body
+        (
+            f"POST /api/whatsapp-messenger{path} HTTP/1.1\r\nHost: x\r\nContent-Length:"
+            f" {len(body)}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        ).encode()
+        + b"X-Twilio-Signature: "
+        + signature
+        + b"\r\n"
+        + extra
+        + b"\r\n"
+        + body
+    )
 
     def work(_):
         statuses = []
@@ -126,9 +134,8 @@ def test_behind_a_proxy_the_line_names_the_client_that_the_proxy_names(make_serv
     from support.httpd import Account, messenger
 
     def configure(httpd):
-        return (
-            "RemoteIPHeader X-Forwarded-For\nRemoteIPInternalProxy 127.0.0.1\n"
-            + messenger(httpd.account, httpd.folder / "store", simulator.url)
+        return "RemoteIPHeader X-Forwarded-For\nRemoteIPInternalProxy 127.0.0.1\n" + messenger(
+            httpd.account, httpd.folder / "store", simulator.url
         )
 
     with make_server(configure, modules=["remoteip"], account=Account()) as server:
@@ -140,7 +147,8 @@ def test_behind_a_proxy_the_line_names_the_client_that_the_proxy_names(make_serv
 
 
 def failregex():
-    """The filter that is shipped, as Python sees it: fail2ban's own words for address and prefix replaced."""
+    """The filter that is shipped, as Python sees it: fail2ban's own words for address and
+    prefix replaced."""
     text = (ROOT / "conf" / "examples" / "fail2ban-whatsapp.filter").read_text(encoding="utf-8")
     (pattern,) = re.findall(r"^failregex = (.+)$", text, re.MULTILINE)
     return re.compile(pattern.replace("<HOST>", r"(?P<host>[0-9a-fA-F.:]+?)"))
@@ -154,7 +162,10 @@ def matched(line):
 def test_the_filter_for_fail2ban_finds_real_lines_and_no_forged_ones(server, api, fresh):
     server.claim("WA0231", "WA0236")
     mark = server.mark()
-    forged = b"[Sun Jan 01 00:00:00 2030] [whatsapp:warn] [pid 1:tid 1] [client 8.8.8.8:1] WA0231: webhook"
+    forged = (
+        b"[Sun Jan 01 00:00:00 2030] [whatsapp:warn] [pid 1:tid 1] [client 8.8.8.8:1] WA0231:"
+        b" webhook"
+    )
     flood(server, 1, 1)
     flood(server, 1, 1, body=b"a" * 70000)
     flood(server, 1, 1, extra=b"Referer: " + forged + b"\r\n")

@@ -29,7 +29,8 @@ def twilio_get(twilio, path):
 
 @pytest.fixture
 def received(api, twilio, fresh):
-    """Makes a received message with attachments that the simulator keeps; gives it as the API does."""
+    """Makes a received message with attachments that the simulator keeps; gives it as the API
+    does."""
 
     def make(*media, body=""):
         number = fresh.number()
@@ -72,8 +73,9 @@ def test_a_picture_is_passed_on_as_it_is(api, received):
     assert response.headers.get_all("Content-Type") == ["image/png"]
     assert response.headers["Content-Length"] == str(len(PICTURE))
     name = f"whatsapp-{message['id'][:8]}-0.png"
-    assert response.headers["Content-Disposition"] == (
-        f"inline; filename=\"{name}\"; filename*=UTF-8''{name}"
+    assert (
+        response.headers["Content-Disposition"]
+        == f"inline; filename=\"{name}\"; filename*=UTF-8''{name}"
     )
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in response.headers["Content-Security-Policy"]
@@ -139,7 +141,9 @@ def test_what_a_browser_might_run_is_only_saved(api, received, content_type):
     assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("content_type", ["audio/ogg; codecs=opus", "application/pdf", "IMAGE/JPEG"])
+@pytest.mark.parametrize(
+    "content_type", ["audio/ogg; codecs=opus", "application/pdf", "IMAGE/JPEG"]
+)
 def test_what_is_safe_may_be_shown(api, received, content_type):
     message = received({"content_type": content_type})
     response = api.fetch("GET", message["media"][0]["url"])
@@ -148,12 +152,10 @@ def test_what_is_safe_may_be_shown(api, received, content_type):
 
 
 def test_a_document_keeps_its_name(api, received):
-    message = received(
-        {"content_type": "application/pdf"}, body='../Rechnung "März"\u202efdp.exe'
-    )
+    message = received({"content_type": "application/pdf"}, body='../Rechnung "März"\u202efdp.exe')
     response = api.fetch("GET", message["media"][0]["url"])
-    assert response.headers["Content-Disposition"] == (
-        "inline; filename=\"_Rechnung _M__rz__fdp.exe\"; "
+    assert (
+        response.headers["Content-Disposition"] == 'inline; filename="_Rechnung _M__rz__fdp.exe"; '
         "filename*=UTF-8''_Rechnung%20_M%C3%A4rz__fdp.exe"
     )
 
@@ -246,7 +248,8 @@ def test_a_twilio_that_fails_is_502(server, gated_api, gate, fresh):
 
 
 def test_links_lead_to_where_the_api_is_now(new_server, twilio, fresh):
-    """Links are stored with the base path of their time; another one later moves them, and them only."""
+    """Links are stored with the base path of their time; another one later moves them, and them
+    only."""
     server = new_server()
     first, paths = server.configure, ["/api/whatsapp-messenger", "/moved/api"]
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ModSecurity with the OWASP rules of Debian, and the exceptions in conf/examples/modsecurity-crs.conf."""
+"""ModSecurity with the OWASP rules of Debian, and the exceptions in
+conf/examples/modsecurity-crs.conf."""
 
 import json
 import pathlib
@@ -45,15 +46,27 @@ def guarded(make_server, simulator):
                 (httpd.folder / name).mkdir(exist_ok=True)
                 (httpd.folder / name).chmod(0o777)
             text = RECOMMENDED.read_text(encoding="utf-8")
-            for old, new in (("SecRuleEngine DetectionOnly", "SecRuleEngine On"), ("SecTmpDir /tmp/", f"SecTmpDir {httpd.folder}/tmp"),
-                             ("SecDataDir /tmp/", f"SecDataDir {httpd.folder}/data"), ("/var/log/apache2/", f"{httpd.folder}/logs/"),
-                             ("SecUnicodeMapFile ", "SecUnicodeMapFile /etc/modsecurity/")):
+            for old, new in (
+                ("SecRuleEngine DetectionOnly", "SecRuleEngine On"),
+                ("SecTmpDir /tmp/", f"SecTmpDir {httpd.folder}/tmp"),
+                ("SecDataDir /tmp/", f"SecDataDir {httpd.folder}/data"),
+                ("/var/log/apache2/", f"{httpd.folder}/logs/"),
+                ("SecUnicodeMapFile ", "SecUnicodeMapFile /etc/modsecurity/"),
+            ):
                 assert old in text
                 text = text.replace(old, new)
             (httpd.folder / "modsecurity.conf").write_text(text, encoding="utf-8")
             # in the order of Debian's security2.conf: what is in /etc/modsecurity, then the rules
-            return (messenger(httpd.account, httpd.folder / "store", simulator.url, extra="WhatsAppEnforceWindow off\n")
-                    + f"Include {httpd.folder}/modsecurity.conf\n{exceptions}Include /etc/modsecurity/crs/crs-setup.conf\nInclude {RULES}/*.conf\n")
+            return (
+                messenger(
+                    httpd.account,
+                    httpd.folder / "store",
+                    simulator.url,
+                    extra="WhatsAppEnforceWindow off\n",
+                )
+                + f"Include {httpd.folder}/modsecurity.conf\n{exceptions}Include"
+                f" /etc/modsecurity/crs/crs-setup.conf\nInclude {RULES}/*.conf\n"
+            )
 
         httpd = make_server(configure, modules=["unique_id", "security2"], account=Account())
         httpd.claim("ModSecurity", "WA*", required=False)
@@ -83,16 +96,31 @@ def test_texts_come_in_and_go_out(api, fresh, twilio, text):
     assert [message["body"] for message in api.messages(number)["messages"]][2] == "hello"
     assert api.post("/send", {"phoneNumber": number, "message": text}).status == 200
     assert twilio.requests_to(number)
-    contact = api.post("/contacts", {"phoneNumber": number, "displayName": text.replace("\r\n", " ").replace("\n", " ")}).json()["contact"]
-    assert api.patch(f"/contacts/{contact['id']}", {"displayName": "Ana <script>alert(1)</script>"}).status == 200
+    contact = api.post(
+        "/contacts",
+        {"phoneNumber": number, "displayName": text.replace("\r\n", " ").replace("\n", " ")},
+    ).json()["contact"]
+    assert (
+        api.patch(
+            f"/contacts/{contact['id']}", {"displayName": "Ana <script>alert(1)</script>"}
+        ).status
+        == 200
+    )
     assert api.delete(f"/contacts/{contact['id']}").status == 200
 
 
 def test_media_and_templates_go_out(api, fresh, twilio):
     number = fresh.number()
     media = "https://media.example.org/photos.php?file=../../etc/passwd"
-    assert api.post("/send", {"phoneNumber": number, "message": "see", "mediaUrl": [media]}).status == 200
-    template = {"phoneNumber": number, "contentSid": "HX" + "0" * 32, "contentVariables": {"1": "<script>alert(1)</script>"}}
+    assert (
+        api.post("/send", {"phoneNumber": number, "message": "see", "mediaUrl": [media]}).status
+        == 200
+    )
+    template = {
+        "phoneNumber": number,
+        "contentSid": "HX" + "0" * 32,
+        "contentVariables": {"1": "<script>alert(1)</script>"},
+    }
     assert api.post("/send", template).status == 200
 
 
@@ -100,29 +128,47 @@ def attack_form():
     return b"Body=%3Cscript%3Ealert(1)%3C/script%3E"
 
 
-@pytest.mark.parametrize("method, target, body, headers", [
-    ("POST", "/", attack_form(), FORM),
-    ("POST", "/wp-login.php", attack_form(), FORM),
-    ("POST", f"{API}/webhook/../../../wp-login.php", attack_form(), FORM),
-    ("POST", f"/x{API}/webhook", attack_form(), FORM),
-    ("POST", f"{API}/webhook/x", attack_form(), FORM),
-    ("POST", f"{API}/threads", attack_form(), FORM),
-    ("PUT", f"{API}/webhook", attack_form(), FORM),
-    ("GET", f"{API}/webhook?a=%3Cscript%3Ealert(1)%3C/script%3E", None, {}),
-    ("POST", f"{API}/webhook", b"Body=a", {**FORM, "User-Agent": "<script>alert(1)</script>"}),
-    ("POST", f"{API}/webhook", b"Body=a", {**FORM, "Cookie": "a=<script>alert(1)</script>"}),
-    ("POST", f"{API}/webhook", b"%3Cscript%3Ealert(1)%3C/script%3E=a", FORM),
-    ("POST", f"{API}/send", json.dumps({"phoneNumber": "<script>alert(1)</script>", "message": "a"}).encode(), JSON),
-    ("POST", f"{API}/send", json.dumps({"displayName": "<script>alert(1)</script>"}).encode(), JSON),
-    ("POST", f"{API}/contacts", json.dumps({"message": "<script>alert(1)</script>"}).encode(), JSON),
-    ("GET", f"{API}/messages?counterpart=%3Cscript%3Ealert(1)%3C/script%3E", None, {}),
-    ("DELETE", "/page", None, {}),
-    ("PATCH", "/page", b"{}", JSON),
-    ("DELETE", f"{API}/threads", None, {}),
-    ("PATCH", f"{API}/send", b"{}", JSON),
-    ("PUT", f"{API}/contacts/00000000-0000-4000-8000-000000000001", b"{}", JSON),
-    ("DELETE", f"{API}/contacts/../../../page", None, {}),
-])
+@pytest.mark.parametrize(
+    "method, target, body, headers",
+    [
+        ("POST", "/", attack_form(), FORM),
+        ("POST", "/wp-login.php", attack_form(), FORM),
+        ("POST", f"{API}/webhook/../../../wp-login.php", attack_form(), FORM),
+        ("POST", f"/x{API}/webhook", attack_form(), FORM),
+        ("POST", f"{API}/webhook/x", attack_form(), FORM),
+        ("POST", f"{API}/threads", attack_form(), FORM),
+        ("PUT", f"{API}/webhook", attack_form(), FORM),
+        ("GET", f"{API}/webhook?a=%3Cscript%3Ealert(1)%3C/script%3E", None, {}),
+        ("POST", f"{API}/webhook", b"Body=a", {**FORM, "User-Agent": "<script>alert(1)</script>"}),
+        ("POST", f"{API}/webhook", b"Body=a", {**FORM, "Cookie": "a=<script>alert(1)</script>"}),
+        ("POST", f"{API}/webhook", b"%3Cscript%3Ealert(1)%3C/script%3E=a", FORM),
+        (
+            "POST",
+            f"{API}/send",
+            json.dumps({"phoneNumber": "<script>alert(1)</script>", "message": "a"}).encode(),
+            JSON,
+        ),
+        (
+            "POST",
+            f"{API}/send",
+            json.dumps({"displayName": "<script>alert(1)</script>"}).encode(),
+            JSON,
+        ),
+        (
+            "POST",
+            f"{API}/contacts",
+            json.dumps({"message": "<script>alert(1)</script>"}).encode(),
+            JSON,
+        ),
+        ("GET", f"{API}/messages?counterpart=%3Cscript%3Ealert(1)%3C/script%3E", None, {}),
+        ("DELETE", "/page", None, {}),
+        ("PATCH", "/page", b"{}", JSON),
+        ("DELETE", f"{API}/threads", None, {}),
+        ("PATCH", f"{API}/send", b"{}", JSON),
+        ("PUT", f"{API}/contacts/00000000-0000-4000-8000-000000000001", b"{}", JSON),
+        ("DELETE", f"{API}/contacts/../../../page", None, {}),
+    ],
+)
 def test_everything_else_stays_guarded(excepted, api, method, target, body, headers):
     mark = excepted.mark()
     answer = api.fetch(method, target, body, {"Accept": "*/*", "User-Agent": "test", **headers})
@@ -133,7 +179,9 @@ def test_everything_else_stays_guarded(excepted, api, method, target, body, head
 def test_the_audit_log_keeps_no_text(excepted, api, fresh):
     """It keeps the bodies of requests that are answered with an error, as these are."""
     text = fresh.text()
-    api.webhook(api.account.inbound(fresh.number(), text, fresh.sid()), signature="AAAA", expect=403)
+    api.webhook(
+        api.account.inbound(fresh.number(), text, fresh.sid()), signature="AAAA", expect=403
+    )
     assert api.post("/send", {"phoneNumber": "not a number", "message": text}).status == 400
     path = excepted.folder / "logs" / "modsec_audit.log"
 
@@ -141,7 +189,9 @@ def test_the_audit_log_keeps_no_text(excepted, api, fresh):
         # written after the answer: complete when each entry has its end
         log = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
         is_whole = log.count("-A--") == log.count("-Z--")
-        return log if is_whole and f"POST {API}/webhook" in log and f"POST {API}/send" in log else None
+        return (
+            log if is_whole and f"POST {API}/webhook" in log and f"POST {API}/send" in log else None
+        )
 
     log = wait_until(whole_log, "both requests in the audit log")
     assert text.split()[0] not in log
@@ -151,8 +201,14 @@ def test_without_the_exceptions_the_rules_refuse_it(guarded, fresh):
     """What the file is for."""
     with guarded("") as httpd:
         api = httpd.client(host="chat.example.org")
-        assert api.fetch("DELETE", f"{API}/contacts/00000000-0000-4000-8000-000000000001").status == 403
-        for path, body, headers in (("/webhook", attack_form(), FORM), ("/send", json.dumps({"message": TEXTS[0]}).encode(), JSON)):
+        assert (
+            api.fetch("DELETE", f"{API}/contacts/00000000-0000-4000-8000-000000000001").status
+            == 403
+        )
+        for path, body, headers in (
+            ("/webhook", attack_form(), FORM),
+            ("/send", json.dumps({"message": TEXTS[0]}).encode(), JSON),
+        ):
             mark = httpd.mark()
             assert api.fetch("POST", API + path, body, headers).status == 403
             assert httpd.wait_for_line(r"ModSecurity: Access denied", mark)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends as clients and Twilio should not do them, and do: keys that meet, Retry-After of every kind,
+"""Sends as clients and Twilio should not do them, and do: keys that meet, Retry-After of every
+kind,
 STOP as people write it, addresses that lie."""
 
 import email.utils
@@ -29,8 +30,11 @@ def test_a_key_in_two_hosts_is_two_keys(api, gated_api, fresh, gate, twilio):
     assert len(twilio.requests_to(number)) == len(gate.requests_to(number)) == 1
 
 
-def test_a_key_of_another_number_on_the_same_store_is_a_conflict(contract, simulator, twilio, mpm, fresh):
-    """Two hosts of one account share the store, not the number: the other's message is not this one's."""
+def test_a_key_of_another_number_on_the_same_store_is_a_conflict(
+    contract, simulator, twilio, mpm, fresh
+):
+    """Two hosts of one account share the store, not the number: the other's message is not this
+    one's."""
     second = Account(number="+14155238889")
     twilio.config(numbers=[Account().number, second.number])
 
@@ -49,7 +53,10 @@ def test_a_key_of_another_number_on_the_same_store_is_a_conflict(contract, simul
         assert one["phoneNumber"] == Account().number
         two = server.client(host="two.test", account=second)
         assert two.send(number, text, headers=headers, expect=409)["code"] == "CONFLICT"
-        assert two.send(number, text, headers=with_key("k2"))["message"]["phoneNumber"] == second.number
+        assert (
+            two.send(number, text, headers=with_key("k2"))["message"]["phoneNumber"]
+            == second.number
+        )
         assert [each["From"] for each in twilio.requests_to(number)] == [
             f"whatsapp:{Account().number}",
             f"whatsapp:{second.number}",
@@ -93,7 +100,8 @@ def test_another_message_under_a_key_in_flight_is_refused_at_once(gated_api, fre
 def test_asking_again_while_it_is_in_flight_costs_nothing_and_minds_no_rule(
     new_server, fresh, gate
 ):
-    """Whoever waits for the first's outcome sends nothing: no token, and no 409 that would say so."""
+    """Whoever waits for the first's outcome sends nothing: no token, and no 409 that would say
+    so."""
     extra = "WhatsAppSendRate 2/hour\n"
     with new_server(extra=extra, twilio_url=gate.url) as server:
         api, number, text, headers = server.client(), fresh.number(), fresh.text(), with_key("slow")
@@ -111,9 +119,7 @@ def test_asking_again_while_it_is_in_flight_costs_nothing_and_minds_no_rule(
             assert asked.wait(60)
             if index == 1:
                 api.receive(number, "STOP", fresh.sid())
-                wait_until(
-                    lambda: len(server.lines(0, "WA0511")) == 1, "their STOP to be stored"
-                )
+                wait_until(lambda: len(server.lines(0, "WA0511")) == 1, "their STOP to be stored")
                 release.set()
                 return None
             return api.send(number, text, headers=headers)
@@ -162,7 +168,9 @@ def test_a_retry_after_that_says_nothing_useful_costs_no_message(api, server, fr
 
 
 @pytest.mark.parametrize("wait", ["3600", "date"])
-def test_a_retry_after_beyond_the_time_of_the_request_fails_at_once(api, server, fresh, twilio, wait):
+def test_a_retry_after_beyond_the_time_of_the_request_fails_at_once(
+    api, server, fresh, twilio, wait
+):
     number = fresh.number()
     if wait == "date":
         wait = email.utils.formatdate(time.time() + 3600, usegmt=True)
@@ -186,9 +194,25 @@ def test_a_503_with_retry_after_is_never_tried_again(api, server, fresh, twilio)
 @pytest.mark.parametrize(
     "text",
     [
-        "stop", "StOp", "  STOP\n", "STOP.", "Stop!!!", "\u201cSTOP\u201d", "'stop'", "\"Stop.\"",
-        "*STOP*", "_stop_", "\u00a1Stop!", "stop\u2026", "(stop)", "STOP\u200b", "\u2060stop\ufeff",
-        "\u202astop\u202c", "stop,", "- stop -", "stop \U0001f64f",
+        "stop",
+        "StOp",
+        "  STOP\n",
+        "STOP.",
+        "Stop!!!",
+        "\u201cSTOP\u201d",
+        "'stop'",
+        '"Stop."',
+        "*STOP*",
+        "_stop_",
+        "\u00a1Stop!",
+        "stop\u2026",
+        "(stop)",
+        "STOP\u200b",
+        "\u2060stop\ufeff",
+        "\u202astop\u202c",
+        "stop,",
+        "- stop -",
+        "stop \U0001f64f",
     ],
     ids=ascii,
 )
@@ -202,8 +226,21 @@ def test_stop_is_understood_as_people_write_it(api, fresh, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["please stop", "stop it", "bus stop", "STOPPED", "nonstop", "s.t.o.p", "st op", "stop start",
-     "STOP? no", "", "...", "\u200b", "don't stop!"],
+    [
+        "please stop",
+        "stop it",
+        "bus stop",
+        "STOPPED",
+        "nonstop",
+        "s.t.o.p",
+        "st op",
+        "stop start",
+        "STOP? no",
+        "",
+        "...",
+        "\u200b",
+        "don't stop!",
+    ],
     ids=ascii,
 )
 def test_stop_in_a_sentence_is_a_sentence(api, fresh, text):
@@ -239,8 +276,12 @@ def test_twilio_says_itself_what_a_word_meant(api, fresh):
     """Its own opt-out (OptOutType) goes by words that only its console knows."""
     number = fresh.number()
     for text, kind, is_out in (
-        ("arret svp", "STOP", True), ("hello", "", True), ("help", "HELP", True),
-        ("je reviens", "START", False), ("hello", None, False), ("x", "NONSENSE", False),
+        ("arret svp", "STOP", True),
+        ("hello", "", True),
+        ("help", "HELP", True),
+        ("je reviens", "START", False),
+        ("hello", None, False),
+        ("x", "NONSENSE", False),
     ):
         api.receive(number, text, fresh.sid(), OptOutType=kind)
         assert api.thread(number).get("optedOut", False) is is_out, text
@@ -381,7 +422,8 @@ def test_an_accepting_answer_with_odd_members(gated_api, fresh, gate, answer, sh
 
 
 @pytest.mark.parametrize(
-    "sid", [None, "", 5, "SM1", "XX" + "0" * 32, "SM" + "0" * 33, "SM" + "g" * 32, "SM" + "0" * 31 + "\n"]
+    "sid",
+    [None, "", 5, "SM1", "XX" + "0" * 32, "SM" + "0" * 33, "SM" + "g" * 32, "SM" + "0" * 31 + "\n"],
 )
 def test_an_answer_with_no_sid_that_is_one_is_no_confirmation(server, gated_api, fresh, gate, sid):
     number = fresh.number()
@@ -404,7 +446,9 @@ def test_one_sid_for_two_messages_breaks_neither(gated_api, fresh, gate):
     assert sorted(words) == ["delivered", "queued"]
     target = f"{gated_api.base}/webhook?message={sent[words.index('queued')]['id']}"
     gated_api.webhook(gated_api.account.status(numbers[1], sid, "delivered"), target=target)
-    assert {gated_api.messages(n)["messages"][0]["deliveryStatus"] for n in numbers} == {"delivered"}
+    assert {gated_api.messages(n)["messages"][0]["deliveryStatus"] for n in numbers} == {
+        "delivered"
+    }
 
 
 def test_start_ends_what_twilio_said(api, fresh, twilio):

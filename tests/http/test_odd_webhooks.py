@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks that nobody promised to send like this: doubled and contradicting fields, fields of other
+"""Webhooks that nobody promised to send like this: doubled and contradicting fields, fields of
+other
 times, and the same over and over."""
 
 import json
@@ -34,7 +35,9 @@ def private_of(server, number):
     """What the store keeps of a message beside what the API shows."""
     done = subprocess.run(
         [module_path().parent / "whatsappctl", "--store", server.folder / "store", "dump"],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     (line,) = [e for e in done.stdout.splitlines() if e.startswith('{"key":"msg:' + number + ":")]
@@ -45,7 +48,9 @@ def private_of(server, number):
 
 
 def test_message_status_counts_where_sms_status_says_otherwise(api, sent):
-    api.webhook(api.account.status(sent["counterpart"], sent["sid"], "delivered", SmsStatus="failed"))
+    api.webhook(
+        api.account.status(sent["counterpart"], sent["sid"], "delivered", SmsStatus="failed")
+    )
     assert now(api, sent)["deliveryStatus"] == "delivered"
 
 
@@ -76,7 +81,7 @@ def test_a_receipt_with_all_that_twilio_may_add(api, sent):
             EventType="UNDELIVERED",
             ErrorCode="63016",
             ErrorMessage="",
-            ChannelStatusMessage="Re-engagement message \u2014 \"quoted\" \x01",
+            ChannelStatusMessage='Re-engagement message \u2014 "quoted" \x01',
             ChannelStatusCode="131047",
             StructuredMessage="false",
             RawDlrDoneDate="2611221500",
@@ -115,10 +120,20 @@ def test_a_receipt_of_received_for_a_message_that_nobody_knows_makes_none(api, f
     assert api.since(before)["messages"] == []
 
 
-@pytest.mark.parametrize("reference", [
-    "", ".", "x", ".1", "%00", "00000000-0000-4000-8000-000000000000", "' OR 1=1", "a" * 3000,
-    "00000000-0000-4000-8000-000000000000.99999999999999999999",
-])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        ".",
+        "x",
+        ".1",
+        "%00",
+        "00000000-0000-4000-8000-000000000000",
+        "' OR 1=1",
+        "a" * 3000,
+        "00000000-0000-4000-8000-000000000000.99999999999999999999",
+    ],
+)
 def test_a_reference_that_is_none_of_ours_leaves_the_sid_to_count(api, sent, reference):
     target = f"{api.base}/webhook?message={reference.replace(' ', '%20')}&message=y"
     api.webhook(api.account.status(sent["counterpart"], sent["sid"], "delivered"), target=target)
@@ -230,27 +245,62 @@ def test_what_is_no_text_is_never_blank_and_kept_whole(new_server, fresh, fields
             assert value == "" or f"{name}=" in private
 
 
-@pytest.mark.parametrize("name", [
-    "Category", "Catalog", "ButtonTitle", "ButtonIndex", "ContextId", "Contacts", "Edited", "EntryPoint", "ContactName",
-    "FlowToken", "BodyFormat", "Labels", "LabelColor", "AddressType", "UsernameType", "EventTypeVersion", "ErrorCodes",
-    "lower", "x-y", "a.b", "Items[0]", "2fa", "ForwardedFrom2", "ParentMessageSids", "Zone",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Category",
+        "Catalog",
+        "ButtonTitle",
+        "ButtonIndex",
+        "ContextId",
+        "Contacts",
+        "Edited",
+        "EntryPoint",
+        "ContactName",
+        "FlowToken",
+        "BodyFormat",
+        "Labels",
+        "LabelColor",
+        "AddressType",
+        "UsernameType",
+        "EventTypeVersion",
+        "ErrorCodes",
+        "lower",
+        "x-y",
+        "a.b",
+        "Items[0]",
+        "2fa",
+        "ForwardedFrom2",
+        "ParentMessageSids",
+        "Zone",
+    ],
+)
 def test_a_field_that_twilio_may_add_changes_nothing(api, fresh, name):
     sent = api.send(fresh.number(), fresh.text())["message"]
     for value in ("", "sale", "Two Words", "Ünïcödé und mehr", '{"a": [1, 2]}', "BackTo+5"):
         number, sid, text = fresh.number(), fresh.sid("MM"), fresh.text()
         api.receive(number, text, sid, **{name: value}, ProfileName="BackTo+5")
         message = only(api, number)
-        assert (message["body"], message["sid"], message["phoneNumber"]) == (text, sid, api.account.number), value
-        api.webhook(api.account.status(sent["counterpart"], sent["sid"], "delivered", **{name: value}))
+        assert (message["body"], message["sid"], message["phoneNumber"]) == (
+            text,
+            sid,
+            api.account.number,
+        ), value
+        api.webhook(
+            api.account.status(sent["counterpart"], sent["sid"], "delivered", **{name: value})
+        )
     assert now(api, sent)["deliveryStatus"] == "delivered"
 
 
-@pytest.mark.parametrize("more", [
-    {"ForwardedFrom": "whatsapp:+15559990000", "OriginalTo": "whatsapp:+15559990000"},
-    {"ParentMessageSid": "SM" + "9" * 32, "ParentAccountSid": "AC" + "9" * 32},
-    {"ParentMessageSid": "SM" + "9" * 32, "ReplyTo": "whatsapp:+15559990000"},
-], ids=repr)
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"ForwardedFrom": "whatsapp:+15559990000", "OriginalTo": "whatsapp:+15559990000"},
+        {"ParentMessageSid": "SM" + "9" * 32, "ParentAccountSid": "AC" + "9" * 32},
+        {"ParentMessageSid": "SM" + "9" * 32, "ReplyTo": "whatsapp:+15559990000"},
+    ],
+    ids=repr,
+)
 def test_other_messages_and_people_may_be_named(api, fresh, more):
     number, sid, text = fresh.number(), fresh.sid(), fresh.text()
     api.receive(number, text, sid, **more)
@@ -266,7 +316,10 @@ def cuts_behind_a_text(text, end):
                 yield text[:at], text[at:to], text[to:]
 
 
-@pytest.mark.parametrize("text", ["Dear Friend, Do Come to Dinner", "Catalog", "CALL BEN", "ButtonText.pdf", "(Even \"Bob\")"])
+@pytest.mark.parametrize(
+    "text",
+    ["Dear Friend, Do Come to Dinner", "Catalog", "CALL BEN", "ButtonText.pdf", '(Even "Bob")'],
+)
 def test_no_cut_takes_the_end_of_a_text_away(api, server, fresh, text):
     server.claim("WA0260")
     tried = 0
@@ -304,7 +357,8 @@ def test_a_subaccounts_webhook_is_refused_whoever_signs(api, server, fresh):
 
 
 def test_the_answer_is_never_sent_on_to_the_customer(api, fresh):
-    """Twilio sends the text of a text/plain answer to who wrote, and logs 12300 for no type at all."""
+    """Twilio sends the text of a text/plain answer to who wrote, and logs 12300 for no type at
+    all."""
     number = fresh.number()
     answer = api.receive(number, fresh.text(), fresh.sid())
     assert answer.headers.get_all("Content-Type") == ["text/xml"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of other sites change nothing: what browsers say of a request in Sec-Fetch-Site and Origin, in every form."""
+"""Pages of other sites change nothing: what browsers say of a request in Sec-Fetch-Site and
+Origin, in every form."""
 
 import itertools
 import re
@@ -16,7 +17,8 @@ UNKNOWN_ID = "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10"
 
 
 def routes():
-    """The method and pattern of every route that the module has, from its source: a new one is tested without being named here."""
+    """The method and pattern of every route that the module has, from its source: a new one is
+    tested without being named here."""
     source = (ROOT / "mod_whatsapp" / "api" / "router.c").read_text(encoding="utf-8")
     found = re.findall(r'\{M_(\w+), "[^"]*", "([^"]+)", wa_endpoint_(\w+),?', source)
     assert len(found) >= 13 and ("POST", "/webhook", "webhook") in found
@@ -60,7 +62,7 @@ FOREIGN = [
     ["SEC-FETCH-SITE: CROSS-SITE"],
     ["Sec-Fetch-Site: Same-Origin"],
     ["Sec-Fetch-Site: same-origin;x"],
-    ["Sec-Fetch-Site: \"same-origin\""],
+    ['Sec-Fetch-Site: "same-origin"'],
     ["Sec-Fetch-Site: same-originx"],
     ["Sec-Fetch-Site: same"],
     ["Sec-Fetch-Site:"],
@@ -146,7 +148,10 @@ OURS = [
 
 
 def filled(lines, api):
-    return [line.format(own=own(api), host=api.host, port=api.port) if "{" in line else line for line in lines]
+    return [
+        line.format(own=own(api), host=api.host, port=api.port) if "{" in line else line
+        for line in lines
+    ]
 
 
 def path_of(pattern, known="%2B15550001111"):
@@ -166,12 +171,20 @@ def test_what_is_not_from_elsewhere_is_answered_as_ever(api, lines):
 
 @pytest.mark.every_mpm
 @pytest.mark.parametrize("route", CHANGES, ids=lambda route: " ".join(route))
-@pytest.mark.parametrize("lines", [["Sec-Fetch-Site: cross-site"], ["Origin: https://evil.example"], ["Origin: null"]], ids=str)
+@pytest.mark.parametrize(
+    "lines",
+    [["Sec-Fetch-Site: cross-site"], ["Origin: https://evil.example"], ["Origin: null"]],
+    ids=str,
+)
 def test_every_route_that_changes_something_refuses(api, route, lines):
     method, pattern = route
     path = path_of(pattern)
     assert refused(ask(api, method, path, lines))
-    for kind, body in ((k, b) for k in ("text/plain", "application/json", "multipart/form-data; boundary=x") for b in (b"{}", b"x" * 70000)):
+    for kind, body in (
+        (k, b)
+        for k in ("text/plain", "application/json", "multipart/form-data; boundary=x")
+        for b in (b"{}", b"x" * 70000)
+    ):
         assert refused(ask(api, method, path, lines, body, kind))
     assert ask(api, method, path).status != 403
 
@@ -183,7 +196,9 @@ def test_nothing_changes(api, fresh):
     before = [api.get("/threads").json(), api.get("/contacts").json()]
     evil = ["Sec-Fetch-Site: cross-site", "Origin: https://evil.example", "Sec-Fetch-Mode: no-cors"]
     person = quote(number, safe="")
-    text = b'{"phoneNumber":"%s","message":"from elsewhere","displayName":"Mallory"}' % number.encode()
+    text = (
+        b'{"phoneNumber":"%s","message":"from elsewhere","displayName":"Mallory"}' % number.encode()
+    )
     for method, path, body in (
         ("POST", f"/threads/{person}/block", b""),
         ("POST", f"/threads/{person}/read", b""),
@@ -196,7 +211,9 @@ def test_nothing_changes(api, fresh):
         assert refused(ask(api, method, path, evil, body))
     mine = [api.get("/threads").json(), api.get("/contacts").json()]
     pick = lambda answers: (  # noqa: E731 - other tests write beside this one
-        [one for one in answers[0]["threads"] if one["counterpart"] == number], [one for one in answers[1]["contacts"] if one["id"] == contact["id"]])
+        [one for one in answers[0]["threads"] if one["counterpart"] == number],
+        [one for one in answers[1]["contacts"] if one["id"] == contact["id"]],
+    )
     assert pick(before) == pick(mine) and len(pick(mine)[0]) == len(pick(mine)[1]) == 1
     # The same without a browser's word, as an API client asks.
     blocked = ask(api, "POST", f"/threads/{person}/block").json()
@@ -211,32 +228,41 @@ def test_http_1_0_without_host_knows_only_the_public_url(api):
             assert raw.response("POST").status == status, origin
 
 
-@pytest.mark.parametrize("host, origin, status", [
-    ("localhost", "http://localhost", 404),
-    ("localhost", "https://localhost", 404),
-    ("localhost", "http://localhost:80", 404),
-    ("localhost", "http://localhost:443", 403),
-    ("localhost", "http://127.0.0.1", 403),
-    ("localhost:80", "http://localhost", 404),
-    ("localhost:80", "https://localhost", 403),
-    ("localhost:443", "https://localhost", 404),
-    ("localhost:8080", "http://localhost:8080", 404),
-    ("localhost:8080", "http://localhost:8081", 403),
-    ("localhost:8080", "http://localhost", 403),
-    ("LOCALHOST:8080", "http://localhost:8080", 404),
-    ("[::1]:8080", "http://[::1]:8080", 404),
-    ("[::1]:8080", "http://[::2]:8080", 403),
-    ("[::1]", "http://[::1]", 404),
-    ("192.0.2.1:8080", "https://chat.example.org", 404),
-])
+@pytest.mark.parametrize(
+    "host, origin, status",
+    [
+        ("localhost", "http://localhost", 404),
+        ("localhost", "https://localhost", 404),
+        ("localhost", "http://localhost:80", 404),
+        ("localhost", "http://localhost:443", 403),
+        ("localhost", "http://127.0.0.1", 403),
+        ("localhost:80", "http://localhost", 404),
+        ("localhost:80", "https://localhost", 403),
+        ("localhost:443", "https://localhost", 404),
+        ("localhost:8080", "http://localhost:8080", 404),
+        ("localhost:8080", "http://localhost:8081", 403),
+        ("localhost:8080", "http://localhost", 403),
+        ("LOCALHOST:8080", "http://localhost:8080", 404),
+        ("[::1]:8080", "http://[::1]:8080", 404),
+        ("[::1]:8080", "http://[::2]:8080", 403),
+        ("[::1]", "http://[::1]", 404),
+        ("192.0.2.1:8080", "https://chat.example.org", 404),
+    ],
+)
 def test_ours_is_what_host_says(api, host, origin, status):
-    assert ask(api, "POST", "/threads/%2B15550001111/unblock", [f"Origin: {origin}"], host=host).status == status
+    assert (
+        ask(api, "POST", "/threads/%2B15550001111/unblock", [f"Origin: {origin}"], host=host).status
+        == status
+    )
 
 
 def test_requests_after_a_refused_one_on_the_same_connection_are_answered(api):
     with RawConnection(api.port) as raw:
         for _ in range(3):
-            head = f"POST {BASE}/send HTTP/1.1\r\nHost: {api.host}\r\nSec-Fetch-Site: cross-site\r\nContent-Type: text/plain\r\nContent-Length: 20000\r\n\r\n"
+            head = (
+                f"POST {BASE}/send HTTP/1.1\r\nHost: {api.host}\r\nSec-Fetch-Site:"
+                " cross-site\r\nContent-Type: text/plain\r\nContent-Length: 20000\r\n\r\n"
+            )
             raw.send(head.encode() + b"x" * 20000)
             assert refused(raw.response("POST"))
             raw.send(f"GET {BASE}/threads HTTP/1.1\r\nHost: {api.host}\r\n\r\n".encode())
@@ -244,17 +270,29 @@ def test_requests_after_a_refused_one_on_the_same_connection_are_answered(api):
 
 
 def test_the_webhook_and_reads_do_not_look(api, fresh):
-    answer = api.webhook(api.account.inbound(fresh.number(), "signed", fresh.sid()), headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"})
+    answer = api.webhook(
+        api.account.inbound(fresh.number(), "signed", fresh.sid()),
+        headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+    )
     assert answer.status == 200
     for path in ("/threads", "/contacts", "/messages-since?since=0"):
         assert ask(api, "GET", path, ["Sec-Fetch-Site: cross-site"]).status == 200
 
 
-@pytest.mark.parametrize("method, path", list(itertools.product(
-    ["GET", "HEAD", "POST", "PUT", "DELETE"], [path_of(pattern) for pattern in READS] + ["/webhook", "/nope", "/send"])))
+@pytest.mark.parametrize(
+    "method, path",
+    list(
+        itertools.product(
+            ["GET", "HEAD", "POST", "PUT", "DELETE"],
+            [path_of(pattern) for pattern in READS] + ["/webhook", "/nope", "/send"],
+        )
+    ),
+)
 def test_no_answer_may_be_read_or_shown_by_another_site(server, api, method, path):
     server.claim("WA0231", required=False)
-    response = ask(api, method, path, ["Origin: https://evil.example"] if method in ("GET", "HEAD") else ())
+    response = ask(
+        api, method, path, ["Origin: https://evil.example"] if method in ("GET", "HEAD") else ()
+    )
     assert response.headers.get_all("Cross-Origin-Resource-Policy") == ["same-origin"], response
     assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
     assert not [name for name in response.headers if name.lower().startswith("access-control-")]

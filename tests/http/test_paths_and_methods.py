@@ -130,8 +130,7 @@ def test_requests_in_one_connection_do_not_mix(api):
         for _ in range(3):
             raw.send(
                 b"POST /api/whatsapp-messenger/send HTTP/1.1\r\nHost: x\r\n"
-                b"Content-Type: text/plain\r\nContent-Length: 20000\r\n\r\n"
-                + b"x" * 20000
+                b"Content-Type: text/plain\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20000
             )
             response = raw.response()
             assert response.status == 415
@@ -159,13 +158,20 @@ def test_pipelined_requests_are_answered_in_order(api):
 
 @pytest.mark.every_mpm
 def test_a_kept_connection_answers_every_request(api):
-    """Asked again at once, a few at a time, and while others are asked: whichever thread reads on, nothing is lost or mixed up."""
+    """Asked again at once, a few at a time, and while others are asked: whichever thread reads
+    on, nothing is lost or mixed up."""
     asked = [("threads", 200), ("nope", 404), ("contacts", 200)]
     with RawConnection(api.port) as busy, RawConnection(api.port) as other:
         for i in range(45):  # 90 requests: httpd closes after 100
             few = [asked[(i + k) % 3] for k in range(1 + i % 3)]
             for raw in (busy, other):
-                raw.send(b"".join(b"GET /api/whatsapp-messenger/%s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode() for path, _ in few))
+                raw.send(
+                    b"".join(
+                        b"GET /api/whatsapp-messenger/%s HTTP/1.1\r\nHost: x\r\n\r\n"
+                        % path.encode()
+                        for path, _ in few
+                    )
+                )
             for raw in (busy, other):
                 for path, status in few:
                     response = raw.response()

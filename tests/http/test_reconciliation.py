@@ -15,9 +15,9 @@ ON = "WhatsAppTwilioTimeout 1s 1s\nWhatsAppReconcile on interval=100ms lookback=
 
 def missed(twilio, number, text, seconds_ago=300, **more):
     """A message that came while no webhook got through."""
-    return twilio.inbound(
-        From=number, Body=text, deliver=False, seconds_ago=seconds_ago, **more
-    )["sid"]
+    return twilio.inbound(From=number, Body=text, deliver=False, seconds_ago=seconds_ago, **more)[
+        "sid"
+    ]
 
 
 @pytest.mark.every_mpm
@@ -51,7 +51,8 @@ def test_a_send_whose_answer_was_lost_is_settled(new_server, twilio, fresh):
 
 
 def test_the_same_text_twice_is_claimed_once_each(new_server, twilio, fresh):
-    """One of three reached Twilio twice over: as many are settled as Twilio has, none shares a sid."""
+    """One of three reached Twilio twice over: as many are settled as Twilio has, none shares a
+    sid."""
     with new_server(ON) as server:
         api = server.client()
         number, text = fresh.number(), fresh.text()
@@ -78,9 +79,7 @@ def test_the_same_text_twice_is_claimed_once_each(new_server, twilio, fresh):
 @pytest.mark.every_mpm
 def test_messages_that_came_while_the_server_was_down_are_fetched_once(new_server, twilio, fresh):
     number, texts = fresh.number(), [fresh.text() for _ in range(3)]
-    sids = [
-        missed(twilio, number, text, 300 - index) for index, text in enumerate(texts)
-    ]
+    sids = [missed(twilio, number, text, 300 - index) for index, text in enumerate(texts)]
     too_old = missed(twilio, number, "before the look-back", 3 * 3600)
     too_new = missed(twilio, number, "its webhook is on its way", 0)
     with new_server(ON) as server:
@@ -113,7 +112,11 @@ def test_a_message_whose_form_was_refused_is_fetched_once(new_server, twilio, fr
         twilio.wait_for_runs()
         sid = missed(twilio, number, text)
         form = api.account.inbound(number, text, sid)
-        cut = {**form, "Body": text[: -len("Fromwhatsapp:+15559990000")], "From": "whatsapp:+15559990000"}
+        cut = {
+            **form,
+            "Body": text[: -len("Fromwhatsapp:+15559990000")],
+            "From": "whatsapp:+15559990000",
+        }
         del cut["WaId"]
         api.webhook(form, expect=400)
         wait_until(lambda: api.messages(number)["messages"], "the refused message to be there")
@@ -128,7 +131,9 @@ def test_a_message_whose_form_was_refused_is_fetched_once(new_server, twilio, fr
 
 def test_attachments_of_missed_messages_are_there(new_server, twilio, fresh):
     number = fresh.number()
-    missed(twilio, number, "", media=[{"content_type": "image/png"}, {"content_type": "text/vcard"}])
+    missed(
+        twilio, number, "", media=[{"content_type": "image/png"}, {"content_type": "text/vcard"}]
+    )
     with new_server(ON) as server:
         api = server.client()
         api.plant(number)
@@ -185,9 +190,7 @@ def test_a_list_that_twilio_does_not_give_settles_nothing(new_server, twilio, fr
 
 
 def test_off_means_never_and_each_host_has_its_own(contract, simulator, twilio, mpm):
-    other = Account(
-        sid="AC00000000000000000000000000000009", number="+14155238899", token="9" * 32
-    )
+    other = Account(sid="AC00000000000000000000000000000009", number="+14155238899", token="9" * 32)
 
     def configure(httpd):
         return (
@@ -204,7 +207,9 @@ def test_off_means_never_and_each_host_has_its_own(contract, simulator, twilio, 
 
 
 @pytest.mark.parametrize("first, second", [("STOP", "START"), ("START", "STOP")])
-def test_a_stop_or_start_that_was_missed_counts_as_of_its_time(new_server, twilio, fresh, first, second):
+def test_a_stop_or_start_that_was_missed_counts_as_of_its_time(
+    new_server, twilio, fresh, first, second
+):
     """What they said last holds, whatever of it came by webhook and what was fetched after that."""
     by_webhook, missed_both, alone = (fresh.number() for _ in range(3))
     for number in (by_webhook, missed_both, alone):
@@ -227,7 +232,9 @@ def test_a_stop_or_start_that_was_missed_counts_as_of_its_time(new_server, twili
             "the missed messages to be there",
         )
         expected = {
-            by_webhook: second == "STOP", missed_both: second == "STOP", alone: first == "STOP"
+            by_webhook: second == "STOP",
+            missed_both: second == "STOP",
+            alone: first == "STOP",
         }
         wait_until(
             lambda: {n: api.thread(n).get("optedOut", False) for n in counts} == expected,

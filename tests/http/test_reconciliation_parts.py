@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reconciliation of messages in parts: which parts Twilio has, which it certainly never got, and what
+"""Reconciliation of messages in parts: which parts Twilio has, which it certainly never got,
+and what
 that makes of the message. Nothing is ever sent again."""
 
 import json
@@ -27,7 +28,8 @@ def made(twilio, number):
 
 
 def send(server, twilio, fresh, mode, at):
-    """A message whose part `at` (1 and up) gets no answer; in `mode` close Twilio has it all the same."""
+    """A message whose part `at` (1 and up) gets no answer; in `mode` close Twilio has it all
+    the same."""
     number = fresh.number()
     server.claim("WA0301")
     twilio.fail(number, mode, count=1, skip=at - 1)
@@ -39,7 +41,8 @@ def send(server, twilio, fresh, mode, at):
 
 
 def wait_for_looks(twilio, number):
-    """Waits until reconciliation has asked for the messages to a number, and has used the answer."""
+    """Waits until reconciliation has asked for the messages to a number, and has used the
+    answer."""
     wait_until(
         lambda: len([e for e in twilio.lists() if number[1:] in e["target"]]) >= 2,
         "reconciliation to look for the message",
@@ -58,7 +61,9 @@ def kill_while_sending(server, twilio, fresh, mode, at, headers=()):
     api.plant(number)
     twilio.fail(number, mode, count=1, skip=at - 1)
     body = json.dumps({"phoneNumber": number, "message": TEXT}).encode()
-    head = f"POST {api.base}/send HTTP/1.1\r\nHost: {api.host}\r\nContent-Type: application/json\r\n"
+    head = (
+        f"POST {api.base}/send HTTP/1.1\r\nHost: {api.host}\r\nContent-Type: application/json\r\n"
+    )
     head += "".join(f"{name}: {value}\r\n" for name, value in dict(headers).items())
     with RawConnection(api.port) as connection:
         connection.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -119,7 +124,8 @@ def test_a_part_that_twilio_never_got_is_not_known_before_its_time(new_server, t
 @pytest.mark.parametrize("is_made", [True, False], ids=["taken", "not taken"])
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_killed_between_the_parts(new_server, twilio, fresh, at, is_made):
-    """What is at Twilio is found after the next start; what is not there counts as not sent when its
+    """What is at Twilio is found after the next start; what is not there counts as not sent
+    when its
     time is over, and that is still so after another start."""
     has = at if is_made else at - 1
     with new_server(ON) as server:
@@ -194,7 +200,10 @@ def test_given_up_and_then_a_receipt_comes_after_all(new_server, twilio, fresh, 
             lambda: stored(api, number)["status"] == "failed" and stored(api, number),
             "it to be given up",
         )
-        assert message["errorMessage"].startswith(only_the_first(at - 1)) and message["id"] == sent["id"]
+        assert (
+            message["errorMessage"].startswith(only_the_first(at - 1))
+            and message["id"] == sent["id"]
+        )
         assert NEVER in message["errorMessage"]
         server.kill_all()
         server.start()

@@ -102,9 +102,7 @@ def test_a_key_counts_the_content_too(api, fresh, twilio):
     number, headers = fresh.number(), {"Idempotency-Key": fresh.sid()}
 
     def template(expect, **variables):
-        return send(
-            api, number, expect, headers, contentSid=TEMPLATE, contentVariables=variables
-        )
+        return send(api, number, expect, headers, contentSid=TEMPLATE, contentVariables=variables)
 
     first = template(200, a="1", b="2")
     assert template(200, b="2", a="1") == first

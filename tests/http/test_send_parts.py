@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages that are too long for one of Twilio's: the parts that go out, and the one message here."""
+"""Messages that are too long for one of Twilio's: the parts that go out, and the one message
+here."""
 
 import pytest
 
@@ -50,9 +51,7 @@ def test_the_status_is_that_of_the_worst_part(api, fresh, twilio):
     requests = twilio.requests_to(number)
     targets = [request["StatusCallback"][len(api.account.public_url) :] for request in requests]
     sids = [
-        message["sid"]
-        for message in twilio.messages()
-        if message["to"] == f"whatsapp:{number}"
+        message["sid"] for message in twilio.messages() if message["to"] == f"whatsapp:{number}"
     ]
     assert len(set(sids)) == 3 and first["sid"] in sids
     sids = [first["sid"]] + [sid for sid in sids if sid != first["sid"]]
@@ -104,7 +103,9 @@ def test_a_part_that_is_not_sent_stops_the_rest(server, gated_api, fresh, gate, 
     if at == 3:
         assert message["status"] == "success"
     else:
-        assert message["status"] == "failed" and message["errorMessage"].startswith("Only the first")
+        assert message["status"] == "failed" and message["errorMessage"].startswith(
+            "Only the first"
+        )
 
 
 def test_parts_survive_a_restart(new_server, fresh, twilio):

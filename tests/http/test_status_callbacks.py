@@ -211,7 +211,8 @@ SHOWN = ("id", "counterpart", "sid", "body", "timestamp", "contactId")
     ids="-".join,
 )
 def test_every_order_before_and_after_the_answer_ends_the_same(gated_api, fresh, gate, events):
-    """Each callback comes twice, some of them before the answer to the send and the rest after it."""
+    """Each callback comes twice, some of them before the answer to the send and the rest after
+    it."""
     ends = []
     for order in itertools.permutations(events):
         for early in range(len(order) + 1):

@@ -40,7 +40,14 @@ def account(twilio):
     return {"sid": twilio.account.sid, "token": twilio.account.token, "base": twilio.url}
 
 
-TEXTS = ["Hola 👋 1+1=2 & more", "", "  white\tspace\r\n", "%41+b;c=d&e", "ünïcödé ﷽ \u202e", "'\"<&>"]
+TEXTS = [
+    "Hola 👋 1+1=2 & more",
+    "",
+    "  white\tspace\r\n",
+    "%41+b;c=d&e",
+    "ünïcödé ﷽ \u202e",
+    "'\"<&>",
+]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
@@ -118,7 +125,9 @@ def test_the_simulator_takes_what_twilios_library_sends(account, twilio, fresh):
     ],
     ids=["length", "to", "from", "callback"],
 )
-def test_the_simulators_refusals_are_errors_to_twilios_library(account, twilio, fresh, message, code):
+def test_the_simulators_refusals_are_errors_to_twilios_library(
+    account, twilio, fresh, message, code
+):
     twilio.allow(code)
     answer = ask(
         "create",
@@ -135,7 +144,9 @@ def test_the_simulators_refusals_are_errors_to_twilios_library(account, twilio, 
 
 
 def test_wrong_credentials_are_refused(account, twilio, fresh):
-    answer = ask("create", **{**account, "token": "f" * 32}, message={"to": "whatsapp:+15550000001"})
+    answer = ask(
+        "create", **{**account, "token": "f" * 32}, message={"to": "whatsapp:+15550000001"}
+    )
     assert (answer["status"], answer["code"]) == (401, 20003)
 
 

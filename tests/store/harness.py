@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drives a real httpd with webhooks, sends, receipts, contacts and pollers, kills it in every way there is, and holds what it
+"""Drives a real httpd with webhooks, sends, receipts, contacts and pollers, kills it in every
+way there is, and holds what it
 has against what it answered."""
 
 import ctypes
@@ -52,13 +53,36 @@ MaxRequestWorkers 24
 TYPES = ["db", "gdbm", "sdbm"]
 SYNCS = ["always", "interval=100ms"]
 HOUR = 3600 * 1000
-# What a server may say that is killed and whose calls fail: its own lines about the store, busy answers, the pid file it left.
-CLAIMS = ["WA01*", "WA02*", "WA04*", "WA05*", "AH00098", "AH00045", "AH00046", "AH00047", "AH00170", "AH10392", "AH10393"]
+# What a server may say that is killed and whose calls fail: its own lines about the store, busy
+# answers, the pid file it left.
+CLAIMS = [
+    "WA01*",
+    "WA02*",
+    "WA04*",
+    "WA05*",
+    "AH00098",
+    "AH00045",
+    "AH00046",
+    "AH00047",
+    "AH00170",
+    "AH10392",
+    "AH10393",
+]
 # Berkeley DB says on its own, and on stderr, what it could not write.
 NOISE = r"^BDB\d{4} "
 
 KILL, KILL_HALF, KILL_AFTER, FAIL, FAIL_HALF = 1, 2, 3, 4, 5
-CALLS = ["pwrite", "fdatasync", "fsync", "posix_fallocate", "rename", "open", "unlink", "ftruncate", "write"]
+CALLS = [
+    "pwrite",
+    "fdatasync",
+    "fsync",
+    "posix_fallocate",
+    "rename",
+    "open",
+    "unlink",
+    "ftruncate",
+    "write",
+]
 
 
 class Dead(Exception):
@@ -69,7 +93,10 @@ class Faults:
     """The control file of faults.c."""
 
     class Layout(ctypes.Structure):
-        _fields_ = [(name, ctypes.c_uint32) for name in ("armed", "what", "is_all", "error", "at", "times", "seen", "hits")] + [
+        _fields_ = [
+            (name, ctypes.c_uint32)
+            for name in ("armed", "what", "is_all", "error", "at", "times", "seen", "hits")
+        ] + [
             ("call", ctypes.c_char * 32),
             ("path", ctypes.c_char * 64),
             ("clock_shift_ms", ctypes.c_int64),
@@ -87,7 +114,15 @@ class Faults:
     def arm(self, what, call="", at=1, times=1, error=5, is_all=False, path="/store/"):
         c = self.control
         c.armed = 0
-        c.what, c.is_all, c.error, c.at, c.times, c.seen, c.hits = what, int(is_all), error, at, times, 0, 0
+        c.what, c.is_all, c.error, c.at, c.times, c.seen, c.hits = (
+            what,
+            int(is_all),
+            error,
+            at,
+            times,
+            0,
+            0,
+        )
         c.call, c.path = call.encode(), path.encode()
         c.armed = 1
 
@@ -108,8 +143,20 @@ def build_library(folder):
     """Compiles faults.c; a test needs no target in the Makefile for it."""
     library = folder / "faults.so"
     subprocess.run(
-        ["cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o", str(library),
-         str(pathlib.Path(__file__).with_name("faults.c"))],
+        [
+            "cc",
+            "-std=gnu11",
+            "-D_GNU_SOURCE",
+            "-O2",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            "-o",
+            str(library),
+            str(pathlib.Path(__file__).with_name("faults.c")),
+        ],
         check=True,
     )
     return library
@@ -119,8 +166,13 @@ def faults_environment(folder, faults):
     """What a server that is to fail is started with. A sanitizer has to come first."""
     preload = [str(build_library(folder))]
     if is_asan():
-        preload.insert(0, os.environ.get("WA_TEST_PRELOAD") or subprocess.run(
-            ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True).stdout.strip())
+        preload.insert(
+            0,
+            os.environ.get("WA_TEST_PRELOAD")
+            or subprocess.run(
+                ["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True
+            ).stdout.strip(),
+        )
     return {"LD_PRELOAD": ":".join(preload), "WA_FAULTS": str(faults.path)}
 
 
@@ -129,16 +181,16 @@ class Ledger:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self.asked = {}       # sid -> (number, text) of webhooks
+        self.asked = {}  # sid -> (number, text) of webhooks
         self.received = set()  # sids answered 2xx
-        self.sends = {}       # text -> number
-        self.sent = {}        # text -> message as answered with 200
+        self.sends = {}  # text -> number
+        self.sent = {}  # text -> message as answered with 200
         self.unnoted = set()  # texts answered with 200 whose outcome could not be stored
         self.delivered = set()  # sids whose receipt was answered 2xx
-        self.contacts = {}    # number -> (id, name) | None: answered last; absent while unsure
-        self.unsure = set()   # numbers whose last change was not answered
-        self.answers = 0      # successful writes, for choosing instants
-        self.busy = 0         # 503
+        self.contacts = {}  # number -> (id, name) | None: answered last; absent while unsure
+        self.unsure = set()  # numbers whose last change was not answered
+        self.answers = 0  # successful writes, for choosing instants
+        self.busy = 0  # 503
         self.problems = []
 
     def count(self):
@@ -153,10 +205,14 @@ class Poller:
         self.last = 0
 
     def take(self, answer):
-        assert answer["timestamp"] >= self.since, f"T went back from {self.since} to {answer['timestamp']}"
+        assert (
+            answer["timestamp"] >= self.since
+        ), f"T went back from {self.since} to {answer['timestamp']}"
         for message in answer["messages"]:
             assert message["id"] not in self.seen, f"{message['id']} was polled twice"
-            assert self.since < message["timestamp"] >= self.last, f"{message['id']} is before what came before it"
+            assert (
+                self.since < message["timestamp"] >= self.last
+            ), f"{message['id']} is before what came before it"
             self.seen.add(message["id"])
             self.last = message["timestamp"]
         assert self.last <= answer["timestamp"]
@@ -207,12 +263,22 @@ class Crash:
         self.faults = Faults(folder)
 
         def configure(httpd):
-            directives = messenger(self.account, httpd.folder / "store", self.simulator.url,
-                                   extra=f"WhatsAppMaxSends 32\nWhatsAppSync {setup.sync}\n")
+            directives = messenger(
+                self.account,
+                httpd.folder / "store",
+                self.simulator.url,
+                extra=f"WhatsAppMaxSends 32\nWhatsAppSync {setup.sync}\n",
+            )
             return directives.replace('/store"\n', f'/store" type={setup.dbm}\n')
 
-        self.httpd = Httpd(configure, Contract(), mpm=setup.mpm, mpm_settings=MPMS[setup.mpm], account=self.account,
-                           environment=faults_environment(folder, self.faults))
+        self.httpd = Httpd(
+            configure,
+            Contract(),
+            mpm=setup.mpm,
+            mpm_settings=MPMS[setup.mpm],
+            account=self.account,
+            environment=faults_environment(folder, self.faults),
+        )
         self.httpd.claim(*CLAIMS, required=False)
         self.httpd.noise = NOISE
 
@@ -247,11 +313,15 @@ class Crash:
         """Status and body; Dead when the server went away."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
         try:
-            connection.request(method, BASE + path, body=body, headers={"Connection": "close", **(headers or {})})
+            connection.request(
+                method, BASE + path, body=body, headers={"Connection": "close", **(headers or {})}
+            )
             answer = connection.getresponse()
             return answer.status, answer.read()
         except TimeoutError:
-            raise AssertionError(f"{method} {path.split('?')[0]} was not answered in {TIMEOUT:g} s") from None
+            raise AssertionError(
+                f"{method} {path.split('?')[0]} was not answered in {TIMEOUT:g} s"
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             raise Dead from error
         finally:
@@ -264,7 +334,12 @@ class Crash:
             fields["Content-Type"] = "application/json"
         status, text = self.ask(method, path, body, fields)
         answer = json.loads(text)
-        assert status < 500 or status == 503 or (status == 502 and path == "/send"), (status, method, path, answer)
+        assert status < 500 or status == 503 or (status == 502 and path == "/send"), (
+            status,
+            method,
+            path,
+            answer,
+        )
         if status == 503:
             with self.ledger.lock:
                 self.ledger.busy += 1
@@ -273,8 +348,12 @@ class Crash:
     def webhook(self, fields):
         body = encode_form(list(fields.items()))
         signature = sign(self.account.token, f"{self.account.public_url}{BASE}/webhook", body)
-        status, text = self.ask("POST", "/webhook", body, {
-            "Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature})
+        status, text = self.ask(
+            "POST",
+            "/webhook",
+            body,
+            {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature},
+        )
         assert status in (200, 503), (status, text)
         if status == 503:
             with self.ledger.lock:
@@ -335,7 +414,8 @@ class Crash:
             ledger.sends[text] = number
         status, answer = self.ask_json("POST", "/send", {"phoneNumber": number, "message": text})
         if status == 200 and "sid" not in answer["message"]:
-            # Twilio has it, but that could not be noted any more: the message stays as it was before
+            # Twilio has it, but that could not be noted any more: the message stays as it was
+            # before
             with ledger.lock:
                 ledger.unnoted.add(text)
         elif status == 200:
@@ -347,7 +427,8 @@ class Crash:
                 with ledger.lock:
                     ledger.delivered.add(sid)
         else:
-            # 503: nothing was stored or sent. 502 comes with the outcome unknown to nobody but the store: it failed after Twilio.
+            # 503: nothing was stored or sent. 502 comes with the outcome unknown to nobody but the
+            # store: it failed after Twilio.
             assert status in (502, 503), (status, answer)
             self._ending.wait(0.02)
 
@@ -360,7 +441,8 @@ class Crash:
             is_sure = number not in ledger.unsure
             ledger.unsure.add(number)
         if not is_sure:
-            # What became of it is asked first. It may take effect until the next commit that is answered: a record whose writer was
+            # What became of it is asked first. It may take effect until the next commit that is
+            # answered: a record whose writer was
             # killed before its sync is seen when somebody else syncs.
             if not self._receive_new(rng):
                 return
@@ -370,7 +452,9 @@ class Crash:
             assert len(found) <= 1, found
             known = (found[0]["id"], found[0]["displayName"]) if found else None
         elif known is None:
-            status, answer = self.ask_json("POST", "/contacts", {"phoneNumber": number, "displayName": name})
+            status, answer = self.ask_json(
+                "POST", "/contacts", {"phoneNumber": number, "displayName": name}
+            )
             if status == 503:
                 return
             assert status == 200, (status, answer)
@@ -404,16 +488,21 @@ class Crash:
                 self._judge(message)
 
     def _judge(self, message):
-        """A message that was served must be one that was asked for, whole. The caller holds the ledger's lock."""
+        """A message that was served must be one that was asked for, whole. The caller holds the
+        ledger's lock."""
         if message["direction"] == "received":
             number, text = self.ledger.asked[message["sid"]]
         else:
             text = message["body"]
             number = self.ledger.sends[text]
-        assert message["body"] == text and message["counterpart"] == number, "a message is not what was sent"
+        assert (
+            message["body"] == text and message["counterpart"] == number
+        ), "a message is not what was sent"
 
     def _poll(self, poller):
-        status, answer = self.ask_json("GET", f"/messages-since?since={poller.since}&threads=changed")
+        status, answer = self.ask_json(
+            "GET", f"/messages-since?since={poller.since}&threads=changed"
+        )
         assert status == 200
         poller.take(answer)
         with self.ledger.lock:
@@ -474,7 +563,11 @@ class Crash:
         self._end()
         if self.random.random() < 0.3:
             # whatever the clock does, time in the store goes forward
-            self.faults.shift_clock(self.random.choice([0, self.random.randint(-2 * HOUR, 2 * HOUR), self.random.randint(-2000, 2000)]))
+            self.faults.shift_clock(
+                self.random.choice(
+                    [0, self.random.randint(-2 * HOUR, 2 * HOUR), self.random.randint(-2000, 2000)]
+                )
+            )
             self.clock_jumps += 1
         self.httpd.start()
         assert self.httpd.port == self.port
@@ -504,7 +597,12 @@ class Crash:
         """One process, or the whole server, dies at a certain call."""
         is_all = self.random.random() < 0.5
         call = self.random.choice([*self.setup.sync_calls, ""])
-        self.faults.arm(self.random.choice([KILL, KILL_HALF, KILL_AFTER]), call, self.random.randint(1, 40), is_all=is_all)
+        self.faults.arm(
+            self.random.choice([KILL, KILL_HALF, KILL_AFTER]),
+            call,
+            self.random.randint(1, 40),
+            is_all=is_all,
+        )
         wait_until(lambda: self.faults.hits, "the call to be made")
         self.faults.disarm()
         self.killed(f"{'server' if is_all else 'child'} at a call")
@@ -517,31 +615,50 @@ class Crash:
         """Killed, and killed again at a call of its start."""
         self.httpd.kill_all()
         self.killed("server")
-        self.faults.arm(self.random.choice([KILL, KILL_AFTER, KILL_HALF]), self.random.choice(["", "", "", "rename", "unlink", "fsync"]), self.random.randint(1, 40), is_all=True)
+        self.faults.arm(
+            self.random.choice([KILL, KILL_AFTER, KILL_HALF]),
+            self.random.choice(["", "", "", "rename", "unlink", "fsync"]),
+            self.random.randint(1, 40),
+            is_all=True,
+        )
         generations = self.httpd._generations()
         config = self.httpd._write()
         with open(self.httpd.console, "ab") as console:
             process = subprocess.Popen(
                 [program(), "-d", str(self.httpd.folder), "-f", str(config), "-DFOREGROUND"],
-                stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=self.httpd._environment(), cwd=self.httpd.folder,
-                start_new_session=True)
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                env=self.httpd._environment(),
+                cwd=self.httpd.folder,
+                start_new_session=True,
+            )
         self.httpd.process = process
         wait_until(
             lambda: self._is_dead() or self.faults.hits or self.httpd._generations() > generations,
-            "the start to end")
+            "the start to end",
+        )
         if self.faults.disarm():
             self.killed("server at its start")
         self.restart()
 
     def round_fault_restart(self):
-        """Killed at a call of a graceful restart, while the old generation and perhaps the new one write: a child, the parent, or all."""
+        """Killed at a call of a graceful restart, while the old generation and perhaps the new
+        one write: a child, the parent, or all."""
         is_all = self.random.random() < 0.5
         generations = self.httpd._generations()
-        self.faults.arm(self.random.choice([KILL, KILL_AFTER]), self.random.choice(["open", "open", "", "fdatasync", "rename", "unlink"]),
-                        self.random.randint(1, 12), is_all=is_all)
+        self.faults.arm(
+            self.random.choice([KILL, KILL_AFTER]),
+            self.random.choice(["open", "open", "", "fdatasync", "rename", "unlink"]),
+            self.random.randint(1, 12),
+            is_all=is_all,
+        )
         self.httpd._claim_race_of_ending_children()
         self.httpd.process.send_signal(signal.SIGUSR1)
-        wait_until(lambda: self.faults.hits or self._is_dead() or self.httpd._generations() > generations, "the restart or a kill")
+        wait_until(
+            lambda: self.faults.hits or self._is_dead() or self.httpd._generations() > generations,
+            "the restart or a kill",
+        )
         if self.faults.disarm():
             self.killed(f"{'server' if is_all else 'process'} at a restart")
             if is_all or self.faults.control.process == self.httpd.process.pid:
@@ -549,8 +666,12 @@ class Crash:
 
     def round_fault_stop(self):
         """Killed at a call of an orderly stop, which makes a checkpoint."""
-        self.faults.arm(self.random.choice([KILL, KILL_HALF, KILL_AFTER]), self.random.choice(["", "", "", "rename", "unlink", "fsync", "ftruncate"]),
-                        self.random.randint(1, 30), is_all=True)
+        self.faults.arm(
+            self.random.choice([KILL, KILL_HALF, KILL_AFTER]),
+            self.random.choice(["", "", "", "rename", "unlink", "fsync", "ftruncate"]),
+            self.random.randint(1, 30),
+            is_all=True,
+        )
         # not SIGTERM, at which the event MPM may crash on its own
         self.httpd.process.send_signal(signal.SIGWINCH)
         wait_until(lambda: self.faults.hits or self._is_dead(), "the stop to end")
@@ -561,8 +682,16 @@ class Crash:
     def round_fault_error(self):
         """Some calls fail: nothing may be answered as stored that is not."""
         error = self.random.choice([5, 28, 122])
-        call = self.random.choice(["pwrite", "pwrite", "posix_fallocate", "rename", "open", "write"])
-        self.faults.arm(self.random.choice([FAIL, FAIL_HALF]), call, self.random.randint(1, 10), self.random.randint(1, 8), error)
+        call = self.random.choice(
+            ["pwrite", "pwrite", "posix_fallocate", "rename", "open", "write"]
+        )
+        self.faults.arm(
+            self.random.choice([FAIL, FAIL_HALF]),
+            call,
+            self.random.randint(1, 10),
+            self.random.randint(1, 8),
+            error,
+        )
         self.wait_answers(20, "while calls fail")
         self.faults.disarm()
         self.faulty += 1
@@ -575,7 +704,9 @@ class Crash:
         wait_until(lambda: self.faults.hits, "a sync to fail")
         self.faults.disarm()
         busy = self.ledger.busy
-        wait_until(lambda: self.ledger.busy > busy + 5 or self.ledger.problems, "writes to be refused")
+        wait_until(
+            lambda: self.ledger.busy > busy + 5 or self.ledger.problems, "writes to be refused"
+        )
         status, _ = self.ask_json("GET", "/threads")
         assert status == 200
         self.fail_stops += 1
@@ -583,8 +714,18 @@ class Crash:
         self.killed("server after a failed sync")
         self.restart()
 
-    ROUNDS = [("child", 6), ("children", 3), ("server", 3), ("graceful_kill", 1), ("fault_kill", 6), ("fault_start", 2), ("fault_error", 2),
-              ("fault_restart", 2), ("fault_stop", 2), ("sync_error", 1)]
+    ROUNDS = [
+        ("child", 6),
+        ("children", 3),
+        ("server", 3),
+        ("graceful_kill", 1),
+        ("fault_kill", 6),
+        ("fault_start", 2),
+        ("fault_error", 2),
+        ("fault_restart", 2),
+        ("fault_stop", 2),
+        ("sync_error", 1),
+    ]
 
     def run(self, kills):
         rounds = [name for name, weight in self.ROUNDS for _ in range(weight)]
@@ -597,12 +738,17 @@ class Crash:
                 getattr(self, f"round_{name}")()
                 self.wait_answers(self.random.randint(1, 25), f"after {name}")
             except AssertionError as error:
-                raise AssertionError(f"after {self.kill_count} kills, in the round {name}: {error}") from None
+                raise AssertionError(
+                    f"after {self.kill_count} kills, in the round {name}: {error}"
+                ) from None
             if self.kill_count - checked >= 10 or self.kill_count >= kills:
                 checked = self.kill_count
                 self.check_all(f"after {self.kill_count} kills, the last round was {name}")
-                self.say(f"{self.kill_count} kills {self.kills}, {len(self.ledger.received)} received, {len(self.ledger.sent)} sent, "
-                         f"{self.ledger.busy} refused, {self.fail_stops} failed syncs, {self.clock_jumps} jumps of the clock")
+                self.say(
+                    f"{self.kill_count} kills {self.kills}, {len(self.ledger.received)} received,"
+                    f" {len(self.ledger.sent)} sent, {self.ledger.busy} refused,"
+                    f" {self.fail_stops} failed syncs, {self.clock_jumps} jumps of the clock"
+                )
                 self.go()
         self.pause()
 
@@ -624,7 +770,9 @@ class Crash:
     def _pages(self, number):
         found, cursor = [], ""
         while True:
-            status, page = self.ask_json("GET", f"/messages?counterpart=%2B{number[1:]}&limit=200{cursor}")
+            status, page = self.ask_json(
+                "GET", f"/messages?counterpart=%2B{number[1:]}&limit=200{cursor}"
+            )
             assert status == 200
             found += page["messages"]
             if page["listComplete"]:
@@ -632,7 +780,8 @@ class Crash:
             cursor = f"&cursor={page['cursor']}"
 
     def _check_messages(self):
-        """Everything that was answered is there exactly once, and nothing that was never asked for."""
+        """Everything that was answered is there exactly once, and nothing that was never asked
+        for."""
         messages = {}
         sids, texts = {}, {}
         for number in NUMBERS:
@@ -645,9 +794,13 @@ class Crash:
                 self._judge(message)
                 messages[message["id"]] = message
                 if message["direction"] == "received":
-                    assert sids.setdefault(message["sid"], message["id"]) == message["id"], "a webhook was stored twice"
+                    assert (
+                        sids.setdefault(message["sid"], message["id"]) == message["id"]
+                    ), "a webhook was stored twice"
                 else:
-                    assert texts.setdefault(message["body"], message["id"]) == message["id"], "a send was stored twice"
+                    assert (
+                        texts.setdefault(message["body"], message["id"]) == message["id"]
+                    ), "a send was stored twice"
         missing = self.ledger.received - set(sids)
         assert not missing, f"{len(missing)} webhooks were answered with 200 and are not there"
         missing = (set(self.ledger.sent) | self.ledger.unnoted) - set(texts)
@@ -667,10 +820,17 @@ class Crash:
                 assert number not in rows
                 continue
             row, last = rows[number], max(mine, key=lambda message: message["timestamp"])
-            assert row["messageCount"] == len(mine), f"{number} counts {row['messageCount']}, it has {len(mine)}"
+            assert row["messageCount"] == len(
+                mine
+            ), f"{number} counts {row['messageCount']}, it has {len(mine)}"
             unread = sum(bool(message.get("unread")) for message in mine)
-            assert row["unreadCount"] == unread, f"{number} counts {row['unreadCount']} unread, it has {unread}"
-            assert row["lastMessageTimestamp"] == last["timestamp"] and row["lastDirection"] == last["direction"]
+            assert (
+                row["unreadCount"] == unread
+            ), f"{number} counts {row['unreadCount']} unread, it has {unread}"
+            assert (
+                row["lastMessageTimestamp"] == last["timestamp"]
+                and row["lastDirection"] == last["direction"]
+            )
             assert row["lastMessagePreview"] == last["body"][:100]
 
     def _check_sends(self, messages):
@@ -682,15 +842,25 @@ class Crash:
                 at_twilio[text] = at_twilio.get(text, 0) + 1
         doubles = [text for text, count in at_twilio.items() if count > 1]
         assert not doubles, f"{len(doubles)} messages were sent twice"
-        stored = {message["body"]: message for message in messages.values() if message["direction"] == "sent"}
+        stored = {
+            message["body"]: message
+            for message in messages.values()
+            if message["direction"] == "sent"
+        }
         missing = set(at_twilio) - set(stored)
         assert not missing, f"Twilio has {len(missing)} messages that the store has not"
         assert all(at_twilio.get(text) == 1 for text in self.ledger.unnoted)
-        assert self.fail_stops or self.faulty or not self.ledger.unnoted, "an outcome was not noted though nothing failed"
+        assert (
+            self.fail_stops or self.faulty or not self.ledger.unnoted
+        ), "an outcome was not noted though nothing failed"
         for text, answered in self.ledger.sent.items():
             assert at_twilio.get(text) == 1, "a send was answered with 200 and is not at Twilio"
             message = stored[text]
-            assert (message["id"], message["sid"], message["status"]) == (answered["id"], answered["sid"], "success")
+            assert (message["id"], message["sid"], message["status"]) == (
+                answered["id"],
+                answered["sid"],
+                "success",
+            )
             if message["sid"] in self.ledger.delivered:
                 assert message["deliveryStatus"] == "delivered", "an answered receipt is lost"
 
@@ -698,12 +868,16 @@ class Crash:
         for poller in self.pollers:
             while True:
                 before = poller.since
-                status, answer = self.ask_json("GET", f"/messages-since?since={poller.since}&threads=changed")
+                status, answer = self.ask_json(
+                    "GET", f"/messages-since?since={poller.since}&threads=changed"
+                )
                 assert status == 200
                 if not poller.take(answer) and poller.since == before:
                     break
             assert poller.seen == set(messages), (
-                f"a poller missed {len(set(messages) - poller.seen)} messages and saw {len(poller.seen - set(messages))} that are not there")
+                f"a poller missed {len(set(messages) - poller.seen)} messages and saw"
+                f" {len(poller.seen - set(messages))} that are not there"
+            )
 
     def _check_contacts(self):
         status, answer = self.ask_json("GET", "/contacts")
@@ -714,7 +888,9 @@ class Crash:
             if number in self.ledger.unsure:
                 continue
             found = by_number.get(number)
-            assert (found and (found["id"], found["displayName"])) == known, f"the contact {number} is {found}, answered was {known}"
+            assert (
+                found and (found["id"], found["displayName"])
+            ) == known, f"the contact {number} is {found}, answered was {known}"
 
 
 def run(kills, seed, folder, setup=None, say=print):

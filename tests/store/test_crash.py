@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fifty kills of a server at work, set up in one of the ways there are; tests/store/crash does as many as it is told to, in the way it is told."""
+"""Fifty kills of a server at work, set up in one of the ways there are; tests/store/crash does
+as many as it is told to, in the way it is told."""
 
 import os
 import random
@@ -14,4 +15,6 @@ def test_nothing_answered_is_lost_doubled_or_torn_by_fifty_kills(tmp_path_factor
     seed = int(os.environ.get("WA_TEST_SEED", random.SystemRandom().randrange(10**6)))
     crash = harness.run(50, seed, folder)
     assert crash.kill_count >= 50
-    assert len(crash.ledger.received) > 100 and len(crash.ledger.sent) > 20, "too little was done to prove anything"
+    assert (
+        len(crash.ledger.received) > 100 and len(crash.ledger.sent) > 20
+    ), "too little was done to prove anything"

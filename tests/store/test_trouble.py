@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who owns a store, and what becomes of it on a disk that is full or cannot be written, through kills and starts."""
+"""Who owns a store, and what becomes of it on a disk that is full or cannot be written, through
+kills and starts."""
 
 import json
 import os
@@ -24,7 +25,9 @@ PROGRAM = pathlib.Path(os.environ.get("WA_TEST_BUILD", module_path().parent)) / 
 def tmpfs_mount():
     """A file system of a few megabytes, None where that is not allowed."""
     path = tempfile.mkdtemp(prefix="wa-disk-")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=0755", "none", path], capture_output=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m,mode=0755", "none", path], capture_output=True
+    )
     if done.returncode:
         os.rmdir(path)
         return None
@@ -116,9 +119,17 @@ def server_make(store, environment=None, dbm="db"):
     account = Account()
 
     def configure(_httpd):
-        return messenger(account, store, "http://127.0.0.1:9").replace(f'{store}"', f'{store}" type={dbm}')
+        return messenger(account, store, "http://127.0.0.1:9").replace(
+            f'{store}"', f'{store}" type={dbm}'
+        )
 
-    made = Httpd(configure, Contract(), account=account, environment=environment or {}, mpm_settings=harness.MPMS["event"])
+    made = Httpd(
+        configure,
+        Contract(),
+        account=account,
+        environment=environment or {},
+        mpm_settings=harness.MPMS["event"],
+    )
     made.claim("WA0122", "WA04*", "WA02*", "WA05*", required=False)
     made.noise = harness.NOISE
     return made
@@ -182,7 +193,10 @@ def test_children_that_outlive_their_killed_parent_still_own_the_store():
             second.start()
         for pid in orphans:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}/fd/0").exists() for pid in orphans), "the orphans to be dead")
+        wait_until(
+            lambda: not any(pathlib.Path(f"/proc/{pid}/fd/0").exists() for pid in orphans),
+            "the orphans to be dead",
+        )
         server.claim("AH00098", required=False)
         server.start()
         api = server.client()
@@ -192,7 +206,11 @@ def test_children_that_outlive_their_killed_parent_still_own_the_store():
 
 
 # a full disk is quick to fill where there is one
-@pytest.mark.parametrize("disk,dbm", [(DISKS[-1], dbm) for dbm in harness.TYPES] + [(disk, "db") for disk in DISKS[:-1]], indirect=["disk"])
+@pytest.mark.parametrize(
+    "disk,dbm",
+    [(DISKS[-1], dbm) for dbm in harness.TYPES] + [(disk, "db") for disk in DISKS[:-1]],
+    indirect=["disk"],
+)
 def test_a_full_disk_loses_nothing_through_kills_stops_and_starts(disk, dbm):
     with server_make(disk.folder / "store", disk.environment, dbm) as server:
         api = server.client()
@@ -248,7 +266,8 @@ def test_a_store_that_cannot_be_written_is_refused_at_the_start_and_whole_afterw
 
 
 def test_files_made_read_only_under_a_server_that_runs(tmp_path):
-    """What is open stays writable; what is not cannot be made. Nothing is lost, and the log says what could not be done."""
+    """What is open stays writable; what is not cannot be made. Nothing is lost, and the log
+    says what could not be done."""
     open_the_way(tmp_path)
     with server_make(tmp_path / "unused") as server:
         store = server.folder / "store"
@@ -320,14 +339,18 @@ class Starved(Tmpfs):
     @staticmethod
     def amounts(store):
         """From nothing to enough, page by page where the checkpoint is written."""
-        whole = sum(path.stat().st_blocks * 512 for path in store.iterdir() if path.name != "journal")
+        whole = sum(
+            path.stat().st_blocks * 512 for path in store.iterdir() if path.name != "journal"
+        )
         return [*range(0, whole - 100000, 131072), *range(whole - 100000, whole + 8192, 4096)]
 
     def prepare(self):
         pass
 
 
-@pytest.fixture(params=[Limited] + ([Starved] if is_mountable() else []), ids=lambda kind: kind.__name__)
+@pytest.fixture(
+    params=[Limited] + ([Starved] if is_mountable() else []), ids=lambda kind: kind.__name__
+)
 def room(request):
     made = request.param()
     yield made
@@ -338,25 +361,46 @@ def export():
     """Messages and contacts enough for more than one page of each type of dbm."""
     for n in range(100):
         number, contact = f"+1555{n:07d}", str(uuid.uuid4())
-        yield f"contact:{contact}", {"id": contact, "phoneNumber": number, "displayName": f"Name {n}", "createdAt": 1700000000000,
-                                     "updatedAt": 1700000000000}
+        yield f"contact:{contact}", {
+            "id": contact,
+            "phoneNumber": number,
+            "displayName": f"Name {n}",
+            "createdAt": 1700000000000,
+            "updatedAt": 1700000000000,
+        }
         for k in range(5):
             at = 1700000000000 + 10 * n + k
-            yield f"msg:{number}:{at}:m{n}-{k}", {"id": f"m{n}-{k}", "direction": "received", "phoneNumber": "+14155238886", "counterpart": number,
-                                                  "body": "a text", "timestamp": at, "sid": f"SM{n * 10 + k:032x}"}
+            yield f"msg:{number}:{at}:m{n}-{k}", {
+                "id": f"m{n}-{k}",
+                "direction": "received",
+                "phoneNumber": "+14155238886",
+                "counterpart": number,
+                "body": "a text",
+                "timestamp": at,
+                "sid": f"SM{n * 10 + k:032x}",
+            }
 
 
 @pytest.mark.parametrize("dbm", harness.TYPES)
 def test_every_amount_of_room_is_enough_or_said_to_be_too_little(room, dbm):
-    """Rows, keys and checkpoint are made on a disk that is full at any of their pages: no crash, no half truth, and all is well with more room."""
+    """Rows, keys and checkpoint are made on a disk that is full at any of their pages: no
+    crash, no half truth, and all is well with more room."""
     store = room.folder / "store"
 
     # gdbm leaks where it cannot write a file
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
 
     def ctl(*words, stdin=None):
-        return subprocess.run([PROGRAM, "--quiet", "--store", f"dbm:{store} type={dbm}", *words], input=stdin, capture_output=True, text=True,
-                              timeout=60, env=environment, preexec_fn=room.prepare, restore_signals=False)
+        return subprocess.run(
+            [PROGRAM, "--quiet", "--store", f"dbm:{store} type={dbm}", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment,
+            preexec_fn=room.prepare,
+            restore_signals=False,
+        )
 
     lines = "".join(json.dumps({"key": key, "value": value}) + "\n" for key, value in export())
     done = ctl("load", "-", "--account-sid", Account().sid, stdin=lines)
@@ -371,7 +415,9 @@ def test_every_amount_of_room_is_enough_or_said_to_be_too_little(room, dbm):
         room.fill(bytes_left)
         done = ctl("rebuild")
         refused += done.returncode == 2
-        assert done.returncode == 0 or (done.returncode == 2 and ("No space left" in done.stderr or "too large" in done.stderr)), (bytes_left, done)
+        assert done.returncode == 0 or (
+            done.returncode == 2 and ("No space left" in done.stderr or "too large" in done.stderr)
+        ), (bytes_left, done)
         if done.returncode == 0:
             assert ctl("verify").returncode == 0, bytes_left
         room.relieve()

@@ -421,7 +421,8 @@ ListenBacklog 1024
         """kill -9 of everything at once, as a loss of the machine would look to the store; start()
         may follow."""
         group = self.process.pid
-        # the whole process group: a child that is being forked right now would survive a list of pids
+        # the whole process group: a child that is being forked right now would survive a list of
+        # pids
         os.killpg(group, signal.SIGKILL)
         self.process.wait(30)
         wait_until(lambda: not _group_members(group), "the children to be dead")

@@ -15,9 +15,7 @@ def make_older(server, minutes):
     program = module_path().parent / "whatsappctl"
 
     def ctl(*words, **more):
-        done = subprocess.run(
-            [program, *words], capture_output=True, text=True, timeout=60, **more
-        )
+        done = subprocess.run([program, *words], capture_output=True, text=True, timeout=60, **more)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -34,7 +32,16 @@ def make_older(server, minutes):
             extra["date"] -= minutes * 60000
         lines.append(json.dumps(pair))
     user = ("--user", server_user().pw_name) if os.geteuid() == 0 else ()
-    ctl("--store", new, "load", "-", "--account-sid", server.account.sid, *user,
-        "--ignore-other-keys", input="\n".join(lines))
+    ctl(
+        "--store",
+        new,
+        "load",
+        "-",
+        "--account-sid",
+        server.account.sid,
+        *user,
+        "--ignore-other-keys",
+        input="\n".join(lines),
+    )
     shutil.rmtree(store)
     new.rename(store)

@@ -16,11 +16,15 @@ def tree(folder, uses):
         source = folder / file
         source.parent.mkdir(parents=True, exist_ok=True)
         lines = [f"int {name(other)}(void);" for other in others]
-        lines.append(f"int {name(file)}(void) {{ return 1{''.join(f' + {name(other)}()' for other in others)}; }}")
+        lines.append(
+            f"int {name(file)}(void) {{ return 1{''.join(f' + {name(other)}()' for other in others)}; }}"
+        )
         source.write_text("\n".join(lines) + "\n")
         made = folder / "build/obj" / file.replace(".c", ".o")
         made.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([*os.environ.get("CC", "cc").split(), "-c", "-O0", "-o", made, source], check=True)
+        subprocess.run(
+            [*os.environ.get("CC", "cc").split(), "-c", "-O0", "-o", made, source], check=True
+        )
     return folder
 
 
@@ -29,7 +33,9 @@ def name(file):
 
 
 def lint(folder):
-    return subprocess.run([LINT, folder], capture_output=True, text=True, env={**os.environ, "BUILD": "build"})
+    return subprocess.run(
+        [LINT, folder], capture_output=True, text=True, env={**os.environ, "BUILD": "build"}
+    )
 
 
 # Every file uses what stands below it: the one order that this has leads nowhere back.
@@ -47,21 +53,32 @@ def test_what_goes_one_way_passes(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(("file", "back"), [
-    ("mod_whatsapp/base/a.c", "mod_whatsapp/base/b.c"),  # two files of one folder
-    ("mod_whatsapp/base/a.c", "tools/e.c"),  # through all of them
-    ("mod_whatsapp/store/c.c", "tools/e.c"),
-])
+@pytest.mark.parametrize(
+    ("file", "back"),
+    [
+        ("mod_whatsapp/base/a.c", "mod_whatsapp/base/b.c"),  # two files of one folder
+        ("mod_whatsapp/base/a.c", "tools/e.c"),  # through all of them
+        ("mod_whatsapp/store/c.c", "tools/e.c"),
+    ],
+)
 def test_a_cycle_of_files_is_named_with_its_symbols(tmp_path, file, back):
     done = lint(tree(tmp_path, {**SOUND, file: [*SOUND[file], back]}))
     assert done.returncode == 1
     assert "files:" in done.stderr.splitlines()[0]
     assert f"  {file} -> {back}: {name(back)}\n" in done.stderr
-    assert "mod_whatsapp/store/dbm/d.c -> mod_whatsapp/base" not in done.stderr or back == "tools/e.c"
+    assert (
+        "mod_whatsapp/store/dbm/d.c -> mod_whatsapp/base" not in done.stderr or back == "tools/e.c"
+    )
 
 
-@pytest.mark.parametrize(("above", "below"), [("mod_whatsapp/store", "mod_whatsapp/store/dbm"), ("mod_whatsapp/store", "mod_whatsapp/base"),
-                                             ("mod_whatsapp", "tools")])
+@pytest.mark.parametrize(
+    ("above", "below"),
+    [
+        ("mod_whatsapp/store", "mod_whatsapp/store/dbm"),
+        ("mod_whatsapp/store", "mod_whatsapp/base"),
+        ("mod_whatsapp", "tools"),
+    ],
+)
 def test_folders_that_know_each_other_are_named_though_no_file_does(tmp_path, above, below):
     more = {
         f"{above}/x.c": [f"{below}/y.c"],

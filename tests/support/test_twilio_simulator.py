@@ -52,8 +52,14 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 with outer.changed:
-                    outer.got.append({"target": self.path, "headers": dict(self.headers), "body": body,
-                                      "fields": dict(urllib.parse.parse_qsl(body.decode(), True))})
+                    outer.got.append(
+                        {
+                            "target": self.path,
+                            "headers": dict(self.headers),
+                            "body": body,
+                            "fields": dict(urllib.parse.parse_qsl(body.decode(), True)),
+                        }
+                    )
                     outer.changed.notify_all()
                 answer = b"<Response></Response>"
                 self.send_response(outer.status)
@@ -77,7 +83,8 @@ class Receiver:
 
     def is_signed(self, entry, token=AUTH_TOKEN):
         return entry["headers"].get("X-Twilio-Signature") == twilio_signing.sign(
-            token, self.url + entry["target"], twilio_signing.form_pairs(entry["body"]))
+            token, self.url + entry["target"], twilio_signing.form_pairs(entry["body"])
+        )
 
 
 @pytest.fixture
@@ -88,13 +95,19 @@ def receiver():
     made.server.server_close()
 
 
-def ask(twilio, method, target, fields=None, user=ACCOUNT_SID, password=AUTH_TOKEN, connection=None):
+def ask(
+    twilio, method, target, fields=None, user=ACCOUNT_SID, password=AUTH_TOKEN, connection=None
+):
     """One request on the API side: (status, headers, body)."""
     used = connection or http.client.HTTPConnection(twilio.url.partition("//")[2], timeout=20)
     body = None if fields is None else urllib.parse.urlencode(fields, doseq=True)
     basic = base64.b64encode(f"{user}:{password}".encode()).decode()
-    used.request(method, target, body, {"Content-Type": "application/x-www-form-urlencoded",
-                                        "Authorization": f"Basic {basic}"})
+    used.request(
+        method,
+        target,
+        body,
+        {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {basic}"},
+    )
     answer = used.getresponse()
     result = answer.status, dict(answer.headers), answer.read()
     if not connection:
@@ -110,6 +123,7 @@ def create(twilio, connection=None, **changes):
 
 # ---- Signing ----
 
+
 def test_signing_agrees_with_the_recorded_vectors():
     vectors = json.loads((HERE.parent / "signature-vectors.json").read_text())
     checked = 0
@@ -122,14 +136,21 @@ def test_signing_agrees_with_the_recorded_vectors():
         bare, _, port = host.partition(":")
         default = {"https": "443"}.get(scheme, "80")
         urls = {f"{scheme}://{bare}/{path}", f"{scheme}://{bare}:{port or default}/{path}"}
-        pairs = twilio_signing.form_pairs(vector["raw_body"].encode()) if vector["method"] == "POST" else []
-        matches = vector["signature"] in {twilio_signing.sign(vector["auth_token"], u, pairs) for u in urls}
+        pairs = (
+            twilio_signing.form_pairs(vector["raw_body"].encode())
+            if vector["method"] == "POST"
+            else []
+        )
+        matches = vector["signature"] in {
+            twilio_signing.sign(vector["auth_token"], u, pairs) for u in urls
+        }
         assert matches == vector["valid"], vector["name"]
         checked += 1
     assert checked > 55
 
 
 # ---- Taking messages ----
+
 
 def test_created_message_looks_like_twilios(twilio):
     status, headers, message = create(twilio)
@@ -146,22 +167,44 @@ def test_created_message_looks_like_twilios(twilio):
     assert seen[0]["problems"] == [] and "authorization" not in seen[0]["headers"]
 
 
-@pytest.mark.parametrize("changes, code", [
-    ({"To": None}, 21604), ({"To": "nonsense"}, 21211), ({"To": "+15551230001"}, 21211),
-    ({"To": "whatsapp:+0555"}, 21211), ({"From": None}, 21603), ({"From": "x"}, 21212),
-    ({"From": "whatsapp:+15550000000"}, 63007), ({"From": NUMBER}, 63007),
-    ({"Body": None}, 21619), ({"Body": ""}, 21602), ({"Body": "x" * 1601}, 21617),
-    ({"Body": "👋" * 801}, 21617), ({"MediaUrl": ["https://a.example/1"] * 11}, 21623),
-    ({"MediaUrl": "nonsense"}, 21620), ({"ContentSid": "HX" + "0" * 32}, 21655),
-    ({"Body": None, "ContentSid": "HX1"}, 21655), ({"ContentVariables": "{}"}, 21654),
-    ({"Body": None, "ContentSid": "HX" + "0" * 32, "ContentVariables": "["}, 21656),
-    ({"Body": None, "ContentSid": "HX" + "0" * 32, "ContentVariables": '{"1": 2}'}, 21656),
-    ({"Body": None, "ContentSid": "HX" + "0" * 32,
-      "ContentVariables": json.dumps({"1": "x" * 1601})}, 21658),
-    ({"StatusCallback": "ftp://a.example/"}, 21609), ({"StatusCallback": "https://a_b.example/"}, 21609),
-    ({"StatusCallback": "https://a.example/" + "x" * 4000}, 21609),
-    ({"ValidityPeriod": "0"}, 20001), ({"ValidityPeriod": "36001"}, 20001), ({"Body": b"\xff"}, 20001),
-])
+@pytest.mark.parametrize(
+    "changes, code",
+    [
+        ({"To": None}, 21604),
+        ({"To": "nonsense"}, 21211),
+        ({"To": "+15551230001"}, 21211),
+        ({"To": "whatsapp:+0555"}, 21211),
+        ({"From": None}, 21603),
+        ({"From": "x"}, 21212),
+        ({"From": "whatsapp:+15550000000"}, 63007),
+        ({"From": NUMBER}, 63007),
+        ({"Body": None}, 21619),
+        ({"Body": ""}, 21602),
+        ({"Body": "x" * 1601}, 21617),
+        ({"Body": "👋" * 801}, 21617),
+        ({"MediaUrl": ["https://a.example/1"] * 11}, 21623),
+        ({"MediaUrl": "nonsense"}, 21620),
+        ({"ContentSid": "HX" + "0" * 32}, 21655),
+        ({"Body": None, "ContentSid": "HX1"}, 21655),
+        ({"ContentVariables": "{}"}, 21654),
+        ({"Body": None, "ContentSid": "HX" + "0" * 32, "ContentVariables": "["}, 21656),
+        ({"Body": None, "ContentSid": "HX" + "0" * 32, "ContentVariables": '{"1": 2}'}, 21656),
+        (
+            {
+                "Body": None,
+                "ContentSid": "HX" + "0" * 32,
+                "ContentVariables": json.dumps({"1": "x" * 1601}),
+            },
+            21658,
+        ),
+        ({"StatusCallback": "ftp://a.example/"}, 21609),
+        ({"StatusCallback": "https://a_b.example/"}, 21609),
+        ({"StatusCallback": "https://a.example/" + "x" * 4000}, 21609),
+        ({"ValidityPeriod": "0"}, 20001),
+        ({"ValidityPeriod": "36001"}, 20001),
+        ({"Body": b"\xff"}, 20001),
+    ],
+)
 def test_what_twilio_refuses(twilio, changes, code):
     status, _, error = create(twilio, **changes)
     assert (status, error["code"], error["status"]) == (400, code, 400)
@@ -169,12 +212,19 @@ def test_what_twilio_refuses(twilio, changes, code):
     assert twilio.stats()["messages"] == 0
 
 
-@pytest.mark.parametrize("changes", [
-    {"Body": "x" * 1600}, {"Body": "👋" * 800}, {"To": "whatsapp:US.1a2B3c"}, {"ValidityPeriod": "36000"},
-    {"StatusCallback": "http://127.0.0.1:8080/hook?id=1"}, {"StatusCallback": "https://user:pw@h.example/x#rc=3"},
-    {"Body": None, "MediaUrl": ["https://a.example/1", "https://a_b.example/2"]},
-    {"Body": None, "ContentSid": "HX" + "0" * 32, "ContentVariables": '{"1": "Ana"}'},
-])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Body": "x" * 1600},
+        {"Body": "👋" * 800},
+        {"To": "whatsapp:US.1a2B3c"},
+        {"ValidityPeriod": "36000"},
+        {"StatusCallback": "http://127.0.0.1:8080/hook?id=1"},
+        {"StatusCallback": "https://user:pw@h.example/x#rc=3"},
+        {"Body": None, "MediaUrl": ["https://a.example/1", "https://a_b.example/2"]},
+        {"Body": None, "ContentSid": "HX" + "0" * 32, "ContentVariables": '{"1": "Ana"}'},
+    ],
+)
 def test_what_twilio_takes(twilio, changes):
     assert create(twilio, **changes)[0] == 201
 
@@ -195,6 +245,7 @@ def test_fields_that_only_a_wrong_client_sends_are_noted(twilio):
 
 # ---- Lists and media ----
 
+
 def test_list_pages_and_filters(twilio):
     sids = [create(twilio, Body=str(i))[2]["sid"] for i in range(7)]
     twilio.inbound(From=THEIRS, Body="in", deliver=False)
@@ -207,14 +258,23 @@ def test_list_pages_and_filters(twilio):
         found += [m["sid"] for m in page["messages"]]
         target = page["next_page_uri"]
     assert found == sids[::-1]
-    for query, count in (("", 8), ("DateSent%3E=2020-01-01", 8), ("DateSent%3C=2020-01-01T00:00:00Z", 0),
-                         ("DateSent=2020-01-01", 0), (f"From={urllib.parse.quote(GOOD['From'])}", 7)):
-        assert len(json.loads(ask(twilio, "GET", f"{MESSAGES}.json?{query}")[2])["messages"]) == count, query
+    for query, count in (
+        ("", 8),
+        ("DateSent%3E=2020-01-01", 8),
+        ("DateSent%3C=2020-01-01T00:00:00Z", 0),
+        ("DateSent=2020-01-01", 0),
+        (f"From={urllib.parse.quote(GOOD['From'])}", 7),
+    ):
+        assert (
+            len(json.loads(ask(twilio, "GET", f"{MESSAGES}.json?{query}")[2])["messages"]) == count
+        ), query
     assert ask(twilio, "GET", f"{MESSAGES}.json?PageSize=1001")[0] == 400
 
 
 def test_media_is_listed_redirected_and_served(twilio):
-    made = twilio.inbound(From=THEIRS, media=[{"content_type": "image/webp", "base64": "aGk="}], deliver=False)
+    made = twilio.inbound(
+        From=THEIRS, media=[{"content_type": "image/webp", "base64": "aGk="}], deliver=False
+    )
     _, _, body = ask(twilio, "GET", f"{MESSAGES}/{made['sid']}/Media.json")
     media = json.loads(body)["media_list"][0]
     assert media["content_type"] == "image/webp" and made["sid"].startswith("MM")
@@ -226,18 +286,38 @@ def test_media_is_listed_redirected_and_served(twilio):
 
 # ---- Failing on demand ----
 
-@pytest.mark.parametrize("mode, options, status, created", [
-    ("ok", {}, 201, 1), ("delay", {"ms": 5}, 201, 1), ("refuse", {"code": 21610, "http": 400}, 400, 0),
-    ("rate-limit", {"retry_after": 3}, 429, 0), ("error", {}, 500, 0), ("error", {"http": 503, "create": True}, 503, 1),
-    ("html", {}, 502, 0), ("empty", {}, 201, 1), ("truncated", {}, 201, 1), ("huge", {"bytes": 500000}, 201, 1),
-    ("no-sid", {}, 201, 1), ("wrong-type", {}, 201, 1), ("close-after", {}, 201, 1), ("redirect", {}, 307, 0),
-    ("slow-drip", {"ms": 0}, 201, 1), ("reset-before", {}, ConnectionResetError, 0),
-    ("reset-after", {}, ConnectionResetError, 1), ("close", {}, http.client.RemoteDisconnected, 1),
-    ("short", {}, http.client.IncompleteRead, 1), ("hang", {}, TimeoutError, 0), ("hang-after", {}, TimeoutError, 1),
-])
+
+@pytest.mark.parametrize(
+    "mode, options, status, created",
+    [
+        ("ok", {}, 201, 1),
+        ("delay", {"ms": 5}, 201, 1),
+        ("refuse", {"code": 21610, "http": 400}, 400, 0),
+        ("rate-limit", {"retry_after": 3}, 429, 0),
+        ("error", {}, 500, 0),
+        ("error", {"http": 503, "create": True}, 503, 1),
+        ("html", {}, 502, 0),
+        ("empty", {}, 201, 1),
+        ("truncated", {}, 201, 1),
+        ("huge", {"bytes": 500000}, 201, 1),
+        ("no-sid", {}, 201, 1),
+        ("wrong-type", {}, 201, 1),
+        ("close-after", {}, 201, 1),
+        ("redirect", {}, 307, 0),
+        ("slow-drip", {"ms": 0}, 201, 1),
+        ("reset-before", {}, ConnectionResetError, 0),
+        ("reset-after", {}, ConnectionResetError, 1),
+        ("close", {}, http.client.RemoteDisconnected, 1),
+        ("short", {}, http.client.IncompleteRead, 1),
+        ("hang", {}, TimeoutError, 0),
+        ("hang-after", {}, TimeoutError, 1),
+    ],
+)
 def test_every_mode(twilio, mode, options, status, created):
     twilio.mode(mode, count=1, **options)
-    connection = http.client.HTTPConnection(twilio.url.partition("//")[2], timeout=0.3 if "hang" in mode else 20)
+    connection = http.client.HTTPConnection(
+        twilio.url.partition("//")[2], timeout=0.3 if "hang" in mode else 20
+    )
     if isinstance(status, int):
         got, headers, body = ask(twilio, "POST", MESSAGES + ".json", GOOD, connection=connection)
         assert got == status
@@ -255,8 +335,12 @@ def test_every_mode(twilio, mode, options, status, created):
 
 
 def test_every_mode_is_tested():
-    tested = {mark.args[1][i][0] for mark in test_every_mode.pytestmark if mark.name == "parametrize"
-              for i in range(len(mark.args[1]))}
+    tested = {
+        mark.args[1][i][0]
+        for mark in test_every_mode.pytestmark
+        if mark.name == "parametrize"
+        for i in range(len(mark.args[1]))
+    }
     assert set(twilio_modes.MODES) - tested == {"close-reused"}
 
 
@@ -273,13 +357,16 @@ def test_rules_for_one_recipient_in_turn(twilio):
     other = "+15551230002"
     twilio.mode("refuse", code=63024, to=other, count=2)
     twilio.mode("error", skip=1, count=1, add=True)
-    answers = [create(twilio, To=f"whatsapp:{to}")[0] for to in (THEIRS, other, THEIRS, other, other)]
+    answers = [
+        create(twilio, To=f"whatsapp:{to}")[0] for to in (THEIRS, other, THEIRS, other, other)
+    ]
     assert answers == [201, 400, 500, 400, 201]
     with pytest.raises(RuntimeError, match="mode must be one of"):
         twilio.mode("nonsense")
 
 
 # ---- Webhooks ----
+
 
 def test_inbound_webhook_is_complete_and_signed(twilio, receiver):
     twilio.config(webhook=receiver.url + "/hook?a=1%2F")
@@ -289,8 +376,13 @@ def test_inbound_webhook_is_complete_and_signed(twilio, receiver):
     assert entry["target"] == "/hook?a=1%2F" and receiver.is_signed(entry)
     fields = entry["fields"]
     assert fields["From"] == f"whatsapp:{THEIRS}" and fields["To"] == f"whatsapp:{NUMBER}"
-    assert fields["Body"] == "¿qué? 👋 1+1" and fields["Extra"] == "x" and fields["WaId"] == THEIRS[1:]
-    assert fields["MessageSid"] == result["sid"] == fields["SmsSid"] and fields["AccountSid"] == ACCOUNT_SID
+    assert (
+        fields["Body"] == "¿qué? 👋 1+1" and fields["Extra"] == "x" and fields["WaId"] == THEIRS[1:]
+    )
+    assert (
+        fields["MessageSid"] == result["sid"] == fields["SmsSid"]
+        and fields["AccountSid"] == ACCOUNT_SID
+    )
     assert ask(twilio, "GET", f"{MESSAGES}/{result['sid']}.json")[0] == 200
 
 
@@ -347,21 +439,43 @@ def test_webhook_that_fails_is_logged(twilio, receiver):
 
 # ---- The demo, and the program ----
 
+
 def test_demo_answers_and_confirms(receiver):
     with TwilioSimulator(demo=True, webhook=receiver.url + "/hook") as twilio:
         create(twilio, Body="hello", StatusCallback=receiver.url + "/status")
         got = receiver.wait_for(4)
-        assert [e["fields"].get("MessageStatus") for e in got] == ["sent", "delivered", "read", None]
-        assert got[3]["fields"]["From"] == f"whatsapp:{THEIRS}" and "Hello" in got[3]["fields"]["Body"]
+        assert [e["fields"].get("MessageStatus") for e in got] == [
+            "sent",
+            "delivered",
+            "read",
+            None,
+        ]
+        assert (
+            got[3]["fields"]["From"] == f"whatsapp:{THEIRS}" and "Hello" in got[3]["fields"]["Body"]
+        )
         result = twilio.conversations()
         assert result["sent"] >= 5 and set(result["statuses"]) == {200}
 
 
 def test_program_prints_its_address_and_ends(receiver):
     program = subprocess.Popen(
-        [sys.executable, "-B", str(HERE / "twilio_simulator.py"), "--port", "0", "--auth-token", "t",
-         "--number", "whatsapp:+15550001111", "--conversations", "--webhook", receiver.url + "/hook"],
-        stdout=subprocess.PIPE, text=True)
+        [
+            sys.executable,
+            "-B",
+            str(HERE / "twilio_simulator.py"),
+            "--port",
+            "0",
+            "--auth-token",
+            "t",
+            "--number",
+            "whatsapp:+15550001111",
+            "--conversations",
+            "--webhook",
+            receiver.url + "/hook",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         line = program.stdout.readline()
         assert line.startswith("listening on http://127.0.0.1:")

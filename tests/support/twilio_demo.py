@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The people at the other end of the demo: they answer what is sent, and start a few conversations."""
+"""The people at the other end of the demo: they answer what is sent, and start a few
+conversations."""
 
 import struct
 import zlib
@@ -7,9 +8,14 @@ import zlib
 
 def picture(width: int = 160, height: int = 120) -> bytes:
     """A PNG with a sunset, or something like it."""
+
     def chunk(name: bytes, content: bytes) -> bytes:
-        return (struct.pack(">I", len(content)) + name + content
-                + struct.pack(">I", zlib.crc32(name + content)))
+        return (
+            struct.pack(">I", len(content))
+            + name
+            + content
+            + struct.pack(">I", zlib.crc32(name + content))
+        )
 
     rows = b""
     for y in range(height):
@@ -17,8 +23,12 @@ def picture(width: int = 160, height: int = 120) -> bytes:
         for x in range(width):
             is_sun = (x - width // 2) ** 2 + (y - height // 2) ** 2 < (height // 5) ** 2
             rows += bytes((255, 225, 120) if is_sun else (255 - y, 90 + y // 2, 60 + y))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 PICTURE = picture()
@@ -31,14 +41,25 @@ CONVERSATIONS = [
     (ANA, {"Body": "Hola 👋 is the blue one still in stock?"}),
     (BO, {"Body": "Hi! My order arrived, thank you."}),
     (BO, {"Body": "One question though: how do I clean it?"}),
-    (CHI, {"Body": "Here is where we are", "Latitude": "51.513229", "Longitude": "-0.219797",
-           "Address": "187 Freston Road", "Label": "The Harrow Club", "MessageType": "location"}),
+    (
+        CHI,
+        {
+            "Body": "Here is where we are",
+            "Latitude": "51.513229",
+            "Longitude": "-0.219797",
+            "Address": "187 Freston Road",
+            "Label": "The Harrow Club",
+            "MessageType": "location",
+        },
+    ),
     (DEE, {"Body": "Your bouquet, as promised 🌷", "media": [{"content_type": "image/png"}]}),
     (ANA, {"Body": "And do you deliver on Saturdays?"}),
 ]
 
-HELP = ("I am the simulator's friend. Write “picture”, “location” or “button” and I send one; write "
-        "“fail” and your message is not delivered; anything else I answer.")
+HELP = (
+    "I am the simulator's friend. Write “picture”, “location” or “button” and I send one; write "
+    "“fail” and your message is not delivered; anything else I answer."
+)
 
 
 def reply_to(text: str) -> dict:
@@ -49,11 +70,21 @@ def reply_to(text: str) -> dict:
     if "picture" in word or "photo" in word:
         return {"Body": "Here you are!", "media": [{"content_type": "image/png"}]}
     if "location" in word or "where" in word:
-        return {"Body": "", "Latitude": "40.416775", "Longitude": "-3.703790",
-                "Address": "Puerta del Sol", "Label": "Kilometre Zero", "MessageType": "location"}
+        return {
+            "Body": "",
+            "Latitude": "40.416775",
+            "Longitude": "-3.703790",
+            "Address": "Puerta del Sol",
+            "Label": "Kilometre Zero",
+            "MessageType": "location",
+        }
     if "button" in word:
-        return {"Body": "Yes, please", "ButtonText": "Yes, please", "ButtonPayload": "confirm:42",
-                "MessageType": "button"}
+        return {
+            "Body": "Yes, please",
+            "ButtonText": "Yes, please",
+            "ButtonPayload": "confirm:42",
+            "MessageType": "button",
+        }
     if any(word.startswith(w) for w in ("hi", "hello", "hola", "hallo", "hey")):
         return {"Body": "Hello! 👋 Nice to hear from you. Write “help” to see what I can do."}
     if "thank" in word:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the simulator does wrong, for whom and how often: rules that can be changed while it runs."""
+"""What the simulator does wrong, for whom and how often: rules that can be changed while it
+runs."""
 
 # name: what it does to a request for a message (options in brackets)
 MODES = {
@@ -18,7 +19,9 @@ MODES = {
     "reset-before": "resets the connection at the first byte, nothing made",
     "reset-after": "reads, makes a message, and resets the connection",
     "close": "reads, makes a message, and closes without an answer",
-    "close-reused": "answers the first request of a connection; reads another, makes a message, closes",
+    "close-reused": (
+        "answers the first request of a connection; reads another, makes a message, closes"
+    ),
     "close-after": "answers and closes, without having said so",
     "hang": "reads and never answers, nothing made",
     "hang-after": "reads, makes a message, and never answers",
@@ -53,7 +56,8 @@ class Rules:
         return self._rules
 
     def take(self, to: str | None, is_first: bool) -> dict:
-        """The rule for a request to this recipient, the first one on its connection or not, counted."""
+        """The rule for a request to this recipient, the first one on its connection or not,
+        counted."""
         for index, rule in enumerate(self._rules):
             wanted = rule.get("to")
             if wanted is not None and (to or "").removeprefix("whatsapp:") != wanted:

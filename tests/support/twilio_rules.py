@@ -9,11 +9,31 @@ import secrets
 import time
 
 FIELDS = {
-    "To", "From", "MessagingServiceSid", "Body", "MediaUrl", "ContentSid", "ContentVariables",
-    "StatusCallback", "ValidityPeriod", "PersistentAction", "ApplicationSid", "Attempt",
-    "ContentRetention", "AddressRetention", "SmartEncoded", "ShortenUrls", "ScheduleType",
-    "SendAt", "SendAsMms", "ProvideFeedback", "RiskCheck", "FallbackFrom", "TrafficType",
-    "ForceDelivery", "MaxPrice",
+    "To",
+    "From",
+    "MessagingServiceSid",
+    "Body",
+    "MediaUrl",
+    "ContentSid",
+    "ContentVariables",
+    "StatusCallback",
+    "ValidityPeriod",
+    "PersistentAction",
+    "ApplicationSid",
+    "Attempt",
+    "ContentRetention",
+    "AddressRetention",
+    "SmartEncoded",
+    "ShortenUrls",
+    "ScheduleType",
+    "SendAt",
+    "SendAsMms",
+    "ProvideFeedback",
+    "RiskCheck",
+    "FallbackFrom",
+    "TrafficType",
+    "ForceDelivery",
+    "MaxPrice",
 }
 REPEATABLE = {"MediaUrl", "PersistentAction"}
 
@@ -21,7 +41,8 @@ ADDRESS = re.compile(r"whatsapp:\+[1-9][0-9]{1,14}")
 USER_ID = re.compile(r"whatsapp:[A-Z]{2}\.[0-9A-Za-z]{1,128}")
 HOST = re.compile(
     r"(?:[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)*[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}"
-    r"[0-9A-Za-z])?\.?|\[[0-9A-Fa-f:.]+\]")
+    r"[0-9A-Za-z])?\.?|\[[0-9A-Fa-f:.]+\]"
+)
 CONTENT_SID = re.compile(r"HX[0-9a-fA-F]{32}")
 BODY_LIMIT = 1600
 
@@ -64,12 +85,14 @@ class Refusal(Exception):
         self.message = message or MESSAGES.get(code, f"Error {code}")
 
     def body(self) -> bytes:
-        return json.dumps({
-            "code": self.code,
-            "message": self.message,
-            "more_info": f"https://www.twilio.com/docs/errors/{self.code}",
-            "status": self.http,
-        }).encode()
+        return json.dumps(
+            {
+                "code": self.code,
+                "message": self.message,
+                "more_info": f"https://www.twilio.com/docs/errors/{self.code}",
+                "status": self.http,
+            }
+        ).encode()
 
 
 def utf16_length(text: str) -> int:
@@ -77,8 +100,11 @@ def utf16_length(text: str) -> int:
 
 
 def _is_url(url: str, hosts_with_underscore: bool) -> bool:
-    match = re.fullmatch(r"https?://(?:[^/?#@\s]*@)?([^/?#@:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?"
-                         r"([/?#]\S*)?", url, re.IGNORECASE)
+    match = re.fullmatch(
+        r"https?://(?:[^/?#@\s]*@)?([^/?#@:\[\]]*|\[[^\]]*\])(:[0-9]{1,5})?" r"([/?#]\S*)?",
+        url,
+        re.IGNORECASE,
+    )
     if not match:
         return False
     host = match[1].replace("_", "-") if hosts_with_underscore else match[1]
@@ -106,8 +132,11 @@ class Form:
     def problems(self) -> list[str]:
         """What Twilio would pass over in silence, and a client should still not do."""
         found = [f"unknown field {name}" for name in self.values if name not in FIELDS]
-        found += [f"field {name} repeated" for name, values in self.values.items()
-                  if len(values) > 1 and name not in REPEATABLE]
+        found += [
+            f"field {name} repeated"
+            for name, values in self.values.items()
+            if len(values) > 1 and name not in REPEATABLE
+        ]
         return found
 
 
@@ -164,8 +193,9 @@ def check_create(form: Form, numbers: list[str]) -> None:
     if callback is not None and (len(callback) > 4000 or not _is_url(callback, False)):
         raise Refusal(21609)
     validity = form.one("ValidityPeriod")
-    if validity is not None and not (re.fullmatch("[0-9]{1,5}", validity)
-                                     and 1 <= int(validity) <= 36000):
+    if validity is not None and not (
+        re.fullmatch("[0-9]{1,5}", validity) and 1 <= int(validity) <= 36000
+    ):
         raise Refusal(20001, message="ValidityPeriod must be 1 to 36000")
 
 
@@ -182,19 +212,44 @@ def rfc2822(when: float) -> str:
         if len(_dates) > 1000:
             _dates.clear()
         _dates[second] = email.utils.format_datetime(
-            datetime.datetime.fromtimestamp(second, datetime.timezone.utc))
+            datetime.datetime.fromtimestamp(second, datetime.timezone.utc)
+        )
     return _dates[second]
 
 
 class Message:
     """One message of the account."""
 
-    __slots__ = ("sid", "account", "to", "sender", "body", "direction", "status", "error_code",
-                 "media", "media_urls", "content_sid", "content_variables", "callback", "created",
-                 "sent", "service", "statuses")
+    __slots__ = (
+        "sid",
+        "account",
+        "to",
+        "sender",
+        "body",
+        "direction",
+        "status",
+        "error_code",
+        "media",
+        "media_urls",
+        "content_sid",
+        "content_variables",
+        "callback",
+        "created",
+        "sent",
+        "service",
+        "statuses",
+    )
 
-    def __init__(self, account: str, direction: str, to: str, sender: str | None, body: str,
-                 status: str, sid: str | None = None):
+    def __init__(
+        self,
+        account: str,
+        direction: str,
+        to: str,
+        sender: str | None,
+        body: str,
+        status: str,
+        sid: str | None = None,
+    ):
         self.account = account
         self.direction = direction
         self.to = to
@@ -218,9 +273,15 @@ class Message:
         media = form.all("MediaUrl")
         rich = bool(media or form.one("ContentSid"))
         service = form.one("MessagingServiceSid")
-        message = cls(account, "outbound-api", form.one("To") or "", form.one("From"),
-                      form.one("Body") or "", "accepted" if service else "queued",
-                      new_sid("MM" if rich else "SM"))
+        message = cls(
+            account,
+            "outbound-api",
+            form.one("To") or "",
+            form.one("From"),
+            form.one("Body") or "",
+            "accepted" if service else "queued",
+            new_sid("MM" if rich else "SM"),
+        )
         message.media_urls = media
         message.content_sid = form.one("ContentSid")
         message.content_variables = form.one("ContentVariables")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A stand-in for Twilio's WhatsApp API: takes messages, calls webhooks, fails in every way on demand.
+"""A stand-in for Twilio's WhatsApp API: takes messages, calls webhooks, fails in every way on
+demand.
 
 As a program it prints "listening on http://127.0.0.1:PORT" and runs until it is ended. In a test:
 
@@ -18,7 +19,8 @@ The control side, JSON both ways:
     GET  /_simulator/webhooks             what was sent to webhooks, and what they answered
     GET  /_simulator/stats                counts
     GET  /_simulator/mode, POST           how requests are answered: twilio_modes.py
-    POST /_simulator/callbacks            {"on", "order": ["sent", ...], "delays_ms": [..], "repeat",
+    POST /_simulator/callbacks            {"on", "order": ["sent", ...], "delays_ms": [..],
+    "repeat",
                                           "shuffle", "error_code", "before_reply", "to", "extra"}
     POST /_simulator/callback             {"sid", "status", "error_code", "extra", "url"}: one, now
     POST /_simulator/inbound              Twilio's fields (From, Body, MediaUrl0, ...) and "media",
@@ -58,12 +60,27 @@ ACCOUNT_SID = "AC00000000000000000000000000000001"
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 NUMBER = "+14155238886"
 JSON_TYPE = "application/json; charset=utf-8"
-REASONS = {200: "OK", 201: "Created", 204: "No Content", 301: "Moved Permanently", 302: "Found",
-           303: "See Other", 307: "Temporary Redirect", 308: "Permanent Redirect",
-           400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-           405: "Method Not Allowed", 413: "Content Too Large", 429: "Too Many Requests",
-           500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable",
-           504: "Gateway Timeout"}
+REASONS = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    301: "Moved Permanently",
+    302: "Found",
+    303: "See Other",
+    307: "Temporary Redirect",
+    308: "Permanent Redirect",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
 MAX_HEAD = 64 * 1024
 MAX_BODY = 1024 * 1024
 
@@ -73,14 +90,16 @@ class Request:
 
     __slots__ = ("method", "target", "path", "query", "headers", "body", "number", "peer")
 
-    def __init__(self, method: str, target: str, headers: dict, body: bytes, number: int, peer: int):
+    def __init__(
+        self, method: str, target: str, headers: dict, body: bytes, number: int, peer: int
+    ):
         self.method = method
         self.target = target
         self.path, _, self.query = target.partition("?")
         self.headers = headers
         self.body = body
         self.number = number  # of the requests on its connection, from 1
-        self.peer = peer      # its connection
+        self.peer = peer  # its connection
 
     def json(self):
         try:
@@ -94,8 +113,15 @@ class Answer:
 
     __slots__ = ("status", "body", "headers", "action", "milliseconds")
 
-    def __init__(self, status: int, body: bytes = b"", content_type: str = JSON_TYPE,
-                 action: str | None = None, milliseconds: float = 0, **headers: str):
+    def __init__(
+        self,
+        status: int,
+        body: bytes = b"",
+        content_type: str = JSON_TYPE,
+        action: str | None = None,
+        milliseconds: float = 0,
+        **headers: str,
+    ):
         self.status = status
         self.body = body
         self.headers = {"Content-Type": content_type}
@@ -177,12 +203,16 @@ class Connection(asyncio.Protocol):
                 if headers.get("expect", "").lower() == "100-continue":
                     self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
                 return
-            body = self.buffer[end + 4:total]
+            body = self.buffer[end + 4 : total]
             self.buffer = self.buffer[total:]
             self.count += 1
             method, _, rest = first.partition(" ")
-            request = Request(method, rest.rpartition(" ")[0], headers, body, self.count, self.number)
-            self.answer(self.server.serve(request), headers.get("connection", "").lower() == "close")
+            request = Request(
+                method, rest.rpartition(" ")[0], headers, body, self.count, self.number
+            )
+            self.answer(
+                self.server.serve(request), headers.get("connection", "").lower() == "close"
+            )
 
     def answer(self, result, is_last: bool) -> None:
         if not isinstance(result, Answer):
@@ -211,8 +241,10 @@ class Connection(asyncio.Protocol):
     def resume(self, done: asyncio.Task, is_last: bool) -> None:
         if not done.cancelled():
             error = done.exception()
-            self.answer_late(done.result() if not error else Answer(500, repr(error).encode(), "text/plain"),
-                             is_last)
+            self.answer_late(
+                done.result() if not error else Answer(500, repr(error).encode(), "text/plain"),
+                is_last,
+            )
 
     def misbehave(self, result: Answer) -> None:
         wire = result.wire()
@@ -226,7 +258,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(wire)
             self.transport.close()
         elif result.action == "short":
-            self.transport.write(wire[:-len(result.body) // 2])
+            self.transport.write(wire[: -len(result.body) // 2])
             self.transport.close()
         elif result.action == "drip":
             self.is_busy = True
@@ -252,8 +284,9 @@ class Server:
         self.base = ""
         self.connections: set[Connection] = set()
         self.tasks: set[asyncio.Task] = set()
-        self.webhooks = twilio_webhooks.Webhooks(settings.get("webhook_ca"),
-                                                 settings.get("webhook_insecure", False))
+        self.webhooks = twilio_webhooks.Webhooks(
+            settings.get("webhook_ca"), settings.get("webhook_insecure", False)
+        )
         self.rules = twilio_modes.Rules()
         self.reset()
 
@@ -315,14 +348,19 @@ class Server:
 
     def authorize(self, request: Request, account: str) -> None:
         given = request.headers.get("authorization", "")
-        if not any(hmac.compare_digest(given.encode(), known.encode()) for known in self.authorizations):
+        if not any(
+            hmac.compare_digest(given.encode(), known.encode()) for known in self.authorizations
+        ):
             raise Refusal(20003, 401)
         if account != self.account:
             raise Refusal(20404, 404)
 
     def api(self, request: Request):
-        match = re.fullmatch(r"/2010-04-01/Accounts/([^/]*)/Messages(?:/([^/.]+))?(/Media(?:/([^/.]+))?)?"
-                             r"(?:\.json)?", request.path)
+        match = re.fullmatch(
+            r"/2010-04-01/Accounts/([^/]*)/Messages(?:/([^/.]+))?(/Media(?:/([^/.]+))?)?"
+            r"(?:\.json)?",
+            request.path,
+        )
         if not match:
             raise Refusal(20404, 404)
         account, sid, media, media_sid = match[1], match[2], match[3], match[4]
@@ -345,18 +383,33 @@ class Server:
         if not message:
             raise Refusal(20404, 404)
         if media:
-            return self.stamp(Answer.of_json({
-                "media_list": [message.media_json(i) for i in range(len(message.media))],
-                "uri": request.target, "next_page_uri": None, "page": 0}))
+            return self.stamp(
+                Answer.of_json(
+                    {
+                        "media_list": [message.media_json(i) for i in range(len(message.media))],
+                        "uri": request.target,
+                        "next_page_uri": None,
+                        "page": 0,
+                    }
+                )
+            )
         return self.stamp(Answer.of_json(message.json()))
 
     def record(self, request: Request, form: Form | None, mode: str) -> dict:
         self.stats["requests"] += 1
-        entry = {"n": self.stats["requests"], "time": time.time(), "method": request.method,
-                 "target": request.target, "headers": request.headers, "body": request.body,
-                 "form": form.values if form else None, "mode": mode,
-                 "problems": form.problems() if form else [], "connection": request.peer,
-                 "number_on_connection": request.number}
+        entry = {
+            "n": self.stats["requests"],
+            "time": time.time(),
+            "method": request.method,
+            "target": request.target,
+            "headers": request.headers,
+            "body": request.body,
+            "form": form.values if form else None,
+            "mode": mode,
+            "problems": form.problems() if form else [],
+            "connection": request.peer,
+            "number_on_connection": request.number,
+        }
         entry["headers"] = {k: v for k, v in request.headers.items() if k != "authorization"}
         entry["user"] = self.user_of(request)
         self.requests.append(entry)
@@ -373,8 +426,10 @@ class Server:
             return None
 
     def create(self, request: Request, account: str):
-        is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() \
+        is_form = (
+            request.headers.get("content-type", "").partition(";")[0].strip().lower()
             == "application/x-www-form-urlencoded"
+        )
         form = Form(twilio_signing.form_pairs(request.body) if is_form else [])
         rule = self.rules.take(form.one("To"), request.number == 1)
         entry = self.record(request, form, rule["mode"])
@@ -439,8 +494,9 @@ class Server:
                 good()
             return Answer(rule.get("http", 502), b"<html><h1>Bad gateway</h1></html>", "text/html")
         if mode == "redirect":
-            return Answer(rule.get("http", 307),
-                          Location=rule.get("location", self.base + request.target))
+            return Answer(
+                rule.get("http", 307), Location=rule.get("location", self.base + request.target)
+            )
         if mode in ("hang", "reset-before"):
             return Answer(500, action="hang" if mode == "hang" else "reset")
         return self.misdeliver(rule, good())
@@ -452,19 +508,27 @@ class Server:
         if mode == "empty":
             return Answer(rule.get("http", 201))
         if mode == "truncated":
-            answer.body = answer.body[:len(answer.body) // 2]
+            answer.body = answer.body[: len(answer.body) // 2]
         elif mode == "huge":
             answer.status = rule.get("http", 201)
-            answer.body = answer.body[:-1] + b', "more": "' + b"x" * rule.get("bytes", 10_000_000) + b'"}'
+            answer.body = (
+                answer.body[:-1] + b', "more": "' + b"x" * rule.get("bytes", 10_000_000) + b'"}'
+            )
         elif mode == "no-sid":
             answer.body = b'{"status": "queued"}'
         elif mode == "wrong-type":
             answer.headers["Content-Type"] = "text/html; charset=utf-8"
         elif mode == "slow-drip":
             answer.milliseconds = rule.get("ms", 20)
-        answer.action = {"reset-after": "reset", "close": "close", "close-reused": "close",
-                         "close-after": "close-after", "hang-after": "hang", "short": "short",
-                         "slow-drip": "drip"}.get(mode)
+        answer.action = {
+            "reset-after": "reset",
+            "close": "close",
+            "close-reused": "close",
+            "close-after": "close-after",
+            "hang-after": "hang",
+            "short": "short",
+            "slow-drip": "drip",
+        }.get(mode)
         return answer
 
     # ---- lists and media ----
@@ -496,20 +560,29 @@ class Server:
             raise Refusal(20001, message="PageSize must be 1 to 1000")
         size, page = int(size), int(page)
         start = size * page
-        shown = found[start:start + size]
-        others = "&".join(part for part in request.query.split("&")
-                          if part and not part.startswith(("Page=", "PageToken=", "PageSize=")))
+        shown = found[start : start + size]
+        others = "&".join(
+            part
+            for part in request.query.split("&")
+            if part and not part.startswith(("Page=", "PageToken=", "PageSize="))
+        )
 
         def link(number: int) -> str:
             token = f"&PageToken=PA{shown[-1].sid}" if number and shown else ""
-            return f"{request.path}?{others}{'&' if others else ''}PageSize={size}&Page={number}{token}"
+            return (
+                f"{request.path}?{others}{'&' if others else ''}"
+                f"PageSize={size}&Page={number}{token}"
+            )
 
         return {
             "messages": [m.json() for m in shown],
             "first_page_uri": link(0),
             "next_page_uri": link(page + 1) if len(found) > start + size else None,
             "previous_page_uri": link(page - 1) if page else None,
-            "page": page, "page_size": size, "start": start, "end": start + max(len(shown) - 1, 0),
+            "page": page,
+            "page_size": size,
+            "start": start,
+            "end": start + max(len(shown) - 1, 0),
             "uri": request.target,
         }
 
@@ -540,21 +613,26 @@ class Server:
     async def live(self, message: Message, settings: dict) -> None:
         """A sent message's further life: receipts, and in the demo a reply."""
         fails = self.demo and twilio_demo.fails(message.body)
-        order = list(settings.get("order") or (["undelivered"] if fails else ["sent", "delivered", "read"]))
+        order = list(
+            settings.get("order") or (["undelivered"] if fails else ["sent", "delivered", "read"])
+        )
         delays = settings.get("delays_ms") or ([400, 600, 1500] if self.demo else [0])
         order = order * int(settings.get("repeat", 1))
         if settings.get("shuffle"):
             self.webhooks.shuffle(order)
         for index, status in enumerate(order if settings.get("on") else []):
             await asyncio.sleep(delays[min(index, len(delays) - 1)] / 1000)
-            code = settings.get("error_code", 63016) if status in ("failed", "undelivered") else None
+            code = (
+                settings.get("error_code", 63016) if status in ("failed", "undelivered") else None
+            )
             await self.receipt(message, status, code, settings.get("extra"), None)
         if self.demo and not fails and message.direction == "outbound-api":
             await asyncio.sleep(1.2)
             await self.inbound({"From": message.to, **twilio_demo.reply_to(message.body)})
 
-    async def receipt(self, message: Message, status: str, code: int | None, extra: dict | None,
-                      url: str | None) -> dict | None:
+    async def receipt(
+        self, message: Message, status: str, code: int | None, extra: dict | None, url: str | None
+    ) -> dict | None:
         """Changes a message's status and tells its callback URL."""
         message.status = status
         message.statuses.append(status)
@@ -565,18 +643,27 @@ class Server:
         if not url:
             return None
         number = message.to.removeprefix("whatsapp:")
-        fields = {"MessageSid": message.sid, "SmsSid": message.sid, "MessageStatus": status,
-                  "SmsStatus": status, "AccountSid": message.account, "From": message.sender or "",
-                  "To": message.to, "ApiVersion": "2010-04-01", "ChannelPrefix": "whatsapp",
-                  "ChannelInstallSid": "XE00000000000000000000000000000003",
-                  "ChannelToAddress": number[:-4] + "XXXX"}
+        fields = {
+            "MessageSid": message.sid,
+            "SmsSid": message.sid,
+            "MessageStatus": status,
+            "SmsStatus": status,
+            "AccountSid": message.account,
+            "From": message.sender or "",
+            "To": message.to,
+            "ApiVersion": "2010-04-01",
+            "ChannelPrefix": "whatsapp",
+            "ChannelInstallSid": "XE00000000000000000000000000000003",
+            "ChannelToAddress": number[:-4] + "XXXX",
+        }
         if status in ("delivered", "read", "undelivered"):
             fields["EventType"] = status.upper()
         if status == "sent":
             fields["StructuredMessage"] = "false"
         if code:
-            fields.update(ErrorCode=str(code), ErrorMessage="",
-                          ChannelStatusMessage="Re-engagement message")
+            fields.update(
+                ErrorCode=str(code), ErrorMessage="", ChannelStatusMessage="Re-engagement message"
+            )
         options = dict(extra or {})
         fields.update({k: v for k, v in options.items() if k[:1].isupper()})
         token = options.get("token", self.token)
@@ -592,22 +679,36 @@ class Server:
         to = to if ":" in to else "whatsapp:" + to
         medias = options.get("media") or []
         sid = fields.get("MessageSid") or twilio_rules.new_sid("MM" if medias else "SM")
-        message = Message(self.account, "inbound", to, sender, str(fields.get("Body", "")), "received", sid)
+        message = Message(
+            self.account, "inbound", to, sender, str(fields.get("Body", "")), "received", sid
+        )
         message.created -= float(options.get("seconds_ago", 0))
         message.sent = message.created
         message.media = [self.media_make(m) for m in medias]
         self.keep(message)
         number = sender.removeprefix("whatsapp:")
-        known = {"MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": self.account,
-                 "From": sender, "To": to, "Body": message.body, "NumMedia": str(len(medias)),
-                 "NumSegments": "1", "ReferralNumMedia": "0", "SmsStatus": "received",
-                 "ApiVersion": "2010-04-01", "MessageType": self.type_of(fields, message),
-                 "ProfileName": twilio_demo.NAMES.get(number, "Simulated")}
+        known = {
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "SmsMessageSid": sid,
+            "AccountSid": self.account,
+            "From": sender,
+            "To": to,
+            "Body": message.body,
+            "NumMedia": str(len(medias)),
+            "NumSegments": "1",
+            "ReferralNumMedia": "0",
+            "SmsStatus": "received",
+            "ApiVersion": "2010-04-01",
+            "MessageType": self.type_of(fields, message),
+            "ProfileName": twilio_demo.NAMES.get(number, "Simulated"),
+        }
         if number.startswith("+"):
             known["WaId"] = number[1:]
         for index, (media_sid, content_type, _) in enumerate(message.media):
-            known[f"MediaUrl{index}"] = (f"{self.base}/2010-04-01/Accounts/{self.account}/Messages/"
-                                         f"{sid}/Media/{media_sid}")
+            known[
+                f"MediaUrl{index}"
+            ] = f"{self.base}/2010-04-01/Accounts/{self.account}/Messages/{sid}/Media/{media_sid}"
             known[f"MediaContentType{index}"] = content_type
         known.update(fields)
         known = {k: v for k, v in known.items() if v is not None}
@@ -615,14 +716,22 @@ class Server:
         if not url or not options.get("deliver", True):
             return {"sid": sid, "results": []}
         token = options.get("token", self.token)
-        results = await asyncio.gather(*[
-            self.webhooks.post(url.partition("#")[0], known, token, "inbound", options)
-            for _ in range(int(options.get("repeat", 1)))])
-        return {"sid": sid, "status": results[0]["status"], "answer": results[0].get("answer"),
-                "results": results}
+        results = await asyncio.gather(
+            *[
+                self.webhooks.post(url.partition("#")[0], known, token, "inbound", options)
+                for _ in range(int(options.get("repeat", 1)))
+            ]
+        )
+        return {
+            "sid": sid,
+            "status": results[0]["status"],
+            "answer": results[0].get("answer"),
+            "results": results,
+        }
 
     def media_make(self, wanted: dict) -> tuple[str, str, bytes]:
-        """A file: {"base64", "content_type", "times": the content so often, "cut": ends too early}."""
+        """A file: {"base64", "content_type", "times": the content so often, "cut": ends too
+        early}."""
         content = base64.b64decode(wanted["base64"]) if "base64" in wanted else twilio_demo.PICTURE
         sid = twilio_rules.new_sid("ME")
         if wanted.get("cut"):
@@ -664,10 +773,16 @@ class Server:
         name = request.path.removeprefix("/_simulator/")
         if name.startswith("media/") and request.method == "GET":
             sid, _, media_sid = name.removeprefix("media/").partition("/")
-            for known, content_type, content in (self.messages[sid].media if sid in self.messages else []):
+            for known, content_type, content in (
+                self.messages[sid].media if sid in self.messages else []
+            ):
                 if known == media_sid:
-                    return Answer(200, content, content_type,
-                                  action="short" if media_sid in self.cut_media else None)
+                    return Answer(
+                        200,
+                        content,
+                        content_type,
+                        action="short" if media_sid in self.cut_media else None,
+                    )
             raise Refusal(20404, 404)
         handler = getattr(self, f"{request.method.lower()}_{name}", None)
         if not handler or not re.fullmatch("[a-z]+", name):
@@ -681,21 +796,40 @@ class Server:
         return Answer.of_json({"ok": True, "account": self.account, "numbers": self.numbers})
 
     def get_stats(self, _request: Request) -> Answer:
-        return Answer.of_json({**self.stats, "messages": len(self.messages),
-                               "open_connections": len(self.connections),
-                               "webhooks": len(self.webhooks.log)})
+        return Answer.of_json(
+            {
+                **self.stats,
+                "messages": len(self.messages),
+                "open_connections": len(self.connections),
+                "webhooks": len(self.webhooks.log),
+            }
+        )
 
     def get_requests(self, request: Request) -> Answer:
         since = int(dict(parse_qsl(request.query)).get("since", "0"))
-        shown = [{**entry, "body": entry["body"].decode("utf-8", "replace")}
-                 for entry in self.requests if entry["n"] > since]
+        shown = [
+            {**entry, "body": entry["body"].decode("utf-8", "replace")}
+            for entry in self.requests
+            if entry["n"] > since
+        ]
         return Answer.of_json({"requests": shown, "total": self.stats["requests"]})
 
     def get_messages(self, _request: Request) -> Answer:
-        return Answer.of_json({"messages": [
-            {**m.json(), "media_urls": m.media_urls, "content_sid": m.content_sid,
-             "content_variables": m.content_variables, "status_callback": m.callback,
-             "statuses": m.statuses} for m in self.messages.values()]})
+        return Answer.of_json(
+            {
+                "messages": [
+                    {
+                        **m.json(),
+                        "media_urls": m.media_urls,
+                        "content_sid": m.content_sid,
+                        "content_variables": m.content_variables,
+                        "status_callback": m.callback,
+                        "statuses": m.statuses,
+                    }
+                    for m in self.messages.values()
+                ]
+            }
+        )
 
     def get_webhooks(self, _request: Request) -> Answer:
         return Answer.of_json({"webhooks": self.webhooks.log})
@@ -720,15 +854,30 @@ class Server:
     def post_callback(self, request: Request):
         wanted = request.json()
         message = self.messages.get(wanted["sid"])
-        if not message:  # of a message that nobody made: Twilio's side may know more than the client's
-            message = Message(self.account, "outbound-api", wanted.get("to", "whatsapp:" + twilio_demo.ANA),
-                              "whatsapp:" + self.numbers[0], "", "queued", wanted["sid"])
+        if (
+            not message
+        ):  # of a message that nobody made: Twilio's side may know more than the client's
+            message = Message(
+                self.account,
+                "outbound-api",
+                wanted.get("to", "whatsapp:" + twilio_demo.ANA),
+                "whatsapp:" + self.numbers[0],
+                "",
+                "queued",
+                wanted["sid"],
+            )
             message.callback = wanted.get("url") or self.webhook
 
         async def work() -> Answer:
-            result = await self.receipt(message, wanted["status"], wanted.get("error_code"),
-                                        wanted.get("extra"), wanted.get("url"))
+            result = await self.receipt(
+                message,
+                wanted["status"],
+                wanted.get("error_code"),
+                wanted.get("extra"),
+                wanted.get("url"),
+            )
             return Answer.of_json(result or {"status": None})
+
         return work()
 
     def post_inbound(self, request: Request):
@@ -736,17 +885,24 @@ class Server:
 
         async def work() -> Answer:
             return Answer.of_json(await self.inbound(wanted))
+
         return work()
 
     def post_conversations(self, _request: Request):
         async def work() -> Answer:
             return Answer.of_json(await self.conversations())
+
         return work()
 
     def post_config(self, request: Request) -> Answer:
         wanted = request.json()
-        for name, attribute in (("webhook", "webhook"), ("auth_token", "token"), ("numbers", "numbers"),
-                                ("demo", "demo"), ("media_redirect", "media_redirect")):
+        for name, attribute in (
+            ("webhook", "webhook"),
+            ("auth_token", "token"),
+            ("numbers", "numbers"),
+            ("demo", "demo"),
+            ("media_redirect", "media_redirect"),
+        ):
             if name in wanted:
                 setattr(self, attribute, wanted[name])
         tokens = wanted.get("tokens") or [self.token]
@@ -762,8 +918,9 @@ class Server:
 
     async def start(self, port: int, tls: ssl.SSLContext | None) -> str:
         self.loop = asyncio.get_running_loop()
-        listener = await self.loop.create_server(lambda: Connection(self), "127.0.0.1", port, ssl=tls,
-                                                 backlog=1024)
+        listener = await self.loop.create_server(
+            lambda: Connection(self), "127.0.0.1", port, ssl=tls, backlog=1024
+        )
         self.listener = listener
         bound = listener.sockets[0].getsockname()[1]
         host = self.settings.get("host_name") or "127.0.0.1"
@@ -798,7 +955,9 @@ class Control:
             connection = http.client.HTTPConnection(authority, timeout=30)
         try:
             body = None if value is None else json.dumps(value)
-            connection.request(method, "/_simulator/" + name, body, {"Content-Type": "application/json"})
+            connection.request(
+                method, "/_simulator/" + name, body, {"Content-Type": "application/json"}
+            )
             answer = connection.getresponse()
             text = answer.read().decode()
             if answer.status != 200:
@@ -842,7 +1001,8 @@ class Control:
 
 
 class TwilioSimulator(Control):
-    """A simulator in a thread of this process. Settings: account_sid, auth_token, api_keys, numbers,
+    """A simulator in a thread of this process. Settings: account_sid, auth_token, api_keys,
+    numbers,
     webhook, callbacks (False: off), demo, media_auth, webhook_ca, webhook_insecure, host_name."""
 
     def __init__(self, port: int = 0, cert: str | None = None, key: str | None = None, **settings):
@@ -877,7 +1037,9 @@ class TwilioSimulator(Control):
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self.url = self._loop.run_until_complete(self._server.start(self._port, self._server_tls))
+            self.url = self._loop.run_until_complete(
+                self._server.start(self._port, self._server_tls)
+            )
         except BaseException as error:  # told to whoever started the thread
             self._failure = error
             self._ready.set()
@@ -918,8 +1080,11 @@ def main() -> int:
     parser.add_argument("--callbacks", choices=["on", "off"], default="on")
     parser.add_argument("--media-auth", action="store_true", help="media needs the credentials")
     parser.add_argument("--demo", action="store_true", help="people answer what is sent")
-    parser.add_argument("--conversations", action="store_true",
-                        help="start with example conversations, once the webhook is up")
+    parser.add_argument(
+        "--conversations",
+        action="store_true",
+        help="start with example conversations, once the webhook is up",
+    )
     parser.add_argument("--delay-ms", type=float, default=0, help="every send is answered so late")
     parser.add_argument("--max-messages", type=int, default=50000, help="older ones are forgotten")
     parser.add_argument("--cert", help="PEM: speak TLS")
@@ -927,11 +1092,21 @@ def main() -> int:
     options = parser.parse_args()
     numbers = [number.removeprefix("whatsapp:") for number in options.number or [NUMBER]]
     simulator = TwilioSimulator(
-        options.port, options.cert, options.key, account_sid=options.account_sid,
-        auth_token=options.auth_token, numbers=numbers, webhook=options.webhook,
-        webhook_ca=options.webhook_ca, webhook_insecure=options.webhook_insecure,
-        callbacks=options.callbacks == "on", demo=options.demo, media_auth=options.media_auth,
-        conversations=options.conversations, max_messages=options.max_messages)
+        options.port,
+        options.cert,
+        options.key,
+        account_sid=options.account_sid,
+        auth_token=options.auth_token,
+        numbers=numbers,
+        webhook=options.webhook,
+        webhook_ca=options.webhook_ca,
+        webhook_insecure=options.webhook_insecure,
+        callbacks=options.callbacks == "on",
+        demo=options.demo,
+        media_auth=options.media_auth,
+        conversations=options.conversations,
+        max_messages=options.max_messages,
+    )
     try:
         simulator.start()
     except OSError as error:

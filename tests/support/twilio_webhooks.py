@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls webhooks as Twilio does: inbound messages and status callbacks, signed, over kept connections."""
+"""Calls webhooks as Twilio does: inbound messages and status callbacks, signed, over kept
+connections."""
 
 import asyncio
 import random
@@ -56,20 +57,35 @@ class Webhooks:
         how = options.get("sign", True)
         if how:
             text = options.get("signature") or twilio_signing.sign(
-                token if how is True else token + "x", url, twilio_signing.form_pairs(body))
+                token if how is True else token + "x", url, twilio_signing.form_pairs(body)
+            )
             headers["X-Twilio-Signature"] = text
         headers.update(options.get("headers") or {})
         start = time.monotonic()
-        record = {"kind": kind, "url": url, "sid": fields.get("MessageSid"),
-                  "message_status": fields.get("MessageStatus"), "time": time.time(),
-                  "body": encoded, "signature": headers.get("X-Twilio-Signature")}
+        record = {
+            "kind": kind,
+            "url": url,
+            "sid": fields.get("MessageSid"),
+            "message_status": fields.get("MessageStatus"),
+            "time": time.time(),
+            "body": encoded,
+            "signature": headers.get("X-Twilio-Signature"),
+        }
         try:
             status, answer_headers, answer = await asyncio.wait_for(
-                self._exchange(url, method, headers, body), TIMEOUT)
-            record.update(status=status, headers=answer_headers,
-                          answer=answer.decode("utf-8", "replace"))
-        except (OSError, EOFError, ValueError, asyncio.TimeoutError,
-                asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+                self._exchange(url, method, headers, body), TIMEOUT
+            )
+            record.update(
+                status=status, headers=answer_headers, answer=answer.decode("utf-8", "replace")
+            )
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            asyncio.TimeoutError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+        ) as error:
             record.update(status=0, error=f"{type(error).__name__}: {error}")
         record["ms"] = round((time.monotonic() - start) * 1000, 3)
         self.log.append(record)
@@ -82,8 +98,11 @@ class Webhooks:
         key = (is_tls, parts.hostname, parts.port or (443 if is_tls else 80))
         target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
         host = parts.netloc.rpartition("@")[2]
-        lines = [f"{method} {quote(target, safe=KEPT)} HTTP/1.1", f"Host: {host}",
-                 f"Content-Length: {len(body)}"]
+        lines = [
+            f"{method} {quote(target, safe=KEPT)} HTTP/1.1",
+            f"Host: {host}",
+            f"Content-Length: {len(body)}",
+        ]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         wire = ("\r\n".join(lines) + "\r\n\r\n").encode() + body
         while self._idle.get(key):
@@ -107,7 +126,8 @@ class Webhooks:
                 self._tls.check_hostname = False
                 self._tls.verify_mode = ssl.CERT_NONE
         return await asyncio.wait_for(
-            asyncio.open_connection(host, port, ssl=self._tls if is_tls else None), 5)
+            asyncio.open_connection(host, port, ssl=self._tls if is_tls else None), 5
+        )
 
     async def _ask(self, key: tuple, reader, writer, wire: bytes):
         try:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fixtures of the tests of whatsappctl: the program, stores to try it on, and servers on them."""
+"""The fixtures of the tests of whatsappctl: the program, stores to try it on, and servers on
+them."""
 
 import itertools
 import json
@@ -135,7 +136,7 @@ class Fresh:
 
     @staticmethod
     def text():
-        return f"planted-{uuid.uuid4().hex} ¿qué tal? \U0001f44b \"quoted\" \\ and\na new line"
+        return f'planted-{uuid.uuid4().hex} ¿qué tal? \U0001f44b "quoted" \\ and\na new line'
 
 
 @pytest.fixture(scope="session")
@@ -188,17 +189,36 @@ def live_through(api, simulator, fresh):
     for number in (read, unread, renamed):
         for _ in range(3):
             api.receive(number, fresh.text(), fresh.sid())
-    api.receive(unread, "", fresh.sid("MM"), NumMedia="2", MediaUrl0="https://api.twilio.com/a?b=1&c=2",
-                MediaContentType0="image/jpeg", MediaUrl1="https://api.twilio.com/2", MediaContentType1="video/mp4")
-    api.webhook(api.account.inbound("+15550009999", "from no number", fresh.sid(), From="whatsapp:US.1:2 3é", WaId=None))
+    api.receive(
+        unread,
+        "",
+        fresh.sid("MM"),
+        NumMedia="2",
+        MediaUrl0="https://api.twilio.com/a?b=1&c=2",
+        MediaContentType0="image/jpeg",
+        MediaUrl1="https://api.twilio.com/2",
+        MediaContentType1="video/mp4",
+    )
+    api.webhook(
+        api.account.inbound(
+            "+15550009999", "from no number", fresh.sid(), From="whatsapp:US.1:2 3é", WaId=None
+        )
+    )
     sent = [api.send(number, fresh.text())["message"] for number in (read, unread, read)]
     for status in ("sent", "delivered", "read"):
         api.webhook(api.account.status(read, sent[0]["sid"], status))
     api.webhook(api.account.status(unread, sent[1]["sid"], "undelivered", ErrorCode="63016"))
-    others = [{"mediaUrl": "https://media.example.org/a.jpg?b=1&c=2"}, {"contentSid": "HX" + "4" * 32}]
+    others = [
+        {"mediaUrl": "https://media.example.org/a.jpg?b=1&c=2"},
+        {"contentSid": "HX" + "4" * 32},
+    ]
     assert all(api.post("/send", {"phoneNumber": read, **each}).status == 200 for each in others)
     api.send(read, "a long one, in parts. " * 100)
-    api.post("/send", {"phoneNumber": read, "message": fresh.text()}, headers={"Idempotency-Key": "key of the lived store"})
+    api.post(
+        "/send",
+        {"phoneNumber": read, "message": fresh.text()},
+        headers={"Idempotency-Key": "key of the lived store"},
+    )
     simulator.fail(refused, "refuse", http=400, code=21211)
     api.send(refused, fresh.text(), expect=502)
     simulator.fail(refused, "close")
@@ -247,11 +267,33 @@ def spoiler(session_folder):
     program = session_folder / "spoil_checkpoint"
     flags = [
         word
-        for config in (["apu-1-config", "--includes", "--link-ld"], ["apr-1-config", "--cppflags", "--includes", "--link-ld"])
-        for word in subprocess.run(config, check=True, capture_output=True, text=True).stdout.split()
+        for config in (
+            ["apu-1-config", "--includes", "--link-ld"],
+            ["apr-1-config", "--cppflags", "--includes", "--link-ld"],
+        )
+        for word in subprocess.run(
+            config, check=True, capture_output=True, text=True
+        ).stdout.split()
     ]
     source = pathlib.Path(__file__).with_name("spoil_checkpoint.c")
     sanitizers = ["-fsanitize=address,undefined"] if os.environ.get("WA_TEST_PRELOAD") else []
-    subprocess.run(["cc", "-std=gnu11", "-pthread", *sanitizers, f"-I{ROOT}/mod_whatsapp", "-o", program, source, BUILD / "libwa.a", *flags,
-                    "-lcurl", "-ljansson", "-lutf8proc", "-lcrypto"], check=True)
+    subprocess.run(
+        [
+            "cc",
+            "-std=gnu11",
+            "-pthread",
+            *sanitizers,
+            f"-I{ROOT}/mod_whatsapp",
+            "-o",
+            program,
+            source,
+            BUILD / "libwa.a",
+            *flags,
+            "-lcurl",
+            "-ljansson",
+            "-lutf8proc",
+            "-lcrypto",
+        ],
+        check=True,
+    )
     return program

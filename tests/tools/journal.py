@@ -34,9 +34,16 @@ class Record:
 
     def __init__(self, offset, header):
         self.offset = offset
-        (_, self.crc, self.length, self.payload_length, _, self.previous, kind, self.timestamp) = (
-            header[:8]
-        )
+        (
+            _,
+            self.crc,
+            self.length,
+            self.payload_length,
+            _,
+            self.previous,
+            kind,
+            self.timestamp,
+        ) = header[:8]
         self.number, self.row = header[8:10]
         self.kind = NAMES[kind]
         self.end = offset + self.length
@@ -69,20 +76,72 @@ def flip(path, offset):
 # ---- making journals that say what no server wrote, with right checksums ----
 
 WICKED = sorted(
-    {0, 1, 2, 7, 8, 80, 0xFE, 0xFF, 0xFFFE, 0xFFFF, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**32 + 1, 2**40 - 1, 2**40,
-     2**53, 2**53 + 1, 2**59 - 1, 2**59, 2**59 + 1, 2**62, 2**63 - 1, 2**63, 2**64 - 8, 2**64 - 1}
+    {
+        0,
+        1,
+        2,
+        7,
+        8,
+        80,
+        0xFE,
+        0xFF,
+        0xFFFE,
+        0xFFFF,
+        2**24,
+        2**31 - 1,
+        2**31,
+        2**32 - 1,
+        2**32,
+        2**32 + 1,
+        2**40 - 1,
+        2**40,
+        2**53,
+        2**53 + 1,
+        2**59 - 1,
+        2**59,
+        2**59 + 1,
+        2**62,
+        2**63 - 1,
+        2**63,
+        2**64 - 8,
+        2**64 - 1,
+    }
 )
 # A header's fields after the checksums: (struct code, offset in it).
 HEADER_FIELDS = {
-    "length": ("I", 8), "payload_length": ("I", 12), "payload_crc": ("I", 16), "type": ("B", 24), "timestamp": ("Q", 32),
-    "number": ("Q", 40), "row": ("Q", 48), "touch": ("Q", 56),
+    "length": ("I", 8),
+    "payload_length": ("I", 12),
+    "payload_crc": ("I", 16),
+    "type": ("B", 24),
+    "timestamp": ("Q", 32),
+    "number": ("Q", 40),
+    "row": ("Q", 48),
+    "touch": ("Q", 56),
 }
 # The numbers before the texts of each payload.
 PAYLOAD_FIELDS = {
-    "message": {"written": ("Q", 0), "body": ("I", 8), "attributes": ("I", 12), "delivery": ("I", 16), "id": ("H", 20), "sid": ("H", 22),
-                "counterpart": ("H", 24), "phone": ("H", 26), "idem": ("H", 28), "preview": ("H", 30), "direction": ("B", 32),
-                "status": ("B", 33), "preview_is_body": ("B", 34)},
-    "state": {"previous": ("Q", 0), "delivery": ("I", 8), "sid": ("H", 12), "status": ("B", 14), "is_new": ("B", 15)},
+    "message": {
+        "written": ("Q", 0),
+        "body": ("I", 8),
+        "attributes": ("I", 12),
+        "delivery": ("I", 16),
+        "id": ("H", 20),
+        "sid": ("H", 22),
+        "counterpart": ("H", 24),
+        "phone": ("H", 26),
+        "idem": ("H", 28),
+        "preview": ("H", 30),
+        "direction": ("B", 32),
+        "status": ("B", 33),
+        "preview_is_body": ("B", 34),
+    },
+    "state": {
+        "previous": ("Q", 0),
+        "delivery": ("I", 8),
+        "sid": ("H", 12),
+        "status": ("B", 14),
+        "is_new": ("B", 15),
+    },
     "read": {"flags": ("I", 0), "counterpart": ("I", 4)},
     "contact": {"created": ("Q", 0), "id": ("H", 8), "phone": ("H", 10), "name": ("H", 12)},
     "parked": {"key": ("I", 0), "value": ("I", 4)},
@@ -126,7 +185,12 @@ def seal(data, offset, previous=None):
 
 def seal_payload(data, offset):
     size = struct.unpack_from("<I", data, offset + 12)[0]
-    struct.pack_into("<I", data, offset + 16, crc(bytes(data[offset + HEADER.size : offset + HEADER.size + size])))
+    struct.pack_into(
+        "<I",
+        data,
+        offset + 16,
+        crc(bytes(data[offset + HEADER.size : offset + HEADER.size + size])),
+    )
 
 
 def craft(data, record, fields, is_payload=False):
@@ -134,7 +198,9 @@ def craft(data, record, fields, is_payload=False):
     data = bytearray(data)
     for name, value in fields.items():
         code, at = (PAYLOAD_FIELDS[record.kind] if is_payload else HEADER_FIELDS)[name]
-        struct.pack_into("<" + code, data, record.offset + at + (HEADER.size if is_payload else 0), value)
+        struct.pack_into(
+            "<" + code, data, record.offset + at + (HEADER.size if is_payload else 0), value
+        )
     if is_payload:
         seal_payload(data, record.offset)
     return chain(data, record.offset)
@@ -152,7 +218,9 @@ def chain(data, offset):
 
 def craft_current(text, name, value):
     """CURRENT with another number, and its check."""
-    lines = [f"{name} {value}" if line.startswith(name + " ") else line for line in text.split("\n")[:-2]]
+    lines = [
+        f"{name} {value}" if line.startswith(name + " ") else line for line in text.split("\n")[:-2]
+    ]
     body = "\n".join(lines) + "\n"
     assert body != text, f"CURRENT has no {name}"
     return f"{body}check {crc(body.encode())}\n"

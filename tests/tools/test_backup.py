@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""backup: whole, checked, complete, of a store that is being written to, and nothing is left of one that failed."""
+"""backup: whole, checked, complete, of a store that is being written to, and nothing is left of
+one that failed."""
 
 import signal
 import subprocess
@@ -14,7 +15,9 @@ from support.conditions import wait_until
 
 def test_a_backup_is_the_store(lived, folder):
     told = ctl("backup", folder / "copy", store=lived).err
-    assert f"backup of {len([r for r in records(lived) if r.kind == 'message'])} messages in" in told
+    assert (
+        f"backup of {len([r for r in records(lived) if r.kind == 'message'])} messages in" in told
+    )
     assert (folder / "copy" / "journal").read_bytes() == (lived / "journal").read_bytes()
     assert dump(folder / "copy") == dump(lived)
     assert ctl("verify", store=folder / "copy").out.endswith("sound\n")
@@ -75,7 +78,9 @@ def test_under_load(lived, folder, serve, fresh):
                 assert (lived / "journal").read_bytes()[: len(data)] == data
                 threads = {k: v for k, v in pairs if k.startswith("thread:")}
                 counted = [value["counterpart"] for key, value in pairs if key.startswith("msg:")]
-                assert all(v["messageCount"] == counted.count(v["counterpart"]) for v in threads.values())
+                assert all(
+                    v["messageCount"] == counted.count(v["counterpart"]) for v in threads.values()
+                )
         finally:
             end.set()
             for writer in writers:
@@ -100,7 +105,10 @@ def test_a_damaged_store_gives_no_backup(lived, folder):
     (folder / "empty").mkdir()
     for target in (folder / "copy", folder / "empty"):
         told = ctl("backup", target, store=lived, expect=1).err
-        assert f"is damaged at byte {spoiled.offset} ({spoiled.length} bytes): stop httpd and run whatsappctl rebuild" in told
+        assert (
+            f"is damaged at byte {spoiled.offset} ({spoiled.length} bytes): stop httpd and run"
+            " whatsappctl rebuild" in told
+        )
     assert not (folder / "copy").exists()
     assert list((folder / "empty").iterdir()) == []
 
@@ -117,8 +125,14 @@ def test_an_unfinished_end_is_left_out(lived, folder):
 def test_an_interrupted_backup_leaves_nothing(lived, folder, number):
     """Stopped as soon as it has made its folder: whatever it is at then, nothing stays."""
     target = folder / "copy"
-    with subprocess.Popen([PROGRAM, "--store", lived, "backup", target], stderr=subprocess.PIPE) as process:
-        wait_until(lambda: target.exists() or process.poll() is not None, "the backup to begin", interval=0.0001)
+    with subprocess.Popen(
+        [PROGRAM, "--store", lived, "backup", target], stderr=subprocess.PIPE
+    ) as process:
+        wait_until(
+            lambda: target.exists() or process.poll() is not None,
+            "the backup to begin",
+            interval=0.0001,
+        )
         process.send_signal(number)
         status = process.wait(60)
     assert status in (0, 130)

@@ -50,7 +50,10 @@ def test_version():
         (["backup"], "backup needs the folder"),
         (["load"], "load needs the file"),
         (["load", "x", "--account-sid", "AC1"], "--account-sid must be AC and 32 hex digits"),
-        (["load", "x", "--account-sid", ACCOUNT, "--user", "no such"], "there is no user 'no such'"),
+        (
+            ["load", "x", "--account-sid", ACCOUNT, "--user", "no such"],
+            "there is no user 'no such'",
+        ),
     ],
 )
 def test_mistakes_are_named(folder, words, sentence):
@@ -62,12 +65,18 @@ def test_mistakes_are_named(folder, words, sentence):
 
 def test_options_stand_where_they_are_typed(filled):
     wanted = ctl("stats", "--json", store=filled).out
-    for words in (["stats", f"--store={filled}", "--json"], ["-q", "stats", "--json", "--store", filled], ["--store", "/nothing", "stats", "--json", "--store", filled, "-q"],
-                  [f"--store={filled}", "--", "stats", "--json"]):
+    for words in (
+        ["stats", f"--store={filled}", "--json"],
+        ["-q", "stats", "--json", "--store", filled],
+        ["--store", "/nothing", "stats", "--json", "--store", filled, "-q"],
+        [f"--store={filled}", "--", "stats", "--json"],
+    ):
         assert ctl(*words).out == wanted
 
 
-@pytest.mark.parametrize("words", [["--version"], ["stats", "--version"], ["load", "x", "--dry-run", "--version"]])
+@pytest.mark.parametrize(
+    "words", [["--version"], ["stats", "--version"], ["load", "x", "--dry-run", "--version"]]
+)
 def test_what_is_only_asked_needs_no_store(words):
     assert ctl("--store", "/nothing", *words).out == ctl("--version").out
     assert ctl(*words[:-1], "-h").out.startswith("usage: whatsappctl")
@@ -77,7 +86,10 @@ def test_no_command_shows_the_usage():
     assert "usage: whatsappctl" in ctl(expect=2).err
 
 
-@pytest.mark.parametrize("words", [["stats"], ["verify"], ["rebuild"], ["dump"], ["backup", "to"], ["compact"], ["retime"]])
+@pytest.mark.parametrize(
+    "words",
+    [["stats"], ["verify"], ["rebuild"], ["dump"], ["backup", "to"], ["compact"], ["retime"]],
+)
 def test_no_store_is_said_and_none_is_made(folder, words):
     for store in (folder / "nothing", folder):
         result = ctl(*words[:1], *[folder / w for w in words[1:]], store=store, expect=2)
@@ -99,7 +111,10 @@ def test_the_store_may_be_named_in_several_ways(filled, how):
 
 def test_a_relative_folder(filled):
     done = subprocess.run(
-        [PROGRAM, "--store", filled.name, "stats"], cwd=filled.parent, capture_output=True, text=True
+        [PROGRAM, "--store", filled.name, "stats"],
+        cwd=filled.parent,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0 and f"store        {filled}" in done.stdout
 

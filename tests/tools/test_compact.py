@@ -77,7 +77,11 @@ def api_threads(api, moment):
 def test_sids_are_still_known(lived, said, serve, fresh):
     ctl("compact", store=lived)
     messages = [m for thread in said["messages"].values() for m in thread]
-    sids = {v["id"]: v.get("store", {}).get("sids", [v.get("sid")]) for k, v in dump(lived) if k.startswith("msg:")}
+    sids = {
+        v["id"]: v.get("store", {}).get("sids", [v.get("sid")])
+        for k, v in dump(lived)
+        if k.startswith("msg:")
+    }
     with serve(lived) as server:
         api = server.client()
         for message in messages:
@@ -94,18 +98,45 @@ def test_sids_are_still_known(lived, said, serve, fresh):
 
 def test_several_sids_of_one_message(folder):
     sids = [f"SM{n:032x}" for n in range(4)]
-    value = {"id": "parts", "direction": "sent", "phoneNumber": "+14155238886", "counterpart": "+15550000001", "body": "b", "timestamp": 9,
-             "status": "success", "sid": sids[0], "deliveryStatus": "sent", "store": {"sids": sids}}
-    contact = {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000009", "displayName": "x" * 90, "createdAt": 5, "updatedAt": 6}
+    value = {
+        "id": "parts",
+        "direction": "sent",
+        "phoneNumber": "+14155238886",
+        "counterpart": "+15550000001",
+        "body": "b",
+        "timestamp": 9,
+        "status": "success",
+        "sid": sids[0],
+        "deliveryStatus": "sent",
+        "store": {"sids": sids},
+    }
+    contact = {
+        "id": "11111111-2222-4333-8444-555555555555",
+        "phoneNumber": "+15550000009",
+        "displayName": "x" * 90,
+        "createdAt": 5,
+        "updatedAt": 6,
+    }
     store = folder / "store"
-    ctl("load", "-", "--account-sid", ACCOUNT, store=store, stdin=lines_of([("msg:+15550000001:9:parts", value), (f"contact:{contact['id']}", contact)]))
+    ctl(
+        "load",
+        "-",
+        "--account-sid",
+        ACCOUNT,
+        store=store,
+        stdin=lines_of(
+            [("msg:+15550000001:9:parts", value), (f"contact:{contact['id']}", contact)]
+        ),
+    )
     text = ctl("dump", store=store).out
     assert "nothing is superseded" in ctl("compact", store=store).err
     for sid in sids:
         assert sid in text
         again = {**value, "id": "other", "sid": sid, "timestamp": 10}
         again.pop("store")
-        told = ctl("load", "-", store=store, stdin=lines_of([("msg:+15550000001:10:other", again)])).err
+        told = ctl(
+            "load", "-", store=store, stdin=lines_of([("msg:+15550000001:10:other", again)])
+        ).err
         assert "0 messages and 0 contacts loaded; 1 skipped" in told
 
 
@@ -135,8 +166,16 @@ def test_parked_receipts_of_known_messages_go(lived, serve, fresh):
         api = server.client()
         api.webhook(api.account.status(number, sid, "delivered"))
         now = api.now()
-    value = {"id": "late", "direction": "sent", "phoneNumber": "+14155238886", "counterpart": number, "body": "b", "timestamp": now + 1,
-             "status": "success", "sid": sid}
+    value = {
+        "id": "late",
+        "direction": "sent",
+        "phoneNumber": "+14155238886",
+        "counterpart": number,
+        "body": "b",
+        "timestamp": now + 1,
+        "status": "success",
+        "sid": sid,
+    }
     ctl("load", "-", store=lived, stdin=lines_of([(f"msg:{number}:{now + 1}:late", value)]))
     assert kinds(lived)["parked"] == 2
     assert "1 parked receipts" in ctl("compact", store=lived).err

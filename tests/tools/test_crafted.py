@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stores whose numbers somebody chose, with right checksums: nothing crashes, nothing loops, a signal ends every command."""
+"""Stores whose numbers somebody chose, with right checksums: nothing crashes, nothing loops, a
+signal ends every command."""
 
 import json
 import os
@@ -14,15 +15,28 @@ import pytest
 
 from conftest import ACCOUNT, PROGRAM, Result, ctl, dump, give_to_server, lines_of
 from journal import (
-    HEADER, HEADER_FIELDS, MAGIC, PAYLOAD_FIELDS, ROW, chain, craft, craft_current, previous_made, records, salt_of, seal,
-    seal_payload, wicked,
+    HEADER,
+    HEADER_FIELDS,
+    MAGIC,
+    PAYLOAD_FIELDS,
+    ROW,
+    chain,
+    craft,
+    craft_current,
+    previous_made,
+    records,
+    salt_of,
+    seal,
+    seal_payload,
+    wicked,
 )
 from support.conditions import wait_until
 
 KINDS = ["message", "state", "read", "contact", "parked"]
 READING = [["stats"], ["verify"], ["dump"]]
 
-# The commands that write are run for these: they read by the same ways as the others, but each takes its time.
+# The commands that write are run for these: they read by the same ways as the others, but each
+# takes its time.
 CHANGED = {0, 1, 2**32 - 1, 2**59 - 1, 2**59 + 1, 2**62, 2**64 - 1}
 
 
@@ -30,17 +44,34 @@ def run(store, *words, stdin=None):
     """A command that must end by itself, in its own words, and not by a signal."""
     result = ctl(*words, store=store, expect=None, stdin=stdin)
     assert result.status in (0, 1, 2), (words, result)
-    assert result.status != 2 or result.err or "NOT CERTAIN" in result.out, (words, "did not say why", result)
+    assert result.status != 2 or result.err or "NOT CERTAIN" in result.out, (
+        words,
+        "did not say why",
+        result,
+    )
     return result
 
 
-LINE = json.dumps({"key": "contact:5f0c6a52-0000-4000-8000-000000000001", "value": {
-    "id": "5f0c6a52-0000-4000-8000-000000000001", "phoneNumber": "+15559990001", "displayName": "x",
-    "createdAt": 1700000000000, "updatedAt": 1700000000000}}) + "\n"
+LINE = (
+    json.dumps(
+        {
+            "key": "contact:5f0c6a52-0000-4000-8000-000000000001",
+            "value": {
+                "id": "5f0c6a52-0000-4000-8000-000000000001",
+                "phoneNumber": "+15559990001",
+                "displayName": "x",
+                "createdAt": 1700000000000,
+                "updatedAt": 1700000000000,
+            },
+        }
+    )
+    + "\n"
+)
 
 
 def judge(store, work, is_changed=True):
-    """Every command on a store, the changing ones on copies; after a rebuild all is sound but what verify may call late."""
+    """Every command on a store, the changing ones on copies; after a rebuild all is sound but
+    what verify may call late."""
     for words in READING:
         run(store, *words)
     if not is_changed:
@@ -53,7 +84,9 @@ def judge(store, work, is_changed=True):
         if words == ["rebuild"]:
             assert result.status == 0, result
             after = run(work / "copy", "verify")
-            assert after.status == 0 or "is older than" in after.out or "no known type" in after.out, after
+            assert (
+                after.status == 0 or "is older than" in after.out or "no known type" in after.out
+            ), after
             run(work / "copy", "dump")
         shutil.rmtree(work / "copy")
     shutil.rmtree(work / "backup", ignore_errors=True)
@@ -83,10 +116,15 @@ def test_no_number_of_a_header_is_believed(crafted, kind, field):
     code = HEADER_FIELDS[field][0]
     now = struct.unpack_from("<" + code, data, record.offset + HEADER_FIELDS[field][1])[0]
     for value in wicked(code, now, record.length, len(data) // 32):
-        put(craft(data, record, {field: value}), is_changed=value in CHANGED and kind in ("message", "state"))
+        put(
+            craft(data, record, {field: value}),
+            is_changed=value in CHANGED and kind in ("message", "state"),
+        )
 
 
-@pytest.mark.parametrize("kind, field", [(kind, field) for kind in KINDS for field in PAYLOAD_FIELDS[kind]])
+@pytest.mark.parametrize(
+    "kind, field", [(kind, field) for kind in KINDS for field in PAYLOAD_FIELDS[kind]]
+)
 def test_no_number_of_a_payload_is_believed(crafted, kind, field):
     store, data, put = crafted
     record = first(store, kind, -1)
@@ -100,7 +138,13 @@ def test_a_state_before_that_leads_in_a_ring_or_to_another_message(crafted):
     store, data, put = crafted
     states = [r for r in records(store) if r.kind == "state"]
     for record in states:
-        for other in (record.offset, states[-1].offset, states[0].offset, records(store)[0].offset, record.end):
+        for other in (
+            record.offset,
+            states[-1].offset,
+            states[0].offset,
+            records(store)[0].offset,
+            record.end,
+        ):
             put(craft(data, record, {"previous": other}, is_payload=True), is_changed=False)
 
 
@@ -117,7 +161,9 @@ def test_garbage_shorter_than_a_record_before_one_that_is_whole(crafted):
     store, data, put = crafted
     for garbage in (8, 16, 72, 80, 88):
         for record in records(store)[3:5]:
-            moved = bytearray(data[: record.offset] + b"\x11" * garbage + data[record.offset : record.end])
+            moved = bytearray(
+                data[: record.offset] + b"\x11" * garbage + data[record.offset : record.end]
+            )
             seal(moved, record.offset + garbage)
             put(chain(moved + data[record.end :], record.offset + garbage))
 
@@ -144,7 +190,13 @@ def test_no_number_of_current_is_believed(lived, folder, name):
     text = (lived / "CURRENT").read_text()
     now = int(next(line.split()[1] for line in text.split("\n") if line.startswith(name + " ")))
     size = (lived / "journal").stat().st_size
-    for value in [*wicked("Q", now, size, size // 80, size // 112), "-1", "-9223372036854775808", "1e9", "99999999999999999999999"]:
+    for value in [
+        *wicked("Q", now, size, size // 80, size // 112),
+        "-1",
+        "-9223372036854775808",
+        "1e9",
+        "99999999999999999999999",
+    ]:
         (lived / "CURRENT").write_text(craft_current(text, name, value))
         judge(lived, folder, is_changed=value in CHANGED)
 
@@ -167,10 +219,18 @@ def test_no_word_of_the_rows_is_believed(lived, folder):
                 struct.pack_into("<Q", spoiled, row * ROW + at, value)
             (lived / "rows").write_bytes(spoiled)
             judge(lived, folder, is_changed=False)
-    for leap in (0, 1, -1, 2**39, 2**40 - 1 - last):  # to itself, forward, back, out of the file: with right check bits
+    for leap in (
+        0,
+        1,
+        -1,
+        2**39,
+        2**40 - 1 - last,
+    ):  # to itself, forward, back, out of the file: with right check bits
         spoiled = bytearray(data)
         for row in range(1, last + 1):
-            struct.pack_into("<Q", spoiled, row * ROW + 16, previous_made(salt, row, max(row + leap, 0)))
+            struct.pack_into(
+                "<Q", spoiled, row * ROW + 16, previous_made(salt, row, max(row + leap, 0))
+            )
         (lived / "rows").write_bytes(spoiled)
         judge(lived, folder)
 
@@ -189,8 +249,17 @@ def test_files_beside_the_journal_with_anything_in_them(lived, folder, name, wha
     judge(lived, folder)
 
 
-THREAD_FIELDS = ["last_row", "read_row", "message_count", "unread_count", "changed_ms", "last_inbound_ms", "pending", "contact_offset",
-                 "parked_offset"]
+THREAD_FIELDS = [
+    "last_row",
+    "read_row",
+    "message_count",
+    "unread_count",
+    "changed_ms",
+    "last_inbound_ms",
+    "pending",
+    "contact_offset",
+    "parked_offset",
+]
 
 
 @pytest.mark.parametrize("field", THREAD_FIELDS)
@@ -208,30 +277,44 @@ def test_no_number_of_a_checkpoint_is_believed(lived, folder, spoiler, field):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_mutations_with_right_checksums(lived, folder, seed):
-    """Words anywhere in records, CURRENT and the index are set to anything; what has a checksum gets a right one."""
+    """Words anywhere in records, CURRENT and the index are set to anything; what has a checksum
+    gets a right one."""
     dice = random.Random(seed)
     found = records(lived)
-    journal, current, rows = ((lived / name).read_bytes() for name in ("journal", "CURRENT", "rows"))
+    journal, current, rows = (
+        (lived / name).read_bytes() for name in ("journal", "CURRENT", "rows")
+    )
     for _ in range(12):
         data = bytearray(journal)
         for record in dice.sample(found, dice.randint(1, 4)):
             for _ in range(dice.randint(1, 3)):
                 code = dice.choice("BHIQ")
                 at = record.offset + 8 + dice.randrange(record.length - 16)
-                struct.pack_into("<" + code, data, at, dice.choice(wicked(code, record.offset, record.row)))
+                struct.pack_into(
+                    "<" + code, data, at, dice.choice(wicked(code, record.offset, record.row))
+                )
             size = struct.unpack_from("<I", data, record.offset + 12)[0]
             if size <= record.length - HEADER.size:
                 seal_payload(data, record.offset)
             seal(data, record.offset)
-        (lived / "journal").write_bytes(chain(data, found[0].offset) if dice.random() < 0.7 else data)
+        (lived / "journal").write_bytes(
+            chain(data, found[0].offset) if dice.random() < 0.7 else data
+        )
         if dice.random() < 0.5:
             name = dice.choice(NUMBERS)
-            (lived / "CURRENT").write_text(craft_current(current.decode(), name, dice.choice(wicked("Q", len(journal)))))
+            (lived / "CURRENT").write_text(
+                craft_current(current.decode(), name, dice.choice(wicked("Q", len(journal))))
+            )
         else:
             (lived / "CURRENT").write_bytes(current)
         spoiled = bytearray(rows)
         for _ in range(dice.randint(0, 4)):
-            struct.pack_into("<Q", spoiled, dice.randrange(ROW * 40) // 8 * 8, dice.choice(wicked("Q", len(journal))))
+            struct.pack_into(
+                "<Q",
+                spoiled,
+                dice.randrange(ROW * 40) // 8 * 8,
+                dice.choice(wicked("Q", len(journal))),
+            )
         (lived / "rows").write_bytes(spoiled)
         judge(lived, folder, is_changed=dice.random() < 0.3)
 
@@ -258,16 +341,28 @@ def start_or_refuse(serve, store):
     for path in ("/threads", "/contacts", "/messages-since?since=0"):
         assert api.get(path, check=False).status in (200, 500), path
     for thread in api.get("/threads", check=False).json().get("threads", []):
-        assert api.get("/messages", query={"counterpart": thread["counterpart"]}, check=False).status in (200, 500)
+        assert api.get(
+            "/messages", query={"counterpart": thread["counterpart"]}, check=False
+        ).status in (200, 500)
     assert set(children) <= set(server.children()) and not server.lines(0, "exit signal")
     server.close()
     return "serves"
 
 
-@pytest.mark.parametrize("field, value", [
-    ("row", 2**59 - 1), ("row", 2**59 + 1), ("row", 2**64 - 1), ("number", 2**62), ("number", 2**64 - 1), ("timestamp", 2**63 - 1),
-    ("timestamp", 2**63), ("length", 2**32 - 8), ("payload_length", 2**32 - 1),
-])
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("row", 2**59 - 1),
+        ("row", 2**59 + 1),
+        ("row", 2**64 - 1),
+        ("number", 2**62),
+        ("number", 2**64 - 1),
+        ("timestamp", 2**63 - 1),
+        ("timestamp", 2**63),
+        ("length", 2**32 - 8),
+        ("payload_length", 2**32 - 1),
+    ],
+)
 def test_httpd_starts_on_a_crafted_journal(lived, serve, field, value):
     data = (lived / "journal").read_bytes()
     (lived / "journal").write_bytes(craft(data, first(lived, "message", 2), {field: value}))
@@ -275,9 +370,18 @@ def test_httpd_starts_on_a_crafted_journal(lived, serve, field, value):
     assert start_or_refuse(serve, lived) == "serves"
 
 
-@pytest.mark.parametrize("name, value", [
-    ("rows", 2**59 + 1), ("records", 2**62), ("offset", 2**63 - 8), ("offset", 8), ("keys", 2**63), ("number", 2**64 - 1), ("timestamp", 2**63 - 1),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("rows", 2**59 + 1),
+        ("records", 2**62),
+        ("offset", 2**63 - 8),
+        ("offset", 8),
+        ("keys", 2**63),
+        ("number", 2**64 - 1),
+        ("timestamp", 2**63 - 1),
+    ],
+)
 def test_httpd_starts_on_a_crafted_current(lived, serve, name, value):
     (lived / "CURRENT").write_text(craft_current((lived / "CURRENT").read_text(), name, value))
     assert start_or_refuse(serve, lived) == "serves"
@@ -322,20 +426,38 @@ def maps_of(pid):
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("words", [["stats"], ["verify"], ["dump"], ["backup", "{}/b"], ["compact"], ["rebuild"], ["load", "{}/in"]],
-                         ids=lambda words: words[0])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stats"],
+        ["verify"],
+        ["dump"],
+        ["backup", "{}/b"],
+        ["compact"],
+        ["rebuild"],
+        ["load", "{}/in"],
+    ],
+    ids=lambda words: words[0],
+)
 def test_a_signal_ends_every_command_in_its_longest_loop(lived, folder, words, how):
     before = sorted(path.name for path in lived.iterdir() if path.name != "CURRENT")
     (folder / "in").write_text(LINE)
     huge(lived)
-    running = subprocess.Popen([PROGRAM, "--store", lived, *[word.format(folder) for word in words]], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [PROGRAM, "--store", lived, *[word.format(folder) for word in words]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
     def is_reading():
         if running.poll() is not None:
             return True
         # run by root it is a process of the store's owner that works
-        workers = pathlib.Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        workers = (
+            pathlib.Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+        )
         return any(str(lived / "journal") in maps_of(pid) for pid in [running.pid, *workers])
 
     wait_until(is_reading, "the journal to be mapped")

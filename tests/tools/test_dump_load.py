@@ -26,7 +26,14 @@ def load(store, text, *words, expect=0, account=ACCOUNT):
 
 def message(number, time, body="text", **members):
     """A pair of key and value for a received message."""
-    value = {"id": str(uuid.uuid4()), "direction": "received", "phoneNumber": HERE, "counterpart": number, "body": body, "timestamp": time}
+    value = {
+        "id": str(uuid.uuid4()),
+        "direction": "received",
+        "phoneNumber": HERE,
+        "counterpart": number,
+        "body": body,
+        "timestamp": time,
+    }
     value.update(members)
     value = {name: each for name, each in value.items() if each is not None}
     return f"msg:{number}:{value.get('timestamp')}:{value.get('id')}", value
@@ -34,7 +41,10 @@ def message(number, time, body="text", **members):
 
 def as_seen(pairs):
     """A dump without what clients do not see."""
-    return [(key, {name: each for name, each in value.items() if name != "store"}) for key, value in pairs]
+    return [
+        (key, {name: each for name, each in value.items() if name != "store"})
+        for key, value in pairs
+    ]
 
 
 # ---- round ----
@@ -87,8 +97,14 @@ def test_the_loaded_store_is_served_as_before(lived, said, folder, serve, fresh)
         (known,) = [m for m in now["messages"][said["threads"][0]["counterpart"]][-1:]]
         api.webhook(api.account.inbound(known["counterpart"], "again", known["sid"]))
         assert everything(api)["threads"] == now["threads"]
-        sids = {v["id"]: v.get("store", {}).get("sids", [v.get("sid")]) for k, v in dump(lived) if k.startswith("msg:")}
-        queued = [m for t in now["messages"].values() for m in t if m.get("deliveryStatus") == "queued"]
+        sids = {
+            v["id"]: v.get("store", {}).get("sids", [v.get("sid")])
+            for k, v in dump(lived)
+            if k.startswith("msg:")
+        }
+        queued = [
+            m for t in now["messages"].values() for m in t if m.get("deliveryStatus") == "queued"
+        ]
         assert any(len(sids[m["id"]]) == 2 for m in queued), "none in parts"
         for sent in queued:
             for sid in sids[sent["id"]]:
@@ -103,23 +119,95 @@ def test_everything_that_a_message_can_have(folder):
     """Members that no message of the lived store has."""
     sid = [f"SM{n:032x}" for n in range(4)]
     pairs = [
-        message("+15550000001", 1000, "", sid=sid[3], media=[{"url": "https://a/?x=1&y=2", "contentType": "audio/ogg"}]),
-        message("+15550000001", 1000, "the same time", sid="MM" + "f" * 32, store={"preview": "[other]", "form": "WaId=1&Frequently=%20&b%00%FF="}),
-        message("+15550000001", 1001, "parts", direction="sent", status="failed", sid=sid[0], deliveryStatus="undelivered", errorMessage='no "way" \\', errorCode=63016,
-                store={"delivery": {"parts": [{"place": "failed", "status": "undelivered", "errorCode": 63016, "sid": sid[0]}],
-                                    "times": {"sent": 9, "undelivered": 10}, "digest": "0a", "answer": "refused", "reason": 'no "way" \\'},
-                       "idempotencyKey": "a key", "sids": [sid[0], sid[1], sid[2]]}),
-        message("US.12:3 é", 1002, "\u2028\u00e9\U0001f44b\n\t\"\\", direction="sent", status="pending"),
+        message(
+            "+15550000001",
+            1000,
+            "",
+            sid=sid[3],
+            media=[{"url": "https://a/?x=1&y=2", "contentType": "audio/ogg"}],
+        ),
+        message(
+            "+15550000001",
+            1000,
+            "the same time",
+            sid="MM" + "f" * 32,
+            store={"preview": "[other]", "form": "WaId=1&Frequently=%20&b%00%FF="},
+        ),
+        message(
+            "+15550000001",
+            1001,
+            "parts",
+            direction="sent",
+            status="failed",
+            sid=sid[0],
+            deliveryStatus="undelivered",
+            errorMessage='no "way" \\',
+            errorCode=63016,
+            store={
+                "delivery": {
+                    "parts": [
+                        {
+                            "place": "failed",
+                            "status": "undelivered",
+                            "errorCode": 63016,
+                            "sid": sid[0],
+                        }
+                    ],
+                    "times": {"sent": 9, "undelivered": 10},
+                    "digest": "0a",
+                    "answer": "refused",
+                    "reason": 'no "way" \\',
+                },
+                "idempotencyKey": "a key",
+                "sids": [sid[0], sid[1], sid[2]],
+            },
+        ),
+        message(
+            "US.12:3 é", 1002, '\u2028\u00e9\U0001f44b\n\t"\\', direction="sent", status="pending"
+        ),
     ]
-    pairs[2][1]["contactId"] = pairs[0][1]["contactId"] = pairs[1][1]["contactId"] = "11111111-2222-4333-8444-555555555555"
+    pairs[2][1]["contactId"] = pairs[0][1]["contactId"] = pairs[1][1][
+        "contactId"
+    ] = "11111111-2222-4333-8444-555555555555"
     threads = [
-        ("thread:US.12:3 é", {"counterpart": "US.12:3 é", "lastMessagePreview": '\u2028\u00e9\U0001f44b\n\t"\\', "lastMessageTimestamp": 1002,
-                              "lastDirection": "sent", "messageCount": 1, "unreadCount": 0}),
-        ("thread:+15550000001", {"counterpart": "+15550000001", "lastMessagePreview": "parts", "lastMessageTimestamp": 1001, "lastDirection": "sent", "messageCount": 3,
-                                 "unreadCount": 1, "contactId": "11111111-2222-4333-8444-555555555555", "contactName": "Ana", "store": {"flags": 3}}),
+        (
+            "thread:US.12:3 é",
+            {
+                "counterpart": "US.12:3 é",
+                "lastMessagePreview": '\u2028\u00e9\U0001f44b\n\t"\\',
+                "lastMessageTimestamp": 1002,
+                "lastDirection": "sent",
+                "messageCount": 1,
+                "unreadCount": 0,
+            },
+        ),
+        (
+            "thread:+15550000001",
+            {
+                "counterpart": "+15550000001",
+                "lastMessagePreview": "parts",
+                "lastMessageTimestamp": 1001,
+                "lastDirection": "sent",
+                "messageCount": 3,
+                "unreadCount": 1,
+                "contactId": "11111111-2222-4333-8444-555555555555",
+                "contactName": "Ana",
+                "store": {"flags": 3},
+            },
+        ),
     ]
-    contacts = [("contact:11111111-2222-4333-8444-555555555555",
-                 {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000001", "displayName": "Ana", "createdAt": 5, "updatedAt": 6})]
+    contacts = [
+        (
+            "contact:11111111-2222-4333-8444-555555555555",
+            {
+                "id": "11111111-2222-4333-8444-555555555555",
+                "phoneNumber": "+15550000001",
+                "displayName": "Ana",
+                "createdAt": 5,
+                "updatedAt": 6,
+            },
+        )
+    ]
     pairs[1][1]["unread"] = True
     text = lines_of(pairs + threads + contacts)
     load(folder / "a", text)
@@ -139,27 +227,69 @@ def test_everything_that_a_message_can_have(folder):
 ONE, TWO = "SM" + "1" * 32, "SM" + "2" * 32
 # What version 1 had in "private", the API's members beside it, and what is kept of both.
 VERSION_1 = {
-    "1;7;63016;5=9,7=10;no": ({"status": "failed", "deliveryStatus": "undelivered", "errorCode": 63016, "errorMessage": "no", "sid": ONE},
-                              {"parts": [{"place": "failed", "status": "undelivered", "errorCode": 63016, "sid": ONE}],
-                               "times": {"sent": 9, "undelivered": 10}, "reason": "no"}),
-    "2;5;0;5=9;0afe;1;": ({"status": "success", "deliveryStatus": "sent", "sid": ONE},
-                          {"parts": [{"place": "taken", "status": "sent", "sid": ONE}], "times": {"sent": 9}, "digest": "0afe", "answer": "accepted"}),
+    "1;7;63016;5=9,7=10;no": (
+        {
+            "status": "failed",
+            "deliveryStatus": "undelivered",
+            "errorCode": 63016,
+            "errorMessage": "no",
+            "sid": ONE,
+        },
+        {
+            "parts": [{"place": "failed", "status": "undelivered", "errorCode": 63016, "sid": ONE}],
+            "times": {"sent": 9, "undelivered": 10},
+            "reason": "no",
+        },
+    ),
+    "2;5;0;5=9;0afe;1;": (
+        {"status": "success", "deliveryStatus": "sent", "sid": ONE},
+        {
+            "parts": [{"place": "taken", "status": "sent", "sid": ONE}],
+            "times": {"sent": 9},
+            "digest": "0afe",
+            "answer": "accepted",
+        },
+    ),
     f"3;5;0;5=9;;0;1:5:0:{ONE},3:0:0:;a reason; with all": (
         {"status": "pending", "deliveryStatus": "sent", "sid": ONE, "errorMessage": "any"},
-        {"parts": [{"place": "taken", "status": "sent", "sid": ONE}, {"place": "unknown"}], "times": {"sent": 9}, "reason": "a reason; with all"}),
+        {
+            "parts": [{"place": "taken", "status": "sent", "sid": ONE}, {"place": "unknown"}],
+            "times": {"sent": 9},
+            "reason": "a reason; with all",
+        },
+    ),
     f"4;5=9;0afe;2;2:7:30003:{ONE},4:0:0:;why": (
-        {"status": "failed", "deliveryStatus": "undelivered", "errorCode": 30003, "errorMessage": "any", "sid": ONE},
-        {"parts": [{"place": "failed", "status": "undelivered", "errorCode": 30003, "sid": ONE}, {"place": "stopped"}],
-         "times": {"sent": 9}, "digest": "0afe", "answer": "refused", "reason": "why"}),
-    "9;what;no;version;has": ({"status": "success", "deliveryStatus": "read", "sid": ONE},
-                              {"parts": [{"place": "taken", "status": "read", "sid": ONE}], "times": {}}),
+        {
+            "status": "failed",
+            "deliveryStatus": "undelivered",
+            "errorCode": 30003,
+            "errorMessage": "any",
+            "sid": ONE,
+        },
+        {
+            "parts": [
+                {"place": "failed", "status": "undelivered", "errorCode": 30003, "sid": ONE},
+                {"place": "stopped"},
+            ],
+            "times": {"sent": 9},
+            "digest": "0afe",
+            "answer": "refused",
+            "reason": "why",
+        },
+    ),
+    "9;what;no;version;has": (
+        {"status": "success", "deliveryStatus": "read", "sid": ONE},
+        {"parts": [{"place": "taken", "status": "read", "sid": ONE}], "times": {}},
+    ),
 }
 
 
 @pytest.mark.parametrize("private", VERSION_1)
 def test_a_dump_of_version_1_is_loaded(folder, private):
     given, kept = VERSION_1[private]
-    key, value = message("+15550000001", 1000, "parts", direction="sent", **given, store={"private": private})
+    key, value = message(
+        "+15550000001", 1000, "parts", direction="sent", **given, store={"private": private}
+    )
     load(folder / "store", lines_of([(key, value)]))
     ((_, found),) = [pair for pair in dump(folder / "store") if pair[0].startswith("msg:")]
     assert found["store"]["delivery"] == kept
@@ -174,32 +304,106 @@ def test_a_received_message_of_version_1_keeps_its_attachments(folder):
     key, value = message("+15550000001", 1000, "", sid=ONE, media=shown, store={"private": private})
     load(folder / "store", lines_of([(key, value)]))
     ((_, found),) = [pair for pair in dump(folder / "store") if pair[0].startswith("msg:")]
-    assert found["media"] == [{"url": f"/messages/{value['id']}/media/0", "contentType": "image/png"}]
-    assert found["store"]["form"].startswith("MediaUrl0=https%3A%2F%2Fapi.twilio.com") and found["store"]["form"].endswith("&ProfileName=Ana")
+    assert found["media"] == [
+        {"url": f"/messages/{value['id']}/media/0", "contentType": "image/png"}
+    ]
+    assert found["store"]["form"].startswith("MediaUrl0=https%3A%2F%2Fapi.twilio.com") and found[
+        "store"
+    ]["form"].endswith("&ProfileName=Ana")
     assert json.loads(json.dumps(dump(folder / "store")))[-1][1]["lastMessagePreview"] == "[image]"
 
 
-@pytest.mark.parametrize("delivery", [
-    {}, {"parts": []}, {"parts": [{}] * 9}, {"parts": [{"place": "gone"}]}, {"parts": [{"place": "taken", "status": "eaten"}]},
-    {"parts": [{"place": "taken", "sid": "SM1"}]}, {"parts": [{"place": "taken", "errorCode": -1}]}, {"parts": [{"place": "taken"}], "times": {"x": 1}},
-    {"parts": [{"place": "taken"}], "times": {"sent": "1"}}, {"parts": [{"place": "taken"}], "answer": "maybe"},
-    {"parts": [{"place": "taken"}], "reason": 7}, {"parts": [{"place": "taken"}], "digest": []}, "4;;;", [], 7,
-])
+@pytest.mark.parametrize(
+    "delivery",
+    [
+        {},
+        {"parts": []},
+        {"parts": [{}] * 9},
+        {"parts": [{"place": "gone"}]},
+        {"parts": [{"place": "taken", "status": "eaten"}]},
+        {"parts": [{"place": "taken", "sid": "SM1"}]},
+        {"parts": [{"place": "taken", "errorCode": -1}]},
+        {"parts": [{"place": "taken"}], "times": {"x": 1}},
+        {"parts": [{"place": "taken"}], "times": {"sent": "1"}},
+        {"parts": [{"place": "taken"}], "answer": "maybe"},
+        {"parts": [{"place": "taken"}], "reason": 7},
+        {"parts": [{"place": "taken"}], "digest": []},
+        "4;;;",
+        [],
+        7,
+    ],
+)
 def test_a_delivery_that_is_none_is_refused(folder, delivery):
-    pair = message("+15550000001", 1000, "b", direction="sent", status="success", sid=ONE, store={"delivery": delivery})
-    done = ctl("load", "-", "--account-sid", ACCOUNT, store=folder / "store", stdin=lines_of([pair]), expect=None)
+    pair = message(
+        "+15550000001",
+        1000,
+        "b",
+        direction="sent",
+        status="success",
+        sid=ONE,
+        store={"delivery": delivery},
+    )
+    done = ctl(
+        "load",
+        "-",
+        "--account-sid",
+        ACCOUNT,
+        store=folder / "store",
+        stdin=lines_of([pair]),
+        expect=None,
+    )
     assert done.status != 0 and "store.delivery" in done.err
 
 
 EVERY_MEMBER = {
-    "SentMessage": {"id": "a", "direction": "sent", "phoneNumber": HERE, "counterpart": "+15550000001", "body": "b", "timestamp": 7, "status": "failed",
-                    "sid": "SM" + "1" * 32, "deliveryStatus": "undelivered", "errorMessage": "It could not be delivered.", "errorCode": 63016,
-                    "media": [{"url": "https://a/b", "contentType": "a/b"}], "contentSid": "HX" + "2" * 32, "contactId": "11111111-2222-4333-8444-555555555555"},
-    "ReceivedMessage": {"id": "c", "direction": "received", "phoneNumber": HERE, "counterpart": "+15550000001", "body": "d", "timestamp": 8, "sid": "SM" + "3" * 32,
-                        "media": [{"url": "/api/x", "contentType": "a/b"}], "unread": True, "contactId": "11111111-2222-4333-8444-555555555555"},
-    "ThreadSummary": {"counterpart": "+15550000001", "lastMessagePreview": "d", "lastMessageTimestamp": 8, "lastDirection": "received", "messageCount": 2, "unreadCount": 1,
-                      "windowClosesAt": 8 + 24 * 3600 * 1000, "optedOut": True, "blocked": True, "contactId": "11111111-2222-4333-8444-555555555555", "contactName": "Ana"},
-    "Contact": {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000001", "displayName": "Ana", "createdAt": 5, "updatedAt": 6},
+    "SentMessage": {
+        "id": "a",
+        "direction": "sent",
+        "phoneNumber": HERE,
+        "counterpart": "+15550000001",
+        "body": "b",
+        "timestamp": 7,
+        "status": "failed",
+        "sid": "SM" + "1" * 32,
+        "deliveryStatus": "undelivered",
+        "errorMessage": "It could not be delivered.",
+        "errorCode": 63016,
+        "media": [{"url": "https://a/b", "contentType": "a/b"}],
+        "contentSid": "HX" + "2" * 32,
+        "contactId": "11111111-2222-4333-8444-555555555555",
+    },
+    "ReceivedMessage": {
+        "id": "c",
+        "direction": "received",
+        "phoneNumber": HERE,
+        "counterpart": "+15550000001",
+        "body": "d",
+        "timestamp": 8,
+        "sid": "SM" + "3" * 32,
+        "media": [{"url": "/api/x", "contentType": "a/b"}],
+        "unread": True,
+        "contactId": "11111111-2222-4333-8444-555555555555",
+    },
+    "ThreadSummary": {
+        "counterpart": "+15550000001",
+        "lastMessagePreview": "d",
+        "lastMessageTimestamp": 8,
+        "lastDirection": "received",
+        "messageCount": 2,
+        "unreadCount": 1,
+        "windowClosesAt": 8 + 24 * 3600 * 1000,
+        "optedOut": True,
+        "blocked": True,
+        "contactId": "11111111-2222-4333-8444-555555555555",
+        "contactName": "Ana",
+    },
+    "Contact": {
+        "id": "11111111-2222-4333-8444-555555555555",
+        "phoneNumber": "+15550000001",
+        "displayName": "Ana",
+        "createdAt": 5,
+        "updatedAt": 6,
+    },
 }
 
 
@@ -207,9 +411,16 @@ def test_no_member_of_the_api_is_lost(folder, contract):
     """Whoever adds a member to the API has to teach it to load: this fails until then."""
     schemas = contract.document["components"]["schemas"]
     for name, value in EVERY_MEMBER.items():
-        assert set(value) == set(schemas[name]["properties"]), f"{name} has other members now: teach tools/load_item.c, and this test"
+        assert set(value) == set(
+            schemas[name]["properties"]
+        ), f"{name} has other members now: teach tools/load_item.c, and this test"
     sent, received, thread, person = EVERY_MEMBER.values()
-    pairs = [("msg:+15550000001:7:a", sent), ("msg:+15550000001:8:c", received), ("thread:+15550000001", thread), (f"contact:{person['id']}", person)]
+    pairs = [
+        ("msg:+15550000001:7:a", sent),
+        ("msg:+15550000001:8:c", received),
+        ("thread:+15550000001", thread),
+        (f"contact:{person['id']}", person),
+    ]
     told = load(folder / "store", lines_of(pairs)).err
     assert "not known" not in told and "2 messages and 1 contacts loaded" in told
     assert as_seen(dump(folder / "store")) == pairs
@@ -221,24 +432,48 @@ def test_no_member_of_the_api_is_lost(folder, contract):
 def check_export(pairs):
     values = dict(pairs)
     messages = [value for key, value in as_seen(pairs) if key.startswith("msg:")]
-    assert [m["body"] for m in messages] == ["first", "padded key, Twilio's id", "second", "at the same time as second",
-                                             'third, with a "quote", a \\ and \U0001f44b']
+    assert [m["body"] for m in messages] == [
+        "first",
+        "padded key, Twilio's id",
+        "second",
+        "at the same time as second",
+        'third, with a "quote", a \\ and \U0001f44b',
+    ]
     first, padded, second, same, third = messages
     ana = "0b8d4a4e-6f0c-4d53-9a4e-2f3a6a1f0c11"
-    assert first == {"id": "f2b9c7de-0000-4000-8000-000000000001", "direction": "received", "phoneNumber": HERE, "counterpart": "+15551230001",
-                     "body": "first", "timestamp": 1740000100000, "contactId": ana}
+    assert first == {
+        "id": "f2b9c7de-0000-4000-8000-000000000001",
+        "direction": "received",
+        "phoneNumber": HERE,
+        "counterpart": "+15551230001",
+        "body": "first",
+        "timestamp": 1740000100000,
+        "contactId": ana,
+    }
     assert padded["status"] == "failed" and padded["errorMessage"] == "Twilio said no"
     assert padded["sid"] == padded["id"] == "SM0123456789abcdef0123456789abcdef"
     assert second["status"] == "success" and "unread" not in second
     assert same["status"] == "pending" and "contactId" not in same
     assert third["unread"] is True
     thread = values["thread:+15551230001"]
-    assert (thread["messageCount"], thread["unreadCount"], thread["contactName"]) == (3, 1, "Ana Gómez")
-    assert thread["lastMessagePreview"] == third["body"] and thread["lastMessageTimestamp"] == 1740000300000
+    assert (thread["messageCount"], thread["unreadCount"], thread["contactName"]) == (
+        3,
+        1,
+        "Ana Gómez",
+    )
+    assert (
+        thread["lastMessagePreview"] == third["body"]
+        and thread["lastMessageTimestamp"] == 1740000300000
+    )
     assert values["thread:+15551230002"]["messageCount"] == 2
     assert "thread:+15551230009" not in values
-    assert values[f"contact:{ana}"] == {"id": ana, "phoneNumber": "+15551230001", "displayName": "Ana Gómez",
-                                        "createdAt": 1740000000000, "updatedAt": 1740000500000}
+    assert values[f"contact:{ana}"] == {
+        "id": ana,
+        "phoneNumber": "+15551230001",
+        "displayName": "Ana Gómez",
+        "createdAt": 1740000000000,
+        "updatedAt": 1740000500000,
+    }
     other = values["contact:7c1e2d3f-1111-4222-8333-444455556666"]
     assert other["phoneNumber"] == "+15551230003" and other["displayName"] == "Never wrote"
 
@@ -253,13 +488,20 @@ def test_an_export_in_one_array(folder):
 
 def test_an_export_in_lines(folder):
     lines = [json.dumps(each) for each in json.loads(EXPORT.read_text(encoding="utf-8"))]
-    for name, text in {"lf": "\n".join(lines), "crlf": "\r\n\r\n".join(lines) + "\r\n", "bom": "\ufeff" + "\n".join(lines) + "\n"}.items():
+    for name, text in {
+        "lf": "\n".join(lines),
+        "crlf": "\r\n\r\n".join(lines) + "\r\n",
+        "bom": "\ufeff" + "\n".join(lines) + "\n",
+    }.items():
         load(folder / name, text)
         check_export(dump(folder / name))
 
 
 def test_an_export_in_a_file_and_a_pipe_give_the_same(folder):
-    (folder / "lines").write_text("\n".join(json.dumps(each) for each in json.loads(EXPORT.read_text(encoding="utf-8"))), encoding="utf-8")
+    (folder / "lines").write_text(
+        "\n".join(json.dumps(each) for each in json.loads(EXPORT.read_text(encoding="utf-8"))),
+        encoding="utf-8",
+    )
     for name, source in {"file": folder / "lines", "array": EXPORT}.items():
         ctl("load", source, "--account-sid", ACCOUNT, store=folder / name)
     load(folder / "pipe", EXPORT.read_text(encoding="utf-8"))
@@ -273,7 +515,9 @@ def test_the_export_is_served(folder, serve):
         api = server.client()
         assert [t["counterpart"] for t in api.threads()] == ["+15551230001", "+15551230002"]
         assert api.now() == 1740000600000
-        api.webhook(api.account.status("+15551230002", "SM0123456789abcdef0123456789abcdef", "delivered"))
+        api.webhook(
+            api.account.status("+15551230002", "SM0123456789abcdef0123456789abcdef", "delivered")
+        )
         assert [m["status"] for m in api.all_messages("+15551230002")] == ["pending", "success"]
         assert [m.get("sid") for m in api.all_messages("+15551230001")] == [None, None, None]
         api.mark_read("+15551230001")
@@ -287,13 +531,19 @@ def test_the_export_is_served(folder, serve):
 @pytest.mark.parametrize("unread", [0, 1, 2, 3, 4, 99])
 def test_the_last_received_are_the_unread_ones(folder, unread):
     number = "+15550000001"
-    pairs = [message(number, 1000 + n, f"{n}", direction=d, status="success" if d == "sent" else None)
-             for n, d in enumerate(["received", "sent", "received", "received", "sent", "received", "sent"])]
+    pairs = [
+        message(number, 1000 + n, f"{n}", direction=d, status="success" if d == "sent" else None)
+        for n, d in enumerate(
+            ["received", "sent", "received", "received", "sent", "received", "sent"]
+        )
+    ]
     pairs.append((f"thread:{number}", {"counterpart": number, "unreadCount": unread}))
     load(folder / "store", lines_of(pairs))
     found = dump(folder / "store")
     received = ["0", "2", "3", "5"]
-    assert [v["body"] for k, v in found if v.get("unread")] == received[len(received) - unread if unread < 4 else 0 :]
+    assert [v["body"] for k, v in found if v.get("unread")] == received[
+        len(received) - unread if unread < 4 else 0 :
+    ]
     assert dict(found)[f"thread:{number}"]["unreadCount"] == min(unread, 4)
 
 
@@ -316,9 +566,20 @@ def spoiled(**members):
 
 
 def contact(**members):
-    value = {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000001", "displayName": "Ana", "createdAt": 5, "updatedAt": 6}
+    value = {
+        "id": "11111111-2222-4333-8444-555555555555",
+        "phoneNumber": "+15550000001",
+        "displayName": "Ana",
+        "createdAt": 5,
+        "updatedAt": 6,
+    }
     value.update(members)
-    return json.dumps({"key": f"contact:{value['id']}", "value": {k: v for k, v in value.items() if v is not None}})
+    return json.dumps(
+        {
+            "key": f"contact:{value['id']}",
+            "value": {k: v for k, v in value.items() if v is not None},
+        }
+    )
 
 
 BAD = [
@@ -360,8 +621,14 @@ BAD = [
     (spoiled(direction="sent"), "status is missing"),
     (spoiled(direction="sent", status="fine"), "status must be success, failed or pending"),
     (spoiled(direction="sent", status="failed", errorCode=-1), "errorCode"),
-    (spoiled(direction="sent", status="success", deliveryStatus="lost"), "deliveryStatus must be one of"),
-    (spoiled(direction="sent", status="success", contentSid="HX1"), "contentSid must be the sid of a template"),
+    (
+        spoiled(direction="sent", status="success", deliveryStatus="lost"),
+        "deliveryStatus must be one of",
+    ),
+    (
+        spoiled(direction="sent", status="success", contentSid="HX1"),
+        "contentSid must be the sid of a template",
+    ),
     (spoiled(media=[{"url": "javascript:x", "contentType": "a/b"}]), "media must have urls"),
     (spoiled(media="a"), "media must be a list"),
     (spoiled(media=[{"url": "https://a"}]), "media must have objects"),
@@ -371,7 +638,10 @@ BAD = [
     (spoiled().replace("msg:+15550000001", "msg:+15550000002"), "key does not say"),
     (spoiled().replace(":1740000000000:", ":1740000000001:"), "key does not say"),
     ('{"key":"thread:+15550000001","value":{"counterpart":"+15550000002"}}', "key does not say"),
-    ('{"key":"thread:+15550000001","value":{"counterpart":"+15550000001","unreadCount":-1}}', "unreadCount must not be negative"),
+    (
+        '{"key":"thread:+15550000001","value":{"counterpart":"+15550000001","unreadCount":-1}}',
+        "unreadCount must not be negative",
+    ),
     ('{"key":"thread:+15550000001","value":{"unreadCount":1}}', "counterpart is missing"),
     (contact(id="7"), "id must be the id of a contact, a UUID"),
     (contact(phoneNumber="0555"), "phoneNumber must be a phone number"),
@@ -388,15 +658,23 @@ def test_every_bad_line_is_named_and_nothing_is_loaded(folder):
         lines += [lines_of([message("+15550000001", 1740000000000)]).rstrip("\n"), bad]
     data = "\n".join(lines).encode() + b'\n{"key":"msg:\xff"}\n'
     (folder / "input").write_bytes(data)
-    result = ctl("load", folder / "input", "--account-sid", ACCOUNT, store=folder / "store", expect=1)
+    result = ctl(
+        "load", folder / "input", "--account-sid", ACCOUNT, store=folder / "store", expect=1
+    )
     told = {}
     for line in result.err.splitlines()[:-1]:
         place, _, what = line[len(str(folder / "input")) + 1 :].partition(": ")
         told[int(place)] = what
     for number, (bad, what) in enumerate(BAD):
-        assert what in told.get(2 * number + 2, "nothing was said"), (bad[:200], told.get(2 * number + 2))
+        assert what in told.get(2 * number + 2, "nothing was said"), (
+            bad[:200],
+            told.get(2 * number + 2),
+        )
     assert set(told) == {2 * n + 2 for n in range(len(BAD))} | {2 * len(BAD) + 1}
-    assert result.err.splitlines()[-1] == f"whatsappctl: {len(BAD) + 1} lines cannot be loaded: nothing was changed"
+    assert (
+        result.err.splitlines()[-1]
+        == f"whatsappctl: {len(BAD) + 1} lines cannot be loaded: nothing was changed"
+    )
     assert not (folder / "store").exists()
 
 
@@ -413,7 +691,18 @@ def mutated(line, chance):
         elif kind == 2:
             data[at:at] = data[at : at + chance.randrange(1, 40)]
         else:
-            data[at:at] = chance.choice([b"\\ud83d", b"null", b"1e400", b"99999999999999999999", b"\\u0000", b"{}", b"[[", b'\\\\"'])
+            data[at:at] = chance.choice(
+                [
+                    b"\\ud83d",
+                    b"null",
+                    b"1e400",
+                    b"99999999999999999999",
+                    b"\\u0000",
+                    b"{}",
+                    b"[[",
+                    b'\\\\"',
+                ]
+            )
     return bytes(data).replace(b"\n", b" ")
 
 
@@ -423,13 +712,32 @@ def test_spoiled_lines_are_read_or_refused(lived, folder):
     lines = ctl("dump", store=lived).out.split("\n")[:-1]
     spoilt = [mutated(chance.choice(lines), chance) for _ in range(3000)]
     (folder / "input").write_bytes(b"\n".join(spoilt))
-    result = ctl("load", folder / "input", "--account-sid", ACCOUNT, "--ignore-other-keys", store=folder / "store", expect=1)
+    result = ctl(
+        "load",
+        folder / "input",
+        "--account-sid",
+        ACCOUNT,
+        "--ignore-other-keys",
+        store=folder / "store",
+        expect=1,
+    )
     prefix = f"{folder}/input:"
-    refused = {int(line[len(prefix) :].split(":")[0]) for line in result.err.splitlines() if line.startswith(prefix)}
+    refused = {
+        int(line[len(prefix) :].split(":")[0])
+        for line in result.err.splitlines()
+        if line.startswith(prefix)
+    }
     assert 1000 < len(refused) < 3000
     good = [line for number, line in enumerate(spoilt, 1) if number not in refused]
     (folder / "good").write_bytes(b"\n".join(good))
-    ctl("load", folder / "good", "--account-sid", ACCOUNT, "--ignore-other-keys", store=folder / "store")
+    ctl(
+        "load",
+        folder / "good",
+        "--account-sid",
+        ACCOUNT,
+        "--ignore-other-keys",
+        store=folder / "store",
+    )
     text = ctl("dump", store=folder / "store").out
     assert text.count('{"key":"msg:') > 10
     load(folder / "again", text)
@@ -455,13 +763,17 @@ def test_spoiled_lines_are_read_or_refused(lived, folder):
 )
 def test_broken_arrays(folder, text, line, what):
     result = load(folder / "store", text, expect=1)
-    assert any(said.startswith(f"-:{line}: ") and what in said for said in result.err.splitlines()), result
+    assert any(
+        said.startswith(f"-:{line}: ") and what in said for said in result.err.splitlines()
+    ), result
     assert not (folder / "store").exists()
 
 
 def test_a_line_that_never_ends_is_refused(folder):
     (folder / "input").write_bytes(b'{"key":"' + b"x" * (17 << 20))
-    result = ctl("load", folder / "input", "--account-sid", ACCOUNT, store=folder / "store", expect=1)
+    result = ctl(
+        "load", folder / "input", "--account-sid", ACCOUNT, store=folder / "store", expect=1
+    )
     assert ":1: is longer than 16 MB" in result.err
 
 
@@ -479,7 +791,10 @@ def test_empty_input_makes_an_empty_store(folder):
 
 def test_other_keys_may_be_passed_over(folder):
     text = '{"key":"index:x","value":{}}\n' + lines_of([GOOD])
-    assert "1 messages and 0 contacts loaded" in load(folder / "store", text, "--ignore-other-keys").err
+    assert (
+        "1 messages and 0 contacts loaded"
+        in load(folder / "store", text, "--ignore-other-keys").err
+    )
     assert [key for key, _ in dump(folder / "store")] == [GOOD[0], "thread:+15550000001"]
 
 
@@ -495,13 +810,21 @@ def test_into_a_store_that_has_messages(lived, said, serve, fresh):
     before = dump(lived)
     newest = said["now"]
     number = said["threads"][0]["counterpart"]
-    text = lines_of([message(number, newest + 5, "newer", sid=fresh.sid()), message("+15559990000", newest + 1, "new thread", sid=fresh.sid(), unread=True)])
+    text = lines_of(
+        [
+            message(number, newest + 5, "newer", sid=fresh.sid()),
+            message("+15559990000", newest + 1, "new thread", sid=fresh.sid(), unread=True),
+        ]
+    )
     owner = lived.stat().st_uid
     assert "2 messages and 0 contacts loaded; 0 skipped" in load(lived, text, account=None).err
     after = dump(lived)
     messages = [pair for pair in as_seen(before) if pair[0].startswith("msg:")]
     assert [key for key, _ in as_seen(after)[: len(messages)]] == [key for key, _ in messages]
-    assert [value["body"] for _, value in after[len(messages) : len(messages) + 2]] == ["new thread", "newer"]
+    assert [value["body"] for _, value in after[len(messages) : len(messages) + 2]] == [
+        "new thread",
+        "newer",
+    ]
     assert dict(after)["thread:+15559990000"]["unreadCount"] == 1
     assert dict(after)[f"thread:{number}"]["unreadCount"] == 0
     assert ctl("verify", store=lived).out.endswith("sound\n")
@@ -522,22 +845,38 @@ def test_doubles_within_the_input_are_skipped(folder, fresh):
     sid = fresh.sid()
     one = message("+15550000001", 1000, "one", sid=sid)
     pairs = [one, one, message("+15550000001", 1001, "the same sid", sid=sid)]
-    same = {"id": "11111111-2222-4333-8444-555555555555", "phoneNumber": "+15550000001", "displayName": "Ana", "createdAt": 5, "updatedAt": 6}
+    same = {
+        "id": "11111111-2222-4333-8444-555555555555",
+        "phoneNumber": "+15550000001",
+        "displayName": "Ana",
+        "createdAt": 5,
+        "updatedAt": 6,
+    }
     pairs += [(f"contact:{same['id']}", same), (f"contact:{same['id']}", same)]
     other = {**same, "id": "11111111-2222-4333-8444-666666666666", "updatedAt": 7}
     pairs.append((f"contact:{other['id']}", other))
-    assert "1 messages and 1 contacts loaded; 4 skipped" in load(folder / "store", lines_of(pairs)).err
+    assert (
+        "1 messages and 1 contacts loaded; 4 skipped" in load(folder / "store", lines_of(pairs)).err
+    )
     assert [v["body"] for k, v in dump(folder / "store") if k.startswith("msg:")] == ["one"]
 
 
 def test_what_is_not_newer_than_the_store_is_refused(lived, said):
     before = files_of(lived)
     newest = said["now"]
-    text = lines_of([message("+15550000001", newest + 1), message("+15550000001", newest), message("+15550000001", 5)])
+    text = lines_of(
+        [
+            message("+15550000001", newest + 1),
+            message("+15550000001", newest),
+            message("+15550000001", 5),
+        ]
+    )
     result = load(lived, text, expect=1)
     refused = [line for line in result.err.splitlines() if line.startswith("-:")]
     assert [line[:4] for line in refused] == ["-:2:", "-:3:"]
-    assert all("load that dump and this file together (cat) into a new folder" in line for line in refused)
+    assert all(
+        "load that dump and this file together (cat) into a new folder" in line for line in refused
+    )
     assert files_of(lived) == before
 
 
@@ -576,7 +915,10 @@ def test_a_dry_run_changes_nothing(lived, folder):
 
 
 def test_a_new_store_needs_an_account(folder):
-    assert "say whose it is with --account-sid" in load(folder / "store", "", account=None, expect=2).err
+    assert (
+        "say whose it is with --account-sid"
+        in load(folder / "store", "", account=None, expect=2).err
+    )
     assert not (folder / "store").exists()
 
 
@@ -585,7 +927,11 @@ def test_a_new_store_needs_an_account(folder):
 def test_an_end_in_the_middle_leaves_what_was_there(lived, folder, number, is_new):
     store = folder / "new" if is_new else lived
     before = files_of(lived)
-    with subprocess.Popen([PROGRAM, "--store", store, "load", "-", "--account-sid", ACCOUNT], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [PROGRAM, "--store", store, "load", "-", "--account-sid", ACCOUNT],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
         process.stdin.write(lines_of([GOOD]).encode())
         process.stdin.flush()
         wait_until(lambda: (store / "load.new" / "input").exists(), "the load to begin reading")
@@ -632,7 +978,10 @@ def test_output_goes_to_a_private_file_in_one_step(lived, folder):
 
 def test_output_may_be_no_file(lived):
     ctl("dump", "--output", "/dev/null", store=lived)
-    assert "cannot be written" in ctl("dump", "--output", "/no/such/folder/x", store=lived, expect=2).err
+    assert (
+        "cannot be written"
+        in ctl("dump", "--output", "/no/such/folder/x", store=lived, expect=2).err
+    )
     assert os.path.exists("/dev/null")
 
 
@@ -645,5 +994,7 @@ def test_a_dump_beside_a_live_server_is_a_moment_of_it(lived, serve, fresh):
             pairs = as_seen(dump(lived))
             now = everything(api)
             assert [v for k, v in pairs if k.startswith("thread:")] == now["threads"]
-            assert [v for k, v in pairs if k.startswith("msg:") and v["counterpart"] == number] == now["messages"][number][::-1]
+            assert [
+                v for k, v in pairs if k.startswith("msg:") and v["counterpart"] == number
+            ] == now["messages"][number][::-1]
             assert dict(pairs)[f"thread:{number}"]["unreadCount"] == n + 1

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""load, compact, rebuild and backup are killed at every single call that changes the disk: what is there then is the old store or the new one."""
+"""load, compact, rebuild and backup are killed at every single call that changes the disk: what
+is there then is the old store or the new one."""
 
 import os
 import pathlib
@@ -19,14 +20,27 @@ SOURCE = pathlib.Path(__file__).with_name("kill_at.c")
 def killer(session_folder):
     """The library that kills."""
     library = session_folder / "kill_at.so"
-    subprocess.run(["cc", "-std=gnu11", "-O1", "-fPIC", "-shared", "-o", library, SOURCE], check=True)
+    subprocess.run(
+        ["cc", "-std=gnu11", "-O1", "-fPIC", "-shared", "-o", library, SOURCE], check=True
+    )
     return library
 
 
 def run(killer, store, words, stdin, **more):
     preload = ":".join(filter(None, [os.environ.get("WA_TEST_PRELOAD"), str(killer)]))
-    environment = {**os.environ, "LD_PRELOAD": preload, **{name: str(value) for name, value in more.items()}}
-    return subprocess.run([PROGRAM, "--store", store, *words], input=stdin, text=True, capture_output=True, env=environment, timeout=60)
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": preload,
+        **{name: str(value) for name, value in more.items()},
+    }
+    return subprocess.run(
+        [PROGRAM, "--store", store, *words],
+        input=stdin,
+        text=True,
+        capture_output=True,
+        env=environment,
+        timeout=60,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +65,27 @@ def ahead_once(session_folder, serve, fresh):
 
 def newer(said):
     """Two messages that are newer than all others, and one of a thread that is there."""
-    value = {"id": "n1", "direction": "received", "phoneNumber": "+14155238886", "counterpart": said["threads"][0]["counterpart"],
-             "body": "newer", "timestamp": said["now"] + 1000}
-    other = {**value, "id": "n2", "counterpart": "+15559990000", "unread": True, "timestamp": said["now"] + 1001}
-    return lines_of([(f"msg:{each['counterpart']}:{each['timestamp']}:{each['id']}", each) for each in (value, other)])
+    value = {
+        "id": "n1",
+        "direction": "received",
+        "phoneNumber": "+14155238886",
+        "counterpart": said["threads"][0]["counterpart"],
+        "body": "newer",
+        "timestamp": said["now"] + 1000,
+    }
+    other = {
+        **value,
+        "id": "n2",
+        "counterpart": "+15559990000",
+        "unread": True,
+        "timestamp": said["now"] + 1001,
+    }
+    return lines_of(
+        [
+            (f"msg:{each['counterpart']}:{each['timestamp']}:{each['id']}", each)
+            for each in (value, other)
+        ]
+    )
 
 
 @pytest.mark.parametrize("words", [["compact"], ["load", "-"]], ids=["compact", "load"])
@@ -156,7 +187,8 @@ def test_rebuild_killed_at_every_call(lived_once, folder, killer):
 
 
 def test_backup_killed_at_every_call(lived_once, folder, killer):
-    """The store is what it was. What stands where the backup was to be is all of it, or is no store to anybody."""
+    """The store is what it was. What stands where the backup was to be is all of it, or is no
+    store to anybody."""
     store = copy(lived_once[0], folder / "store")
     old = dump(store)
     calls = calls_of(killer, folder, store, ["backup", str(folder / "whole")])

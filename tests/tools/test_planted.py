@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the folder's owner may have planted in it: root follows none of it, neither in httpd nor in whatsappctl, and says what it found."""
+"""What the folder's owner may have planted in it: root follows none of it, neither in httpd nor
+in whatsappctl, and says what it found."""
 
 import os
 import socket
@@ -11,11 +12,47 @@ import pytest
 from conftest import ACCOUNT, ctl, dump, files_of, give_to_server, server_user
 from support.httpd import program
 
-FILES = ["lock", "rows", "marks", "keys.0", "keys.1", "journal", "CURRENT", "CURRENT.new", "state-1", "state-1.pag", "state-9.dir", "__db.state-2",
-         "damaged-4096", "journal.before-compact", "journal.before-retime", "journal.new"]
+FILES = [
+    "lock",
+    "rows",
+    "marks",
+    "keys.0",
+    "keys.1",
+    "journal",
+    "CURRENT",
+    "CURRENT.new",
+    "state-1",
+    "state-1.pag",
+    "state-9.dir",
+    "__db.state-2",
+    "damaged-4096",
+    "journal.before-compact",
+    "journal.before-retime",
+    "journal.new",
+]
 FOLDERS = ["compact.new", "load.new", "retime.new"]
-KINDS = ["link", "link to nothing", "link to a folder", "hard link", "pipe", "socket", "folder", "file of another"]
-COMMANDS = [["stats"], ["verify"], ["rebuild"], ["dump"], ["load", "-"], ["load", "-", "--dry-run"], ["compact"], ["compact", "--delete"], ["retime"], ["backup"]]
+KINDS = [
+    "link",
+    "link to nothing",
+    "link to a folder",
+    "hard link",
+    "pipe",
+    "socket",
+    "folder",
+    "file of another",
+]
+COMMANDS = [
+    ["stats"],
+    ["verify"],
+    ["rebuild"],
+    ["dump"],
+    ["load", "-"],
+    ["load", "-", "--dry-run"],
+    ["compact"],
+    ["compact", "--delete"],
+    ["retime"],
+    ["backup"],
+]
 
 
 def is_root():
@@ -24,7 +61,9 @@ def is_root():
 
 def owner():
     """Whose the store is: not root, where the tests are root's."""
-    return (server_user().pw_uid, server_user().pw_gid) if is_root() else (os.geteuid(), os.getegid())
+    return (
+        (server_user().pw_uid, server_user().pw_gid) if is_root() else (os.geteuid(), os.getegid())
+    )
 
 
 class Victim:
@@ -43,7 +82,13 @@ class Victim:
         found = {}
         for path in [self.folder, *sorted(self.folder.rglob("*"))]:
             info = path.lstat()
-            found[path.name] = (info.st_uid, info.st_gid, info.st_mode, info.st_size, path.read_bytes() if path.is_file() else b"")
+            found[path.name] = (
+                info.st_uid,
+                info.st_gid,
+                info.st_mode,
+                info.st_size,
+                path.read_bytes() if path.is_file() else b"",
+            )
         return found
 
 
@@ -77,7 +122,8 @@ def plant(store, name, kind, victim):
 
 
 def planted(name, kind):
-    """What is right for this name is no plant; a hard link and a stranger's file are only a stranger's where there is one."""
+    """What is right for this name is no plant; a hard link and a stranger's file are only a
+    stranger's where there is one."""
     return not (name in FOLDERS and kind == "folder") and (is_root() or kind != "file of another")
 
 
@@ -123,7 +169,9 @@ def test_httpd_does_not_start_on_what_is_planted(filled, victim, serve, kind):
         assert program()
 
 
-def test_what_is_planted_under_a_running_server_is_not_followed_at_its_end(filled, victim, serve, fresh):
+def test_what_is_planted_under_a_running_server_is_not_followed_at_its_end(
+    filled, victim, serve, fresh
+):
     """Nothing of this is root's: not the checkpoint at the stop, nor the cutting of the journal."""
     with serve(filled) as server:
         server.claim("WA04*", required=False)
@@ -164,7 +212,10 @@ def test_a_dry_run_removes_nothing(filled):
     (filled / "load.new").mkdir()
     (filled / "load.new" / "mine").write_text("x")
     give_to_server(filled)
-    assert "a dry run removes nothing" in ctl("load", "-", "--dry-run", store=filled, stdin="", expect=2).err
+    assert (
+        "a dry run removes nothing"
+        in ctl("load", "-", "--dry-run", store=filled, stdin="", expect=2).err
+    )
     assert (filled / "load.new" / "mine").read_text() == "x"
 
 
@@ -172,18 +223,27 @@ def test_a_compact_that_was_killed_between_its_two_names_heals(filled):
     os.link(filled / "journal", filled / "journal.before-compact")
     text = ctl("dump", store=filled).out
     ctl("rebuild", store=filled)
-    assert not (filled / "journal.before-compact").exists() and ctl("dump", store=filled).out == text
+    assert (
+        not (filled / "journal.before-compact").exists() and ctl("dump", store=filled).out == text
+    )
 
 
-@pytest.mark.parametrize("names", [["journal.before-retime"], ["journal.before-compact", "journal.before-retime"]], ids=len)
+@pytest.mark.parametrize(
+    "names",
+    [["journal.before-retime"], ["journal.before-compact", "journal.before-retime"]],
+    ids=len,
+)
 def test_killed_rewrites_one_after_the_other_heal(filled, names):
-    """Each leaves the journal one more name when it is killed before its rename; the next takes them away before it begins."""
+    """Each leaves the journal one more name when it is killed before its rename; the next takes
+    them away before it begins."""
     for name in names:
         os.link(filled / "journal", filled / name)
     text = ctl("dump", store=filled).out
     ctl("compact", store=filled)
     assert ctl("stats", store=filled).status == 0 and ctl("dump", store=filled).out == text
-    assert (filled / "journal").stat().st_nlink == 1 and not (filled / "journal.before-retime").exists()
+    assert (filled / "journal").stat().st_nlink == 1 and not (
+        filled / "journal.before-retime"
+    ).exists()
 
 
 def test_two_kept_journals_that_are_one_file_heal(filled):
@@ -213,7 +273,9 @@ def test_a_dump_goes_nowhere_by_a_strangers_link(filled, folder):
     for path in (place, place / "out"):
         os.lchown(path, owner.st_uid, owner.st_gid)
     ctl("dump", "--output", place / "out" / "data", store=filled, expect=2)
-    assert (victim / "data").read_text() == "root's" and (victim / "data.part").read_text() == "root's, too"
+    assert (victim / "data").read_text() == "root's" and (
+        victim / "data.part"
+    ).read_text() == "root's, too"
 
 
 def test_a_folder_with_roots_group_gives_nobody_roots_group(filled, folder):
@@ -222,7 +284,11 @@ def test_a_folder_with_roots_group_gives_nobody_roots_group(filled, folder):
         return
     os.chown(filled, -1, 0)
     ctl("rebuild", store=filled)
-    assert {path.stat().st_gid for path in filled.iterdir() if path.stat().st_uid == filled.stat().st_uid} != {0}
+    assert {
+        path.stat().st_gid
+        for path in filled.iterdir()
+        if path.stat().st_uid == filled.stat().st_uid
+    } != {0}
     for name in ("rows", "marks", "CURRENT"):
         assert (filled / name).stat().st_gid != 0, name
 
@@ -237,7 +303,9 @@ def test_a_store_whose_path_only_root_may_go(filled, folder):
     assert f"store        {place}/copy" in ctl("stats", store=place / "copy").out
     assert ctl("verify", store=place / "again").out.endswith("sound\n")
     ctl("dump", "--output", place / "dump", store=place / "again")
-    assert (place / "dump").stat().st_uid == os.geteuid() and stat.S_IMODE((place / "dump").stat().st_mode) == 0o600
+    assert (place / "dump").stat().st_uid == os.geteuid() and stat.S_IMODE(
+        (place / "dump").stat().st_mode
+    ) == 0o600
     assert len((place / "dump").read_text().splitlines()) == len(dump(filled))
     for words in (["compact"], ["rebuild"], ["load", "-"]):
         ctl(*words, store=place / "again", stdin="")
@@ -257,6 +325,9 @@ def test_a_folder_under_a_strangers_link_is_not_entered(filled, folder):
     (place / "store").symlink_to(root)
     for path in (place, place / "store"):
         os.lchown(path, *owner())
-    for words in (["load", "-", "--account-sid", ACCOUNT], ["load", "-", "--account-sid", ACCOUNT, "--user", server_user().pw_name]):
+    for words in (
+        ["load", "-", "--account-sid", ACCOUNT],
+        ["load", "-", "--account-sid", ACCOUNT, "--user", server_user().pw_name],
+    ):
         ctl(*words, store=place / "store", stdin="", expect=2)
         assert files_of(root) == {} and root.stat().st_uid == 0

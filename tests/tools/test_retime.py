@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A clock that was ahead once: it is said, and retime makes the times right, for whoever reads them."""
+"""A clock that was ahead once: it is said, and retime makes the times right, for whoever reads
+them."""
 
 import json
 import re
@@ -62,7 +63,10 @@ def times(store):
 def flat(said):
     """Messages without their times, in the order of the thread list."""
     return [
-        [{k: v for k, v in m.items() if k != "timestamp"} for m in said["messages"][t["counterpart"]]]
+        [
+            {k: v for k, v in m.items() if k != "timestamp"}
+            for m in said["messages"][t["counterpart"]]
+        ]
         for t in said["threads"]
     ]
 
@@ -74,7 +78,9 @@ def test_it_is_said(ahead, shifting, fresh):
     found = json.loads(ctl("stats", "--json", store=store).out)["aheadMs"]
     assert AHEAD - DAY < found <= AHEAD + 60000
     told = ctl("verify", store=store).out
-    assert re.search(r"^AHEAD: .* (399|400) days after now", told, re.M) and told.endswith("sound\n")
+    assert re.search(r"^AHEAD: .* (399|400) days after now", told, re.M) and told.endswith(
+        "sound\n"
+    )
     with shifting(store) as server:
         server.wait_for_line("WA0455")
         server.client().receive(fresh.number(), "one more", fresh.sid())
@@ -211,9 +217,14 @@ def test_a_dump_keeps_when_it_was(ahead, shifting, folder, fresh):
     assert "retime" in refused.err
     ctl("retime", store=store)
     with shifting(store) as server:
-        server.client().receive(numbers[0], "late", fresh.sid(), DateSent="Thu, 01 Jan 2015 00:00:00 +0000")
         server.client().receive(
-            number := fresh.number(), "late", fresh.sid(), DateSent="Thu, 01 Jan 2015 00:00:00 +0000"
+            numbers[0], "late", fresh.sid(), DateSent="Thu, 01 Jan 2015 00:00:00 +0000"
+        )
+        server.client().receive(
+            number := fresh.number(),
+            "late",
+            fresh.sid(),
+            DateSent="Thu, 01 Jan 2015 00:00:00 +0000",
         )
         row = server.client().thread(number)
     assert row["windowClosesAt"] == 1420070400000 + DAY
@@ -250,5 +261,7 @@ def test_a_poller_with_a_time_of_then(ahead, shifting, fresh, way):
         # a time that is right again: nothing of what the store has after it is left out
         for time in after:
             found = [message["timestamp"] for message in api.since(time)["messages"]]
-            everything_after = [m["timestamp"] for m in api.since(0)["messages"] if m["timestamp"] > time]
+            everything_after = [
+                m["timestamp"] for m in api.since(0)["messages"] if m["timestamp"] > time
+            ]
             assert found == everything_after

@@ -77,6 +77,9 @@ def test_beside_a_live_server(lived, serve, fresh):
 
 def test_the_text_says_the_same(lived):
     found, text = stats(lived), ctl("stats", store=lived).out
-    assert f"messages     {found['messages']} in {found['threads']} threads, {found['unread']} unread" in text
+    assert (
+        f"messages     {found['messages']} in {found['threads']} threads, {found['unread']} unread"
+        in text
+    )
     assert "in use       no" in text
     assert f"account      {found['accountSid']}" in text

@@ -39,7 +39,9 @@ def test_damage_is_found_and_all_else_survives_a_rebuild(lived, serve):
     assert f"{spoiled.length} bytes of the journal are damaged" in broken.err
     kept = [json.loads(line)["key"] for line in broken.out.split("\n")[:-1]]
     result = ctl("rebuild", store=lived)
-    assert f"{spoiled.length} bytes at {spoiled.offset} are damaged; they were set aside" in result.err
+    assert (
+        f"{spoiled.length} bytes at {spoiled.offset} are damaged; they were set aside" in result.err
+    )
     assert (lived / f"damaged-{spoiled.offset}").stat().st_size == spoiled.length
     assert ctl("verify", store=lived).out.endswith("sound\n")
     keys = [key for key, _ in before if key != lost]
@@ -62,7 +64,10 @@ def test_the_last_record_counts_when_the_checkpoint_has_seen_it(lived):
     last = records(lived)[-1]
     flip(lived / "journal", last.offset + 90)
     result = ctl("verify", store=lived, expect=1)
-    assert f"journal: ends at byte {last.offset}, but the checkpoint has seen it up to byte {last.end}" in result.out
+    assert (
+        f"journal: ends at byte {last.offset}, but the checkpoint has seen it up to byte {last.end}"
+        in result.out
+    )
     os.truncate(lived / "journal", last.offset)
     result = ctl("verify", store=lived, expect=1)
     assert f"journal: ends at byte {last.offset}, but the checkpoint" in result.out
@@ -78,7 +83,10 @@ def test_a_torn_end_after_a_crash_cannot_be_told_from_damage(lived, serve, fresh
             file.seek(last.offset + 100)
             file.write(bytes(last.length - 100))
         result = ctl("verify", store=lived, expect=2)
-        assert f"(byte {last.offset}) are no whole record" in result.out and "NOT CERTAIN" in result.out
+        assert (
+            f"(byte {last.offset}) are no whole record" in result.out
+            and "NOT CERTAIN" in result.out
+        )
         ctl("rebuild", store=lived)
         assert ctl("verify", store=lived).out.endswith("sound\n")
 
@@ -198,12 +206,15 @@ def test_many_differences_are_counted(filled):
     (filled / "rows").write_bytes(bytes((filled / "rows").stat().st_size))
     result = ctl("verify", store=filled, expect=1)
     # the checkpoint cannot be loaded on such rows either
-    assert result.out.count("rows: row") == 100 and "rows: 1900 more; --all shows them" in result.out
+    assert (
+        result.out.count("rows: row") == 100 and "rows: 1900 more; --all shows them" in result.out
+    )
     assert ctl("verify", "--all", store=filled, expect=1).out.count("rows: row") == 2000
 
 
 def test_a_checkpoint_that_says_something_else(lived, folder, serve, fresh):
-    """CURRENT and state-N are whole, and those of an earlier moment: the index went on without them."""
+    """CURRENT and state-N are whole, and those of an earlier moment: the index went on without
+    them."""
     older = copy(lived, folder / "older")
     with serve(lived) as server:
         server.client().receive(fresh.number(), fresh.text(), fresh.sid())
@@ -212,7 +223,8 @@ def test_a_checkpoint_that_says_something_else(lived, folder, serve, fresh):
     for path in [older / "CURRENT", *older.glob("state-*")]:
         shutil.copy(path, lived)
     give_to_server(lived)
-    # an older checkpoint of the same journal is sound: what came after it is applied by the next start
+    # an older checkpoint of the same journal is sound: what came after it is applied by the next
+    # start
     assert ctl("verify", store=lived).out.endswith("sound\n")
 
 
@@ -222,7 +234,10 @@ def test_a_checkpoint_of_another_journal(lived, filled_once):
     for path in [filled_once / "CURRENT", *filled_once.glob("state-*")]:
         shutil.copy(path, lived)
     give_to_server(lived)
-    assert "CURRENT is damaged, or belongs to another journal" in ctl("verify", store=lived, expect=1).out
+    assert (
+        "CURRENT is damaged, or belongs to another journal"
+        in ctl("verify", store=lived, expect=1).out
+    )
 
 
 def test_a_checkpoint_of_another_version(lived):
@@ -231,7 +246,10 @@ def test_a_checkpoint_of_another_version(lived):
     text = before[: before.index(b"check ")].replace(b"checkpoint 5", b"checkpoint 4")
     (lived / "CURRENT").write_bytes(text + b"check %d\n" % crc32c(text))
     out = ctl("verify", store=lived).out
-    assert "checkpoint: another version of the module wrote it: the next start" in out and out.endswith("sound\n")
+    assert (
+        "checkpoint: another version of the module wrote it: the next start" in out
+        and out.endswith("sound\n")
+    )
     ctl("rebuild", store=lived)
     assert (lived / "CURRENT").read_bytes().startswith(b"mod_whatsapp checkpoint 5\n")
     assert "checkpoint:" not in ctl("verify", store=lived).out
@@ -242,7 +260,9 @@ def test_only_the_journal_is_sound(lived):
         if path.name != "journal":
             path.unlink()
     result = ctl("verify", store=lived)
-    assert "there is none: the next start makes everything" in result.out and result.out.endswith("sound\n")
+    assert "there is none: the next start makes everything" in result.out and result.out.endswith(
+        "sound\n"
+    )
 
 
 def test_beside_a_live_server(lived, serve, fresh):
@@ -254,7 +274,9 @@ def test_beside_a_live_server(lived, serve, fresh):
             sent = api.send(number, fresh.text())["message"]
             api.webhook(api.account.status(number, sent["sid"], "delivered"))
             result = ctl("verify", store=lived)
-            assert "a server or a tool owns the store" in result.out and result.out.endswith("sound\n")
+            assert "a server or a tool owns the store" in result.out and result.out.endswith(
+                "sound\n"
+            )
 
 
 def test_rebuild_makes_the_same_again(lived):
@@ -264,7 +286,9 @@ def test_rebuild_makes_the_same_again(lived):
     assert after["journal"] == before["journal"]
     rows = len([r for r in records(lived) if r.kind == "message"])
     assert after["rows"][: ROW * (rows + 1)] == before["rows"][: ROW * (rows + 1)]
-    assert sorted(name.split("-")[0] for name in after) == sorted(name.split("-")[0] for name in before)
+    assert sorted(name.split("-")[0] for name in after) == sorted(
+        name.split("-")[0] for name in before
+    )
 
 
 def test_rebuild_keeps_owner_mode_and_type(lived):

@@ -34,7 +34,9 @@ def get(path, **query):
 
 def send(number, text):
     """A ready POST /send."""
-    body = json.dumps({"phoneNumber": counterpart(number), "message": text}, ensure_ascii=False).encode()
+    body = json.dumps(
+        {"phoneNumber": counterpart(number), "message": text}, ensure_ascii=False
+    ).encode()
     head = f"POST {BASE}/send HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
@@ -66,8 +68,20 @@ class Load:
     def webhooks(self, count, threads):
         """A file of `count` signed webhooks that were never sent before, over `threads` counterparts."""
         path = self._path("webhooks")
-        subprocess.run([self.tools / "webhooks", path, HERE / "sentences.txt", str(count), str(self.next_sid), str(threads),
-                        ORIGIN, WEBHOOK, TOKEN], check=True)
+        subprocess.run(
+            [
+                self.tools / "webhooks",
+                path,
+                HERE / "sentences.txt",
+                str(count),
+                str(self.next_sid),
+                str(threads),
+                ORIGIN,
+                WEBHOOK,
+                TOKEN,
+            ],
+            check=True,
+        )
         self.next_sid += count
         return path
 
@@ -107,9 +121,15 @@ class Load:
     def finish(cls, process):
         """The same, where every request must have been answered with success; `rate` is how many a second."""
         result = cls.result(process)
-        bad = {name: result[name] for name in ("connect", "read", "write", "timeout", "status", "exhausted", "failed") if result.get(name)}
+        bad = {
+            name: result[name]
+            for name in ("connect", "read", "write", "timeout", "status", "exhausted", "failed")
+            if result.get(name)
+        }
         if bad:
-            raise LoadError(f"not every request was answered with success: {bad} of {result['requests']} {result['said']}".rstrip())
+            raise LoadError(
+                f"not every request was answered with success: {bad} of {result['requests']} {result['said']}".rstrip()
+            )
         if "duration_us" in result:
             result["rate"] = result["requests"] * 1e6 / result["duration_us"]
         return result

@@ -51,6 +51,8 @@ def facts(httpd, work_dir):
         "APR, APR-util": f"{_output('apr-1-config', '--version').strip()}, {_output('apu-1-config', '--version').strip()}",
         "Compiler": _output("cc", "--version").splitlines()[0],
         "Node": _output("node", "--version").strip(),
-        "Fastify, LMDB, undici": ", ".join(_first(rf'"{name}": "([^"]*)"', package) for name in ("fastify", "lmdb", "undici")),
+        "Fastify, LMDB, undici": ", ".join(
+            _first(rf'"{name}": "([^"]*)"', package) for name in ("fastify", "lmdb", "undici")
+        ),
         "Load": _first(r"(wrk \S+)", _output("wrk", "-v")) + ", one thread",
     }

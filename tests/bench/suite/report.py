@@ -64,8 +64,12 @@ def _table(results, columns, unit_column=True):
     head = ["what", *(["unit"] if unit_column else []), *columns, "against the target"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for result in results:
-        cells = [result.title, *([result.unit] if unit_column else []), *(_cell(result.figures.get(name), result.unit) for name in columns),
-                 "<br>".join(_check(check) for check in result.checks) or "-"]
+        cells = [
+            result.title,
+            *([result.unit] if unit_column else []),
+            *(_cell(result.figures.get(name), result.unit) for name in columns),
+            "<br>".join(_check(check) for check in result.checks) or "-",
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -83,7 +87,9 @@ def _comparisons(results):
         if result.figures.get("module") and result.figures.get("other"):
             cpu = (result.cpu.get("module"), result.cpu.get("other"))
             times = cpu if all(cpu) else None
-            yield result.title, result.unit, result.figures["module"], result.figures["other"], times
+            yield result.title, result.unit, result.figures["module"], result.figures[
+                "other"
+            ], times
         for size, other in result.other.items():
             if other and result.figures.get(size):
                 yield f"{result.title}: {size}", result.unit, result.figures[size], other, None
@@ -91,7 +97,14 @@ def _comparisons(results):
 
 def _against(results):
     """The table of two builds: what it is to show is whether a change made a difference."""
-    head = ["what", "unit", "other build", "this build", "this to other", "processor time, this to other"]
+    head = [
+        "what",
+        "unit",
+        "other build",
+        "this build",
+        "this to other",
+        "processor time, this to other",
+    ]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for title, unit, figures, other, times in _comparisons(results):
         cpu = _pairs(*times) if times else "-"
@@ -107,20 +120,41 @@ def markdown(data, notes, growth_name):
     sizes = [r for r in results if r.key.startswith(("growth", "memory", "kill"))]
     checks = [check for result in results for check in result.checks if check.target is not None]
     plan = data["plan"]
-    lines = ["# Benchmarks", "", "<!-- Written by tests/bench/run; edit tests/bench/NOTES.md instead. -->", "",
-             f"Measured on {data['date']} with `tests/bench/run{' --quick' if data['quick'] else ''}`: "
-             f"{sum(check.is_reached for check in checks)} of {len(checks)} targets reached."]
+    lines = [
+        "# Benchmarks",
+        "",
+        "<!-- Written by tests/bench/run; edit tests/bench/NOTES.md instead. -->",
+        "",
+        f"Measured on {data['date']} with `tests/bench/run{' --quick' if data['quick'] else ''}`: "
+        f"{sum(check.is_reached for check in checks)} of {len(checks)} targets reached.",
+    ]
     if float(data["machine"]["Load average before"]) > BUSY:
         lines += ["", "**Other work ran on the machine (see its load average): not to be quoted.**"]
     if data["quick"]:
         lines += ["", "**A quick run, only to see that everything works: not to be quoted.**"]
-    lines += ["", "## The machine", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in data["machine"].items())]
+    lines += [
+        "",
+        "## The machine",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in data["machine"].items()),
+    ]
     if contenders:
-        lines += ["", "## Against the limit and the peer", "", *_table(contenders, ["bare", "module", "peer"])]
+        lines += [
+            "",
+            "## Against the limit and the peer",
+            "",
+            *_table(contenders, ["bare", "module", "peer"]),
+        ]
     if data.get("against"):
         lines += ["", f"## Against another build ({data['against']})", ""]
-        lines += ["Both in the same run, in turn. Ratios are of medians; in brackets the least and the most of the rounds' own ratios:", 
-                  "where 1 lies between them, the row shows no difference.", "", *_against(results)]
+        lines += [
+            "Both in the same run, in turn. Ratios are of medians; in brackets the least and the most of the rounds' own ratios:",
+            "where 1 lies between them, the row shows no difference.",
+            "",
+            *_against(results),
+        ]
     for title, keys in (("Left out", data.get("left_out")), ("Failed", data.get("failed"))):
         if keys:
             lines += ["", f"## {title}", "", *(f"- {key}: {why}" for key, why in keys.items())]
@@ -131,11 +165,18 @@ def markdown(data, notes, growth_name):
     if any(result.key == "growth" for result in results):
         lines += ["", f"![Pages a second as the store grows]({growth_name})"]
     details = [f"- {result.title}: {note}" for result in results for note in result.notes]
-    lines += ["", "## How it is measured", "", METHOD.format(rounds=plan["rounds"], seconds=plan["seconds"], **data["data"])]
+    lines += [
+        "",
+        "## How it is measured",
+        "",
+        METHOD.format(rounds=plan["rounds"], seconds=plan["seconds"], **data["data"]),
+    ]
     if details:
         lines += ["", "Details:", "", *details]
     lines += ["", "To measure again: `make bench`, or `tests/bench/run --help`."]
-    lines += ["With `--against BUILD` another build of the module runs beside this one, and a table says what the difference is."]
+    lines += [
+        "With `--against BUILD` another build of the module runs beside this one, and a table says what the difference is."
+    ]
     if notes:
         lines += ["", notes.strip()]
     return "\n".join(lines) + "\n"
@@ -147,5 +188,12 @@ def growth_svg(results):
     for result in results:
         if result.key in ("growth", "growth-cursor"):
             name = "newest pages" if result.key == "growth" else "pages at random cursors"
-            series[name] = {int(size.replace(",", "")): (min(f), statistics.median(f), max(f)) for size, f in result.figures.items()}
-    return plot.lines("Pages of 50 messages a second as the store grows", "pages a second", series) if series else None
+            series[name] = {
+                int(size.replace(",", "")): (min(f), statistics.median(f), max(f))
+                for size, f in result.figures.items()
+            }
+    return (
+        plot.lines("Pages of 50 messages a second as the store grows", "pages a second", series)
+        if series
+        else None
+    )

@@ -67,7 +67,8 @@ class Result:
 
 class Row:
     """A row of the table. `threads` is ThreadsPerChild: one child may get all connections, and an httpd
-    that runs short of workers closes connections that are kept alive: twice the connections are enough."""
+    that runs short of workers closes connections that are kept alive: twice the connections are enough.
+    """
 
     key = ""
     title = ""
@@ -154,8 +155,14 @@ class Reads(Row):
         raise NotImplementedError
 
     def prepare(self, suite):
-        self.files = {name: suite.load.file(self.requests(suite, server)) for name, server in suite.servers.items()}
-        self.sizes = {name: suite.mean_size(server, self.requests(suite, server)) for name, server in suite.servers.items()}
+        self.files = {
+            name: suite.load.file(self.requests(suite, server))
+            for name, server in suite.servers.items()
+        }
+        self.sizes = {
+            name: suite.mean_size(server, self.requests(suite, server))
+            for name, server in suite.servers.items()
+        }
 
     def measure(self, suite, server):
         return suite.load.wrk(server, self.files[server.name], suite.plan.seconds, 32)["rate"]
@@ -164,7 +171,10 @@ class Reads(Row):
         return ratio(result, "bare", self.of_bare) + ratio(result, "peer", self.of_peer)
 
     def describe(self, suite, result):
-        result.notes.append("bytes an answer: " + ", ".join(f"{name} {size:,.0f}" for name, size in self.sizes.items()))
+        result.notes.append(
+            "bytes an answer: "
+            + ", ".join(f"{name} {size:,.0f}" for name, size in self.sizes.items())
+        )
 
 
 class PageNewest(Reads):
@@ -173,7 +183,10 @@ class PageNewest(Reads):
     of_bare = 0.85
 
     def requests(self, suite, server):
-        return [load.get("messages", counterpart=load.counterpart(i), limit=PAGE) for i in range(THREADS)]
+        return [
+            load.get("messages", counterpart=load.counterpart(i), limit=PAGE)
+            for i in range(THREADS)
+        ]
 
 
 class PageOverCable(PageNewest):
@@ -206,7 +219,11 @@ class Since(Threads):
 
     def requests(self, suite, server):
         # The time of the newest commit: from here on nothing is new.
-        now = server.json("messages-since?since=99999999999999")["timestamp"] if server.name != "bare" else 1
+        now = (
+            server.json("messages-since?since=99999999999999")["timestamp"]
+            if server.name != "bare"
+            else 1
+        )
         return [load.get("messages-since", since=now)]
 
 
@@ -237,10 +254,14 @@ class PageWhileWriting(PageNewest):
             written = suite.load.finish(writer)
             webhooks.unlink()
             if written["requests"] < 200 * seconds * 0.98:
-                raise load.LoadError(f"only {written['requests']} of {200 * seconds:.0f} messages arrived")
+                raise load.LoadError(
+                    f"only {written['requests']} of {200 * seconds:.0f} messages arrived"
+                )
 
     def measure(self, suite, server):
-        return self.with_writes(suite, server, lambda: super(PageWhileWriting, self).measure(suite, server))
+        return self.with_writes(
+            suite, server, lambda: super(PageWhileWriting, self).measure(suite, server)
+        )
 
     of_peer = None
 
@@ -263,7 +284,9 @@ class ReadLatency(PageWhileWriting):
 
     def measure(self, suite, server):
         def reads():
-            reader = suite.load.drip_start(server, self.files[server.name], suite.plan.seconds, 2000)
+            reader = suite.load.drip_start(
+                server, self.files[server.name], suite.plan.seconds, 2000
+            )
             return suite.load.finish(reader)["p99_us"] / 1000
 
         return self.with_writes(suite, server, reads)
@@ -366,7 +389,9 @@ class SendSlow(Row):
 
     def measure(self, suite, server):
         seconds = suite.plan.slow_seconds
-        self.alone[server.name].append(suite.load.wrk(server, self.reads, suite.plan.seconds, 32)["p99_us"] / 1000)
+        self.alone[server.name].append(
+            suite.load.wrk(server, self.reads, suite.plan.seconds, 32)["p99_us"] / 1000
+        )
         sender = suite.load.wrk_start(server, self.sends, seconds, 96)
         time.sleep(0.3)
         try:
@@ -378,13 +403,17 @@ class SendSlow(Row):
 
     def checks(self, result):
         alone, beside = (statistics.median(x["module"]) for x in (self.alone, self.beside))
-        return [Check("of 96 / 0.2 s", result.median("module") / 480, 0.95, True, "x"),
-                Check("p99 of `/threads` with sends to without", beside / alone, 2.0, False, "x")]
+        return [
+            Check("of 96 / 0.2 s", result.median("module") / 480, 0.95, True, "x"),
+            Check("p99 of `/threads` with sends to without", beside / alone, 2.0, False, "x"),
+        ]
 
     def describe(self, suite, result):
         for name in result.figures:
             alone, beside = (statistics.median(x[name]) for x in (self.alone, self.beside))
-            result.notes.append(f"p99 of `/threads` at {name}: {alone:.2f} ms without sends, {beside:.2f} ms with")
+            result.notes.append(
+                f"p99 of `/threads` at {name}: {alone:.2f} ms without sends, {beside:.2f} ms with"
+            )
 
 
 class Growth(Row):
@@ -435,7 +464,10 @@ class Growth(Row):
 
     @staticmethod
     def requests(suite, server, size):
-        newest = [load.get("messages", counterpart=load.counterpart(i), limit=PAGE) for i in range(THREADS)]
+        newest = [
+            load.get("messages", counterpart=load.counterpart(i), limit=PAGE)
+            for i in range(THREADS)
+        ]
         return (
             suite.load.file(newest),
             suite.load.file(suite.cursor_requests(server, size, THREADS)),
@@ -487,7 +519,9 @@ class Kill(Row):
                     server.stop()
         limits = {1_000_000: 2, 10_000_000: 10}
         result.checks = [
-            Check(f"at {size:,}", max(result.figures[f"{size:,}"]), limits.get(size, 2), False, " s")
+            Check(
+                f"at {size:,}", max(result.figures[f"{size:,}"]), limits.get(size, 2), False, " s"
+            )
             for size in suite.plan.kill_sizes
             if result.figures
         ]
@@ -506,7 +540,9 @@ class Kill(Row):
         seconds = server.start(f"messages?counterpart=%2B15550000000&limit={PAGE}")
         there = self.count(server) - before
         if answered == 0 or there < answered:
-            raise load.LoadError(f"of {answered} messages answered before the kill {there} are there")
+            raise load.LoadError(
+                f"of {answered} messages answered before the kill {there} are there"
+            )
         return seconds
 
     @staticmethod

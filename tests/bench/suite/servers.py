@@ -148,7 +148,9 @@ def _state(pid):
 
 def apxs(name):
     program = shutil.which("apxs") or shutil.which("apxs2") or "apxs"
-    return subprocess.run([program, "-q", name], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        [program, "-q", name], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def httpd_program():
@@ -189,29 +191,59 @@ class Httpd(Server):
 
     def problems(self):
         """Lines of the error log above warning."""
-        return [line for line in self.said().splitlines() if re.search(r":(error|crit|alert|emerg)\]", line)]
+        return [
+            line
+            for line in self.said().splitlines()
+            if re.search(r":(error|crit|alert|emerg)\]", line)
+        ]
 
     def _modules(self):
-        built_in = subprocess.run([httpd_program(), "-l"], check=True, capture_output=True, text=True).stdout
+        built_in = subprocess.run(
+            [httpd_program(), "-l"], check=True, capture_output=True, text=True
+        ).stdout
         for name in ("mpm_event", "unixd", "authz_core", "watchdog"):
             path = pathlib.Path(apxs("LIBEXECDIR")) / f"mod_{name}.so"
-            if not re.search(rf"\b(mod_{name}|{name.removeprefix('mpm_')})\.c", built_in) and path.exists():
+            if (
+                not re.search(rf"\b(mod_{name}|{name.removeprefix('mpm_')})\.c", built_in)
+                and path.exists()
+            ):
                 yield f"LoadModule {name}_module {path}"
 
     def start(self, target="threads"):
         user = httpd_user()
         total = self.threads * 2
-        lines = [f'ServerRoot "{self.dir}"', f"ServerName {HOST}", f"Listen {self.place.host}:{self.port}", f'PidFile "{self.dir}/pid"',
-                 f'DefaultRuntimeDir "{self.dir}"', f'ErrorLog "{self.dir}/error.log"', "LogLevel warn", *self._modules(),
-                 *([f"User {user}", f"Group #{pwd.getpwnam(user).pw_gid}"] if user else []),
-                 "StartServers 2", "ServerLimit 2", f"ThreadLimit {self.threads}", f"ThreadsPerChild {self.threads}",
-                 f"MaxRequestWorkers {total}", "MinSpareThreads 1", f"MaxSpareThreads {total}", "MaxKeepAliveRequests 0",
-                 "KeepAliveTimeout 60", '<Directory "/">', "AllowOverride None", "</Directory>", *self.settings()]
+        lines = [
+            f'ServerRoot "{self.dir}"',
+            f"ServerName {HOST}",
+            f"Listen {self.place.host}:{self.port}",
+            f'PidFile "{self.dir}/pid"',
+            f'DefaultRuntimeDir "{self.dir}"',
+            f'ErrorLog "{self.dir}/error.log"',
+            "LogLevel warn",
+            *self._modules(),
+            *([f"User {user}", f"Group #{pwd.getpwnam(user).pw_gid}"] if user else []),
+            "StartServers 2",
+            "ServerLimit 2",
+            f"ThreadLimit {self.threads}",
+            f"ThreadsPerChild {self.threads}",
+            f"MaxRequestWorkers {total}",
+            "MinSpareThreads 1",
+            f"MaxSpareThreads {total}",
+            "MaxKeepAliveRequests 0",
+            "KeepAliveTimeout 60",
+            '<Directory "/">',
+            "AllowOverride None",
+            "</Directory>",
+            *self.settings(),
+        ]
         conf = self.dir / "httpd.conf"
         conf.write_text("\n".join(lines) + "\n")
         since = time.monotonic()
-        self.process = spawn([*self.place.server, httpd_program(), "-f", conf, "-DFOREGROUND"], stdout=subprocess.DEVNULL,
-                                        stderr=(self.dir / "stderr").open("w"))
+        self.process = spawn(
+            [*self.place.server, httpd_program(), "-f", conf, "-DFOREGROUND"],
+            stdout=subprocess.DEVNULL,
+            stderr=(self.dir / "stderr").open("w"),
+        )
         return self.wait_for(f"{BASE}/{target}", since)
 
 
@@ -229,10 +261,21 @@ class Module(Httpd):
         token = self.dir / "token"
         token.write_text(TOKEN)
         token.chmod(0o600)
-        return [f"LoadModule whatsapp_module {self.module}", f"WhatsAppAccountSID {ACCOUNT}", f"WhatsAppAuthToken file:{token}",
-                f"WhatsAppNumber whatsapp:{NUMBER}", f"WhatsAppPublicURL {ORIGIN}", f"WhatsAppStore dbm:{self.store}",
-                f"WhatsAppTwilioURL http://127.0.0.1:{self.twilio_port}", "WhatsAppMaxSends 256", "WhatsAppReconcile off",
-                f'<Location "{BASE}">', "SetHandler whatsapp-messenger", "Require all granted", "</Location>"]
+        return [
+            f"LoadModule whatsapp_module {self.module}",
+            f"WhatsAppAccountSID {ACCOUNT}",
+            f"WhatsAppAuthToken file:{token}",
+            f"WhatsAppNumber whatsapp:{NUMBER}",
+            f"WhatsAppPublicURL {ORIGIN}",
+            f"WhatsAppStore dbm:{self.store}",
+            f"WhatsAppTwilioURL http://127.0.0.1:{self.twilio_port}",
+            "WhatsAppMaxSends 256",
+            "WhatsAppReconcile off",
+            f'<Location "{BASE}">',
+            "SetHandler whatsapp-messenger",
+            "Require all granted",
+            "</Location>",
+        ]
 
 
 class Bare(Httpd):
@@ -250,7 +293,13 @@ class Bare(Httpd):
         for name, body in self.answers.items():
             (self.dir / name).write_bytes(body)
             lines.append(f'BareFile {name} "{self.dir}/{name}"')
-        return [*lines, f'<Location "{BASE}">', "SetHandler whatsapp-messenger", "Require all granted", "</Location>"]
+        return [
+            *lines,
+            f'<Location "{BASE}">',
+            "SetHandler whatsapp-messenger",
+            "Require all granted",
+            "</Location>",
+        ]
 
 
 class Peer(Server):
@@ -272,14 +321,26 @@ class Peer(Server):
         return [line for line in self.said().splitlines() if line.strip() != "ready"]
 
     def start(self):
-        environment = {**os.environ, "NODE_ENV": "production", "WA_PEER_WORKERS": "2", "WA_PEER_HOST": self.place.host,
-                       "WA_PEER_PORT": str(self.port),
-                       "WA_PEER_STORE": str(self.store), "WA_PEER_ACCOUNT_SID": ACCOUNT, "WA_PEER_AUTH_TOKEN": TOKEN,
-                       "WA_PEER_NUMBER": NUMBER, "WA_PEER_PUBLIC_URL": ORIGIN,
-                       "WA_PEER_TWILIO_URL": f"http://127.0.0.1:{self.twilio_port}"}
+        environment = {
+            **os.environ,
+            "NODE_ENV": "production",
+            "WA_PEER_WORKERS": "2",
+            "WA_PEER_HOST": self.place.host,
+            "WA_PEER_PORT": str(self.port),
+            "WA_PEER_STORE": str(self.store),
+            "WA_PEER_ACCOUNT_SID": ACCOUNT,
+            "WA_PEER_AUTH_TOKEN": TOKEN,
+            "WA_PEER_NUMBER": NUMBER,
+            "WA_PEER_PUBLIC_URL": ORIGIN,
+            "WA_PEER_TWILIO_URL": f"http://127.0.0.1:{self.twilio_port}",
+        }
         since = time.monotonic()
-        self.process = spawn([*self.place.server, "node", self.peer_dir / "server.js"], env=environment, stdout=self.log.open("a"),
-                                        stderr=subprocess.STDOUT)
+        self.process = spawn(
+            [*self.place.server, "node", self.peer_dir / "server.js"],
+            env=environment,
+            stdout=self.log.open("a"),
+            stderr=subprocess.STDOUT,
+        )
         while "ready" not in self.said():
             if self.process.poll() is not None or time.monotonic() - since > START_SECONDS:
                 raise ServerError(f"the peer did not start: {self.said()[-1500:]}")
@@ -315,13 +376,36 @@ def peer_install(build):
     for path in [*(HERE / "peer").glob("*.js"), *(HERE / "peer").glob("package*.json")]:
         shutil.copy(path, target / path.name)
     if not installed.exists() or installed.read_bytes() != lock:
-        subprocess.run(["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=target, check=True)
+        subprocess.run(
+            [
+                "npm",
+                "ci",
+                "--omit=dev",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ],
+            cwd=target,
+            check=True,
+        )
         installed.write_bytes(lock)
     return target
 
 
 def peer_seed(peer_dir, store, messages, threads, contacts):
-    subprocess.run(["node", peer_dir / "seed.js", store, HERE / "sentences.txt", str(messages), str(threads), str(contacts)], check=True)
+    subprocess.run(
+        [
+            "node",
+            peer_dir / "seed.js",
+            store,
+            HERE / "sentences.txt",
+            str(messages),
+            str(threads),
+            str(contacts),
+        ],
+        check=True,
+    )
 
 
 def module_fill(fill, store, messages, threads, contacts):

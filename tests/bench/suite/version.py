@@ -48,7 +48,9 @@ def _checkout(commit, below):
     tree = below / commit
     if not (tree / "Makefile").exists():
         tree.mkdir(parents=True, exist_ok=True)
-        archive = subprocess.run(["git", "-C", ROOT, "archive", commit], check=True, capture_output=True)
+        archive = subprocess.run(
+            ["git", "-C", ROOT, "archive", commit], check=True, capture_output=True
+        )
         subprocess.run(["tar", "-x", "-C", tree], input=archive.stdout, check=True)
     _make(tree, tree / "build", "all", "lib")
     return tree / "build"

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A real httpd with the module, the shipped web client and the Twilio simulator, led by lines of JSON (target.js says which)."""
+"""A real httpd with the module, the shipped web client and the Twilio simulator, led by lines
+of JSON (target.js says which)."""
 
 import base64
 import http.client
@@ -21,13 +22,17 @@ from support.contract import Contract  # noqa: E402
 from support.httpd import Account, Httpd, free_port, messenger  # noqa: E402
 from support.simulator import Simulator  # noqa: E402
 
-PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5E"
+    "rkJggg=="
+)
 
 LOGIN_MODULES = ["auth_basic", "authn_core", "authn_file", "authz_user"]
 
 
 class Between:
-    """Stands between the module and the simulator: holds an answer of Twilio back until a test lets it go, and has the media."""
+    """Stands between the module and the simulator: holds an answer of Twilio back until a test
+    lets it go, and has the media."""
 
     def __init__(self, simulator_url):
         target = urlsplit(simulator_url).netloc
@@ -42,13 +47,20 @@ class Between:
             def forward(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if self.path in between.media:
-                    self.answer(200, "OK", [("Content-Type", between.media[self.path][0])], between.media[self.path][1])
+                    self.answer(
+                        200,
+                        "OK",
+                        [("Content-Type", between.media[self.path][0])],
+                        between.media[self.path][1],
+                    )
                     return
                 is_send = self.command == "POST" and b"To=" in body
                 event = between.held.pop(0) if is_send and between.held else None
                 connection = http.client.HTTPConnection(target, timeout=60)
                 try:
-                    connection.request(self.command, self.path, body or None, dict(self.headers.items()))
+                    connection.request(
+                        self.command, self.path, body or None, dict(self.headers.items())
+                    )
                     answer = connection.getresponse()
                     content = answer.read()
                 except (OSError, http.client.HTTPException):
@@ -93,7 +105,12 @@ class Messenger:
         self.released = []
         self.webhook = f"{self.origin}/api/whatsapp-messenger/webhook"
         self.simulator.config(webhook=self.webhook)
-        self.httpd = Httpd(self.configure, Contract(), account=self.account, modules=["alias", "dir", "mime", "filter", "deflate", *LOGIN_MODULES])
+        self.httpd = Httpd(
+            self.configure,
+            Contract(),
+            account=self.account,
+            modules=["alias", "dir", "mime", "filter", "deflate", *LOGIN_MODULES],
+        )
         self.httpd.port = self.port
         self.store = self.httpd.folder / "store"
         self.httpd.start()
@@ -104,20 +121,40 @@ class Messenger:
         if not client.exists():
             shutil.copytree(ROOT / "frontend", client)
             client.chmod(0o755)
-        shipped = (ROOT / "conf" / "whatsapp.conf").read_text(encoding="utf-8").replace("/usr/share/mod_whatsapp/frontend", str(client))
+        shipped = (
+            (ROOT / "conf" / "whatsapp.conf")
+            .read_text(encoding="utf-8")
+            .replace("/usr/share/mod_whatsapp/frontend", str(client))
+        )
         assert str(client) in shipped
         if self.has_login:
-            (httpd.folder / "whatsapp-account.conf").write_text("", encoding="utf-8")  # what it would hold is below
-            secret = subprocess.run(["openssl", "passwd", "-apr1", "open sesame"], check=True, capture_output=True, text=True).stdout
+            (httpd.folder / "whatsapp-account.conf").write_text(
+                "", encoding="utf-8"
+            )  # what it would hold is below
+            secret = subprocess.run(
+                ["openssl", "passwd", "-apr1", "open sesame"],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
             (httpd.folder / "whatsapp.users").write_text(f"ana:{secret}", encoding="utf-8")
             (httpd.folder / "whatsapp.users").chmod(0o644)
-        return "TypesConfig /dev/null\n" + messenger(self.account, self.store, self.between.url, extra="WhatsAppMaxSends 512\n") + shipped
+        return (
+            "TypesConfig /dev/null\n"
+            + messenger(self.account, self.store, self.between.url, extra="WhatsAppMaxSends 512\n")
+            + shipped
+        )
 
     def api(self, method, path, document=None, headers=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             body = None if document is None else json.dumps(document)
-            connection.request(method, "/api/whatsapp-messenger" + path, body, {"Content-Type": "application/json", **(headers or {})})
+            connection.request(
+                method,
+                "/api/whatsapp-messenger" + path,
+                body,
+                {"Content-Type": "application/json", **(headers or {})},
+            )
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()
@@ -127,10 +164,19 @@ class Messenger:
     def inbound(self, **wanted):
         sid, fields = f"SM{os.urandom(16).hex()}", {}
         for index, kind in enumerate(wanted.get("media") or []):
-            path = f"/2010-04-01/Accounts/{self.account.sid}/Messages/{sid}/Media/ME{os.urandom(16).hex()}"
+            messages = f"/2010-04-01/Accounts/{self.account.sid}/Messages"
+            path = f"{messages}/{sid}/Media/ME{os.urandom(16).hex()}"
             self.between.media[path] = (kind, PICTURE if kind == "image/png" else b"sample")
-            fields.update({f"MediaUrl{index}": self.between.url + path, f"MediaContentType{index}": kind, "NumMedia": str(index + 1)})
-        self.httpd.client().webhook(self.account.inbound(wanted["from"], wanted.get("body", ""), sid, **fields))
+            fields.update(
+                {
+                    f"MediaUrl{index}": self.between.url + path,
+                    f"MediaContentType{index}": kind,
+                    "NumMedia": str(index + 1),
+                }
+            )
+        self.httpd.client().webhook(
+            self.account.inbound(wanted["from"], wanted.get("body", ""), sid, **fields)
+        )
 
     def outcome(self, fail=None, code=None, unsure=None, hold=False):
         if hold:
@@ -153,20 +199,29 @@ class Messenger:
     def receipt(self, id, deliveryStatus, errorCode=None, **_):  # noqa: A002
         message = self.find(id)
         sid = message.get("sid") or next(
-            one["sid"] for one in reversed(self.simulator.messages()) if one["to"] == "whatsapp:" + message["counterpart"] and one["body"] == message["body"])
+            one["sid"]
+            for one in reversed(self.simulator.messages())
+            if one["to"] == "whatsapp:" + message["counterpart"] and one["body"] == message["body"]
+        )
         answer = self.simulator.callback(sid, deliveryStatus, error_code=errorCode)
         assert answer["status"] == 200, answer
 
     def find(self, wanted):
         for thread in self.api("GET", "/threads")["threads"]:
-            for message in self.api("GET", "/messages?limit=200&counterpart=" + thread["counterpart"].replace("+", "%2B"))["messages"]:
+            for message in self.api(
+                "GET",
+                "/messages?limit=200&counterpart=" + thread["counterpart"].replace("+", "%2B"),
+            )["messages"]:
                 if message["id"] == wanted:
                     return message
         raise LookupError(wanted)
 
     def created(self):
-        return [{"to": one["to"].removeprefix("whatsapp:"), "body": one["body"]}
-                for one in self.simulator.messages() if one["direction"] == "outbound-api"]
+        return [
+            {"to": one["to"].removeprefix("whatsapp:"), "body": one["body"]}
+            for one in self.simulator.messages()
+            if one["direction"] == "outbound-api"
+        ]
 
     def seed(self, threads, messages, **wanted):
         client = self.httpd.client()
@@ -199,7 +254,17 @@ class Messenger:
 
 def main():
     running = Messenger("--login" in sys.argv[1:])
-    operations = {"inbound", "outcome", "release", "receipt", "created", "seed", "reset", "stop", "start"}
+    operations = {
+        "inbound",
+        "outcome",
+        "release",
+        "receipt",
+        "created",
+        "seed",
+        "reset",
+        "stop",
+        "start",
+    }
     try:
         print(json.dumps({"origin": running.origin}), flush=True)
         for line in sys.stdin:
