@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dump and load: what goes round is the same, exports of the first messenger go in, and nothing is half loaded."""
+"""dump and load: what goes round is the same, exports of the first messenger go in, and nothing is
+half loaded."""
 
 import json
 import os
@@ -707,7 +708,8 @@ def mutated(line, chance):
 
 
 def test_spoiled_lines_are_read_or_refused(lived, folder):
-    """Whatever is done to lines: what is taken is in the store afterwards, what is not is named, and a dump of the rest goes round."""
+    """Whatever is done to lines: what is taken is in the store afterwards, what is not is named,
+    and a dump of the rest goes round."""
     chance = random.Random(11)
     lines = ctl("dump", store=lived).out.split("\n")[:-1]
     spoilt = [mutated(chance.choice(lines), chance) for _ in range(3000)]
