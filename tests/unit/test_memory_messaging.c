@@ -323,7 +323,7 @@ static void any_allocation_may_fail(void **state)
     if (getenv("WA_TEST_VERBOSE")) {
         fprintf(stderr, "%u allocations, %u deaths\n", c->at, died);
     }
-    assert_true(c->at > 20 && died > 0);
+    assert_true(test_step() > 1 || (c->at > 20 && died > 0));
 }
 
 static void all_allocations_may_fail_from_one_on(void **state)
