@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import uuid
@@ -48,6 +49,15 @@ def as_seen(pairs):
     ]
 
 
+def at_the_api(message):
+    """A message of a dump, which knows no base path, as the API gives it."""
+    media = [
+        {**one, "url": re.sub(r"^/messages/", "/api/whatsapp-messenger/messages/", one["url"])}
+        for one in message.get("media", [])
+    ]
+    return {**message, "media": media} if media else message
+
+
 # ---- round ----
 
 
@@ -55,7 +65,8 @@ def test_a_dump_is_what_the_server_says(lived, said):
     pairs = as_seen(dump(lived))
     messages = [value for key, value in pairs if key.startswith("msg:")]
     for counterpart, expected in said["messages"].items():
-        assert [m for m in messages if m["counterpart"] == counterpart] == expected[::-1]
+        found = [at_the_api(m) for m in messages if m["counterpart"] == counterpart]
+        assert found == expected[::-1]
     assert len(messages) == sum(map(len, said["messages"].values()))
     assert [value for key, value in pairs if key.startswith("thread:")] == said["threads"]
     assert [value for key, value in pairs if key.startswith("contact:")] == said["contacts"]
@@ -132,7 +143,7 @@ def test_everything_that_a_message_can_have(folder):
             1000,
             "the same time",
             sid="MM" + "f" * 32,
-            store={"preview": "[other]", "form": "WaId=1&Frequently=%20&b%00%FF="},
+            store={"preview": "[other]", "form": "WaId=1&Frequently=%20&b%00%FF=x"},
         ),
         message(
             "+15550000001",
@@ -252,7 +263,7 @@ VERSION_1 = {
         },
     ),
     f"3;5;0;5=9;;0;1:5:0:{ONE},3:0:0:;a reason; with all": (
-        {"status": "pending", "deliveryStatus": "sent", "sid": ONE, "errorMessage": "any"},
+        {"status": "pending", "sid": ONE, "errorMessage": "any"},
         {
             "parts": [{"place": "taken", "status": "sent", "sid": ONE}, {"place": "unknown"}],
             "times": {"sent": 9},
