@@ -10,10 +10,10 @@
 #include "test_messaging.h"
 
 #include "base/clock.h"
-#include "messaging/receipts.h"
-#include "messaging/receive.h"
-#include "messaging/reconcile.h"
-#include "messaging/send.h"
+#include "messaging/delivery/receipts.h"
+#include "messaging/receive/receive.h"
+#include "messaging/reconcile/reconcile.h"
+#include "messaging/send/send.h"
 #include "twilio/client.h"
 
 #define ANA "+15551230001"
