@@ -47,6 +47,27 @@ static int is_rival(const wa_cut_t *cut, const wa_known_t *known, wa_slice_t nam
     return !has_own || !is_end_of_other(cut, known, name);
 }
 
+/* Whether a field of that name can have begun at that place: on the right side of those fields that stand nowhere else. */
+static int is_in_order(const wa_cut_t *cut, const char *at, wa_slice_t name)
+{
+    apr_size_t i;
+
+    for (i = 0; i < cut->count; i++) {
+        const wa_form_field_t *field = &cut->fields[i];
+        const wa_known_t *known = cut->knowns[i];
+        int order;
+
+        if (!known || known->use != WA_USE_WHO || !wa_kind_is_begun(known->kind, field->value)) {
+            continue;
+        }
+        order = wa_slice_compare(field->name, name);
+        if ((order < 0 && at < field->name.ptr) || (order > 0 && at > field->name.ptr)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int has_rival(const wa_cut_t *cut)
 {
     apr_size_t at, i;
@@ -58,7 +79,10 @@ static int has_rival(const wa_cut_t *cut)
             const wa_known_t *known = &wa_knowns[i];
             const apr_size_t len = wa_known_length(known, here);
 
-            if (len > 0 && (known->use == WA_USE_WHO || known->use == WA_USE_SAID)
+            if (len > 0
+                && (known->use == WA_USE_WHO
+                    || (known->use == WA_USE_SAID
+                        && is_in_order(cut, here.ptr, wa_slice_make(here.ptr, len))))
                 && wa_kind_is_begun(known->kind, wa_slice_rest(here, len))
                 && is_rival(cut, known, wa_slice_make(here.ptr, len), wa_slice_rest(here, len))) {
                 return 1;

@@ -151,12 +151,15 @@ static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options
         return APR_EINVAL;
     }
     if (head.version != WA_JOURNAL_VERSION) {
-        *perror = apr_psprintf(p,
-                               "%s has format version %u, this module reads version %u; carry it "
-                               "over with the whatsappctl that came with the module that wrote it, "
-                               "\"whatsappctl --store STORE dump --output FILE\", and this one's "
-                               "\"whatsappctl --store NEW-STORE load FILE\"",
-                               options->path, head.version, WA_JOURNAL_VERSION);
+        head.account_sid[sizeof(head.account_sid) - 1] = '\0';
+        *perror = apr_psprintf(
+            p,
+            "%s has format version %u, this module reads version %u; carry it over with the "
+            "whatsappctl that came with the module that wrote it, \"whatsappctl --store STORE dump "
+            "--output FILE\", and this one's \"whatsappctl --store NEW-STORE load FILE "
+            "--account-sid %s --user USER\", where USER is the one that httpd runs as",
+            options->path, head.version, WA_JOURNAL_VERSION,
+            head.crc == head_crc(&head) ? head.account_sid : "SID");
         return APR_EINVAL;
     }
     if (head.crc != head_crc(&head)) {
