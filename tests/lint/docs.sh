@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What documents and comments name is there: each file and folder, each function, type and constant
-# of ours, each `file.c:function` in that file, each document with the sections that are cited.
+# of ours, each `file.c:function` in that file, each document with the sections that are cited, each
+# heading that a link leads to.
 #
 #   docs.sh [ROOT]    the folder that has docs/, mod_whatsapp/ and tools/ (the project's)
 set -u
@@ -28,6 +29,8 @@ EXTENSIONS = "c|h|py|sh|js|mjs|md|conf|html|css|yaml|json|svg|supp|lua|filter|lo
 TEXTS = {f".{one}" for one in EXTENSIONS.split("|")} | {""}
 # The test of this check has what is not there.
 PLANTED = "tests/support/test_lint_docs.py"
+# Documents that speak of the names of other software, or of the API's.
+OF_OTHERS = {"OPERATIONS.md", "API.md", "BENCHMARKS.md"}
 # What an installation or a build makes.
 MADE = ("build/", "build-", "modules/", "var/", "etc/", "usr/", "opt/", "srv/", "tmp/")
 
@@ -44,6 +47,8 @@ BY_SECTION = re.compile(r"\b([A-Z][A-Z0-9_-]{2,}),? sections? \d")
 SECTIONS = re.compile(
     r"\b([A-Z][A-Z0-9_-]{2,})\.md[`)]*,? (?:sections? )?(\d[\d.]*(?:(?:,| and) \d[\d.]*)*)"
 )
+IN_CODE = re.compile(r"`([a-z][a-z0-9]*_[a-z0-9_]*[a-z0-9])`")
+LINK = re.compile(r"\]\(([\w./-]*)#([^)]+)\)")
 PLACEHOLDER = re.compile(r"(?<![a-z])[A-Z]{2,}(?=[./]|$)")
 
 wrong = []
@@ -117,6 +122,13 @@ def citations_check(path, line, text):
                 say(path, line, f"cites section {number} of {name}.md, which it has not")
 
 
+def links_check(path, line, text):
+    for name, anchor in LINK.findall(text):
+        file = posixpath.normpath(f"{path.parent}/{name}") if name else str(path)
+        if anchor not in anchors.get(file, {anchor}):
+            say(path, line, f"leads to the heading #{anchor} of {file}, which it has not")
+
+
 def places_check(path, line, text):
     for name, function in PLACE.findall(text):
         seen["names"] += 1
@@ -154,7 +166,7 @@ def names_check(path, line, text):
             say(path, line, f"names {name}, which is nowhere in the code")
 
 
-identifiers, defined, headings, comments_of = set(), {}, {}, {}
+identifiers, defined, headings, anchors, comments_of = set(), {}, {}, {}, {}
 for path in FILES:
     if path.suffix in (".c", ".h"):
         code, comments_of[path] = c_split(text_of(path))
@@ -168,6 +180,10 @@ for path in FILES:
         headings[path.name] = set(
             re.findall(r"^#+ (\d+(?:\.\d+)*)\.? ", text_of(path), re.MULTILINE)
         )
+        anchors[str(path)] = {
+            re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+            for title in re.findall(r"^#+ (.*)$", text_of(path), re.MULTILINE)
+        } | set(re.findall(r'<a id="([^"]+)"', text_of(path)))
 
 for path in FILES:
     is_ours = path.parts[0] in ("mod_whatsapp", "tools")
@@ -181,8 +197,13 @@ for path in FILES:
         seen["documents"] += is_document
         for line, words in enumerate(text_of(path).split("\n"), 1):
             citations_check(path, line, words)
+            if path.suffix == ".md":
+                links_check(path, line, words)
             if is_document:
                 names_check(path, line, words)
+            if is_document and path.name not in OF_OTHERS:
+                for name in set(IN_CODE.findall(words)) - identifiers:
+                    say(path, line, f"names {name}, which is nowhere in the code")
 
 for what, least in LEAST.items():
     if seen[what] < least:

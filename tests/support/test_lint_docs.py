@@ -33,7 +33,8 @@ GUIDE = """# Guide
 
 `base/thing_1.c` has `wa_thing_1_make`; first thing_1.c:wa_thing_1_make, then
 base/thing_2.c:thing_2_count.
-More in mod_whatsapp/base/, docs/GUIDE.md section 1.1, RFC 9562 section 4 and POSIX section 2
+More in mod_whatsapp/base/, docs/GUIDE.md section 1.1 ([more](GUIDE.md#11-more)), <a id="x"></a>[x](#x), RFC 9562 section 4 and POSIX
+section 2, `thing_1_count`
 (https://example.org/gone.c). A test is a file tests/NAME.sh; wa_thing_* are functions,
 /api/whatsapp-messenger is a path of URLs, build/made.c is made.
 
@@ -79,6 +80,9 @@ def test_a_tree_that_has_what_is_named_passes(tmp_path):
         ("docs/NEW.md", "`wa_gone_make` makes it.", "wa_gone_make"),
         ("docs/NEW.md", "All of wa_gone_*.", "wa_gone_"),
         ("docs/NEW.md", "At most WA_GONE_MAX.", "WA_GONE_MAX"),
+        ("docs/NEW.md", "The member `gone_ms` of a thing.", "gone_ms"),
+        ("docs/NEW.md", "See [more](#gone).", "#gone"),
+        ("docs/NEW.md", "See [more](GUIDE.md#2-gone).", "#2-gone"),
         # a file that is there, without that function; a function that another file has
         ("docs/NEW.md", "First thing_1.c:thing_2_count.", "thing_2_count is not defined"),
         ("docs/NEW.md", "First base/gone.c:thing_2_count.", "thing_2_count is not defined"),
