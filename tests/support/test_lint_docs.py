@@ -33,8 +33,8 @@ GUIDE = """# Guide
 
 `base/thing_1.c` has `wa_thing_1_make`; first thing_1.c:wa_thing_1_make, then
 base/thing_2.c:thing_2_count.
-More in mod_whatsapp/base/, docs/GUIDE.md section 1.1 ([more](GUIDE.md#11-more)), <a id="x"></a>[x](#x), RFC 9562 section 4 and POSIX
-section 2, `thing_1_count`
+More in mod_whatsapp/base/, docs/GUIDE.md section 1.1 ([more](GUIDE.md#11-more)),
+<a id="x"></a>[x](#x), RFC 9562 section 4 and POSIX section 2, `thing_1_count`
 (https://example.org/gone.c). A test is a file tests/NAME.sh; wa_thing_* are functions,
 /api/whatsapp-messenger is a path of URLs, build/made.c is made.
 
