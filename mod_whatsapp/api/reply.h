@@ -10,7 +10,7 @@
 #include "base/json_write.h"
 #include "messaging/list/list.h"
 
-/* The API's errors (SPEC section 1); reply.c has their statuses and codes. */
+/* The API's errors (docs/API.md); reply.c has their statuses and codes. */
 typedef enum {
     WA_ERROR_INVALID_INPUT = 0,
     WA_ERROR_UNAUTHORIZED,

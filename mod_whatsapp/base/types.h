@@ -35,7 +35,7 @@ typedef struct wa_message_t {
     apr_int64_t date_ms;
     int unread;            /* 1 for a received message that was not marked read */
     wa_slice_t contact_id; /* joined when read; empty when the counterpart is no contact */
-    /* What else belongs to it and never changes (messaging/attributes.h), and what is known of its delivery (messaging/delivery/state.h):
+    /* What else belongs to it and never changes (messaging/message/attributes.h), and what is known of its delivery (messaging/delivery/state.h):
      * fields that the store keeps and does not read; empty for none. */
     wa_slice_t attributes;
     wa_slice_t delivery;

@@ -12,7 +12,7 @@
 #include "base/types.h"
 
 /*
- * The contract (SPEC.md section 4), for every driver:
+ * The contract, for every driver:
  *
  * Atomic    A write commits whole or not at all.
  * Durable   When a write returns APR_SUCCESS it survives the death of every process and, with WA_SYNC_ALWAYS, loss of power.

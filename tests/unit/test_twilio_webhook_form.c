@@ -17,7 +17,7 @@
 #define SM "SM00000000000000000000000000000011"
 #define MM "MM00000000000000000000000000000012"
 
-/* As captured (TWILIO.md section 2.3), with texts that are made of words that could be names. */
+/* As captured (docs/TWILIO.md section 2.3), with texts that are made of words that could be names. */
 static const char *const genuine[] = {
     "SmsMessageSid=" SM "&NumMedia=0&ProfileName=Ana+G%C3%B3mez&MessageType=text&SmsSid=" SM
     "&WaId=15551230001&SmsStatus=received&Body=Come+Back+Before+Dinner%2C+From+To+Body+Label%3F+1%"
