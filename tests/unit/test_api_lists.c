@@ -222,6 +222,26 @@ static void test_a_page_of_no_thread_is_never_kept(void **state)
     }
 }
 
+/* Whoever asks for many that there are not does not push out what others ask for. */
+static void test_pages_of_no_thread_take_no_room(void **state)
+{
+    api_t api;
+    int i;
+
+    pages_init(&api, *state);
+    page_is(&api, "counterpart=+15551230001", EMPTY_PAGE,
+            "thread_version(" ANA ") messages(" ANA ",newest,50)");
+    api.store->thread_version = 0;
+    for (i = 0; i < 1000; i++) {
+        const api_answer_t answer = page(&api, apr_psprintf(*state, "counterpart=+1555124%04d", i));
+
+        assert_answer(&answer, EMPTY_PAGE);
+    }
+    api.store->thread_version = 4;
+    canned_calls_take(api.store);
+    page_is(&api, "counterpart=+15551230001", EMPTY_PAGE, "thread_version(" ANA ")");
+}
+
 static void test_a_page_at_a_cursor_is_never_kept(void **state)
 {
     api_t api;
@@ -367,6 +387,7 @@ int main(void)
         POOL_TEST(test_what_is_no_page),
         POOL_TEST(test_the_newest_page_is_given_again),
         POOL_TEST(test_a_page_of_no_thread_is_never_kept),
+        POOL_TEST(test_pages_of_no_thread_take_no_room),
         POOL_TEST(test_a_page_at_a_cursor_is_never_kept),
         POOL_TEST(test_pages_that_fail),
         POOL_TEST(test_the_lists),
