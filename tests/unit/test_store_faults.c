@@ -40,7 +40,6 @@ static void a_sync_that_failed_for_one_failed_for_all(void **state)
     memset(&commit, 0, sizeof(commit));
     assert_int_equal(wa_record_message_make(&record, &n, b->p), APR_SUCCESS);
     commit.base = store->replica.at.offset;
-    commit.keys = 1;
     assert_int_equal(wa_commit_append(&store->writer, record, &commit), APR_SUCCESS);
     fault_set(FAULT_ERROR, "fdatasync", 1, EIO);
     assert_int_equal(in_message(b, "lost"), APR_TIMEUP);
@@ -65,7 +64,6 @@ static void always_means_always_beside_others_that_do_not(void **state)
     memset(&mine, 0, sizeof(mine));
     assert_int_equal(wa_record_message_make(&record, &n, b->p), APR_SUCCESS);
     mine.base = store->replica.at.offset;
-    mine.keys = 1;
     theirs = mine;
     assert_int_equal(wa_commit_append(&store->writer, record, &mine), APR_SUCCESS);
     other.sync = WA_SYNC_OFF;

@@ -168,7 +168,9 @@ static apr_int64_t time_least(const wa_shared_t *s, const wa_tail_t *tail)
     return tail->timestamp_ms + (tail->same_ms >= SAME_MS_MAX);
 }
 
-static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_commit_t *commit)
+/* @param keys  how many keys the record makes */
+static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, unsigned keys,
+                                  wa_commit_t *commit)
 {
     wa_tail_t tail = wa_shared_tail(w->shared);
     apr_int64_t now = wa_clock_now_ms();
@@ -203,7 +205,7 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
     }
     rv = journal_reserve(w, tail.offset + record->length);
     if (rv == APR_SUCCESS) {
-        rv = wa_index_reserve(w->index, tail.rows + 1, tail.records + 1, tail.keys + commit->keys);
+        rv = wa_index_reserve(w->index, tail.rows + 1, tail.records + 1, tail.keys + keys);
     }
     if (rv != APR_SUCCESS) {
         space_log(w, rv);
@@ -230,7 +232,7 @@ static apr_status_t append_locked(wa_log_writer_t *w, wa_record_t *record, wa_co
     tail.same_ms = record->timestamp_ms == tail.timestamp_ms ? tail.same_ms + 1 : 0;
     tail.timestamp_ms = record->timestamp_ms;
     tail.crc = record->header_crc;
-    tail.keys += commit->keys;
+    tail.keys += keys;
     commit->end = tail.offset;
     wa_shared_tail_set(w->shared, &tail);
     if (w->sync != WA_SYNC_ALWAYS) {
@@ -260,10 +262,14 @@ static apr_status_t append_lock(wa_log_writer_t *w)
 
 apr_status_t wa_commit_append(wa_log_writer_t *w, wa_record_t *record, wa_commit_t *commit)
 {
-    apr_status_t rv = append_lock(w);
+    wa_record_keys_t keys;
+    apr_status_t rv = wa_record_keys_read(record, &keys);
 
     if (rv == APR_SUCCESS) {
-        rv = append_locked(w, record, commit);
+        rv = append_lock(w);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = append_locked(w, record, keys.made, commit);
         wa_shared_unlock(&w->shared->append);
     }
     return rv;

@@ -22,7 +22,6 @@ typedef struct wa_commit_t {
     apr_uint64_t
         base; /* in: the caller has checked its preconditions against the journal up to here */
     apr_int64_t timestamp_ms; /* in: 0 or the time to keep; out: the record's time */
-    unsigned keys;            /* in: how many keys the record makes findable */
     apr_uint64_t
         end; /* out: the record's end, or with APR_EAGAIN the end of the record that is in the way */
     apr_uint64_t row; /* out: of a message */

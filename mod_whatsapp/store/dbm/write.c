@@ -75,8 +75,6 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
         return rv;
     }
     memset(&commit, 0, sizeof(commit));
-    commit.keys =
-        1u + (m->sid != NULL && *m->sid) + (m->idempotency_key != NULL && *m->idempotency_key);
     do {
         apr_uint64_t row;
 
@@ -167,7 +165,6 @@ apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message
             return rv;
         }
         commit.timestamp_ms = 0;
-        commit.keys = record->touch[1] ? 1 : 0;
         rv = wa_dbm_commit_try(store, record, &commit);
     } while (APR_STATUS_IS_EAGAIN(rv));
     if (rv == APR_SUCCESS) {
