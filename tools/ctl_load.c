@@ -249,7 +249,7 @@ static apr_status_t record_append(load_t *l, wa_record_t *record, apr_int64_t ti
     memset(&commit, 0, sizeof(commit));
     commit.base = l->store->replica.at.offset;
     commit.timestamp_ms = time_ms;
-    rv = wa_commit_append(&l->store->writer, record, &commit);
+    rv = wa_order_append(&l->store->writer, record, &commit);
     return rv == APR_SUCCESS ? wa_replica_catch_up(&l->store->replica, l->store->shared) : rv;
 }
 

@@ -198,10 +198,10 @@ static void a_death_between_synced_and_visible_is_made_good(void **state)
     n.preview = n.body = WA_SLICE_LITERAL("synced");
     assert_int_equal(wa_record_message_make(&record, &n, b->p), APR_SUCCESS);
     commit.base = store->replica.at.offset;
-    assert_int_equal(wa_commit_append(&store->writer, record, &commit), APR_SUCCESS);
+    assert_int_equal(wa_order_append(&store->writer, record, &commit), APR_SUCCESS);
     shared(b)->synced = commit.end;
     assert_true(shared(b)->visible < commit.end);
-    assert_int_equal(wa_commit_wait(&store->writer, commit.end), APR_SUCCESS);
+    assert_int_equal(wa_commit_wait(&store->writer, &commit), APR_SUCCESS);
     model_note(b->model, &op, 0, 0);
     sound_check(b, "synced by the dead");
 }

@@ -39,7 +39,7 @@ typedef enum {
 /* On disk at an offset that is a multiple of 8, followed by the payload and zeros up to `length`.
  * header_crc covers everything after it in the header and the offset and the store's salt, so that a record is valid only where it was written and
  * cannot be forged by message text. prev_crc names the header of the record before it. `touch` are the hashes of what the record's validity
- * depends on (see commit.h). */
+ * depends on (see order.h). */
 typedef struct wa_record_t {
     apr_uint32_t magic;
     apr_uint32_t header_crc;

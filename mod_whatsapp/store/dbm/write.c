@@ -26,11 +26,14 @@ apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_co
     if (store->is_read_only) {
         return APR_TIMEUP;
     }
-    rv = wa_commit_append(&store->writer, record, commit);
+    rv = wa_order_append(&store->writer, record, commit);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
         return rv;
     }
-    waited = wa_commit_wait(&store->writer, commit->end);
+    waited = wa_commit_wait(&store->writer, commit);
+    if (APR_STATUS_IS_EAGAIN(rv) && waited == APR_INCOMPLETE) {
+        return APR_TIMEUP; /* what is in the way is in doubt: of this one nothing is stored */
+    }
     return waited != APR_SUCCESS ? waited : rv;
 }
 
