@@ -4,7 +4,7 @@
 #include "test_sending.h"
 
 #include "base/clock.h"
-#include "messaging/idempotency.h"
+#include "messaging/send/idempotency.h"
 
 static apr_status_t send_key(world_t *world, const char *key, const char *number, const char *text,
                              wa_send_result_t *result)

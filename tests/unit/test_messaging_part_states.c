@@ -3,7 +3,7 @@
 #include "test_sending.h"
 
 #include "base/tlv.h"
-#include "messaging/idempotency.h"
+#include "messaging/send/idempotency.h"
 #include "messaging/delivery/reducer.h"
 
 #define SID(n) "SM0000000000000000000000000000002" #n
