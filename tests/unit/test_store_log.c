@@ -412,9 +412,11 @@ static void seen_only_when_durable(wa_sync_e sync)
 static void nothing_is_seen_before_it_is_durable(void **state)
 {
     (void)state;
+    alarm(TIME_LIMIT * (unsigned)test_step());
     seen_only_when_durable(WA_SYNC_ALWAYS);
     seen_only_when_durable(WA_SYNC_OFF);
     seen_only_when_durable(WA_SYNC_INTERVAL);
+    alarm(0);
 }
 
 /* ---- refusals ---- */
@@ -495,6 +497,48 @@ static void others_that_came_first_stand_first(void **state)
     assert_true(time_of(h, 1, "b-3") > since);
     follow(h, 0);
     assert_int_equal(poll_since(h, 0, &since), 1);
+    agree_check(h);
+}
+
+/* What is durable is known to others, who may close its millisecond and commit after it: nothing gets the time of a batch that
+ * ended, whichever host writes next, though all of this happens within one. */
+static void no_two_batches_share_a_millisecond(void **state)
+{
+    hosts_t *h = *state;
+    wa_shared_t *s = store_of(h, 0)->shared;
+    apr_int64_t before = 0;
+    int i, k;
+
+    for (i = 0; i < 30; i++) {
+        adding_t a[2];
+        pthread_t threads[2];
+
+        follow(h, 0);
+        h->server->entered = 0;
+        h->server->is_waiting = 1;
+        for (k = 0; k < 2; k++) {
+            const apr_uint64_t records = wa_shared_tail(s).records;
+
+            a[k] = (adding_t){h, apr_psprintf(h->p, "a-%d-%d", i, k), APR_EGENERAL};
+            assert_int_equal(pthread_create(&threads[k], NULL, adding, &a[k]), 0);
+            /* The first one's batch has ended, the second one is for the next. */
+            while (!__atomic_load_n(&h->server->entered, __ATOMIC_SEQ_CST)
+                   || wa_shared_tail(s).records == records) {
+                sched_yield();
+            }
+        }
+        __atomic_store_n(&h->server->is_waiting, 0, __ATOMIC_SEQ_CST);
+        for (k = 0; k < 2; k++) {
+            pthread_join(threads[k], NULL);
+            assert_int_equal(a[k].rv, APR_SUCCESS);
+            assert_true(time_of(h, 0, a[k].id) > before);
+            before = time_of(h, 0, a[k].id);
+        }
+        follow(h, 1);
+        assert_int_equal(add(h, 1, apr_psprintf(h->p, "b-%d", i)), APR_SUCCESS);
+        assert_true(time_of(h, 1, apr_psprintf(h->p, "b-%d", i)) > before);
+        before = time_of(h, 1, apr_psprintf(h->p, "b-%d", i));
+    }
     agree_check(h);
 }
 
@@ -854,6 +898,7 @@ int main(void)
         HOSTS_TEST(what_is_refused_leaves_nothing),
         HOSTS_TEST(all_of_a_refused_batch_are_told),
         HOSTS_TEST(others_that_came_first_stand_first),
+        HOSTS_TEST(no_two_batches_share_a_millisecond),
         HOSTS_TEST(checks_hold_over_hosts),
         HOSTS_TEST(another_history_is_not_taken),
         HOSTS_TEST(what_nobody_knows_is_told_as_such),
