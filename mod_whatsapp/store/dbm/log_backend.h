@@ -35,8 +35,8 @@ typedef struct wa_log_backend_ops_t {
      * lock `sync`: there is one at a time, while others append behind `end`. A part of it, or all, may have been asked for
      * before by somebody who died or was told APR_INCOMPLETE: what is there already is not done again.
      * @return APR_SUCCESS durable |
-     *     APR_EAGAIN nothing of it is durable and nothing will be: others came first, `follow` gives what |
-     *     APR_TIMEUP the same for want of an answer in time: it may be tried again |
+     *     APR_EAGAIN others came first, somewhere in it, so that the rest never will be: `follow` gives what stands there |
+     *     APR_TIMEUP nothing of it is durable, and nothing will be: the log did not take it in time |
      *     APR_INCOMPLETE nobody can know yet: the next call finds out |
      *     anything else: what is on the disk cannot be known any more, nothing is appended from now on */
     apr_status_t (*harden)(wa_log_backend_t *self, apr_uint64_t from, apr_uint64_t end);

@@ -91,28 +91,41 @@ static apr_status_t cursor_end(const cursor_t *c)
     return c->failed || c->left ? APR_EGENERAL : APR_SUCCESS;
 }
 
-/* Which keys a record has, as its touches. */
-static apr_status_t touches_set(wa_record_t *r)
+static void key_set(wa_record_keys_t *keys, int place, const char *kind, wa_slice_t name,
+                    wa_key_use_e use)
 {
-    wa_record_keys_t keys;
-    apr_status_t rv = wa_record_keys_read(r, &keys);
+    if (name.len) {
+        keys->key[place] = (wa_record_key_t){kind, name, use};
+        keys->made += use == WA_KEY_MADE;
+    }
+}
+
+/* The places of keys are on the disk, as those of the touches. */
+void wa_record_message_keys(const wa_record_message_t *m, wa_record_keys_t *keys)
+{
+    memset(keys, 0, sizeof(*keys));
+    key_set(keys, 0, "id", m->id, WA_KEY_MADE);
+    key_set(keys, 1, "sid", m->sid, WA_KEY_MADE);
+    key_set(keys, 2, "idem", m->idempotency_key, WA_KEY_MADE);
+}
+
+static void touches_set(wa_record_t *r, const wa_record_keys_t *keys)
+{
     int i;
 
-    for (i = 0; rv == APR_SUCCESS && i < WA_RECORD_TOUCHES; i++) {
-        const wa_record_key_t *key = &keys.key[i];
+    for (i = 0; i < WA_RECORD_TOUCHES; i++) {
+        const wa_record_key_t *key = &keys->key[i];
 
         r->touch[i] = key->kind && key->use != WA_KEY_REPEATED
                           ? wa_record_touch(key->kind, key->name.ptr, key->name.len)
                           : 0;
     }
-    return rv;
 }
 
 /* @param row  the message that it is about, 0 for none */
 static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, apr_uint64_t row,
                                 const wa_slice_t *parts, apr_size_t count, apr_pool_t *p)
 {
-    apr_status_t rv;
     apr_size_t payload = 0, i;
     wa_record_t *r;
     char *at;
@@ -142,9 +155,16 @@ static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, apr_uin
     }
     memset(at, 0, (apr_size_t)((char *)r + r->length - at));
     r->payload_crc = wa_crc32c(0, PAYLOAD(r), payload);
-    rv = touches_set(r);
-    *pr = rv == APR_SUCCESS ? r : NULL;
-    return rv == APR_SUCCESS ? rv : APR_EINVAL;
+    if (type != WA_RECORD_MESSAGE) { /* whose maker has the parts at hand */
+        wa_record_keys_t keys;
+
+        if (wa_record_keys_read(r, &keys) != APR_SUCCESS) {
+            return APR_EINVAL;
+        }
+        touches_set(r, &keys);
+    }
+    *pr = r;
+    return APR_SUCCESS;
 }
 
 static int begins_with(wa_slice_t text, wa_slice_t begin)
@@ -189,6 +209,8 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
                                        .phone_number = wa_slice_of(m->phone_number),
                                        .idempotency_key = wa_slice_of(m->idempotency_key)};
     message_lengths_t l;
+    wa_record_keys_t keys;
+    apr_status_t rv;
 
     *pr = NULL;
     if (!message_fits(m, &named)) {
@@ -207,8 +229,13 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
                                     m->attributes,
                                     m->delivery};
 
-        return record_make(pr, WA_RECORD_MESSAGE, 0, parts, sizeof(parts) / sizeof(parts[0]), p);
+        rv = record_make(pr, WA_RECORD_MESSAGE, 0, parts, sizeof(parts) / sizeof(parts[0]), p);
     }
+    if (rv == APR_SUCCESS) {
+        wa_record_message_keys(&named, &keys);
+        touches_set(*pr, &keys);
+    }
+    return rv;
 }
 
 apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m)
@@ -359,16 +386,6 @@ apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k)
     return cursor_end(&c);
 }
 
-static void key_set(wa_record_keys_t *keys, int place, const char *kind, wa_slice_t name,
-                    wa_key_use_e use)
-{
-    if (name.len) {
-        keys->key[place] = (wa_record_key_t){kind, name, use};
-        keys->made += use == WA_KEY_MADE;
-    }
-}
-
-/* The places are on the disk, as those of the touches. */
 apr_status_t wa_record_keys_read(const wa_record_t *r, wa_record_keys_t *keys)
 {
     wa_record_message_t m;
@@ -382,9 +399,7 @@ apr_status_t wa_record_keys_read(const wa_record_t *r, wa_record_keys_t *keys)
     switch (r->type) {
     case WA_RECORD_MESSAGE:
         rv = wa_record_message_read(r, &m);
-        key_set(keys, 0, "id", m.id, WA_KEY_MADE);
-        key_set(keys, 1, "sid", m.sid, WA_KEY_MADE);
-        key_set(keys, 2, "idem", m.idempotency_key, WA_KEY_MADE);
+        wa_record_message_keys(&m, keys);
         break;
     case WA_RECORD_STATE:
         rv = wa_record_state_read(r, &s);

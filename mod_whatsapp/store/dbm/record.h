@@ -147,6 +147,9 @@ typedef struct wa_record_keys_t {
  * @return APR_SUCCESS | APR_EGENERAL the payload is not a readable one: there are none. Any thread. */
 apr_status_t wa_record_keys_read(const wa_record_t *r, wa_record_keys_t *keys);
 
+/* The same for who has read a message already. Any thread. */
+void wa_record_message_keys(const wa_record_message_t *m, wa_record_keys_t *keys);
+
 /* When a record was made by the clock of then, which its timestamp may be ahead of: unix milliseconds, to the second where the two differ. A clock that was
  * never set (before 2010) counts as not known, and then it is the timestamp. Any thread. */
 apr_int64_t wa_record_date_ms(const wa_record_t *r);

@@ -71,20 +71,20 @@ static void thread_changed(wa_replica_t *replica, wa_replica_thread_t *t, const 
 
 /* Has the row be found by the keys that its record makes, or leaves the count of keys as it was.
  * @param are_repeated_too  1: by those that an earlier record made as well */
-static apr_status_t keys_put(wa_replica_t *replica, const wa_record_t *r, int are_repeated_too)
+static apr_status_t keys_put(wa_replica_t *replica, const wa_record_keys_t *keys, apr_uint64_t row,
+                             int are_repeated_too)
 {
     apr_uint64_t count = replica->at.keys;
-    wa_record_keys_t keys;
-    apr_status_t rv = wa_record_keys_read(r, &keys);
+    apr_status_t rv = APR_SUCCESS;
     int i;
 
     for (i = 0; rv == APR_SUCCESS && i < WA_RECORD_TOUCHES; i++) {
-        const wa_record_key_t *key = &keys.key[i];
+        const wa_record_key_t *key = &keys->key[i];
 
         if (key->use == WA_KEY_MADE || (are_repeated_too && key->use == WA_KEY_REPEATED)) {
             rv = wa_index_key_put(
                 replica->index, count,
-                wa_index_hash(replica->index, key->kind, key->name.ptr, key->name.len), r->row);
+                wa_index_hash(replica->index, key->kind, key->name.ptr, key->name.len), row);
             count += rv == APR_SUCCESS;
         }
     }
@@ -98,6 +98,7 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
 {
     wa_replica_thread_t *t;
     wa_record_message_t m;
+    wa_record_keys_t keys;
     apr_uint64_t skip;
     wa_row_t *row;
     apr_status_t rv = wa_record_message_read(r, &m);
@@ -113,7 +114,8 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
         return APR_ENOMEM;
     }
     /* All that can fail comes first: a record that is applied again must not be counted again. */
-    rv = keys_put(replica, r, 0);
+    wa_record_message_keys(&m, &keys);
+    rv = keys_put(replica, &keys, r->row, 0);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -167,6 +169,7 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
     wa_row_t *row;
     wa_record_message_t m;
     wa_record_state_t s;
+    wa_record_keys_t keys;
     wa_replica_thread_t *t;
     apr_status_t rv = wa_record_state_read(r, &s);
 
@@ -193,7 +196,9 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
         wa_replica_pending_set(replica, r->row,
                                m.direction == WA_DIRECTION_SENT && s.status == WA_STATUS_PENDING);
     }
-    return keys_put(replica, r, is_sid_lost(replica, r, &s, offset));
+    rv = wa_record_keys_read(r, &keys);
+    return rv == APR_SUCCESS ? keys_put(replica, &keys, r->row, is_sid_lost(replica, r, &s, offset))
+                             : rv;
 }
 
 /* How many received messages of the thread come after `row`. Costs as many steps as there are messages after it. */
