@@ -8,6 +8,7 @@
 
 #include "store/dbm/checkpoint.h"
 #include "store/dbm/commit.h"
+#include "store/dbm/log_local.h"
 #include "store/dbm/replica.h"
 #include "store/driver.h"
 
@@ -29,6 +30,7 @@ typedef struct wa_dbm_store_t {
     wa_index_t index;
     wa_replica_t replica;
     wa_shared_t *shared;
+    wa_log_local_t local;
     wa_log_writer_t writer;
     wa_checkpoint_place_t place;
     wa_store_keep_t own_keep; /* used when the options give none */

@@ -99,6 +99,7 @@ static apr_status_t shared_map(wa_dbm_store_t *store)
     }
     store->shared = base;
     store->writer.shared = base;
+    wa_log_local_init(&store->local, &store->journal, base, store->writer.sync);
     return APR_SUCCESS;
 }
 
@@ -175,23 +176,6 @@ static void release(wa_dbm_store_t *store)
     }
 }
 
-/* Cuts the space that is allocated ahead: a journal without it says that it was closed in order. */
-static void journal_trim(wa_dbm_store_t *store)
-{
-    wa_shared_t *s = store->shared;
-
-    if (wa_shared_lock(&s->append, NULL) == APR_SUCCESS) {
-        apr_uint64_t end = wa_shared_tail(s).offset;
-
-        if (!__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)
-            && end == __atomic_load_n(&s->checkpoint_offset, __ATOMIC_ACQUIRE)
-            && wa_journal_cut(&store->journal, end) == APR_SUCCESS) {
-            s->reserved_end = end;
-        }
-        wa_shared_unlock(&s->append);
-    }
-}
-
 /* What a store is left with in order. The caller is its owner. */
 static void settle(wa_dbm_store_t *store, apr_pool_t *tmp)
 {
@@ -201,7 +185,8 @@ static void settle(wa_dbm_store_t *store, apr_pool_t *tmp)
         && replica_refresh(store, tmp) == APR_SUCCESS) {
         wa_dbm_checkpoint(store, tmp);
     }
-    journal_trim(store);
+    wa_order_trim(&store->writer,
+                  __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE));
 }
 
 static apr_status_t close_cleanup(void *data)
@@ -254,6 +239,7 @@ static void store_init(wa_dbm_store_t *store, const wa_store_options_t *options,
     store->place.gid = options->gid;
     store->place.log = options->log;
     store->journal.map.fd = -1;
+    store->writer.backend = &store->local.base;
     store->writer.journal = &store->journal;
     store->writer.index = &store->index;
     store->writer.sync = options->sync;

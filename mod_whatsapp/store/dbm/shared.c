@@ -35,6 +35,7 @@ apr_status_t wa_shared_init(wa_shared_t *s, const wa_tail_t *tail)
         return APR_EGENERAL;
     }
     s->tails[0] = *tail;
+    s->durables[0] = *tail;
     s->reserved_end = tail->offset;
     s->visible = tail->offset;
     s->synced = tail->offset;
@@ -74,25 +75,46 @@ void wa_shared_unlock(pthread_mutex_t *lock)
     pthread_mutex_unlock(lock);
 }
 
-wa_tail_t wa_shared_tail(const wa_shared_t *s)
+/* Two slots, of which the lowest bit of `current` says which holds. */
+static wa_tail_t slot_read(const apr_uint32_t *current, const wa_tail_t slots[2])
 {
     wa_tail_t tail;
     apr_uint32_t before;
 
     do {
-        before = __atomic_load_n(&s->tail_current, __ATOMIC_ACQUIRE);
-        tail = s->tails[before & 1];
+        before = __atomic_load_n(current, __ATOMIC_ACQUIRE);
+        tail = slots[before & 1];
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    } while (before != __atomic_load_n(&s->tail_current, __ATOMIC_RELAXED));
+    } while (before != __atomic_load_n(current, __ATOMIC_RELAXED));
     return tail;
+}
+
+static void slot_write(apr_uint32_t *current, wa_tail_t slots[2], const wa_tail_t *tail)
+{
+    apr_uint32_t next = *current + 1;
+
+    slots[next & 1] = *tail;
+    __atomic_store_n(current, next, __ATOMIC_RELEASE);
+}
+
+wa_tail_t wa_shared_tail(const wa_shared_t *s)
+{
+    return slot_read(&s->tail_current, s->tails);
 }
 
 void wa_shared_tail_set(wa_shared_t *s, const wa_tail_t *tail)
 {
-    apr_uint32_t next = s->tail_current + 1;
+    slot_write(&s->tail_current, s->tails, tail);
+}
 
-    s->tails[next & 1] = *tail;
-    __atomic_store_n(&s->tail_current, next, __ATOMIC_RELEASE);
+wa_tail_t wa_shared_durable(const wa_shared_t *s)
+{
+    return slot_read(&s->durable_current, s->durables);
+}
+
+void wa_shared_durable_set(wa_shared_t *s, const wa_tail_t *tail)
+{
+    slot_write(&s->durable_current, s->durables, tail);
 }
 
 void wa_shared_wait(const apr_uint32_t *word, apr_uint32_t value)

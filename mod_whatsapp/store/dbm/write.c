@@ -26,11 +26,14 @@ apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_co
     if (store->is_read_only) {
         return APR_TIMEUP;
     }
-    rv = wa_commit_append(&store->writer, record, commit);
+    rv = wa_order_append(&store->writer, record, commit);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
         return rv;
     }
-    waited = wa_commit_wait(&store->writer, commit->end);
+    waited = wa_commit_wait(&store->writer, commit);
+    if (APR_STATUS_IS_EAGAIN(rv) && waited == APR_INCOMPLETE) {
+        return APR_TIMEUP; /* what is in the way is in doubt: of this one nothing is stored */
+    }
     return waited != APR_SUCCESS ? waited : rv;
 }
 
@@ -75,8 +78,6 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
         return rv;
     }
     memset(&commit, 0, sizeof(commit));
-    commit.keys =
-        1u + (m->sid != NULL && *m->sid) + (m->idempotency_key != NULL && *m->idempotency_key);
     do {
         apr_uint64_t row;
 
@@ -167,7 +168,6 @@ apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message
             return rv;
         }
         commit.timestamp_ms = 0;
-        commit.keys = record->touch[1] ? 1 : 0;
         rv = wa_dbm_commit_try(store, record, &commit);
     } while (APR_STATUS_IS_EAGAIN(rv));
     if (rv == APR_SUCCESS) {
