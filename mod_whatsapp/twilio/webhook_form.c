@@ -348,14 +348,17 @@ static apr_status_t texts_mend(wa_form_t **pmended, const wa_cut_t *cut, const w
     for (i = 0; i < WA_KNOWNS + cut->count; i++) {
         const int is_own = i >= WA_KNOWNS;
         const wa_known_t *known = is_own ? cut->knowns[i - WA_KNOWNS] : &wa_knowns[i];
-        const wa_slice_t name = is_own ? cut->fields[i - WA_KNOWNS].name : wa_slice_of(known->name);
-        const apr_size_t own = wa_cut_find(cut, name);
-        wa_slice_t whole;
+        wa_slice_t name, whole;
+        apr_size_t own;
         int found;
 
-        if (!known || (is_own != (known->kind == WA_KIND_URL))
-            || (is_own ? wa_kind_is_whole(known->kind, cut->fields[own].value)
-                       : known->use != WA_USE_TEXT)) {
+        if (!known || is_own != (known->kind == WA_KIND_URL)) {
+            continue;
+        }
+        name = is_own ? cut->fields[i - WA_KNOWNS].name : wa_slice_of(known->name);
+        own = wa_cut_find(cut, name);
+        if (is_own ? wa_kind_is_whole(known->kind, cut->fields[own].value)
+                   : known->use != WA_USE_TEXT) {
             continue;
         }
         found = text_find(cut, name, own, &whole);
