@@ -61,13 +61,8 @@ const char *wa_idempotency_digest(const wa_slice_t *fields, apr_size_t count, ap
 apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_message_t *message,
                                  apr_pool_t *p)
 {
-    apr_status_t rv = wa_store_message_find(
-        messenger->store, apr_pstrcat(p, WA_KEY_IDEMPOTENCY, key, NULL), message, p);
-
-    if (rv == APR_SUCCESS && wa_clock_now_ms() - message->date_ms > WA_IDEMPOTENCY_MS) {
-        return APR_NOTFOUND;
-    }
-    return rv;
+    return wa_store_message_find(messenger->store, apr_pstrcat(p, WA_KEY_IDEMPOTENCY, key, NULL),
+                                 message, p);
 }
 
 int wa_idempotency_is_done(const wa_delivery_t *delivery)

@@ -3,6 +3,7 @@
 #ifndef WA_STORE_DRIVER_H
 #define WA_STORE_DRIVER_H
 
+#include "base/clock.h"
 #include "store/store.h"
 
 /* WhatsAppStore taken apart: "dbm:/path type=db" has the driver "dbm", the location "/path" and the arguments "type=db". All in the pool of the call. */
@@ -63,6 +64,13 @@ typedef struct wa_store_ops_t {
 
 /* The first member of every driver's struct. */
 struct wa_store_t {
+/* 1 while the idempotency key of a message with this date counts: what finding it and taking the key
+ * both ask. Any thread. */
+static inline int wa_store_idempotency_counts(apr_int64_t date_ms)
+{
+    return wa_clock_now_ms() - date_ms <= WA_STORE_IDEMPOTENCY_MS;
+}
+
     const wa_store_ops_t *ops;
 };
 

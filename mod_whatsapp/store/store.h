@@ -12,63 +12,101 @@
 #include "base/types.h"
 
 /*
- * The contract (SPEC.md section 4), for every driver:
+ * The contract, for every driver:
  *
  * Atomic    A write commits whole or not at all.
- * Durable   When a write returns APR_SUCCESS it survives the death of every process and, with WA_SYNC_ALWAYS, loss of power.
- *           Readers see a write only once it is that durable.
- * Ordered   Every commit has a timestamp in unix milliseconds that is not less than that of any commit before it, in all processes. Commits
- *           of one millisecond may share it, so that times are the clock's at any rate, until somebody was told that the millisecond is
+ * Durable   When a write returns APR_SUCCESS it survives the death of every process and, with
+ *           WA_SYNC_ALWAYS, loss of power. Readers see a write only once it is that durable.
+ * Ordered   Every commit has a timestamp in unix milliseconds that is not less than that of any
+ *           commit before it, in all processes. Commits of one millisecond may share it, so that
+ *           times are the clock's at any rate, until somebody was told that the millisecond is
  *           closed (wa_changes_t). A clock that is set back is not followed.
  * Bounded   No call costs more as history grows; lists cost what they give.
  * Honest    Statuses common to all calls, beside those named at each:
- *             APR_TIMEUP    the store is busy or fail-stopped for writing; nothing was stored; try again later (503)
+ *             APR_TIMEUP    the store is busy or fail-stopped for writing; nothing was stored; try
+ *                           again later (503)
  *             APR_ENOSPC    no space or not writable; nothing was stored (503); logged by the driver
- *             APR_EGENERAL  stored data is damaged or the operating system failed; logged by the driver (500)
+ *             APR_EGENERAL  stored data is damaged or the operating system failed; logged by the
+ *                           driver (500)
  *
- * Any thread of any process may call anything here after wa_store_child_init, unless its comment says otherwise.
- * A visitor is called with the driver's read lock held: it must be quick, must not call the store, and stops the walk by returning
- * anything but APR_SUCCESS, which the walk then returns. What it is given is valid only during the visit, but for
- * the slices of a wa_message_t: those stay valid as long as the pool `p` of the call.
+ * Any thread of any process may call anything here after wa_store_child_init, unless its comment
+ * says otherwise.
+ *
+ * Visitors  A visitor stops the walk by returning anything but APR_SUCCESS, which the walk then
+ *           returns. One of messages (messages, changes, pending) is called with nothing of the
+ *           store held: it may take its time and call anything here; what it is given is as it was
+ *           when the driver came to it, and its slices stay valid as long as the pool `p` of the
+ *           walk. One of threads or contacts is called from inside of the store, so that the list
+ *           is of one moment without a copy of it: it must be quick and must not call the store (it
+ *           would wait for itself), and what it is given is valid only during the visit.
+ *
+ * tests/unit/seam_conformance.h has all this as test cases, which every driver has to pass.
  */
 typedef struct wa_store_t wa_store_t;
 
-/* When an acknowledged write is on the disk. */
+/* How much of what was acknowledged a loss of power, or a crash of the system, may take. The death
+ * of processes takes nothing. */
 typedef enum {
-    WA_SYNC_ALWAYS = 0, /* before it is acknowledged (default) */
-    WA_SYNC_INTERVAL, /* every sync_interval; a loss of power loses that much, a killed process nothing */
-    WA_SYNC_OFF       /* when the operating system likes */
+    /* nothing (default) */
+    WA_SYNC_ALWAYS = 0,
+    /* what was acknowledged in the last sync_interval before it */
+    WA_SYNC_INTERVAL,
+    /* whatever the system had not yet brought into safety on its own */
+    WA_SYNC_OFF
 } wa_sync_e;
 
+/* Memory of the server that outlives every restart of it, all zero at first. What is in it is the
+ * driver's alone; it holds no pointer into the module, which may be reloaded in between. */
+typedef struct wa_store_retained_t {
+    apr_uint64_t words[8];
+} wa_store_retained_t;
+
+/* What a driver may have to know of the server that it works for. All zero is an answer. */
+typedef struct wa_store_server_t {
+    /* Whose everything is that the store makes on this machine, where the caller is root; else
+     * ignored */
+    apr_uid_t owner;
+    apr_gid_t owner_group;
+    /* 1: nobody named a place, the uri is the server's own; it makes what has to be there before
+     * the store can be */
+    int is_default_place;
+    /* 1: this server has had this store open, so that none there is no reason to make one */
+    int had_store;
+    /* Of this store alone; NULL: what must not be opened twice is given up when the store is
+     * closed */
+    wa_store_retained_t *retained;
+} wa_store_server_t;
+
 typedef struct wa_store_options_t {
-    const char *uri; /* WhatsAppStore as configured, e.g. "dbm:/var/lib/apache2/whatsapp type=db" */
-    const char
-        *account_sid; /* whose messages these are; kept in the store, another one is refused */
+    /* WhatsAppStore as configured, e.g. "dbm:/var/lib/apache2/whatsapp type=db" */
+    const char *uri;
+    /* whose messages these are; kept in the store, another one is refused */
+    const char *account_sid;
     wa_sync_e sync;
-    apr_interval_time_t sync_interval;
-    apr_uid_t uid; /* owner of the files when the caller is root, else ignored */
-    apr_gid_t gid;
+    apr_interval_time_t sync_interval; /* of WA_SYNC_INTERVAL */
     const wa_log_t *log;
-    /* Plain memory of the server that outlives every restart of it, NULL for none: the driver keeps there what must not be opened twice
-     * (its lock). See wa_store_keep_t. */
-    struct wa_store_keep_t *keep;
-    int may_make_parents; /* 1: the server makes missing folders above the store's; for wa_store_inspect */
-    int must_exist; /* 1: this server had a store here, so that none is no reason to make one; for wa_store_inspect */
+    wa_store_server_t server;
 } wa_store_options_t;
 
-/* What outlives a graceful restart, one for each store directory. It holds no pointer into the module, which may be reloaded in between. */
-typedef struct wa_store_keep_t {
-    apr_uint32_t layout; /* version of this struct and of the shared state, 0 when unused */
-    int lock_fd;
-    int shared_fd;
-    apr_uint64_t journal_dev; /* which file the journal is */
-    apr_uint64_t journal_ino;
-} wa_store_keep_t;
+/* The longest that fields may be, in bytes; what is longer is refused with APR_EINVAL. */
+#define WA_STORE_ID_MAX 64u     /* ids and sids */
+#define WA_STORE_NAME_MAX 255u  /* counterparts, numbers, idempotency keys, keys of parked facts */
+#define WA_STORE_TEXT_MAX 4096u /* previews, names of contacts, what is parked under one key */
+/* All fields of a message together: so many every driver takes, and not a tenth more. */
+#define WA_STORE_MESSAGE_MAX 1000000u
 
-/* Says whether `uri` can be a store here: known driver, path, known and loaded type.
+/* Of what is open without a bound (pending messages, parked facts) a driver may let the oldest go,
+ * but never one of the newest so many. */
+#define WA_STORE_OPEN_MIN 65536u
+
+/* An idempotency key finds its message, and takes the key, until the message's date is longer ago
+ * than this. */
+#define WA_STORE_IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
+
+/* Says whether `uri` can be a store here: a driver that is known, and what that one takes.
  * @param perror  out: NULL, or a sentence in p that names what is wrong and what is allowed
- * @param pkey    out: what is the same for two uris of the same store (driver and real path), in p
- * @return APR_SUCCESS | APR_EINVAL. Configuration time only; touches no file. */
+ * @param pkey    out: what is the same for two uris that are written for the same store, in p
+ * @return APR_SUCCESS | APR_EINVAL. Configuration time only; touches nothing. */
 apr_status_t wa_store_check(const char *uri, const char **perror, const char **pkey, apr_pool_t *p);
 
 /* Looks, without writing, creating, locking or waiting for anything, whether wa_store_open would get this store. Safe as root in a folder of
@@ -81,26 +119,32 @@ apr_status_t wa_store_check(const char *uri, const char **perror, const char **p
 apr_status_t wa_store_inspect(const wa_store_options_t *options, const char **pidentity,
                               const char **perror, apr_pool_t *p);
 
-/* Opens the store, creates it when it is new, repairs what an unclean stop left. Called once for each start or restart, before the children are forked.
- * @param pstore  out: NULL unless APR_SUCCESS; lives in p, whose cleanup closes it (a checkpoint makes the next start quick)
+/* Opens the store, creates it when it is new, repairs what an unclean stop left. Called once for each
+ * start or restart, before the children are forked.
+ * @param pstore  out: NULL unless APR_SUCCESS; lives in p, whose cleanup closes it
  * @param perror  out: NULL or a sentence for the admin, in p
- * @return APR_SUCCESS | APR_EEXIST another server owns it | APR_EINVAL not ours: other account, newer version | other driver status. Parent process only. */
+ * @return APR_SUCCESS | APR_EEXIST another server owns it |
+ *         APR_EINVAL not ours: other account, newer version | other driver status. Parent process only. */
 apr_status_t wa_store_open(wa_store_t **pstore, const wa_store_options_t *options,
                            const char **perror, apr_pool_t *p);
 
-/* Prepares the inherited store in a child process, before any other call there. @return APR_SUCCESS | APR_EGENERAL */
+/* Prepares the inherited store in a child process, before any other call there.
+ * @return APR_SUCCESS | APR_EGENERAL */
 apr_status_t wa_store_child_init(wa_store_t *store, apr_pool_t *p);
 
-/* The regular housekeeping: syncs that are due, checkpoint when enough has changed. Call it about once a second from one thread of any
- * number of processes; those that find another at it return at once. @return APR_SUCCESS | common statuses */
+/* The regular housekeeping: what is due after a while. Call it about once a second from one thread
+ * of any number of processes; those that find another at it return at once.
+ * @return APR_SUCCESS | common statuses */
 apr_status_t wa_store_maintain(wa_store_t *store, apr_pool_t *tmp);
 
 /* ---- versions: one atomic read says whether what was rendered still holds ---- */
 
 typedef enum { WA_VERSION_ALL = 0, WA_VERSION_THREADS = 1, WA_VERSION_CONTACTS = 2 } wa_version_e;
 
-/* A number that grows with every visible change of that part (ALL: any commit; THREADS: any thread row incl. contact names). Never fails, touches no file
- * when nothing changed. Different processes and restarts give different numbers: compare only within one process. */
+/* A number that grows with every visible change of that part (ALL: any commit; THREADS: any thread
+ * row, contact names included; CONTACTS: any contact), and with nothing else. Never fails, and is one
+ * read of memory when nothing changed. Different processes and restarts give different numbers:
+ * compare only within one process. */
 apr_uint64_t wa_store_version(wa_store_t *store, wa_version_e part);
 
 /* The same for what wa_store_messages_list gives of one counterpart; 0 when there is no such thread. */
@@ -108,27 +152,31 @@ apr_uint64_t wa_store_thread_version(wa_store_t *store, const char *counterpart)
 
 /* ---- messages ---- */
 
-/* Commits one message with its thread summary, indices and dedupe keys.
- * @param pm  out: the message as stored; with APR_EEXIST the one that was there before (same id, sid or idempotency key). Slices live in p.
- *            NULL when only the outcome matters, which is quicker.
+/* Commits one message with its thread's row and all keys that find it.
+ * @param pm  out: the message as stored; with APR_EEXIST the one that was there before (same id, sid
+ *            or idempotency key that counts). Slices live in p. NULL when only the outcome matters,
+ *            which is quicker.
  * @return APR_SUCCESS | APR_EEXIST nothing stored | APR_EINVAL a field is over its limit */
 apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
                                   wa_message_t *pm, apr_pool_t *p);
 
-/* Computes a message's next state from its current one. Must be pure: it may be called more than once for one update. Called without locks.
+/* Computes a message's next state from its current one. Must be pure: it may be called more than once
+ * for one update. Called like a visitor of messages, with nothing of the store held.
  * @param next  out: the next state; strings in p
  * @return APR_SUCCESS commit it | APR_EEXIST nothing to change (the update then succeeds without a commit) | other: the update fails with it */
 typedef apr_status_t (*wa_message_merge_fn)(void *baton, const wa_message_t *now,
                                             wa_message_state_t *next, apr_pool_t *p);
 
 /* Replaces a message's state by what `merge` makes of it, atomically against all other updates of it.
- * @param key  its id or its sid
+ * @param key  its id or any sid that it ever had
  * @param pm   out: the message after the update
- * @return APR_SUCCESS | APR_NOTFOUND | what merge returned | APR_EEXIST never */
+ * @return APR_SUCCESS | APR_NOTFOUND | APR_EINVAL the new state is over a limit | what merge returned,
+ *         but never APR_EEXIST */
 apr_status_t wa_store_message_update(wa_store_t *store, const char *key, wa_message_merge_fn merge,
                                      void *baton, wa_message_t *pm, apr_pool_t *p);
 
-/* Finds a message by its id, its sid or, with the prefix WA_KEY_IDEMPOTENCY, its idempotency key.
+/* Finds a message by its id, any sid that it ever had or, with the prefix WA_KEY_IDEMPOTENCY, its
+ * idempotency key while that counts (WA_STORE_IDEMPOTENCY_MS).
  * @return APR_SUCCESS | APR_NOTFOUND */
 apr_status_t wa_store_message_find(wa_store_t *store, const char *key, wa_message_t *pm,
                                    apr_pool_t *p);
@@ -149,9 +197,9 @@ apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, 
                                     apr_size_t limit, wa_message_visit_fn visit, void *baton,
                                     wa_page_t *page, apr_pool_t *p);
 
-/* Visits sent messages that are pending and whose date_ms is at or before `before_ms` or after `ahead_ms` (a clock was wrong, and the caller judges), the oldest first, at most `max`; is_update is 0. The replica's lock is
- * not held: the visitor may call the store. Costs what it gives, however long the history is. Of more than 65,536 pending messages the oldest are no
- * longer listed.
+/* Visits sent messages that are pending and whose date_ms is at or before `before_ms` or after
+ * `ahead_ms` (a clock was wrong, and the caller judges), the oldest first, at most `max`; is_update is
+ * 0. Costs what is pending, however long the history is. See WA_STORE_OPEN_MIN.
  * @return APR_SUCCESS | what the visitor returned */
 apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms,
                                    apr_size_t max, wa_message_visit_fn visit, void *baton,
@@ -197,13 +245,15 @@ typedef apr_status_t (*wa_contact_visit_fn)(void *baton, const wa_contact_t *con
 /* Visits all contacts by name (by the bytes of the name, case folded for ASCII; equal names by number). @return APR_SUCCESS | the visitor's */
 apr_status_t wa_store_contacts_list(wa_store_t *store, wa_contact_visit_fn visit, void *baton);
 
-/* Adds a contact. `contact` gives id, phone_number and display_name; the commit gives the times.
+/* Adds a contact. `contact` gives id, phone_number and display_name; the commit gives the times, but
+ * keeps a created_ms that is not 0 (load only).
  * @param pc  out: the contact as stored, slices in p
- * @return APR_SUCCESS | APR_EEXIST there is one with this number (or id); *pc is that one */
+ * @return APR_SUCCESS | APR_EEXIST there is one with this number (or id); *pc is that one |
+ *         APR_EINVAL a field is empty or over its limit */
 apr_status_t wa_store_contact_add(wa_store_t *store, const wa_contact_t *contact, wa_contact_t *pc,
                                   apr_pool_t *p);
 
-/* Renames a contact. @return APR_SUCCESS, *pc as stored | APR_NOTFOUND */
+/* Renames a contact. @return APR_SUCCESS, *pc as stored | APR_NOTFOUND | APR_EINVAL over its limit */
 apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id, wa_slice_t display_name,
                                      wa_contact_t *pc, apr_pool_t *p);
 
@@ -216,8 +266,11 @@ apr_status_t wa_store_contact_find(wa_store_t *store, const char *key, wa_contac
 
 /* ---- parked facts: status callbacks that came before their message was known (or never will be) ---- */
 
-/* Keeps `value` under `key` (a sid) until taken; a later put under the same key joins the values in order, separated by a newline.
- * @return APR_SUCCESS | APR_ENOSPC over the cap on parked facts (65,536; the oldest are dropped first, so this means the value is too long: 4,096 bytes) */
+/* Keeps `value` under `key` (a sid) for good, or until it is among the oldest of very many
+ * (WA_STORE_OPEN_MIN); a later one under the same key joins the values in order, separated by a
+ * newline.
+ * @return APR_SUCCESS | APR_EINVAL an empty key |
+ *         APR_ENOSPC the key, or what would be under it, is over its limit; what was there stays */
 apr_status_t wa_store_parked_add(wa_store_t *store, const char *key, wa_slice_t value,
                                  apr_pool_t *tmp);
 

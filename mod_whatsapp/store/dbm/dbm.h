@@ -9,6 +9,7 @@
 #include "store/dbm/checkpoint.h"
 #include "store/dbm/commit.h"
 #include "store/dbm/replica.h"
+#include "store/dbm/retained.h"
 #include "store/driver.h"
 
 /* What a tool wants of opening a store beside what a server does. */
@@ -31,8 +32,8 @@ typedef struct wa_dbm_store_t {
     wa_shared_t *shared;
     wa_log_writer_t writer;
     wa_checkpoint_place_t place;
-    wa_store_keep_t own_keep; /* used when the options give none */
-    wa_store_keep_t *keep;
+    wa_dbm_retained_t own_retained; /* used when the options give none */
+    wa_dbm_retained_t *retained;
     const wa_dbm_tool_t *tool; /* NULL for a server */
     const char *trouble;       /* why opening failed, where its status does not tell; in pool */
     pid_t opened_by;           /* only this process closes the store */
