@@ -109,11 +109,13 @@ typedef struct wa_store_options_t {
  * @return APR_SUCCESS | APR_EINVAL. Configuration time only; touches nothing. */
 apr_status_t wa_store_check(const char *uri, const char **perror, const char **pkey, apr_pool_t *p);
 
-/* Looks, without writing, creating, locking or waiting for anything, whether wa_store_open would get this store. Safe as root in a folder of
- * somebody else: a link below the folder is not followed. That nobody else has the store only wa_store_open finds out.
- * @param options    like wa_store_open's. With a `keep` that is in use also whether the files are still those that this server uses
- * @param pidentity  out: the same for two uris of one store, whatever names lead to its folder; for a folder that is not there yet what is known
- *                   of its place. Never NULL; in p
+/* Looks, without writing, creating, locking or waiting for anything, whether wa_store_open would get
+ * this store. Safe as root where somebody else may change what is looked at. That nobody else has
+ * the store only wa_store_open finds out.
+ * @param options    like wa_store_open's. With `retained` memory that is in use also whether what
+ *                   is there still is what this server uses
+ * @param pidentity  out: the same for two uris of one store, whatever names lead to it; for one that
+ *                   is not there yet what is known of its place. Never NULL; in p
  * @param perror     out: NULL or a sentence for the admin, in p
  * @return APR_SUCCESS | why it could not be opened, like wa_store_open. Configuration time only. */
 apr_status_t wa_store_inspect(const wa_store_options_t *options, const char **pidentity,
@@ -149,6 +151,19 @@ apr_uint64_t wa_store_version(wa_store_t *store, wa_version_e part);
 
 /* The same for what wa_store_messages_list gives of one counterpart; 0 when there is no such thread. */
 apr_uint64_t wa_store_thread_version(wa_store_t *store, const char *counterpart);
+
+/* Waits until wa_store_version(WA_VERSION_ALL) is another number than `version`, which the caller had
+ * from it in this process: what was committed in between is never slept through. Sleeps without
+ * looking again and again, and costs writers nothing while nobody waits. Whoever does the commit may
+ * be killed at any moment of it: then the news come with the next commit of anybody or the next
+ * housekeeping (wa_store_maintain), and not later than `timeout`.
+ * @return APR_SUCCESS it is another | APR_TIMEUP `timeout` is over |
+ *         APR_EINTR wa_store_wait_end was called. Any thread, as many as there are. */
+apr_status_t wa_store_wait(wa_store_t *store, apr_uint64_t version, apr_interval_time_t timeout);
+
+/* This process is to stop: ends all waiting in it, and whoever begins to wait does not. Any thread,
+ * and a signal handler. */
+void wa_store_wait_end(wa_store_t *store);
 
 /* ---- messages ---- */
 

@@ -150,7 +150,7 @@ static void visible_raise(wa_shared_t *s, apr_uint64_t end)
     apr_uint64_t now = __atomic_load_n(&s->visible, __ATOMIC_ACQUIRE);
 
     while (now < end
-           && !__atomic_compare_exchange_n(&s->visible, &now, end, 0, __ATOMIC_ACQ_REL,
+           && !__atomic_compare_exchange_n(&s->visible, &now, end, 0, __ATOMIC_SEQ_CST,
                                            __ATOMIC_ACQUIRE)) {
         continue;
     }
@@ -265,6 +265,9 @@ apr_status_t wa_commit_append(wa_log_writer_t *w, wa_record_t *record, wa_commit
     if (rv == APR_SUCCESS) {
         rv = append_locked(w, record, commit);
         wa_shared_unlock(&w->shared->append);
+        if (rv == APR_SUCCESS && w->sync != WA_SYNC_ALWAYS) {
+            wa_shared_news_tell(w->shared);
+        }
     }
     return rv;
 }
@@ -315,6 +318,7 @@ static void sync_announce(wa_shared_t *s)
 
     wa_shared_wake(&s->batch_ended[batch & 1], INT_MAX);
     wa_shared_wake(&s->batch_ended[(batch + 1) & 1], 1);
+    wa_shared_news_tell(s);
 }
 
 /* The caller holds `sync`. */

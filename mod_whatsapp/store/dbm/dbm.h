@@ -40,6 +40,8 @@ typedef struct wa_dbm_store_t {
     /* 1: a view of somebody else's store, or one that was given up: nothing is written to it, and
      * nothing noted of it, in files or in shared memory */
     int is_read_only;
+    int is_wait_over;           /* atomic: nobody waits any more in this process */
+    apr_uint64_t news_told_end; /* what the upkeep of this process told waiters last */
     apr_time_t
         checked_at; /* by wa_clock_steady_us: since when this process has seen changes that are in no checkpoint */
 } wa_dbm_store_t;
