@@ -487,7 +487,8 @@ static const char *cursor_make(const fake_message_t *m, apr_pool_t *p)
     return apr_psprintf(p, "fake-%" APR_UINT64_T_FMT, m->number);
 }
 
-/* How many of the thread's messages come after a page of this cursor. @return APR_SUCCESS | APR_EINVAL */
+/* How many of the thread's messages come after a page of this cursor.
+ * @return APR_SUCCESS | APR_EINVAL */
 static apr_status_t cursor_find(const fake_thread_t *t, const char *cursor, int *pleft,
                                 apr_pool_t *p)
 {

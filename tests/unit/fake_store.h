@@ -19,11 +19,11 @@ typedef struct fake_message_t {
 /* What a test sees of the fake and may set. The store is the first member. */
 typedef struct fake_store_t fake_store_t;
 
-/* Makes an empty store, which keeps the whole contract of store.h (test_store_seam shows it) but does
- * not outlive its pool. It is stricter than it has to be where that finds faults of who uses it: every
- * merge is called twice for one update, so that one that is not pure is noticed, and a visitor of
- * threads or contacts that calls the store ends the program. Its times are its own, a millisecond for
- * each commit from 1700000000000 on. */
+/* Makes an empty store, which keeps the whole contract of store.h (test_store_seam shows it) but
+ * does not outlive its pool. It is stricter than it has to be where that finds faults of who uses
+ * it: every merge is called twice for one update, so that one that is not pure is noticed, and a
+ * visitor of threads or contacts that calls the store ends the program. Its times are its own, a
+ * millisecond for each commit from 1700000000000 on. */
 fake_store_t *fake_store_create(apr_pool_t *p);
 
 wa_store_t *fake_store_seam(fake_store_t *fake);
@@ -57,9 +57,9 @@ typedef enum {
 } fake_op_e;
 void fake_store_fail(fake_store_t *fake, fake_op_e op, apr_status_t rv);
 
-/* Called once, between the next update's merge and its commit (FAKE_UPDATE), or right after the next
- * parked_get (FAKE_UNPARK) or message_find (FAKE_FIND), or before the next parked_add (FAKE_PARK) or
- * the sleep of the next wait (FAKE_WAIT): what another process does meanwhile. */
+/* Called once, between the next update's merge and its commit (FAKE_UPDATE), or right after the
+ * next parked_get (FAKE_UNPARK) or message_find (FAKE_FIND), or before the next parked_add
+ * (FAKE_PARK) or the sleep of the next wait (FAKE_WAIT): what another process does meanwhile. */
 void fake_store_meanwhile(fake_store_t *fake, fake_op_e op, void (*hook)(void *baton), void *baton);
 
 #endif

@@ -121,7 +121,7 @@ static void what_was_told_is_closed(seam_t *seam)
     }
 }
 
-/* However few are asked for at one time: every message once, in order, and in the end nothing left. */
+/* However few are asked for at one time: every message once, in order, in the end nothing left. */
 static void chained_polls_give_every_message_once(seam_t *seam)
 {
     apr_int64_t t = 0;

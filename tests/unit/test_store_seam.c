@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The conformance suite of the seam on the dbm driver, with each type that is there, and on the fake. */
+/* The conformance suite of the seam on dbm, with each type that is there, and on the fake. */
 #include "fixed_clock.h"
 #include "seam_conformance.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting for news of a dbm store: asleep, woken from any process, free for writers, whoever is killed. */
+/* Waiting for news of a dbm store: asleep, woken by any process, free for writers, under kills. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -308,8 +308,8 @@ static void commit_until_death(fixture_t *f, void *baton)
     commit(f->store, f->p);
 }
 
-/* Whoever made it visible is killed before one of its calls to the kernel: the next commit wakes who
- * waits, and so does the housekeeping. */
+/* Whoever made it visible is killed before one of its calls to the kernel: the next commit wakes
+ * who waits, and so does the housekeeping. */
 static void a_writer_may_die_at_each_of_its_wakes(void **state)
 {
     fixture_t *f = *state;
@@ -398,8 +398,8 @@ static int stepped_run(wa_shared_t *s, int steps)
     return 0;
 }
 
-/* Between "visible" and the last instruction of telling it. Whatever is left, the second writer wakes
- * who waits. */
+/* Between "visible" and the last instruction of telling it. Whatever is left, the second writer
+ * wakes who waits. */
 static void a_writer_may_die_at_any_instruction_of_telling(void **state)
 {
     wa_shared_t *s =
