@@ -197,8 +197,8 @@ lint: all $(BUILD)/libwa.a ## format, static analysis, layers, cycles, directive
 
 format: ## rewrites the C files in the project's format, and the Python files where black is installed
 	@find mod_whatsapp tests tools -name '*.[ch]' -print0 | xargs -0 clang-format -i --style=file
-	@! command -v black >/dev/null || find tests -path tests/bench -prune -o -name node_modules -prune -o -name '*.py' -print0 \
-	    | xargs -0 black -q -l 100
+	@! command -v black >/dev/null || find tests -name node_modules -prune \
+	    -o \( -name '*.py' -o -path tests/bench/run -o -path tests/store/crash \) -print0 | xargs -0 black -q -l 100
 
 bench: $(BUILD)/mod_whatsapp.so ## the measurements
 	@if [ -x tests/bench/run ]; then $(TEST_ENV) tests/bench/run $(ARGS); else echo 'tests/bench/run is missing' >&2; exit 1; fi

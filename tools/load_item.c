@@ -15,11 +15,11 @@
 #include "base/text.h"
 #include "dump_delivery.h"
 #include "dump_version_1.h"
-#include "messaging/inbound_text.h"
-#include "messaging/media.h"
+#include "messaging/receive/inbound_text.h"
+#include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
 #include "messaging/message/preview.h"
-#include "messaging/validate.h"
+#include "messaging/message/validate.h"
 #include "twilio/signature.h"
 
 #define DAY_MS ((apr_int64_t)24 * 3600 * 1000)

@@ -6,7 +6,7 @@
 #include <httpd.h>
 
 #include "messaging/messenger.h"
-#include "messaging/rate.h"
+#include "messaging/policy/rate.h"
 
 struct wa_cache_t;
 

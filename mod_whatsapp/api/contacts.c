@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET and POST /contacts, PATCH and DELETE /contacts/{id} */
-#include "messaging/contacts.h"
+#include "messaging/thread/contacts.h"
 
 #include "api/body.h"
 #include "api/cache.h"
 #include "api/reply.h"
 #include "messaging/list/render.h"
-#include "messaging/validate.h"
+#include "messaging/message/validate.h"
 
 #define NO_CONTACT "There is no contact with this id."
 

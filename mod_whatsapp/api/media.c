@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /messages/{id}/media/{n} */
-#include "messaging/media.h"
+#include "messaging/receive/media.h"
 
 #include <httpd.h>
 #include <http_connection.h>

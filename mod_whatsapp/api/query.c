@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 
 #include "api/reply.h"
-#include "messaging/validate.h"
+#include "messaging/message/validate.h"
 
 /* No question of ours has more than four members. */
 #define FIELDS_MAX 64

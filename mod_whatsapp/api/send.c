@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /send */
-#include "messaging/send.h"
+#include "messaging/send/send.h"
 
 #include <apr_strings.h>
 

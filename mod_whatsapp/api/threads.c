@@ -5,7 +5,7 @@
 #include "api/body.h"
 #include "api/query.h"
 #include "api/reply.h"
-#include "messaging/threads.h"
+#include "messaging/thread/threads.h"
 
 /* What stands around the member in the whole answer. */
 #define ANSWER_HEAD "{\"success\":true,"

@@ -11,8 +11,8 @@
 #include "api/body.h"
 #include "api/reply.h"
 #include "base/form.h"
-#include "messaging/receive.h"
-#include "messaging/receipts.h"
+#include "messaging/receive/receive.h"
+#include "messaging/delivery/receipts.h"
 #include "twilio/signature.h"
 #include "twilio/webhook_form.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/secret.h"
 #include "messaging/messenger.h"
-#include "messaging/rate.h"
+#include "messaging/policy/rate.h"
 #include "store/store.h"
 
 struct wa_api_server_t;

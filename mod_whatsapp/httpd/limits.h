@@ -7,8 +7,8 @@
 #include <httpd.h>
 #include <ap_mpm.h>
 
-#include "messaging/gate.h"
-#include "messaging/rate.h"
+#include "messaging/policy/gate.h"
+#include "messaging/policy/rate.h"
 
 /* Makes the shared memory, or finds that of the start before. Logs its failure. To be called in
  * post_config. @return APR_SUCCESS | a status of apr_shm_create */

@@ -11,7 +11,7 @@
 #include "api/api.h"
 #include "base/clock.h"
 #include "httpd/config.h"
-#include "messaging/reconcile.h"
+#include "messaging/reconcile/reconcile.h"
 
 APLOG_USE_MODULE(whatsapp);
 

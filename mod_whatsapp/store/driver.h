@@ -64,8 +64,8 @@ typedef struct wa_store_ops_t {
                                apr_pool_t *p);
 } wa_store_ops_t;
 
-/* 1 while the idempotency key of a message with this date counts: what finding it and taking the key
- * both ask. Any thread. */
+/* 1 while the idempotency key of a message with this date counts: what finding it and taking the
+ * key both ask. Any thread. */
 static inline int wa_store_idempotency_counts(apr_int64_t date_ms)
 {
     return wa_clock_now_ms() - date_ms <= WA_STORE_IDEMPOTENCY_MS;

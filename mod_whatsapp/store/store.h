@@ -25,7 +25,8 @@
  * Honest    Statuses common to all calls, beside those named at each:
  *             APR_TIMEUP    the store is busy or fail-stopped for writing; nothing was stored; try
  *                           again later (503)
- *             APR_ENOSPC    no space or not writable; nothing was stored (503); logged by the driver
+ *             APR_ENOSPC    no space or not writable; nothing was stored (503); logged by the
+ *                           driver
  *             APR_EGENERAL  stored data is damaged or the operating system failed; logged by the
  *                           driver (500)
  *
@@ -109,24 +110,24 @@ typedef struct wa_store_options_t {
  * @return APR_SUCCESS | APR_EINVAL. Configuration time only; touches nothing. */
 apr_status_t wa_store_check(const char *uri, const char **perror, const char **pkey, apr_pool_t *p);
 
-/* Looks, without writing, creating, locking or waiting for anything, whether wa_store_open would get
- * this store. Safe as root where somebody else may change what is looked at. That nobody else has
- * the store only wa_store_open finds out.
- * @param options    like wa_store_open's. With `retained` memory that is in use also whether what
- *                   is there still is what this server uses
- * @param pidentity  out: the same for two uris of one store, whatever names lead to it; for one that
- *                   is not there yet what is known of its place. Never NULL; in p
- * @param perror     out: NULL or a sentence for the admin, in p
+/* Looks, without writing, creating, locking or waiting for anything, whether wa_store_open would
+ * get this store. Safe as root where somebody else may change what is looked at. That nobody else
+ * has the store only wa_store_open finds out.
+ * @param options  like wa_store_open's. With `retained` memory that is in use also whether what is
+ *                 there still is what this server uses
+ * @param pidentity  out: the same for two uris of one store, whatever names lead to it; for one
+ *                   that is not there yet what is known of its place. Never NULL; in p
+ * @param perror  out: NULL or a sentence for the admin, in p
  * @return APR_SUCCESS | why it could not be opened, like wa_store_open. Configuration time only. */
 apr_status_t wa_store_inspect(const wa_store_options_t *options, const char **pidentity,
                               const char **perror, apr_pool_t *p);
 
-/* Opens the store, creates it when it is new, repairs what an unclean stop left. Called once for each
- * start or restart, before the children are forked.
+/* Opens the store, creates it when it is new, repairs what an unclean stop left. Called once for
+ * each start or restart, before the children are forked.
  * @param pstore  out: NULL unless APR_SUCCESS; lives in p, whose cleanup closes it
  * @param perror  out: NULL or a sentence for the admin, in p
- * @return APR_SUCCESS | APR_EEXIST another server owns it |
- *         APR_EINVAL not ours: other account, newer version | other driver status. Parent process only. */
+ * @return APR_SUCCESS | APR_EEXIST another server owns it | APR_EINVAL not ours: other account,
+ *         newer version | other driver status. Parent process only. */
 apr_status_t wa_store_open(wa_store_t **pstore, const wa_store_options_t *options,
                            const char **perror, apr_pool_t *p);
 
@@ -144,21 +145,22 @@ apr_status_t wa_store_maintain(wa_store_t *store, apr_pool_t *tmp);
 typedef enum { WA_VERSION_ALL = 0, WA_VERSION_THREADS = 1, WA_VERSION_CONTACTS = 2 } wa_version_e;
 
 /* A number that grows with every visible change of that part (ALL: any commit; THREADS: any thread
- * row, contact names included; CONTACTS: any contact), and with nothing else. Never fails, and is one
- * read of memory when nothing changed. Different processes and restarts give different numbers:
+ * row, contact names included; CONTACTS: any contact), and with nothing else. Never fails, and is
+ * one read of memory when nothing changed. Different processes and restarts give different numbers:
  * compare only within one process. */
 apr_uint64_t wa_store_version(wa_store_t *store, wa_version_e part);
 
-/* The same for what wa_store_messages_list gives of one counterpart; 0 when there is no such thread. */
+/* The same for what wa_store_messages_list gives of one counterpart, and for its row; 0 when there
+ * is no such thread. */
 apr_uint64_t wa_store_thread_version(wa_store_t *store, const char *counterpart);
 
-/* Waits until wa_store_version(WA_VERSION_ALL) is another number than `version`, which the caller had
- * from it in this process: what was committed in between is never slept through. Sleeps without
- * looking again and again, and costs writers nothing while nobody waits. Whoever does the commit may
- * be killed at any moment of it: then the news come with the next commit of anybody or the next
+/* Waits until wa_store_version(WA_VERSION_ALL) is another number than `version`, which the caller
+ * had from it in this process: what was committed in between is never slept through. Sleeps without
+ * looking again and again, and costs writers nothing while nobody waits. Whoever does the commit
+ * may be killed at any moment of it: then the news come with the next commit of anybody or the next
  * housekeeping (wa_store_maintain), and not later than `timeout`.
- * @return APR_SUCCESS it is another | APR_TIMEUP `timeout` is over |
- *         APR_EINTR wa_store_wait_end was called. Any thread, as many as there are. */
+ * @return APR_SUCCESS it is another | APR_TIMEUP `timeout` is over | APR_EINTR wa_store_wait_end
+ *         was called. Any thread, as many as there are. */
 apr_status_t wa_store_wait(wa_store_t *store, apr_uint64_t version, apr_interval_time_t timeout);
 
 /* This process is to stop: ends all waiting in it, and whoever begins to wait does not. Any thread,
@@ -168,25 +170,27 @@ void wa_store_wait_end(wa_store_t *store);
 /* ---- messages ---- */
 
 /* Commits one message with its thread's row and all keys that find it.
- * @param pm  out: the message as stored; with APR_EEXIST the one that was there before (same id, sid
- *            or idempotency key that counts). Slices live in p. NULL when only the outcome matters,
- *            which is quicker.
+ * @param pm  out: the message as stored; with APR_EEXIST the one that was there before (same id,
+ *            sid or idempotency key that counts). Slices live in p. NULL when only the outcome
+ *            matters, which is quicker.
  * @return APR_SUCCESS | APR_EEXIST nothing stored | APR_EINVAL a field is over its limit */
 apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
                                   wa_message_t *pm, apr_pool_t *p);
 
-/* Computes a message's next state from its current one. Must be pure: it may be called more than once
- * for one update. Called like a visitor of messages, with nothing of the store held.
+/* Computes a message's next state from its current one. Must be pure: it may be called more than
+ * once for one update. Called like a visitor of messages, with nothing of the store held.
  * @param next  out: the next state; strings in p
- * @return APR_SUCCESS commit it | APR_EEXIST nothing to change (the update then succeeds without a commit) | other: the update fails with it */
+ * @return APR_SUCCESS commit it | APR_EEXIST nothing to change (the update then succeeds without a
+ *         commit) | other: the update fails with it */
 typedef apr_status_t (*wa_message_merge_fn)(void *baton, const wa_message_t *now,
                                             wa_message_state_t *next, apr_pool_t *p);
 
-/* Replaces a message's state by what `merge` makes of it, atomically against all other updates of it.
+/* Replaces a message's state by what `merge` makes of it, atomically against all other updates of
+ * it.
  * @param key  its id or any sid that it ever had
- * @param pm   out: the message after the update
- * @return APR_SUCCESS | APR_NOTFOUND | APR_EINVAL the new state is over a limit | what merge returned,
- *         but never APR_EEXIST */
+ * @param pm  out: the message after the update
+ * @return APR_SUCCESS | APR_NOTFOUND | APR_EINVAL the new state is over a limit | what merge
+ *         returned, but never APR_EEXIST */
 apr_status_t wa_store_message_update(wa_store_t *store, const char *key, wa_message_merge_fn merge,
                                      void *baton, wa_message_t *pm, apr_pool_t *p);
 
@@ -205,30 +209,37 @@ typedef struct wa_page_t {
     apr_size_t count;
 } wa_page_t;
 
-/* Visits a thread's messages, newest first, at most `limit`. A counterpart without messages gives an empty, complete page.
- * @param cursor  NULL, or the next_cursor of an earlier page: goes on right after it, whatever arrived since
- * @return APR_SUCCESS | APR_EINVAL the cursor is not one of this thread's | what the visitor returned */
+/* Visits a thread's messages, newest first, at most `limit`. A counterpart without messages gives
+ * an empty, complete page.
+ * @param cursor  NULL, or the next_cursor of an earlier page: goes on right after it, whatever
+ *                arrived since
+ * @return APR_SUCCESS | APR_EINVAL the cursor is not one of this thread's | what the visitor
+ *         returned */
 apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, const char *cursor,
                                     apr_size_t limit, wa_message_visit_fn visit, void *baton,
                                     wa_page_t *page, apr_pool_t *p);
 
 /* Visits sent messages that are pending and whose date_ms is at or before `before_ms` or after
- * `ahead_ms` (a clock was wrong, and the caller judges), the oldest first, at most `max`; is_update is
- * 0. Costs what is pending, however long the history is. See WA_STORE_OPEN_MIN.
+ * `ahead_ms` (a clock was wrong, and the caller judges), the oldest first, at most `max`; is_update
+ * is 0. Costs what is pending, however long the history is. See WA_STORE_OPEN_MIN.
  * @return APR_SUCCESS | what the visitor returned */
 apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms,
                                    apr_size_t max, wa_message_visit_fn visit, void *baton,
                                    apr_pool_t *p);
 
 typedef struct wa_changes_t {
-    apr_int64_t
-        timestamp_ms; /* T: everything visited is <= T, nothing committed later is; go on from here */
+    /* T: everything visited is <= T, nothing committed later is; go on from here */
+    apr_int64_t timestamp_ms;
     int has_more;
-    int is_held_back; /* 1: there is something newer than T that others may still join; the version says nothing of when it is given */
+    /* 1: there is something newer than T that others may still join; the version says nothing of
+     * when it is given */
+    int is_held_back;
 } wa_changes_t;
 
-/* Visits what was committed after `since_ms`: new messages in commit order with is_update 0, and, with is_update 1, messages with timestamp_ms <= since_ms whose
- * state changed (each once, in no order of its own, all after the new ones). At most `max` visits, more only where equal timestamps (imported) force it.
+/* Visits what was committed after `since_ms`: new messages in commit order with is_update 0, and,
+ * with is_update 1, messages with timestamp_ms <= since_ms whose state changed (each once, in no
+ * order of its own, all after the new ones). At most `max` visits, more only where equal timestamps
+ * (imported) force it.
  * @return APR_SUCCESS | what the visitor returned */
 apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_size_t max,
                                    wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
@@ -238,7 +249,8 @@ apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_
 
 typedef apr_status_t (*wa_thread_visit_fn)(void *baton, const wa_thread_t *thread);
 
-/* Visits the threads whose row changed after `since_ms` (0: all), the latest message first. @return APR_SUCCESS | the visitor's */
+/* Visits the threads whose row changed after `since_ms` (0: all), the latest message first.
+ * @return APR_SUCCESS | the visitor's */
 apr_status_t wa_store_threads_list(wa_store_t *store, apr_int64_t since_ms,
                                    wa_thread_visit_fn visit, void *baton);
 
@@ -246,7 +258,9 @@ apr_status_t wa_store_threads_list(wa_store_t *store, apr_int64_t since_ms,
 apr_status_t wa_store_thread_visit(wa_store_t *store, const char *counterpart,
                                    wa_thread_visit_fn visit, void *baton);
 
-/* Marks every message that is visible now in the thread as read. Commits nothing when none is unread. @return APR_SUCCESS | APR_NOTFOUND */
+/* Marks every message that is visible now in the thread as read. Commits nothing when none is
+ * unread.
+ * @return APR_SUCCESS | APR_NOTFOUND */
 apr_status_t wa_store_thread_mark_read(wa_store_t *store, const char *counterpart, apr_pool_t *tmp);
 
 /* Sets and clears flags (WA_THREAD_*) of a thread. @return APR_SUCCESS | APR_NOTFOUND */
@@ -257,29 +271,33 @@ apr_status_t wa_store_thread_flags_set(wa_store_t *store, const char *counterpar
 
 typedef apr_status_t (*wa_contact_visit_fn)(void *baton, const wa_contact_t *contact);
 
-/* Visits all contacts by name (by the bytes of the name, case folded for ASCII; equal names by number). @return APR_SUCCESS | the visitor's */
+/* Visits all contacts by name (by the bytes of the name, case folded for ASCII; equal names by
+ * number).
+ * @return APR_SUCCESS | the visitor's */
 apr_status_t wa_store_contacts_list(wa_store_t *store, wa_contact_visit_fn visit, void *baton);
 
-/* Adds a contact. `contact` gives id, phone_number and display_name; the commit gives the times, but
- * keeps a created_ms that is not 0 (load only).
+/* Adds a contact. `contact` gives id, phone_number and display_name; the commit gives the times,
+ * but keeps a created_ms that is not 0 (load only).
  * @param pc  out: the contact as stored, slices in p
  * @return APR_SUCCESS | APR_EEXIST there is one with this number (or id); *pc is that one |
  *         APR_EINVAL a field is empty or over its limit */
 apr_status_t wa_store_contact_add(wa_store_t *store, const wa_contact_t *contact, wa_contact_t *pc,
                                   apr_pool_t *p);
 
-/* Renames a contact. @return APR_SUCCESS, *pc as stored | APR_NOTFOUND | APR_EINVAL over its limit */
+/* Renames a contact.
+ * @return APR_SUCCESS, *pc as stored | APR_NOTFOUND | APR_EINVAL over its limit */
 apr_status_t wa_store_contact_rename(wa_store_t *store, const char *id, wa_slice_t display_name,
                                      wa_contact_t *pc, apr_pool_t *p);
 
 /* Deletes a contact; its messages and thread stay. @return APR_SUCCESS | APR_NOTFOUND */
 apr_status_t wa_store_contact_delete(wa_store_t *store, const char *id, apr_pool_t *tmp);
 
-/* Finds a contact by its id or, where the key begins with '+', by its number. @return APR_SUCCESS, slices in p | APR_NOTFOUND */
+/* Finds a contact by its id or, where the key begins with '+', by its number.
+ * @return APR_SUCCESS, slices in p | APR_NOTFOUND */
 apr_status_t wa_store_contact_find(wa_store_t *store, const char *key, wa_contact_t *pc,
                                    apr_pool_t *p);
 
-/* ---- parked facts: status callbacks that came before their message was known (or never will be) ---- */
+/* ---- parked facts: receipts that came before their message was known (or never will be) ---- */
 
 /* Keeps `value` under `key` (a sid) for good, or until it is among the oldest of very many
  * (WA_STORE_OPEN_MIN); a later one under the same key joins the values in order, separated by a

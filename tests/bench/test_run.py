@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's own machinery: the bare handler's hook, namespaces that vanish, two builds side by side."""
+"""The benchmark's own machinery: the bare handler's hook, namespaces that vanish, two builds side
+by side."""
 
 import http.client
 import os

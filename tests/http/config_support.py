@@ -65,7 +65,8 @@ def refusal(text, **more):
 
 
 def warning(text, tag, **more):
-    """What configtest says of a configuration that it accepts with one warning of this tag, which a start writes to the error log, too."""
+    """What configtest says of a configuration that it accepts with one warning of this tag, which a
+    start writes to the error log, too."""
     with httpd_with(text, **more) as httpd:
         status, output = httpd.check_config()
         lines = [line for line in output.splitlines() if " WA0" in line]

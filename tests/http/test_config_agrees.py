@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""configtest refuses exactly when a start does: for each kind of damage to a store's folder configtest, start and reload are asked, as the
-user that runs the tests; as root with a store that is the server user's."""
+"""configtest refuses exactly when a start does: for each kind of damage to a store's folder
+configtest, start and reload are asked, as the user that runs the tests; as root with a store that
+is the server user's."""
 
 import contextlib
 import os
@@ -322,7 +323,8 @@ if IS_ROOT:
 
 @contextlib.contextmanager
 def stopped():
-    """A server that has a store with a contact and a message, and was stopped; nothing remains mounted or immutable."""
+    """A server that has a store with a contact and a message, and was stopped; nothing remains
+    mounted or immutable."""
     with httpd_with(site(messenger)) as httpd, contextlib.ExitStack() as undo:
         httpd.undo = undo
         httpd.noise = REFUSED

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No door is left open: with the shipped configuration nothing but a login opens the API, whatever a proxy on this machine makes of a request."""
+"""No door is left open: with the shipped configuration nothing but a login opens the API, whatever
+a proxy on this machine makes of a request."""
 
 import http.client
 import ssl
@@ -60,15 +61,28 @@ ENDPOINTS = [
     ("GET", "/threads;webhook"),
     ("GET", "/threads?/webhook"),
 ]
-# What reaches httpd when a proxy on this machine is configured with its bare minimum. nginx as seen on the wire, the others as documented.
+# What reaches httpd when a proxy on this machine is configured with its bare minimum. nginx as seen
+# on the wire, the others as documented.
 PROXIES = {
     "nothing": "GET {path} HTTP/1.1|Host: localhost:{port}",
-    "nginx": "GET {path} HTTP/1.0|Host: 127.0.0.1:{port}|Connection: close|User-Agent: curl/7.88.1|Accept: */*",
+    "nginx": (
+        "GET {path} HTTP/1.0|Host: 127.0.0.1:{port}|Connection: close|User-Agent: curl/7.88.1|"
+        "Accept: */*"
+    ),
     "haproxy": "GET {path} HTTP/1.1|host: chat.example.org|user-agent: curl/7.88.1|accept: */*",
     "haproxy with localhost": "GET {path} HTTP/1.1|host: localhost",
-    "caddy": "GET {path} HTTP/1.1|Host: localhost|X-Forwarded-For: 198.51.100.7|X-Forwarded-Host: localhost|X-Forwarded-Proto: https",
-    "cloudflared": "GET {path} HTTP/1.1|Host: chat.example.org|Cf-Connecting-Ip: 198.51.100.7|X-Forwarded-For: 198.51.100.7|Cf-Ray: 1-FRA",
-    "mod_proxy": "GET {path} HTTP/1.1|Host: localhost:{port}|X-Forwarded-For: 198.51.100.7|X-Forwarded-Host: chat.example.org|X-Forwarded-Server: x",
+    "caddy": (
+        "GET {path} HTTP/1.1|Host: localhost|X-Forwarded-For: 198.51.100.7|"
+        "X-Forwarded-Host: localhost|X-Forwarded-Proto: https"
+    ),
+    "cloudflared": (
+        "GET {path} HTTP/1.1|Host: chat.example.org|Cf-Connecting-Ip: 198.51.100.7|"
+        "X-Forwarded-For: 198.51.100.7|Cf-Ray: 1-FRA"
+    ),
+    "mod_proxy": (
+        "GET {path} HTTP/1.1|Host: localhost:{port}|X-Forwarded-For: 198.51.100.7|"
+        "X-Forwarded-Host: chat.example.org|X-Forwarded-Server: x"
+    ),
     "via": "GET {path} HTTP/1.1|Host: localhost|Via: 1.1 proxy",
     "x-real-ip": "GET {path} HTTP/1.1|Host: localhost|X-Real-IP: 198.51.100.7",
     "x-real-ip of here": "GET {path} HTTP/1.1|Host: localhost|X-Real-IP: 127.0.0.1",
@@ -77,7 +91,10 @@ PROXIES = {
     "empty x-forwarded-for": "GET {path} HTTP/1.1|Host: localhost|X-Forwarded-For:",
     "empty forwarded": "GET {path} HTTP/1.1|Host: localhost|Forwarded:",
     "x-forwarded-for of here": "GET {path} HTTP/1.1|Host: localhost|X-Forwarded-For: 127.0.0.1",
-    "x-forwarded-user": "GET {path} HTTP/1.1|Host: localhost|X-Forwarded-User: ana|X-Remote-User: ana|Remote-User: ana",
+    "x-forwarded-user": (
+        "GET {path} HTTP/1.1|Host: localhost|X-Forwarded-User: ana|X-Remote-User: ana|"
+        "Remote-User: ana"
+    ),
     "x-original-url": "GET {path} HTTP/1.1|Host: localhost|X-Original-URL: "
     + API
     + "/webhook|X-Rewrite-URL: "
@@ -248,14 +265,17 @@ def own(httpd, path, host, base=API):
     """The status of a GET at the port of its own."""
     with RawConnection(httpd.own_port) as raw:
         raw.send(
-            f"GET {base}{path or '/'} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+            (
+                f"GET {base}{path or '/'} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+            ).encode()
         )
         return raw.response().status
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_site_that_takes_an_address_for_a_login_opens_nothing(door):
-    """mod_access_compat's Satisfy Any lets in whom an address lets in; Debian has the module enabled."""
+    """mod_access_compat's Satisfy Any lets in whom an address lets in; Debian has the module
+    enabled."""
 
     def text(httpd):
         return (
@@ -284,40 +304,78 @@ LATER = {
     "location": f'<Location "/">\n{OPEN}</Location>\n',
     "location of the api": f'<Location "{API}">\n{OPEN}</Location>\n',
     "location below": f'<Location "{API}/threads">\n{OPEN}</Location>\n',
-    "wildcard": f'<Location "/api/*/threads">\n{OPEN}</Location>\n<Location "/api/*">\n{OPEN}</Location>\n',
+    "wildcard": (
+        f'<Location "/api/*/threads">\n{OPEN}</Location>\n<Location "/api/*">\n{OPEN}</Location>\n'
+    ),
     "match": f'<LocationMatch ".">\n{OPEN}</LocationMatch>\n',
     "tilde": f'<Location ~ "^/api">\n{OPEN}</Location>\n',
     "handler again": f'<Location "{API}">\nSetHandler whatsapp-messenger\n{OPEN}</Location>\n',
-    "handler again in a match": f'<LocationMatch "^/+api">\nSetHandler whatsapp-messenger\n{OPEN}</LocationMatch>\n',
+    "handler again in a match": (
+        f'<LocationMatch "^/+api">\nSetHandler whatsapp-messenger\n{OPEN}</LocationMatch>\n'
+    ),
     "if": f'<If "true">\n{OPEN}</If>\n',
-    "if in a location": f'<Location "/api">\n<If "%{{REQUEST_METHOD}} != \'BREW\'">\n{OPEN}</If>\n</Location>\n',
+    "if in a location": (
+        f'<Location "/api">\n<If "%{{REQUEST_METHOD}} != \'BREW\'">\n{OPEN}</If>\n</Location>\n'
+    ),
     "if in a directory": f'<Directory "/">\n<If "true">\n{OPEN}</If>\n</Directory>\n',
     "if else": f'<If "false">\nRequire all denied\n</If>\n<Else>\n{OPEN}</Else>\n',
-    "directory": f'<Directory "/">\n{OPEN}</Directory>\n<Location "/">\nAuthMerging Or\n{OPEN}</Location>\n',
-    "directory and files": f'<Directory "/">\nAuthMerging Off\n{OPEN}SetHandler whatsapp-messenger\n</Directory>\n<FilesMatch ".">\n{OPEN}</FilesMatch>\n<Location "/">\n{OPEN}</Location>\n',
+    "directory": (
+        f'<Directory "/">\n{OPEN}</Directory>\n<Location "/">\nAuthMerging Or\n{OPEN}</Location>\n'
+    ),
+    "directory and files": (
+        f'<Directory "/">\nAuthMerging Off\n{OPEN}SetHandler whatsapp-messenger\n</Directory>\n'
+        f'<FilesMatch ".">\n{OPEN}</FilesMatch>\n<Location "/">\n{OPEN}</Location>\n'
+    ),
     "merging or": f'<Location "/">\nAuthMerging Or\n{OPEN}</Location>\n',
-    "any": f'<Location "/">\n<RequireAny>\nRequire valid-user\nRequire all granted\n</RequireAny>\n</Location>\n',
-    "method": '<Location "/">\nRequire method GET POST PATCH DELETE PUT OPTIONS HEAD\n</Location>\n',
+    "any": (
+        '<Location "/">\n<RequireAny>\nRequire valid-user\nRequire all granted\n</RequireAny>\n'
+        "</Location>\n"
+    ),
+    "method": (
+        '<Location "/">\nRequire method GET POST PATCH DELETE PUT OPTIONS HEAD\n</Location>\n'
+    ),
     "expression": '<Location "/">\nRequire expr true\n</Location>\n',
     "address": '<Location "/">\nRequire ip 127.0.0.1 ::1\n</Location>\n',
-    "satisfy any": f'<Location "/">\nSatisfy Any\nOrder allow,deny\nAllow from all\n{OPEN}</Location>\n',
-    "satisfy any with the login": '<Location "/">\nSatisfy Any\nOrder allow,deny\nAllow from all\n</Location>\n',
+    "satisfy any": (
+        f'<Location "/">\nSatisfy Any\nOrder allow,deny\nAllow from all\n{OPEN}</Location>\n'
+    ),
+    "satisfy any with the login": (
+        '<Location "/">\nSatisfy Any\nOrder allow,deny\nAllow from all\n</Location>\n'
+    ),
     "no type": f'<Location "/">\nAuthType None\n{OPEN}</Location>\n',
-    "limit": f'<Location "/">\n<Limit GET POST>\nRequire all denied\n</Limit>\n<LimitExcept BREW>\n{OPEN}</LimitExcept>\n</Location>\n',
+    "limit": (
+        '<Location "/">\n<Limit GET POST>\nRequire all denied\n</Limit>\n<LimitExcept BREW>\n'
+        f"{OPEN}</LimitExcept>\n</Location>\n"
+    ),
     "fake user": f'<Location "/">\nAuthBasicFake ana "open sesame"\n{OPEN}</Location>\n',
     "not authoritative": f'<Location "/">\nAuthBasicAuthoritative Off\n{OPEN}</Location>\n',
-    "rewriting": f'<Location "/">\n{OPEN}</Location>\nRewriteEngine On\nRewriteRule ^/door(.*) {API}$1 [PT]\nRewriteRule ^/passed(.*) {API}$1\n'
+    "rewriting": f'<Location "/">\n{OPEN}</Location>\nRewriteEngine On\n'
+    f"RewriteRule ^/door(.*) {API}$1 [PT]\nRewriteRule ^/passed(.*) {API}$1\n"
     "RewriteRule ^/handed - [H=whatsapp-messenger]\n",
-    "redirects inside": f'<Location "/">\n{OPEN}</Location>\n<Location "/door">\nRewriteEngine On\nRewriteRule .*?/door(.*) {API}$1 [L]\n</Location>\n',
-    "alias": f'<Location "/">\n{OPEN}</Location>\nAlias "{API}" "{{root}}"\nAlias "/door" "{{root}}{API}"\n',
+    "redirects inside": (
+        f'<Location "/">\n{OPEN}</Location>\n<Location "/door">\nRewriteEngine On\n'
+        f"RewriteRule .*?/door(.*) {API}$1 [L]\n</Location>\n"
+    ),
+    "alias": (
+        f'<Location "/">\n{OPEN}</Location>\nAlias "{API}" "{{root}}"\n'
+        f'Alias "/door" "{{root}}{API}"\n'
+    ),
     "error documents": f'<Location "/">\n{OPEN}</Location>\n'
     + "".join(f"ErrorDocument {status} {API}/threads\n" for status in (401, 403, 404)),
     "error documents of the login": "".join(
         f"ErrorDocument {status} {API}/threads\n" for status in (401, 403, 404)
     ),
-    "error documents in the location": f'<Location "{API}">\nErrorDocument 401 {API}/contacts\nErrorDocument 403 {API}/threads\n</Location>\n',
-    "fallback": f'<Location "/">\n{OPEN}</Location>\n<Directory "{{root}}">\nFallbackResource {API}/threads\nDirectoryIndex {API}/threads\n</Directory>\n',
-    "slashes as they come": f'MergeSlashes Off\nAllowEncodedSlashes On\n<Location "/">\n{OPEN}</Location>\n',
+    "error documents in the location": (
+        f'<Location "{API}">\nErrorDocument 401 {API}/contacts\nErrorDocument 403 {API}/threads\n'
+        "</Location>\n"
+    ),
+    "fallback": (
+        f'<Location "/">\n{OPEN}</Location>\n<Directory "{{root}}">\n'
+        f"FallbackResource {API}/threads\nDirectoryIndex {API}/threads\n</Directory>\n"
+    ),
+    "slashes as they come": (
+        f'MergeSlashes Off\nAllowEncodedSlashes On\n<Location "/">\n{OPEN}</Location>\n'
+    ),
 }
 # Other ways to the API, for what is not below its path.
 WAYS = [
@@ -357,7 +415,10 @@ def later_httpd(door, later, is_vhost, files=FILES):
         own = LATER[later].replace("{root}", root)
         site = f'DocumentRoot "{root}"\n<Directory "{root}">\nRequire all granted\n</Directory>\n'
         if is_vhost:
-            own = f"<VirtualHost *:{httpd.port}>\nServerName localhost\nServerAlias *\n{own}</VirtualHost>\n"
+            own = (
+                f"<VirtualHost *:{httpd.port}>\nServerName localhost\nServerAlias *\n"
+                f"{own}</VirtualHost>\n"
+            )
         return site + shipped(door, httpd) + own
 
     return httpd_with(text, modules=LATER_MODULES, files=files)
@@ -457,7 +518,10 @@ OWN = (
     + f'<Location "{API}">\nSetHandler whatsapp-messenger\nWhatsAppRequireUser On\n%s</Location>\n'
 )
 BASIC = "AuthType Basic\nAuthName x\nAuthBasicProvider file\nAuthUserFile whatsapp.users\n"
-ANONYMOUS = "AuthType Basic\nAuthName x\nAuthBasicProvider anon\nAnonymous guest\nAnonymous_NoUserID on\nAnonymous_MustGiveEmail off\n"
+ANONYMOUS = (
+    "AuthType Basic\nAuthName x\nAuthBasicProvider anon\nAnonymous guest\nAnonymous_NoUserID on\n"
+    "Anonymous_MustGiveEmail off\n"
+)
 # Modules may call anybody a user, at any time.
 HOOKS = """function early(r) r.user = "ana" return apache2.DECLINED end
 function nameless(r) r.user = "" return apache2.OK end
@@ -525,9 +589,9 @@ def test_only_a_login_for_this_request_counts(section, user, status):
         answer = ask(httpd, "GET", f"{API}/threads", **({"Authorization": user} if user else {}))
         assert answer.status == status, answer
         if status == 403:
-            assert (
-                answer.text
-                == '{"success":false,"error":"This API is for users who logged in.","code":"UNAUTHORIZED"}'
+            assert answer.text == (
+                '{"success":false,"error":"This API is for users who logged in.",'
+                '"code":"UNAUTHORIZED"}'
             )
             assert any("WA0273: refused" in line for line in httpd.lines(0))
 
@@ -557,7 +621,10 @@ PLAIN = ACCOUNT_FILE + f'<Location "{API}">\nSetHandler whatsapp-messenger\n%s</
         (PLAIN % "" + '<Directory "/">\nWhatsAppRequireUser On\n</Directory>\n', 403),
         (
             PLAIN % "WhatsAppRequireUser On\n"
-            + '<Directory "/">\nWhatsAppRequireUser Off\n</Directory>\n<Files "*">\nWhatsAppRequireUser Off\n</Files>\n',
+            + (
+                '<Directory "/">\nWhatsAppRequireUser Off\n</Directory>\n<Files "*">\n'
+                "WhatsAppRequireUser Off\n</Files>\n"
+            ),
             403,
         ),
         (
@@ -573,12 +640,18 @@ PLAIN = ACCOUNT_FILE + f'<Location "{API}">\nSetHandler whatsapp-messenger\n%s</
         ),
         (
             PLAIN % "WhatsAppRequireUser On\n"
-            + f'<VirtualHost *>\nServerName localhost\n<Location "{API}">\nSetHandler whatsapp-messenger\nRequire local\n</Location>\n</VirtualHost>\n',
+            + (
+                f'<VirtualHost *>\nServerName localhost\n<Location "{API}">\n'
+                "SetHandler whatsapp-messenger\nRequire local\n</Location>\n</VirtualHost>\n"
+            ),
             403,
         ),
         (
             PLAIN % "WhatsAppRequireUser On\n"
-            + f'<VirtualHost *>\nServerName localhost\n<Location "{API}">\nWhatsAppRequireUser Off\nRequire local\n</Location>\n</VirtualHost>\n',
+            + (
+                f'<VirtualHost *>\nServerName localhost\n<Location "{API}">\n'
+                "WhatsAppRequireUser Off\nRequire local\n</Location>\n</VirtualHost>\n"
+            ),
             200,
         ),
     ],
@@ -606,8 +679,10 @@ def test_a_host_without_a_messenger_says_so_to_who_logged_in():
     """What the main server lends to its virtual hosts is no messenger of its own."""
     account, number = ACCOUNT.rsplit("WhatsAppNumber", 1)
     text = (
-        f'{account}<Location "{API}">\nSetHandler whatsapp-messenger\nWhatsAppRequireUser On\n{BASIC}Require valid-user\n</Location>\n'
-        f"<VirtualHost *>\nServerName one.test\n</VirtualHost>\n<VirtualHost *>\nServerName two.test\nWhatsAppNumber{number}</VirtualHost>\n"
+        f'{account}<Location "{API}">\nSetHandler whatsapp-messenger\nWhatsAppRequireUser On\n'
+        f"{BASIC}Require valid-user\n</Location>\n"
+        "<VirtualHost *>\nServerName one.test\n</VirtualHost>\n<VirtualHost *>\n"
+        f"ServerName two.test\nWhatsAppNumber{number}</VirtualHost>\n"
     )
     with httpd_with(text, modules=LATER_MODULES, files=FILES) as httpd:
         make_readable(httpd)
@@ -635,14 +710,16 @@ def test_the_log_says_once_where_to_look_and_not_without_end():
 
 
 def test_the_user_of_another_page_is_not_that_of_the_api():
-    """mod_dir puts the API in the place of a page that had a login; the API's own was not asked for."""
+    """mod_dir puts the API in the place of a page that had a login; the API's own was not asked
+    for."""
 
     def text(httpd):
         root = httpd.folder / "htdocs"
         return (
             OWN % "Require all granted\n"
             + f'DocumentRoot "{root}"\n<Directory "{root}">\nRequire all granted\n</Directory>\n'
-            f'<Location "/site">\n{BASIC}Require valid-user\nFallbackResource {API}/threads\n</Location>\n'
+            f'<Location "/site">\n{BASIC}Require valid-user\nFallbackResource {API}/threads\n'
+            "</Location>\n"
         )
 
     with httpd_with(text, modules=LATER_MODULES, files=FILES) as httpd:
@@ -745,7 +822,10 @@ def certified(httpd, name):
         ("optional", "SSLUserName SSL_CLIENT_S_DN_CN\nRequire valid-user\n", 200, None, 500),
         (
             "optional_no_ca",
-            "SSLOptions +FakeBasicAuth\nAuthType Basic\nAuthName x\nAuthBasicProvider file\nAuthUserFile certificates.users\nRequire valid-user\n",
+            (
+                "SSLOptions +FakeBasicAuth\nAuthType Basic\nAuthName x\nAuthBasicProvider file\n"
+                "AuthUserFile certificates.users\nRequire valid-user\n"
+            ),
             200,
             403,
             401,
@@ -759,8 +839,11 @@ def test_a_client_certificate_is_a_login_when_it_was_verified(
         certificates(httpd.folder)
         httpd.own_port = getattr(httpd, "own_port", None) or free_port()
         return (
-            f"Listen 127.0.0.1:{httpd.own_port}\n<VirtualHost *:{httpd.own_port}>\nServerName localhost\nSSLEngine On\nSSLCertificateFile {httpd.folder}/localhost.crt\n"
-            f"SSLCertificateKeyFile {httpd.folder}/localhost.key\nSSLCACertificateFile {httpd.folder}/ca.crt\nSSLVerifyClient {verify}\n"
+            f"Listen 127.0.0.1:{httpd.own_port}\n<VirtualHost *:{httpd.own_port}>\n"
+            "ServerName localhost\nSSLEngine On\n"
+            f"SSLCertificateFile {httpd.folder}/localhost.crt\n"
+            f"SSLCertificateKeyFile {httpd.folder}/localhost.key\n"
+            f"SSLCACertificateFile {httpd.folder}/ca.crt\nSSLVerifyClient {verify}\n"
             f"{OWN % section}</VirtualHost>\n"
         )
 

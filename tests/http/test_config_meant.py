@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that were meant for another place: configtest says what is meant, once, and shows no secret."""
+"""Values that were meant for another place: configtest says what is meant, once, and shows no
+secret."""
 
 import pytest
 
@@ -75,7 +76,10 @@ def test_refuses_a_public_url_that_holds_the_apis_path(path, meant):
 )
 def test_warns_of_a_public_url_that_looks_like_the_apis_path(path, base):
     output = warning(
-        f"{ACCOUNT}WhatsAppPublicURL {URL}{path}\n{f'WhatsAppBasePath {base}' if base else ''}\n{handler(base or BASE)}",
+        (
+            f"{ACCOUNT}WhatsAppPublicURL {URL}{path}\n"
+            f"{f'WhatsAppBasePath {base}' if base else ''}\n{handler(base or BASE)}"
+        ),
         "WA0145",
     )
     assert (
@@ -206,7 +210,10 @@ def test_a_users_password_in_a_url_is_not_shown(directive):
         (handler("^/api/whatsapp\\.messenger/", "LocationMatch"), None, "let the expression match"),
         (handler("^/api/", "LocationMatch"), "/v1/api", "let the expression match"),
         (
-            '<Location "/chat">\n<Limit GET POST>\nRequire all granted\n</Limit>\n<If "true">\nSetHandler whatsapp-messenger\n</If>\n</Location>\n',
+            (
+                '<Location "/chat">\n<Limit GET POST>\nRequire all granted\n</Limit>\n'
+                '<If "true">\nSetHandler whatsapp-messenger\n</If>\n</Location>\n'
+            ),
             None,
             "/chat",
         ),
@@ -298,7 +305,7 @@ UUID = "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a11"
         handler(f"(?i)^{BASE.upper()}/", "LocationMatch"),
         handler(r"^/+api/+whatsapp\-messenger/", "LocationMatch"),
         handler(r"\A/api/whatsapp-messenger(/|$)", "LocationMatch"),
-        f'<Location ~ "/whatsapp-messenger/">\nSetHandler whatsapp-messenger\n</Location>\n',
+        '<Location ~ "/whatsapp-messenger/">\nSetHandler whatsapp-messenger\n</Location>\n',
         handler(f"{BASE}/threads/*/read"),
         handler(f"{BASE}/threads/+1555*/unblock"),
         handler(f"{BASE}/messages/*/media/?"),
@@ -307,7 +314,10 @@ UUID = "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a11"
         handler(f"{BASE}/messages/"),
         handler("/api/[vw]hatsapp-messenger/send"),
         '<If "true">\nSetHandler whatsapp-messenger\n</If>\n',
-        f"<Location \"{BASE}\">\n<If \"req('Host') == 'chat.example.org'\">\nSetHandler whatsapp-messenger\n</If>\n</Location>\n",
+        (
+            f"<Location \"{BASE}\">\n<If \"req('Host') == 'chat.example.org'\">\n"
+            "SetHandler whatsapp-messenger\n</If>\n</Location>\n"
+        ),
         f'<Location "{BASE}">\nSetHandler WhatsApp-Messenger\n</Location>\n',
         f'<Location "{BASE}">\nSetHandler "whatsapp-messenger"\n</Location>\n',
         f"<Location {BASE}>\nsethandler 'whatsapp-messenger'\n</Location>\n",
@@ -365,7 +375,10 @@ def test_a_handlers_name_is_the_same_in_any_letters():
 
 
 # What other directives say of the API's path sets no handler.
-RULES = f"RewriteEngine On\nRewriteRule ^{BASE}(/|$) - [L]\nRewriteCond %{{REQUEST_URI}} !^{BASE}\nRewriteRule ^/whatsapp-messenger$ /x [R=301,E=H:whatsapp-messenger]\n"
+RULES = (
+    f"RewriteEngine On\nRewriteRule ^{BASE}(/|$) - [L]\nRewriteCond %{{REQUEST_URI}} !^{BASE}\n"
+    "RewriteRule ^/whatsapp-messenger$ /x [R=301,E=H:whatsapp-messenger]\n"
+)
 
 
 def test_a_rewrite_rule_that_names_the_api_sets_no_handler():
@@ -400,7 +413,10 @@ TWO = [
 
 def each(line):
     return "".join(
-        f"Define name {name}\nDefine sid {sid}\nDefine base {base}\n{line}\nUnDefine name\nUnDefine sid\nUnDefine base\n"
+        (
+            f"Define name {name}\nDefine sid {sid}\nDefine base {base}\n{line}\nUnDefine name\n"
+            "UnDefine sid\nUnDefine base\n"
+        )
         for name, sid, base in TWO
     )
 
@@ -447,8 +463,13 @@ REAL = {
     + "<IfModule no_such_module>\n"
     + handler("/elsewhere")
     + "</IfModule>\n",
-    "wildcard hosts": f"{ACCOUNT}<VirtualHost *:81 *:82>\nServerName a.test\n{HANDLER}</VirtualHost>\n<VirtualHost _default_:*>\nServerAlias *\n</VirtualHost>\n",
-    "one account, numbers in the virtual hosts": f"WhatsAppAccountSID {SID}\nWhatsAppAuthToken {TOKEN}\n"
+    "wildcard hosts": (
+        f"{ACCOUNT}<VirtualHost *:81 *:82>\nServerName a.test\n{HANDLER}</VirtualHost>\n"
+        "<VirtualHost _default_:*>\nServerAlias *\n</VirtualHost>\n"
+    ),
+    "one account, numbers in the virtual hosts": (
+        f"WhatsAppAccountSID {SID}\nWhatsAppAuthToken {TOKEN}\n"
+    )
     + HANDLER
     + vhost("one.test", f"WhatsAppNumber {NUMBER}\nWhatsAppStore dbm:one\n")
     + vhost("two.test", "WhatsAppNumber +14155238887\nWhatsAppStore dbm:two\n")
@@ -498,12 +519,15 @@ ALL = "Require all granted\n"
     "later",
     [
         f'<Location "/">\n{ALL}</Location>\n',
-        f'<Location "{BASE}">\n<RequireAll>\n{ALL}Require all granted\n</RequireAll>\n</Location>\n',
+        (
+            f'<Location "{BASE}">\n<RequireAll>\n{ALL}Require all granted\n</RequireAll>\n'
+            "</Location>\n"
+        ),
         f'<LocationMatch "threads$">\n{ALL}</LocationMatch>\n',
         f'<Location "/api/*/threads">\n{ALL}</Location>\n',
         f'<Location "{BASE}">\nAuthMerging Or\n{ALL}</Location>\n',
         f'<If "true">\n{ALL}</If>\n',
-        vhost("one.test", f'<Location "/">\nRequire valid-user\n</Location>\n'),
+        vhost("one.test", '<Location "/">\nRequire valid-user\n</Location>\n'),
         vhost("one.test", f'<Location "/api">\n<If "true">\n{ALL}</If>\n</Location>\n'),
     ],
 )
@@ -528,7 +552,7 @@ def test_warns_of_it_in_the_doors_own_virtual_host(begin, end):
         ACCOUNT + DOOR + f'<Location "/whatsapp-messenger">\n{ALL}</Location>\n',
         ACCOUNT + DOOR + f'<Directory "/">\n{ALL}</Directory>\n<Files ".*">\n{ALL}</Files>\n',
         ACCOUNT + DOOR + f'<Location "/">\nAuthMerging And\n{ALL}</Location>\n',
-        ACCOUNT + DOOR + f'<Location "/">\nOptions None\n</Location>\n',
+        ACCOUNT + DOOR + '<Location "/">\nOptions None\n</Location>\n',
         ACCOUNT + HANDLER + f'<Location "{BASE}">\nRequire valid-user\n</Location>\n',
         ACCOUNT + DOOR + DOOR,
         f'<VirtualHost *>\nServerName two.test\n<Location "/">\n{ALL}</Location>\n</VirtualHost>\n'

@@ -531,7 +531,8 @@ if IS_ROOT and can_mount():
 @pytest.mark.parametrize("model", ["event", "worker", "prefork"])
 @pytest.mark.parametrize("what", MOUNTS)
 def test_what_is_mounted_over_a_live_store_is_no_new_store(what, model):
-    """Reloads serve nothing from there and make nothing there; when it is taken away the next one finds what was stored."""
+    """Reloads serve nothing from there and make nothing there; when it is taken away the next one
+    finds what was stored."""
     break_it, mend_it = MOUNTS[what]
     with running(mpm=model) as httpd:
         httpd.claim("WA0140", "WA0420", "WA0442", required=False)

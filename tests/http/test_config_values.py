@@ -228,13 +228,17 @@ def test_refuses_a_directive_in_a_location(directive):
 
 def test_a_user_is_required_in_a_section_or_everywhere_but_not_by_a_folder():
     accept(
-        f'{ACCOUNT}WhatsAppRequireUser On\n<VirtualHost *>\nWhatsAppRequireUser off\n<Location "/x">\nWhatsAppRequireUser on\n</Location>\n</VirtualHost>\n'
+        f"{ACCOUNT}WhatsAppRequireUser On\n<VirtualHost *>\nWhatsAppRequireUser off\n"
+        '<Location "/x">\nWhatsAppRequireUser on\n</Location>\n</VirtualHost>\n'
     )
     assert "WhatsAppRequireUser must be On or Off" in refusal(
         f'{ACCOUNT}<Location "/x">\nWhatsAppRequireUser 1\n</Location>\n'
     )
     with httpd_with(
-        lambda httpd: f'{ACCOUNT}{HANDLER}<Directory "{httpd.folder}/htdocs">\nAllowOverride All\nRequire all granted\n</Directory>\n'
+        lambda httpd: (
+            f'{ACCOUNT}{HANDLER}<Directory "{httpd.folder}/htdocs">\nAllowOverride All\n'
+            "Require all granted\n</Directory>\n"
+        )
     ) as httpd:
         httpd.noise = r".*/\.htaccess: WhatsAppRequireUser not allowed here"
         httpd.start()

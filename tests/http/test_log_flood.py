@@ -2,7 +2,6 @@
 """Whoever calls is named in every line, and nobody can fill the error log by calling."""
 
 import re
-import subprocess
 
 import pytest
 

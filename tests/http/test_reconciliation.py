@@ -102,7 +102,8 @@ def test_messages_that_came_while_the_server_was_down_are_fetched_once(new_serve
 
 
 def test_a_message_whose_form_was_refused_is_fetched_once(new_server, twilio, fresh):
-    """Somebody wrote what cannot be told from a form that was cut anew; Twilio's list has no such doubts."""
+    """Somebody wrote what cannot be told from a form that was cut anew; Twilio's list has no such
+    doubts."""
     number = fresh.number()
     text = f"{fresh.text()} Fromwhatsapp:+15559990000"
     with new_server(ON) as server:

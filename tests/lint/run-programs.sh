@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs test programs, as many at once as there are processors (or JOBS), at most half an hour each; the output of a failing one is shown:
+# Runs test programs, as many at once as there are processors (or JOBS), at most an hour each; the output of a failing one is shown:
 # run-programs.sh WRAPPER PROGRAM... PROGRAM:4 is run as four processes, of which each does its share (tests/unit/test_shard.h).
 set -uo pipefail
 
@@ -15,7 +15,7 @@ if [ "${1-}" = --one ]; then
     trap 'rm -f "$log"' EXIT
     SECONDS=0
     # shellcheck disable=SC2086 # the wrapper is a command with arguments
-    timeout -k 10 1800 $2 "$program" > "$log" 2>&1
+    timeout -k 10 3600 $2 "$program" > "$log" 2>&1
     status=$?
     count=$(grep -c '^\[       OK' "$log")
     # A program that tested nothing has shown nothing.

@@ -20,7 +20,6 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.client import Client  # noqa: E402
 from support.conditions import wait_until  # noqa: E402
 from support.contract import Contract  # noqa: E402
 from support.httpd import Account, Httpd, is_asan, messenger, program  # noqa: E402

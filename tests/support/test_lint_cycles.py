@@ -11,13 +11,15 @@ LINT = pathlib.Path(__file__).parents[1] / "lint" / "cycles.sh"
 
 
 def tree(folder, uses):
-    """A source for each file, that defines one function and uses those of others, and its object."""
+    """A source for each file, that defines one function and uses those of others, and its
+    object."""
     for file, others in uses.items():
         source = folder / file
         source.parent.mkdir(parents=True, exist_ok=True)
         lines = [f"int {name(other)}(void);" for other in others]
         lines.append(
-            f"int {name(file)}(void) {{ return 1{''.join(f' + {name(other)}()' for other in others)}; }}"
+            f"int {name(file)}(void) "
+            f"{{ return 1{''.join(f' + {name(other)}()' for other in others)}; }}"
         )
         source.write_text("\n".join(lines) + "\n")
         made = folder / "build/obj" / file.replace(".c", ".o")

@@ -47,7 +47,7 @@ import struct
 import sys
 import threading
 import time
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import twilio_demo
 import twilio_modes

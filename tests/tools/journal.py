@@ -194,7 +194,8 @@ def seal_payload(data, offset):
 
 
 def craft(data, record, fields, is_payload=False):
-    """A journal with fields of one record set, all checksums right, and the chain after it made anew as far as its length leads."""
+    """A journal with fields of one record set, all checksums right, and the chain after it made
+    anew as far as its length leads."""
     data = bytearray(data)
     for name, value in fields.items():
         code, at = (PAYLOAD_FIELDS[record.kind] if is_payload else HEADER_FIELDS)[name]

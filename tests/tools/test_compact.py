@@ -231,7 +231,8 @@ def test_damage_is_not_compacted_away(lived, where):
 
 
 def test_fillers_go(lived):
-    """After a rebuild over damage: the lost message stays lost, all else stays, and the fillers are gone."""
+    """After a rebuild over damage: the lost message stays lost, all else stays, and the fillers are
+    gone."""
     lost = [r for r in records(lived) if r.kind == "message"][4]
     flip(lived / "journal", lost.offset + 50)
     ctl("rebuild", store=lived)

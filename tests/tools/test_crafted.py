@@ -13,11 +13,10 @@ import subprocess
 
 import pytest
 
-from conftest import ACCOUNT, PROGRAM, Result, ctl, dump, give_to_server, lines_of
+from conftest import PROGRAM, ctl, give_to_server
 from journal import (
     HEADER,
     HEADER_FIELDS,
-    MAGIC,
     PAYLOAD_FIELDS,
     ROW,
     chain,

@@ -236,7 +236,8 @@ def test_a_dump_keeps_when_it_was(ahead, shifting, folder, fresh):
 
 @pytest.mark.parametrize("way", ["all", "changed"])
 def test_a_poller_with_a_time_of_then(ahead, shifting, fresh, way):
-    """It is given the server's time and all threads, and misses nothing that comes later; no poll of a time in between hides anything either."""
+    """It is given the server's time and all threads, and misses nothing that comes later; no poll
+    of a time in between hides anything either."""
     store, numbers, said, _ = ahead
     before = times(store)
     ctl("retime", store=store)
@@ -245,7 +246,7 @@ def test_a_poller_with_a_time_of_then(ahead, shifting, fresh, way):
         api = server.client()
         api.receive(numbers[0], "came while it was away", fresh.sid())
         now = api.since(0)["timestamp"]
-        for old in [time for time in before if time > now]:
+        for old in [moment for moment in before if moment > now]:
             answer = api.get("/messages-since", {"since": old, "threads": way}).json()
             assert answer["messages"] == answer["updates"] == [] and not answer["hasMore"]
             assert answer["timestamp"] == now
@@ -259,9 +260,9 @@ def test_a_poller_with_a_time_of_then(ahead, shifting, fresh, way):
             assert answer["timestamp"] > held
             held = answer["timestamp"]
         # a time that is right again: nothing of what the store has after it is left out
-        for time in after:
-            found = [message["timestamp"] for message in api.since(time)["messages"]]
+        for moment in after:
+            found = [message["timestamp"] for message in api.since(moment)["messages"]]
             everything_after = [
-                m["timestamp"] for m in api.since(0)["messages"] if m["timestamp"] > time
+                m["timestamp"] for m in api.since(0)["messages"] if m["timestamp"] > moment
             ]
             assert found == everything_after

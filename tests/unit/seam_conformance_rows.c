@@ -453,6 +453,10 @@ static void versions_change_with_what_is_seen(seam_t *seam)
     changed_assert(seam, &v, "AT1");
     assert_int_equal(wa_store_thread_mark_read(seam->store, SEAM_ANA, seam->p), APR_SUCCESS);
     changed_assert(seam, &v, "");
+    assert_int_equal(
+        wa_store_thread_flags_set(seam->store, SEAM_BEA, WA_THREAD_BLOCKED, 0, seam->p),
+        APR_SUCCESS);
+    changed_assert(seam, &v, "AT2");
     seam_contact(seam, "1", SEAM_ANA, "Ana");
     changed_assert(seam, &v, "ATC1");
     seam_contact(seam, "2", "+2", "Nobody yet");

@@ -321,7 +321,7 @@ static void image_message(image_t *x, const model_record_t *r)
     x->threads[t].last_row = r->row;
     message->record = r;
     message->sid = r->op.type == OP_IN ? r->op.b : "";
-    message->state = r->op.type == OP_IN ? "" : "\"status\":\"pending\"";
+    message->state = r->op.type == OP_IN ? "" : "pending";
     message->status = r->op.type == OP_IN ? WA_STATUS_NONE : WA_STATUS_PENDING;
 }
 

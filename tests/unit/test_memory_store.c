@@ -145,7 +145,7 @@ static void any_allocation_may_fail(void **state)
         fprintf(stderr, "%u allocations: %u deaths, %u refusals, %u lives\n", w->at, died, refused,
                 lived);
     }
-    assert_true(died + refused > 0 && lived > 1);
+    assert_true(test_step() > 1 || (died + refused > 0 && lived > 1));
 }
 
 /* From one on there is no memory any more. */
@@ -237,7 +237,7 @@ static void a_store_may_run_out_of_memory_as_it_grows(void **state)
         fixture_close(w->f);
         apr_pool_clear(w->p);
     }
-    assert_true(died > 20);
+    assert_true(test_step() > 1 || died > 20);
 }
 
 static int setup(void **state)

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "messaging/gate.h"
+#include "messaging/policy/gate.h"
 
 static wa_gate_shared_t *shared_make(void)
 {

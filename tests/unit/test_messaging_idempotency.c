@@ -4,7 +4,7 @@
 #include "test_sending.h"
 
 #include "base/clock.h"
-#include "messaging/idempotency.h"
+#include "messaging/send/idempotency.h"
 
 /* A key counts by the clock: the store's times are the clock's. */
 static void begin_now(world_t *world, apr_pool_t *p)

@@ -2,8 +2,8 @@
 /* Tests of attachments: which message has which, what a copy is called, and where they are fetched. */
 #include "test_messaging.h"
 
-#include "messaging/media.h"
-#include "messaging/receive.h"
+#include "messaging/receive/media.h"
+#include "messaging/receive/receive.h"
 
 #define HEAD                                   \
     "MessageSid=" SID_1 "&AccountSid=" OUR_SID \

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/tlv.h"
-#include "messaging/idempotency.h"
+#include "messaging/send/idempotency.h"
 #include "messaging/delivery/reducer.h"
 
 #define SID(n) "SM0000000000000000000000000000002" #n

@@ -6,7 +6,7 @@
 
 #include "base/grapheme.h"
 #include "base/text.h"
-#include "messaging/parts.h"
+#include "messaging/message/parts.h"
 
 /* `count` times `piece`. */
 static char *repeat(const char *piece, size_t count, apr_pool_t *p)

@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "base/percent.h"
-#include "messaging/policy.h"
-#include "messaging/receive.h"
+#include "messaging/policy/policy.h"
+#include "messaging/receive/receive.h"
 
 /* Not asked for here; it would bring the real client with it. */
 apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,

@@ -8,7 +8,7 @@
 #include <apr_strings.h>
 
 #include "base/hash.h"
-#include "messaging/rate.h"
+#include "messaging/policy/rate.h"
 
 #define START ((apr_time_t)1000000000)
 

@@ -3,7 +3,7 @@
 #include "test_messaging.h"
 
 #include "messaging/delivery/parked.h"
-#include "messaging/receipts.h"
+#include "messaging/delivery/receipts.h"
 
 #define ID "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10"
 #define ID_2 "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a11"

@@ -3,10 +3,10 @@
 #include "test_messaging.h"
 
 #include "base/text.h"
-#include "messaging/inbound_text.h"
+#include "messaging/receive/inbound_text.h"
 #include "messaging/message/preview.h"
-#include "messaging/receive.h"
-#include "messaging/validate.h"
+#include "messaging/receive/receive.h"
+#include "messaging/message/validate.h"
 
 #define FROM "&From=whatsapp%3A%2B15551230001&To=whatsapp%3A%2B14155238886"
 #define PLACE "/api/whatsapp-messenger/messages/"

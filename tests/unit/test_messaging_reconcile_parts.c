@@ -3,7 +3,7 @@
  * of those that Twilio has not. */
 #include "test_reconciling.h"
 
-#include "messaging/parts.h"
+#include "messaging/message/parts.h"
 
 #define ID "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10"
 #define OPEN(n) "Nobody can know whether part " n " of 3 was sent"

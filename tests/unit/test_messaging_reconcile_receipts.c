@@ -3,7 +3,7 @@
 #include "test_reconciling.h"
 
 #include "base/clock.h"
-#include "messaging/reconcile_receipts.h"
+#include "messaging/reconcile/reconcile_receipts.h"
 
 #define HOUR (60 * MINUTE)
 

@@ -2,9 +2,9 @@
 /* Tests of what people may send, of contacts, and of the rendered rows. */
 #include "test_messaging.h"
 
-#include "messaging/contacts.h"
+#include "messaging/thread/contacts.h"
 #include "messaging/message/preview.h"
-#include "messaging/validate.h"
+#include "messaging/message/validate.h"
 
 #define NUMBER "+15551230001"
 

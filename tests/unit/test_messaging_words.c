@@ -2,7 +2,7 @@
 /* Tests of words as people write them: case, and what stands around. */
 #include "test_base.h"
 
-#include "messaging/words.h"
+#include "messaging/policy/words.h"
 
 static int has(const char *const *words, const char *text, apr_pool_t *p)
 {

@@ -5,9 +5,9 @@
 
 #include "test_messaging.h"
 
-#include "messaging/reconcile.h"
+#include "messaging/reconcile/reconcile.h"
 #include "messaging/delivery/reducer.h"
-#include "messaging/receipts.h"
+#include "messaging/delivery/receipts.h"
 #include "twilio/client.h"
 
 #define NUMBER "+15551230001"

@@ -5,8 +5,8 @@
 
 #include "test_messaging.h"
 
-#include "messaging/send.h"
-#include "messaging/receipts.h"
+#include "messaging/send/send.h"
+#include "messaging/delivery/receipts.h"
 #include "twilio/client.h"
 
 #define NUMBER "+15551230001"

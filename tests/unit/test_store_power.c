@@ -72,7 +72,21 @@ static char *file_read(int fd, apr_size_t *plen)
     return bytes;
 }
 
-/* The names that a folder has now are on the disk, and those it has not are gone. CURRENT's new content comes with its name. */
+/* What was synced under another name is what a file has that was renamed since. */
+static void renamed_note(int to, const char *from)
+{
+    const int n = disk_find(from);
+
+    if (disk[n].bytes) {
+        free(disk[to].bytes);
+        disk[to].len = disk[n].len;
+        disk[to].bytes = disk[n].bytes;
+        disk[n].bytes = NULL;
+        disk[n].len = 0;
+    }
+}
+
+/* The names that a folder has now are on the disk, and those it has not are gone. */
 static void folder_note(void)
 {
     int i;
@@ -83,12 +97,10 @@ static void folder_note(void)
         snprintf(path, sizeof(path), "%.256s/%.63s", disk_folder, disk[i].name);
         disk[i].is_there = !access(path, F_OK);
         if (disk[i].is_there && !strcmp(disk[i].name, "CURRENT")) {
-            int n = disk_find("CURRENT.new");
-
-            free(disk[i].bytes);
-            disk[i].len = disk[n].len;
-            disk[i].bytes = calloc(1, disk[n].len + 1);
-            memcpy(disk[i].bytes, disk[n].bytes, disk[n].len);
+            renamed_note(i, "CURRENT.new");
+        }
+        if (disk[i].is_there && !strcmp(disk[i].name, "journal")) {
+            renamed_note(i, "journal.new");
         }
     }
 }
@@ -109,6 +121,7 @@ static int sync_note(int fd)
     name = path + strlen(disk_folder);
     if (!*name) {
         disk_find("CURRENT");
+        disk_find("journal");
         folder_note();
         return 0;
     }

@@ -8,9 +8,9 @@
 
 #include "base/form.h"
 #include "base/id.h"
-#include "messaging/inbound_text.h"
-#include "messaging/receipts.h"
-#include "messaging/media.h"
+#include "messaging/receive/inbound_text.h"
+#include "messaging/delivery/receipts.h"
+#include "messaging/receive/media.h"
 #include "twilio/webhook_form.h"
 
 #define AC "AC00000000000000000000000000000001"

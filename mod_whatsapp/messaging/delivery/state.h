@@ -7,7 +7,7 @@
 #include <apr_pools.h>
 
 #include "base/types.h"
-#include "messaging/parts.h"
+#include "messaging/message/parts.h"
 #include "twilio/status.h"
 
 /* How many values wa_delivery_e has. */

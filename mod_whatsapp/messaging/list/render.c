@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "messaging/delivery/state.h"
 #include "messaging/message/attributes.h"
-#include "messaging/policy.h"
+#include "messaging/policy/policy.h"
 
 static wa_slice_t direction_name(wa_direction_e direction)
 {

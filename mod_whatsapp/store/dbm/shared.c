@@ -122,9 +122,9 @@ static void number_raise(apr_uint64_t *number, apr_uint64_t value)
     }
 }
 
-/* Whoever sleeps at `visible` V has raised `news_waited` to V at least and then found `visible` at V.
- * `news_told` is raised only after all were woken, and only to what `visible` was before that: so
- * while somebody sleeps at V it is at most V, and everybody who tells wakes. */
+/* Whoever sleeps at `visible` V has raised `news_waited` to V at least and then found `visible` at
+ * V. `news_told` is raised only after all were woken, and only to what `visible` was before that:
+ * so while somebody sleeps at V it is at most V, and everybody who tells wakes. */
 void wa_shared_news_tell(wa_shared_t *s)
 {
     apr_uint64_t visible;

@@ -84,12 +84,13 @@ wa_tail_t wa_shared_tail(const wa_shared_t *s);
 /* Publishes a new end. The caller holds `append`. */
 void wa_shared_tail_set(wa_shared_t *s, const wa_tail_t *tail);
 
-/* For who has raised `visible`: wakes those that wait for it, in all processes. Costs two reads where
- * nobody does. One who dies before it, or anywhere in it, leaves it to the next. Any thread. */
+/* For who has raised `visible`: wakes those that wait for it, in all processes. Costs two reads
+ * where nobody does. One who dies before it, or anywhere in it, leaves it to the next. Any
+ * thread. */
 void wa_shared_news_tell(wa_shared_t *s);
 
-/* Sleeps while `visible` is `seen`, at most `limit`, unless s->news is not `news` any more. May wake
- * for no reason. Any thread. */
+/* Sleeps while `visible` is `seen`, at most `limit`, unless s->news is not `news` any more. May
+ * wake for no reason. Any thread. */
 void wa_shared_news_wait(wa_shared_t *s, apr_uint32_t news, apr_uint64_t seen,
                          apr_interval_time_t limit);
 

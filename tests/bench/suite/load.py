@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load: files of ready requests, wrk that sends them as fast as it can and drip that sends them at a fixed rate."""
+"""Load: files of ready requests, wrk that sends them as fast as it can and drip that sends them at
+a fixed rate."""
 
 import json
 import os
@@ -37,12 +38,16 @@ def send(number, text):
     body = json.dumps(
         {"phoneNumber": counterpart(number), "message": text}, ensure_ascii=False
     ).encode()
-    head = f"POST {BASE}/send HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST {BASE}/send HTTP/1.1\r\nHost: {HOST}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 
 class Load:
-    """Makes the files and runs the tools. Files are in memory where possible, so that they do not use the disk that is measured."""
+    """Makes the files and runs the tools. Files are in memory where possible, so that they do not
+    use the disk that is measured."""
 
     def __init__(self, tools, work):
         self.tools = tools
@@ -66,7 +71,8 @@ class Load:
         return path
 
     def webhooks(self, count, threads):
-        """A file of `count` signed webhooks that were never sent before, over `threads` counterparts."""
+        """A file of `count` signed webhooks that were never sent before, over `threads`
+        counterparts."""
         path = self._path("webhooks")
         subprocess.run(
             [
@@ -119,7 +125,8 @@ class Load:
 
     @classmethod
     def finish(cls, process):
-        """The same, where every request must have been answered with success; `rate` is how many a second."""
+        """The same, where every request must have been answered with success; `rate` is how many a
+        second."""
         result = cls.result(process)
         bad = {
             name: result[name]
@@ -128,7 +135,10 @@ class Load:
         }
         if bad:
             raise LoadError(
-                f"not every request was answered with success: {bad} of {result['requests']} {result['said']}".rstrip()
+                (
+                    f"not every request was answered with success: {bad} of {result['requests']} "
+                    f"{result['said']}"
+                ).rstrip()
             )
         if "duration_us" in result:
             result["rate"] = result["requests"] * 1e6 / result["duration_us"]

@@ -48,7 +48,10 @@ def facts(httpd, work_dir):
         "File system": filesystem(str(work_dir)),
         "Load average before": f"{os.getloadavg()[0]:.2f}",
         "httpd": _first(r"Server version: (\S+)", _output(httpd, "-v")) + ", event MPM",
-        "APR, APR-util": f"{_output('apr-1-config', '--version').strip()}, {_output('apu-1-config', '--version').strip()}",
+        "APR, APR-util": (
+            f"{_output('apr-1-config', '--version').strip()}, "
+            f"{_output('apu-1-config', '--version').strip()}"
+        ),
         "Compiler": _output("cc", "--version").splitlines()[0],
         "Node": _output("node", "--version").strip(),
         "Fastify, LMDB, undici": ", ".join(

@@ -31,9 +31,9 @@ class Loopback:
 
 class Cable:
     """A veth pair between two namespaces. The client has a core of its own, the servers the others:
-    as on two machines, neither gets the processor when the other waits. The servers' namespace lives
-    by a descriptor of this process, the client's by a child that ends with it: both are gone with
-    this process, and with them the pair."""
+    as on two machines, neither gets the processor when the other waits. The servers' namespace
+    lives by a descriptor of this process, the client's by a child that ends with it: both are gone
+    with this process, and with them the pair."""
 
     host = SERVER
 

@@ -27,7 +27,8 @@ def _size(value):
 
 
 def lines(title, y_title, series):
-    """`series`: {name: {size: (low, median, high)}}. The sizes go on a logarithmic axis, the values on one from zero."""
+    """`series`: {name: {size: (low, median, high)}}. The sizes go on a logarithmic axis, the values
+    on one from zero."""
     sizes = sorted({size for points in series.values() for size in points})
     top = _nice(max(high for points in series.values() for _, _, high in points.values()) * 1.05)
     low, high = math.log10(sizes[0]), math.log10(sizes[-1])
@@ -39,7 +40,10 @@ def lines(title, y_title, series):
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top
 
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13" role="img">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+            'font-family="sans-serif" font-size="13" role="img">'
+        ),
         f"<title>{escape(title)}</title>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
         f'<text x="{LEFT}" y="24" font-size="16" fill="#222222">{escape(title)}</text>',
@@ -47,23 +51,29 @@ def lines(title, y_title, series):
     for i in range(6):
         value = top * i / 5
         out.append(
-            f'<line x1="{LEFT}" y1="{y(value):.1f}" x2="{WIDTH - RIGHT}" y2="{y(value):.1f}" stroke="#dddddd"/>'
+            f'<line x1="{LEFT}" y1="{y(value):.1f}" x2="{WIDTH - RIGHT}" y2="{y(value):.1f}" '
+            'stroke="#dddddd"/>'
         )
         out.append(
-            f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#555555">{value:,.6g}</text>'
+            f'<text x="{LEFT - 8}" y="{y(value) + 4:.1f}" text-anchor="end" '
+            f'fill="#555555">{value:,.6g}</text>'
         )
     for size in sizes:
         out.append(
-            f'<line x1="{x(size):.1f}" y1="{HEIGHT - BOTTOM}" x2="{x(size):.1f}" y2="{HEIGHT - BOTTOM + 5}" stroke="#555555"/>'
+            f'<line x1="{x(size):.1f}" y1="{HEIGHT - BOTTOM}" x2="{x(size):.1f}" '
+            f'y2="{HEIGHT - BOTTOM + 5}" stroke="#555555"/>'
         )
         out.append(
-            f'<text x="{x(size):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle" fill="#555555">{_size(size)}</text>'
+            f'<text x="{x(size):.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle" '
+            f'fill="#555555">{_size(size)}</text>'
         )
     out.append(
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 14}" text-anchor="middle" fill="#222222">messages in the store</text>'
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 14}" text-anchor="middle" '
+        'fill="#222222">messages in the store</text>'
     )
     out.append(
-        f'<text transform="translate(18 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle" fill="#222222">{escape(y_title)}</text>'
+        f'<text transform="translate(18 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" '
+        f'text-anchor="middle" fill="#222222">{escape(y_title)}</text>'
     )
     for i, (name, points) in enumerate(series.items()):
         colour = COLOURS[i % len(COLOURS)]
@@ -71,13 +81,16 @@ def lines(title, y_title, series):
         out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for size, (least, middle, most) in sorted(points.items()):
             out.append(
-                f'<line x1="{x(size):.1f}" y1="{y(least):.1f}" x2="{x(size):.1f}" y2="{y(most):.1f}" stroke="{colour}"/>'
+                f'<line x1="{x(size):.1f}" y1="{y(least):.1f}" x2="{x(size):.1f}" '
+                f'y2="{y(most):.1f}" stroke="{colour}"/>'
             )
             out.append(
-                f'<circle cx="{x(size):.1f}" cy="{y(middle):.1f}" r="4" fill="{colour}"><title>{escape(name)}, {size:,}: {middle:,.0f}</title></circle>'
+                f'<circle cx="{x(size):.1f}" cy="{y(middle):.1f}" r="4" '
+                f'fill="{colour}"><title>{escape(name)}, {size:,}: {middle:,.0f}</title></circle>'
             )
         legend = LEFT + i * 260
         out.append(
-            f'<circle cx="{legend + 6}" cy="38" r="4" fill="{colour}"/><text x="{legend + 16}" y="42" fill="#222222">{escape(name)}</text>'
+            f'<circle cx="{legend + 6}" cy="38" r="4" fill="{colour}"/><text x="{legend + 16}" '
+            f'y="42" fill="#222222">{escape(name)}</text>'
         )
     return "\n".join(out) + "\n</svg>\n"

@@ -9,32 +9,48 @@ from . import plot
 BUSY = 0.7
 
 METHOD = """\
-All rows of a table were measured in one run, the contenders in turn, each second round backwards, so that what else
+All rows of a table were measured in one run, the contenders in turn, each second round backwards, \
+so that what else
 the machine does hits all alike. After a round that warms up and does not count, a
 figure is the median of {rounds} rounds of {seconds:g} s; in brackets the least and the most. Ratios
-are ratios of medians. The load tool runs on the same cores: figures are for comparing, a server alone does more.
+are ratios of medians. The load tool runs on the same cores: figures are for comparing, \
+a server alone does more.
 
-- **bare** is a handler of a few lines in the same httpd that gives the module's own bytes from memory, with the same headers, and
-  for webhooks parses the form and checks the signature, and stores nothing: the most that httpd allows. What the module does between
-  two requests of a connection (httpd/keepalive.c) it does too, from the same source: a ratio to it is a ratio to httpd's limit.
+- **bare** is a handler of a few lines in the same httpd that gives the module's own bytes from \
+memory, with the same headers, and
+  for webhooks parses the form and checks the signature, and stores nothing: \
+the most that httpd allows. What the module does between
+  two requests of a connection (httpd/keepalive.c) it does too, from the same source: \
+a ratio to it is a ratio to httpd's limit.
 - **module** is httpd with mod_whatsapp, `WhatsAppStore dbm:`, `WhatsAppSync always`.
-- **peer** is the same API on Fastify and LMDB in two processes (tests/bench/peer): messages kept as ready-made JSON and sent without
-  decoding, the newest page of each thread kept until its thread changes, the contact list kept as one answer in LMDB, the thread list
-  read row by row (each message changes it), writes of one moment in one transaction, answered when they are on the disk. It
+- **peer** is the same API on Fastify and LMDB in two processes (tests/bench/peer): \
+messages kept as ready-made JSON and sent without
+  decoding, the newest page of each thread kept until its thread changes, \
+the contact list kept as one answer in LMDB, the thread list
+  read row by row (each message changes it), writes of one moment in one transaction, \
+answered when they are on the disk. It
   stores a sent message once, after Twilio's answer; the module stores it before and after.
 
-httpd: event MPM, two children with twice as many threads each as there are connections, keep-alive, no access log. Data: {messages:,}
-messages in {threads} threads, {contacts} contacts of which a quarter are of threads, the same for module and peer; each filled by its own store's
-code. Reads by wrk on 32 connections. Webhooks are signed beforehand, each is new. Files of requests are in memory, not on the disk
+httpd: event MPM, two children with twice as many threads each as there are connections, \
+keep-alive, no access log. Data: {messages:,}
+messages in {threads} threads, {contacts} contacts of which a quarter are of threads, \
+the same for module and peer; each filled by its own store's
+code. Reads by wrk on 32 connections. Webhooks are signed beforehand, each is new. \
+Files of requests are in memory, not on the disk
 that is measured.
 
-Twilio is a stand-in on the same cores, of two kinds: one in C that costs next to nothing, so that the figure is the server's, and where the row
-says so one on Node's own HTTP server, which takes more processor time for an answer than the send itself. Both answer with 201 and a whole
+Twilio is a stand-in on the same cores, of two kinds: one in C that costs next to nothing, \
+so that the figure is the server's, and where the row
+says so one on Node's own HTTP server, which takes more processor time for an answer than the send \
+itself. Both answer with 201 and a whole
 Message, at once or after the time that the row says.
 
-Rows with the client in another network namespace go through a veth pair. The client has one core of its own and the servers have
-the others: as for a client on another machine, the moment that a server gives away after an answer helps no client. That is less
-for the servers than in the other rows, for all contenders alike. These rows need root and two cores and are left out otherwise."""
+Rows with the client in another network namespace go through a veth pair. \
+The client has one core of its own and the servers have
+the others: as for a client on another machine, \
+the moment that a server gives away after an answer helps no client. That is less
+for the servers than in the other rows, for all contenders alike. \
+These rows need root and two cores and are left out otherwise."""
 
 
 def _number(value, unit):
@@ -82,7 +98,8 @@ def _pairs(figures, other):
 
 
 def _comparisons(results):
-    """(title, unit, figures, the other build's figures, both processor times or None) of each row or size."""
+    """(title, unit, figures, the other build's figures, both processor times or None) of each row
+    or size."""
     for result in results:
         if result.figures.get("module") and result.figures.get("other"):
             cpu = (result.cpu.get("module"), result.cpu.get("other"))
@@ -114,7 +131,8 @@ def _against(results):
 
 
 def markdown(data, notes, growth_name):
-    """The page. `data`: machine, date, plan, results; `notes`: text that is kept by hand; `growth_name`: the plot's file."""
+    """The page. `data`: machine, date, plan, results; `notes`: text that is kept by hand;
+    `growth_name`: the plot's file."""
     results = data["results"]
     contenders = [r for r in results if not r.key.startswith(("growth", "memory", "kill"))]
     sizes = [r for r in results if r.key.startswith(("growth", "memory", "kill"))]
@@ -150,7 +168,10 @@ def markdown(data, notes, growth_name):
     if data.get("against"):
         lines += ["", f"## Against another build ({data['against']})", ""]
         lines += [
-            "Both in the same run, in turn. Ratios are of medians; in brackets the least and the most of the rounds' own ratios:",
+            (
+                "Both in the same run, in turn. Ratios are of medians; in brackets the least and "
+                "the most of the rounds' own ratios:"
+            ),
             "where 1 lies between them, the row shows no difference.",
             "",
             *_against(results),
@@ -175,7 +196,10 @@ def markdown(data, notes, growth_name):
         lines += ["", "Details:", "", *details]
     lines += ["", "To measure again: `make bench`, or `tests/bench/run --help`."]
     lines += [
-        "With `--against BUILD` another build of the module runs beside this one, and a table says what the difference is."
+        (
+            "With `--against BUILD` another build of the module runs beside this one, and a table "
+            "says what the difference is."
+        )
     ]
     if notes:
         lines += ["", notes.strip()]

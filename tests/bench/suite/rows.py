@@ -19,7 +19,8 @@ class Plan:
 
     rounds: int
     seconds: int
-    slow_seconds: int  # of the sends that wait 200 ms: long, because up to one such wait at the end is lost
+    # of the sends that wait 200 ms: long, because up to one such wait at the end is lost
+    slow_seconds: int
     sizes: list[int]  # of the growth plot
     kill_sizes: list[int]
     kills: int
@@ -48,7 +49,8 @@ class Check:
 
 @dataclasses.dataclass
 class Result:
-    """One row: a list of figures for each contender, one a round, and the checks made of their medians."""
+    """One row: a list of figures for each contender, one a round, and the checks made of their
+    medians."""
 
     key: str
     title: str
@@ -66,9 +68,9 @@ class Result:
 
 
 class Row:
-    """A row of the table. `threads` is ThreadsPerChild: one child may get all connections, and an httpd
-    that runs short of workers closes connections that are kept alive: twice the connections are enough.
-    """
+    """A row of the table. `threads` is ThreadsPerChild: one child may get all connections, and an
+    httpd that runs short of workers closes connections that are kept alive: twice the connections
+    are enough."""
 
     key = ""
     title = ""
@@ -345,8 +347,9 @@ class Send(Row):
         for name, rounds in self.standin.items():
             busy, used = (statistics.median(column) for column in zip(*rounds))
             result.notes.append(
-                f"with {name}, Twilio's stand-in took {busy:.2f} of a core and {used:,.0f} us for an"
-                f" answer, the server {statistics.median(result.cpu[name]):,.0f} us for a send"
+                f"with {name}, Twilio's stand-in took {busy:.2f} of a core and {used:,.0f} us "
+                "for an answer, "
+                f"the server {statistics.median(result.cpu[name]):,.0f} us for a send"
             )
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: httpd with the module, httpd with the bare handler, the peer; and the Twilio that they call."""
+"""What is measured: httpd with the module, httpd with the bare handler, the peer; and the Twilio
+that they call."""
 
 import json
 import os
@@ -423,7 +424,8 @@ def module_fill(fill, store, messages, threads, contacts):
 
 
 def private_memory(pid):
-    """Bytes of `pid` that no other process can share and that are not the mapped store: (private, mapped files)."""
+    """Bytes of `pid` that no other process can share and that are not the mapped store: (private,
+    mapped files)."""
     private = mapped = 0
     is_file = False
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():

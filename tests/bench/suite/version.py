@@ -57,8 +57,9 @@ def _checkout(commit, below):
 
 
 def other(against, ours_fill, below):
-    """The build that `against` names: a build folder, a mod_whatsapp.so or a commit. A folder is taken
-    as it is; only the program that fills a store is made there, from the tree that it lies in."""
+    """The build that `against` names: a build folder, a mod_whatsapp.so or a commit. A folder is
+    taken as it is; only the program that fills a store is made there, from the tree that it lies
+    in."""
     path = pathlib.Path(against).resolve()
     about = against
     commit = None if path.exists() else _commit(against)
