@@ -54,8 +54,9 @@ typedef struct wa_message_new_t {
     /* 0: given by the commit. Otherwise (load only) kept, and refused with APR_EINVAL when older
      * than the newest */
     apr_int64_t timestamp_ms;
-    apr_int64_t date_ms;         /* Twilio's date of a message that was fetched; 0: the clock's */
-    const char *idempotency_key; /* NULL for none; unique for 24 hours among sent messages */
+    apr_int64_t date_ms; /* Twilio's date of a message that was fetched; 0: the clock's */
+    /* NULL for none; unique among sent messages while it counts (WA_STORE_IDEMPOTENCY_MS) */
+    const char *idempotency_key;
     wa_slice_t
         preview; /* what the thread list shows of it; takes no room where the body begins with it */
     wa_slice_t attributes; /* see wa_message_t */

@@ -15,6 +15,7 @@ static void sync_announce(wa_shared_t *s, apr_status_t rv)
 
     wa_shared_wake(&s->batch_ended[batch & 1], INT_MAX);
     wa_shared_wake(&s->batch_ended[(batch + 1) & 1], rv == APR_SUCCESS ? 1 : INT_MAX);
+    wa_shared_news_tell(s);
 }
 
 /* What others came first with takes the place of what was refused. The caller holds `sync`. */

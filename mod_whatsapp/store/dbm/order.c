@@ -24,7 +24,7 @@ void wa_order_show(wa_shared_t *s, apr_uint64_t end)
     apr_uint64_t now = __atomic_load_n(&s->visible, __ATOMIC_ACQUIRE);
 
     while (now < end
-           && !__atomic_compare_exchange_n(&s->visible, &now, end, 0, __ATOMIC_ACQ_REL,
+           && !__atomic_compare_exchange_n(&s->visible, &now, end, 0, __ATOMIC_SEQ_CST,
                                            __ATOMIC_ACQUIRE)) {
         continue;
     }
@@ -199,6 +199,9 @@ apr_status_t wa_order_append(wa_log_writer_t *w, wa_record_t *record, wa_commit_
         commit->doubts = __atomic_load_n(&w->shared->doubts, __ATOMIC_SEQ_CST);
         rv = append_locked(w, record, keys.made, commit);
         wa_shared_unlock(&w->shared->append);
+        if (rv == APR_SUCCESS && wa_order_is_shown_at_once(w)) {
+            wa_shared_news_tell(w->shared);
+        }
     }
     return rv;
 }

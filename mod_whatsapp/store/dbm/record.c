@@ -7,11 +7,16 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "store/store.h"
 
 #define PAYLOAD(r) ((const char *)(r) + sizeof(wa_record_t))
-#define ID_MAX 64
-#define NAME_MAX_BYTES 255 /* counterparts, phone numbers, idempotency keys, keys of parked facts */
-#define TEXT_MAX 4096      /* previews, display names, parked values */
+/* What is read is bounded as what is written. */
+#define ID_MAX WA_STORE_ID_MAX
+#define NAME_MAX_BYTES WA_STORE_NAME_MAX
+#define TEXT_MAX WA_STORE_TEXT_MAX
+
+_Static_assert(WA_STORE_MESSAGE_MAX + 4096 < WA_RECORD_MAX, "the longest message has to fit");
+
 #define ALIGN8(n) (((n) + 7u) & ~(apr_size_t)7u)
 
 typedef struct message_lengths_t {

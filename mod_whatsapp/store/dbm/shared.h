@@ -7,9 +7,10 @@
 
 #include <apr_errno.h>
 #include <apr_pools.h>
+#include <apr_time.h>
 
 /* Of the struct below and of the index files, which all processes of a server write together: a change of either is a new number here. */
-#define WA_SHARED_LAYOUT 7u
+#define WA_SHARED_LAYOUT 8u
 
 /* Where the journal ends and what its last record was. */
 typedef struct wa_tail_t {
@@ -70,6 +71,11 @@ typedef struct wa_shared_t {
     apr_uint64_t doubt_end;   /* atomic: where the last such batch ends */
     apr_uint32_t batch_ended
         [2]; /* atomic futex words: [n & 1] changes when sync n ended, and when sync n - 1 did */
+    apr_uint32_t news; /* atomic futex word of who waits for `visible` to grow */
+    /* atomic: the highest `visible` that anybody began to wait at, and the `visible` up to which
+     * waiters were woken last. While the first is not below the second somebody may be asleep. */
+    apr_uint64_t news_waited;
+    apr_uint64_t news_told;
 } wa_shared_t;
 
 /* Makes *s new: locks free, tails at `tail`. Nobody else may use it meanwhile. @return APR_SUCCESS | APR_EGENERAL */
@@ -97,6 +103,16 @@ wa_tail_t wa_shared_durable(const wa_shared_t *s);
 
 /* Publishes a new one. The caller holds `sync`. */
 void wa_shared_durable_set(wa_shared_t *s, const wa_tail_t *tail);
+
+/* For who has raised `visible`: wakes those that wait for it, in all processes. Costs two reads
+ * where nobody does. One who dies before it, or anywhere in it, leaves it to the next. Any
+ * thread. */
+void wa_shared_news_tell(wa_shared_t *s);
+
+/* Sleeps while `visible` is `seen`, at most `limit`, unless s->news is not `news` any more. May
+ * wake for no reason. Any thread. */
+void wa_shared_news_wait(wa_shared_t *s, apr_uint32_t news, apr_uint64_t seen,
+                         apr_interval_time_t limit);
 
 /* Sleeps while *word is `value`, at most 20 ms. May wake for no reason. Any thread. */
 void wa_shared_wait(const apr_uint32_t *word, apr_uint32_t value);

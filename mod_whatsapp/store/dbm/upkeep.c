@@ -87,6 +87,11 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
     if (rv == APR_SUCCESS) {
         rv = wa_commit_follow(&store->writer);
     }
+    /* Who made it visible may have died before it could wake who waits for it. */
+    if (store->news_told_end != visible) {
+        store->news_told_end = visible;
+        wa_shared_news_tell(store->shared);
+    }
 
     if (store->checked_at == 0 || grown == 0) {
         store->checked_at = now;
