@@ -92,13 +92,12 @@ static apr_status_t server_open(server_rec *s, apr_array_header_t *stores, wa_st
                                 apr_pool_t *pconf, apr_pool_t *tmp)
 {
     wa_stores_entry_t entry;
-    int is_new = 0;
     apr_status_t rv = token_check(s, tmp);
 
     if (rv != APR_SUCCESS)
         return rv;
-    rv = wa_stores_open(s, stores, &entry, &is_new, pconf, tmp);
-    if (rv != APR_SUCCESS && is_new)
+    rv = wa_stores_open(s, stores, &entry, pconf, tmp);
+    if (rv != APR_SUCCESS && entry.is_new)
         trouble_tell(s, wa_check_is_reload() ? "WA0140" : WA_TAG_STORE, rv,
                      wa_stores_trouble(entry.uri, entry.reason, tmp));
     *pstore = entry.store;

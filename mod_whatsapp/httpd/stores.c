@@ -148,7 +148,7 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
 }
 
 apr_status_t wa_stores_open(server_rec *s, apr_array_header_t *entries, wa_stores_entry_t *pentry,
-                            int *pis_new, apr_pool_t *pconf, apr_pool_t *tmp)
+                            apr_pool_t *pconf, apr_pool_t *tmp)
 {
     wa_store_options_t options;
     wa_stores_entry_t entry = {.s = s};
@@ -156,7 +156,6 @@ apr_status_t wa_stores_open(server_rec *s, apr_array_header_t *entries, wa_store
     const char *tag;
     int i;
 
-    *pis_new = 0;
     wa_stores_options(&options, s, pconf);
     entry.uri = options.uri;
     (void)wa_store_inspect(&options, &entry.identity, &reason, pconf);
@@ -169,13 +168,13 @@ apr_status_t wa_stores_open(server_rec *s, apr_array_header_t *entries, wa_store
             return pentry->rv;
         entry.reason = reason;
         entry.rv = APR_EINVAL;
+        entry.is_new = 1;
         *pentry = entry;
-        *pis_new = 1;
         return APR_EINVAL;
     }
     entry.rv = store_open(&entry, &options, pconf, tmp);
     APR_ARRAY_PUSH(entries, wa_stores_entry_t) = entry;
+    entry.is_new = 1;
     *pentry = entry;
-    *pis_new = 1;
     return entry.rv;
 }

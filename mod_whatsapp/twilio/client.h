@@ -32,7 +32,7 @@ typedef struct wa_twilio_options_t {
     const wa_log_t *log; /* NULL: no log. Must outlive the client */
 } wa_twilio_options_t;
 
-/* Whose account. Borrowed for the time of the call. */
+/* Whose account; a request without one is APR_EINVAL. Borrowed for the time of the call. */
 typedef struct wa_twilio_account_t {
     const char *sid;    /* AC + 32 hex: the account in the URL */
     const char *user;   /* NULL: the sid; or an API key's SK... */
@@ -42,6 +42,7 @@ typedef struct wa_twilio_account_t {
 /* A message to send (TWILIO.md 1.1). Borrowed for the time of the call; NULL or 0 leaves a field
  * out. */
 typedef struct wa_twilio_message_request_t {
+    const wa_twilio_account_t *account; /* who sends */
     const char *to;   /* "+15551230001"; "whatsapp:" is put before it when missing */
     const char *from; /* our number, likewise */
     wa_slice_t body;  /* UTF-8 */
@@ -98,13 +99,13 @@ apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,
  *     request or account has no shape that could be sent (to, from, content or credentials missing,
  *     a line break in a credential): nothing was tried | APR_ENOMEM likewise. Any thread. */
 apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
                                       const wa_twilio_message_request_t *request,
                                       wa_twilio_result_t *result, apr_pool_t *p);
 
 /* Which messages to list. NULL or 0 leaves a filter out. */
 typedef struct wa_twilio_query_t {
-    const char *to; /* "+15551230001", prefixed like in a send */
+    const wa_twilio_account_t *account; /* whose messages */
+    const char *to;                     /* "+15551230001", prefixed like in a send */
     const char *from;
     apr_time_t date_sent_from; /* only messages sent at or after the second that this is in */
     apr_time_t date_sent_to;   /* only messages sent at or before the second that this is in */
@@ -133,17 +134,27 @@ typedef struct wa_twilio_message_t {
 typedef apr_status_t wa_twilio_message_cb(void *baton, const wa_twilio_message_t *message,
                                           apr_pool_t *tmp);
 
+/* Who is shown each message of a list: fn is called with baton. */
+typedef struct wa_twilio_message_visitor_t {
+    wa_twilio_message_cb *fn;
+    void *baton;
+} wa_twilio_message_visitor_t;
+
 /* Lists messages (GET Messages.json), following the pages as far as needed; a page link that leads
  * elsewhere is refused.
  * @param result out: how the last page's request went: ACCEPTED when it was read.
  * @return APR_SUCCESS the list was read to its end or max_messages | APR_EGENERAL Twilio did not
- *     give it (see result) | APR_EINVAL bad account or query | what the callback returned. Any
+ *     give it (see result) | APR_EINVAL bad account or query | what the visitor returned. Any
  *     thread. */
-apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
-                                      const wa_twilio_query_t *query,
-                                      wa_twilio_message_cb *callback, void *baton,
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
+                                      const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp);
+
+/* Which message's media to list. */
+typedef struct wa_twilio_media_query_t {
+    const wa_twilio_account_t *account; /* whose message */
+    const char *message_sid;
+} wa_twilio_media_query_t;
 
 /* One media file's URL and content type, as Twilio lists them for a message. Valid only in the
  * callback. */
@@ -152,15 +163,29 @@ typedef struct wa_twilio_media_t {
     const char *content_type;
 } wa_twilio_media_t;
 
+/* Called for each file. @return as wa_twilio_message_cb. */
 typedef apr_status_t wa_twilio_media_cb(void *baton, const wa_twilio_media_t *media,
                                         apr_pool_t *tmp);
+
+/* Who is shown each file of a list: fn is called with baton. */
+typedef struct wa_twilio_media_visitor_t {
+    wa_twilio_media_cb *fn;
+    void *baton;
+} wa_twilio_media_visitor_t;
 
 /* Lists the media of one message (GET Messages/{sid}/Media.json). For messages that came while the
  * server was down. Statuses as wa_twilio_messages_fetch; APR_EINVAL when message_sid is none. Any
  * thread. */
-apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                  const char *message_sid, wa_twilio_media_cb *callback,
-                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp);
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_media_query_t *query,
+                                  const wa_twilio_media_visitor_t *visitor,
+                                  wa_twilio_result_t *result, apr_pool_t *tmp);
+
+/* Which file to fetch. */
+typedef struct wa_twilio_media_request_t {
+    const wa_twilio_account_t *account; /* whose file */
+    const char *url;                    /* a MediaUrlN, or one that wa_twilio_media_list gave */
+    apr_int64_t max_bytes;              /* more than that ends the fetch with APR_ENOSPC */
+} wa_twilio_media_request_t;
 
 /* Where fetched media goes. `begin` is called once, before the first byte, with the type and length
  * that the final answer declared (length -1 when it did not; type "application/octet-stream" when
@@ -178,13 +203,12 @@ typedef struct wa_twilio_sink_t {
  * redirects are followed, only over https (or to the base URL's own host), and never to a private,
  * loopback, link-local or otherwise special address unless that is the base URL's host; the address
  * is checked when it is connected to.
- * @param max_bytes more than that ends the fetch with APR_ENOSPC.
  * @return APR_SUCCESS all of it went to the sink | APR_EINVAL the URL (or a redirect) is not
  *     allowed | APR_NOTFOUND Twilio has no such media (404 or 410) | APR_EACCES Twilio refused the
  *     credentials | APR_ENOSPC over max_bytes | APR_TIMEUP | APR_EGENERAL anything else | what the
  *     sink returned. Any thread. */
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                   const char *url, apr_int64_t max_bytes,
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
+                                   const wa_twilio_media_request_t *request,
                                    const wa_twilio_sink_t *sink, apr_pool_t *tmp);
 
 #endif

@@ -37,11 +37,10 @@ static shared_t *shared;
 /* ---- stands in for twilio/, which is not linked ---- */
 
 apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
                                       const wa_twilio_message_request_t *request,
                                       wa_twilio_result_t *result, apr_pool_t *p)
 {
-    (void)client, (void)account, (void)p;
+    (void)client, (void)p;
     memset(result, 0, sizeof(*result));
     if (wa_slice_is_equal(request->body, WA_SLICE_LITERAL(REFUSED))) {
         shared->refused++;
@@ -62,7 +61,7 @@ apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
 }
 
 static apr_status_t list_give(const wa_twilio_query_t *query, const wa_twilio_message_t *m,
-                              wa_twilio_message_cb *callback, void *baton, apr_pool_t *tmp)
+                              const wa_twilio_message_visitor_t *visitor, apr_pool_t *tmp)
 {
     const char *prefix = "whatsapp:";
 
@@ -72,13 +71,11 @@ static apr_status_t list_give(const wa_twilio_query_t *query, const wa_twilio_me
         || (query->date_sent_to && m->date_sent > query->date_sent_to)) {
         return APR_SUCCESS;
     }
-    return callback(baton, m, tmp);
+    return visitor->fn(visitor->baton, m, tmp);
 }
 
-apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
-                                      const wa_twilio_query_t *query,
-                                      wa_twilio_message_cb *callback, void *baton,
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
+                                      const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp)
 {
     const wa_twilio_message_t sent = {.sid = SID_1,
@@ -101,32 +98,32 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
                                         .date_sent = missed_at};
     apr_status_t rv = APR_SUCCESS;
 
-    (void)client, (void)account;
+    (void)client;
     memset(result, 0, sizeof(*result));
     result->outcome = WA_TWILIO_ACCEPTED;
     if (shared->taken > 0) {
-        rv = list_give(query, &sent, callback, baton, tmp);
+        rv = list_give(query, &sent, visitor, tmp);
     }
-    return rv == APR_SUCCESS ? list_give(query, &missed, callback, baton, tmp) : rv;
+    return rv == APR_SUCCESS ? list_give(query, &missed, visitor, tmp) : rv;
 }
 
-apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                  const char *message_sid, wa_twilio_media_cb *callback,
-                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp)
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_media_query_t *query,
+                                  const wa_twilio_media_visitor_t *visitor,
+                                  wa_twilio_result_t *result, apr_pool_t *tmp)
 {
     const wa_twilio_media_t media = {"https://api.twilio.com/ME1", "image/png"};
 
-    (void)client, (void)account, (void)message_sid;
+    (void)client, (void)query;
     memset(result, 0, sizeof(*result));
     result->outcome = WA_TWILIO_ACCEPTED;
-    return callback(baton, &media, tmp);
+    return visitor->fn(visitor->baton, &media, tmp);
 }
 
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                   const char *url, apr_int64_t max_bytes,
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
+                                   const wa_twilio_media_request_t *request,
                                    const wa_twilio_sink_t *sink, apr_pool_t *tmp)
 {
-    (void)client, (void)account, (void)url, (void)max_bytes, (void)sink, (void)tmp;
+    (void)client, (void)request, (void)sink, (void)tmp;
     return APR_EGENERAL;
 }
 

@@ -9,11 +9,11 @@
 #include "messaging/receive/receive.h"
 
 /* Not asked for here; it would bring the real client with it. */
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                   const char *url, apr_int64_t max_bytes,
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
+                                   const wa_twilio_media_request_t *request,
                                    const wa_twilio_sink_t *sink, apr_pool_t *tmp)
 {
-    (void)client, (void)account, (void)url, (void)max_bytes, (void)sink, (void)tmp;
+    (void)client, (void)request, (void)sink, (void)tmp;
     return APR_EGENERAL;
 }
 

@@ -155,12 +155,13 @@ apr_status_t wa_media_fetch(wa_messenger_t *messenger, const wa_media_place_t *p
 {
     const wa_twilio_account_t account = {.sid = messenger->account_sid,
                                          .secret = messenger->tokens[0]};
+    const wa_twilio_media_request_t request = {
+        .account = &account, .url = place->url, .max_bytes = WA_MEDIA_BYTES_MAX};
     apr_status_t rv = APR_TIMEUP;
 
     *pis_busy = !wa_gate_enter(messenger);
     if (!*pis_busy) {
-        rv = wa_twilio_media_fetch(messenger->twilio, &account, place->url, WA_MEDIA_BYTES_MAX,
-                                   sink, tmp);
+        rv = wa_twilio_media_fetch(messenger->twilio, &request, sink, tmp);
         wa_gate_leave(messenger);
     }
     return rv;

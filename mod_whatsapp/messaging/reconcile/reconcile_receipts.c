@@ -70,7 +70,9 @@ static apr_status_t listed_take(void *baton, const wa_twilio_message_t *message,
 static apr_status_t pass_read(pass_t *pass, const wa_reconcile_run_t *run, apr_int64_t from_ms,
                               apr_int64_t to_ms)
 {
-    wa_twilio_query_t query = {.from = run->messenger->number, .page_size = 100};
+    const wa_twilio_message_visitor_t visitor = {listed_take, pass};
+    wa_twilio_query_t query = {
+        .account = &run->account, .from = run->messenger->number, .page_size = 100};
     wa_twilio_result_t result;
     apr_status_t rv;
 
@@ -82,8 +84,7 @@ static apr_status_t pass_read(pass_t *pass, const wa_reconcile_run_t *run, apr_i
         query.date_sent_from = apr_time_from_msec(from_ms);
         query.date_sent_to = apr_time_from_msec(to_ms);
     }
-    rv = wa_twilio_messages_fetch(run->messenger->twilio, &run->account, &query, listed_take, pass,
-                                  &result, run->p);
+    rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, &result, run->p);
     return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
 }
 

@@ -195,27 +195,34 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
     return APR_SUCCESS;
 }
 
-/* Reads what Twilio has for one counterpart since `from_ms`.
- * @param has_dates  1: Twilio filters by the date of sending; 0: it gives all, and we stop at what is
- *                   older
- * @param plisted    out: NULL unless the list is whole */
-static apr_status_t sent_list(const run_t *run, const pending_t *like, apr_int64_t from_ms,
-                              int has_dates, apr_array_header_t **plisted, apr_pool_t *p)
+/* What to read of Twilio's list. */
+typedef struct sent_range_t {
+    const pending_t *like; /* its counterpart and our number */
+    apr_int64_t from_ms;   /* no older ones */
+    int has_dates; /* 1: Twilio filters by the date of sending; 0: it gives all, and we stop at what
+                      is older */
+} sent_range_t;
+
+/* Reads what Twilio has for one counterpart. @param plisted  out: NULL unless the list is whole */
+static apr_status_t sent_list(const run_t *run, const sent_range_t *range,
+                              apr_array_header_t **plisted, apr_pool_t *p)
 {
+    const apr_int64_t from_ms = range->from_ms;
     listing_t listing = {.listed = apr_array_make(p, 16, sizeof(listed_t)),
-                         .from_ms = has_dates ? 0 : from_ms,
+                         .from_ms = range->has_dates ? 0 : from_ms,
                          .p = p};
-    wa_twilio_query_t query = {.to = like->counterpart,
-                               .from = like->number,
-                               .date_sent_from = has_dates ? apr_time_from_msec(from_ms) : 0,
+    const wa_twilio_message_visitor_t visitor = {sent_take, &listing};
+    wa_twilio_query_t query = {.account = &run->account,
+                               .to = range->like->counterpart,
+                               .from = range->like->number,
+                               .date_sent_from = range->has_dates ? apr_time_from_msec(from_ms) : 0,
                                .page_size = 100,
                                .max_messages = LIST_MAX};
     wa_twilio_result_t result;
     apr_status_t rv;
 
     *plisted = NULL;
-    rv = wa_twilio_messages_fetch(run->messenger->twilio, &run->account, &query, sent_take,
-                                  &listing, &result, p);
+    rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, &result, p);
     if (APR_STATUS_IS_EOF(rv)) {
         rv = APR_SUCCESS;
     }
@@ -469,16 +476,17 @@ static apr_status_t give_up_all(const run_t *run, const group_t *group)
 /* Settles the pending messages to one counterpart. */
 static apr_status_t group_settle(const run_t *run, const group_t *group, apr_pool_t *p)
 {
-    const pending_t *first = group->pending[0];
-    apr_int64_t from_ms = first->from_ms;
+    sent_range_t range = {group->pending[0], group->pending[0]->from_ms, 1};
     apr_array_header_t *listed;
     int i, is_needed = 0;
     apr_status_t rv;
 
     for (i = 1; i < group->count; i++) {
-        from_ms = group->pending[i]->from_ms < from_ms ? group->pending[i]->from_ms : from_ms;
+        if (group->pending[i]->from_ms < range.from_ms) {
+            range.from_ms = group->pending[i]->from_ms;
+        }
     }
-    rv = sent_list(run, first, from_ms, 1, &listed, p);
+    rv = sent_list(run, &range, &listed, p);
     if (rv == APR_SUCCESS) {
         rv = claim_all(run, group, listed);
     }
@@ -488,7 +496,8 @@ static apr_status_t group_settle(const run_t *run, const group_t *group, apr_poo
     if (rv != APR_SUCCESS || !is_needed) {
         return rv;
     }
-    rv = sent_list(run, first, from_ms, 0, &listed, p);
+    range.has_dates = 0;
+    rv = sent_list(run, &range, &listed, p);
     if (rv == APR_SUCCESS) {
         rv = claim_all(run, group, listed);
     }

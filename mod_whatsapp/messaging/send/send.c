@@ -181,8 +181,10 @@ static void twilio_ask(send_t *send, apr_pool_t *p)
     wa_messenger_t *messenger = send->messenger;
     wa_twilio_result_t *answer = &send->answers[send->part];
     wa_twilio_account_t account = {.sid = messenger->account_sid, .secret = messenger->tokens[0]};
-    wa_twilio_message_request_t request = {
-        .to = send->number, .from = messenger->number, .body = send->parts[send->part]};
+    wa_twilio_message_request_t request = {.account = &account,
+                                           .to = send->number,
+                                           .from = messenger->number,
+                                           .body = send->parts[send->part]};
     apr_status_t rv;
 
     if (send->part == 0) {
@@ -192,7 +194,7 @@ static void twilio_ask(send_t *send, apr_pool_t *p)
         request.content_variables = send->content.variables;
     }
     request.status_callback = callback_url(send, p);
-    rv = wa_twilio_message_create(messenger->twilio, &account, &request, answer, p);
+    rv = wa_twilio_message_create(messenger->twilio, &request, answer, p);
     if (rv != APR_SUCCESS) {
         WA_LOG(messenger->log, WA_LOG_ERR, "WA0503", rv, "message %s cannot be given to Twilio",
                send->id);
