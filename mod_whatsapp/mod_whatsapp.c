@@ -23,8 +23,9 @@ static int handle(request_rec *r)
     request_rec *outer;
     int rc;
 
-    if (!r->handler || ap_cstr_casecmp(r->handler, WA_HANDLER_NAME) != 0)
+    if (!r->handler || ap_cstr_casecmp(r->handler, WA_HANDLER_NAME) != 0) {
         return DECLINED;
+    }
     outer = wa_log_bind(r);
     rc = wa_api_handler(r, wa_config_get(r->server)->api, wa_door_user_flaw);
     (void)wa_log_bind(outer);

@@ -70,11 +70,13 @@ int wa_door_user_keep(request_rec *r)
 {
     const char *certificate;
 
-    if (!is_asking(r->per_dir_config) || !has_name(r) || !ap_auth_type(r))
+    if (!is_asking(r->per_dir_config) || !has_name(r) || !ap_auth_type(r)) {
         return DECLINED;
+    }
     certificate = certificate_state(r);
-    if (!certificate || strcmp(certificate, "NONE") == 0 || strcmp(certificate, "SUCCESS") == 0)
+    if (!certificate || strcmp(certificate, "NONE") == 0 || strcmp(certificate, "SUCCESS") == 0) {
         wa_kept_make(r)->user_uri = apr_pstrdup(r->pool, r->uri);
+    }
     return DECLINED;
 }
 
@@ -91,12 +93,14 @@ const char *wa_door_user_flaw(request_rec *r)
     const wa_kept_t *kept = wa_kept_get(r);
     const int is_settled = kept && kept->whole && strcmp(kept->uri, r->uri) == 0;
 
-    if (!is_asking(is_settled ? kept->whole : r->per_dir_config))
+    if (!is_asking(is_settled ? kept->whole : r->per_dir_config)) {
         return NULL;
+    }
     /* A request that httpd made of another one (r->prev, r->main) takes its user on without a question, also one that was refused:
      * only what was asked of this request counts. */
-    if ((kept && kept->user_uri && strcmp(kept->user_uri, r->uri) == 0) || is_certified(r))
+    if ((kept && kept->user_uri && strcmp(kept->user_uri, r->uri) == 0) || is_certified(r)) {
         return NULL;
+    }
     return apr_psprintf(
         r->pool,
         "WhatsAppRequireUser is On, but httpd asked for no login. Look in the main server and %s "

@@ -30,12 +30,15 @@ static kept_t *kept_find(const char *identity, apr_pool_t *tmp)
         const char *name = apr_psprintf(tmp, "mod_whatsapp store 1.%d", i);
         kept_t *kept = ap_retained_data_get(name);
 
-        if (!kept)
+        if (!kept) {
             return spare ? spare : ap_retained_data_create(name, sizeof(*kept));
-        if (strcmp(kept->identity, identity) == 0)
+        }
+        if (strcmp(kept->identity, identity) == 0) {
             return kept;
-        if (kept->identity[0] == '\0' && !spare)
+        }
+        if (kept->identity[0] == '\0' && !spare) {
             spare = kept;
+        }
     }
 }
 
@@ -50,11 +53,13 @@ static apr_status_t parents_make(const char **preason, apr_pool_t *p)
     apr_status_t rv = apr_dir_make_recursive(above, APR_FPROT_OS_DEFAULT, p);
 
     umask(mask);
-    if (rv == APR_SUCCESS)
+    if (rv == APR_SUCCESS) {
         rv = apr_stat(&info, above, APR_FINFO_TYPE, p); /* what is there may be a file */
-    if (rv != APR_SUCCESS)
+    }
+    if (rv != APR_SUCCESS) {
         *preason =
             apr_psprintf(p, "the folder %s for messages cannot be made: set WhatsAppStore", dir);
+    }
     return rv;
 }
 
@@ -126,14 +131,16 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
     options->must_exist = wa_check_is_reload() && ap_retained_data_get(had) != NULL;
     /* What configtest says is said here too, word for word. */
     rv = wa_store_inspect(options, &entry->identity, &entry->reason, pconf);
-    if (rv == APR_SUCCESS && options->may_make_parents)
+    if (rv == APR_SUCCESS && options->may_make_parents) {
         rv = parents_make(&entry->reason, pconf);
+    }
     if (rv == APR_SUCCESS) {
         options->log = wa_log_create(entry->s, pconf);
         rv = wa_store_open(&entry->store, options, &entry->reason, pconf);
     }
-    if (rv == APR_SUCCESS && !ap_retained_data_get(had))
+    if (rv == APR_SUCCESS && !ap_retained_data_get(had)) {
         (void)ap_retained_data_create(had, 1);
+    }
     if (rv == APR_SUCCESS && kept->identity[0] == '\0') {
         options->keep = NULL;
         (void)wa_store_inspect(options, &entry->identity, &ignored, pconf);
@@ -161,11 +168,13 @@ apr_status_t wa_stores_open(server_rec *s, apr_array_header_t *entries, wa_store
     (void)wa_store_inspect(&options, &entry.identity, &reason, pconf);
     for (i = 0; i < entries->nelts; i++) {
         *pentry = APR_ARRAY_IDX(entries, i, wa_stores_entry_t);
-        if (strcmp(pentry->identity, entry.identity) != 0)
+        if (strcmp(pentry->identity, entry.identity) != 0) {
             continue;
+        }
         reason = wa_stores_sharing(pentry->s, s, &tag, pconf);
-        if (!reason)
+        if (!reason) {
             return pentry->rv;
+        }
         entry.reason = reason;
         entry.rv = APR_EINVAL;
         entry.is_new = 1;
