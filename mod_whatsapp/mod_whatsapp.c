@@ -35,7 +35,8 @@ static int handle(request_rec *r)
 
 static void register_hooks(apr_pool_t *p)
 {
-    /* The watchdog's thread may run as soon as its own child_init did: the stores must be ready before. */
+    /* The watchdog's thread may run as soon as its own child_init did: the stores must be ready
+     * before. */
     static const char *const watchdog[] = {"mod_watchdog.c", NULL};
 
     (void)p;

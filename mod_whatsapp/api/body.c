@@ -17,8 +17,9 @@
 #include "api/reply.h"
 #include "base/json.h"
 
-/* What is read at one time, and the most that a body is kept in its request's pool: what is larger gets
- * memory of its own, which goes back to the system with the request. A pool keeps what it once had. */
+/* What is read at one time, and the most that a body is kept in its request's pool: what is larger
+ * gets memory of its own, which goes back to the system with the request. A pool keeps what it once
+ * had. */
 #define CHUNK 16384
 #define CODED_CHUNK 1024
 #define POOL_MAX 65536
@@ -53,8 +54,8 @@ typedef struct body_t {
     apr_size_t len, cap, max;
 } body_t;
 
-/* Memory of its own for a large body: as large as the body may become, of which the system gives only
- * what is written to. So it never has to grow, and is never there twice. */
+/* Memory of its own for a large body: as large as the body may become, of which the system gives
+ * only what is written to. So it never has to grow, and is never there twice. */
 typedef struct mapping_t {
     void *at;
     apr_size_t size;

@@ -12,8 +12,10 @@
 #define SLOTS 512
 
 struct wa_cache_entry_t {
-    apr_uint32_t holds; /* atomic: the cache's own and each reader's */
-    int is_used;        /* atomic: asked for since it was last looked at for room */
+    /* atomic: the cache's own and each reader's */
+    apr_uint32_t holds;
+    /* atomic: asked for since it was last looked at for room */
+    int is_used;
     apr_uint64_t version;
     apr_int64_t stamp;
     char *bytes;
@@ -23,7 +25,8 @@ struct wa_cache_entry_t {
     wa_cache_kind_e kind;
     apr_int64_t number;
     wa_cache_entry_t *chain;
-    wa_cache_entry_t *newer, *older; /* by when it was put, or spared */
+    /* by when it was put, or spared */
+    wa_cache_entry_t *newer, *older;
     apr_size_t name_len;
     char name[];
 };

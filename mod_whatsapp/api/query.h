@@ -35,8 +35,9 @@ typedef struct wa_query_range_t {
 int wa_query_number(wa_query_t *query, const char *name, const wa_query_range_t *range,
                     apr_int64_t *pvalue);
 
-/* Gives the counterpart that text from a query or path means (wa_validate_counterpart); an unescaped
- * '+', which arrives as a space, is put back. @param pcounterpart  out: in r->pool */
+/* Gives the counterpart that text from a query or path means (wa_validate_counterpart); an
+ * unescaped '+', which arrives as a space, is put back.
+ * @param pcounterpart  out: in r->pool */
 int wa_query_counterpart(wa_request_t *q, wa_slice_t text, const char **pcounterpart, int *presult);
 
 #endif

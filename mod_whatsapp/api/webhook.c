@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /webhook: what Twilio sends, once it is sure that it is from Twilio */
 
-/* The form is read by base/form.h and not by httpd's ap_parse_form_data: see there for the signature
- * vectors that it cannot do. */
+/* The form is read by base/form.h and not by httpd's ap_parse_form_data: see there for the
+ * signature vectors that it cannot do. */
 #include <http_protocol.h>
 #include <http_request.h>
 
@@ -16,9 +16,9 @@
 #include "twilio/signature.h"
 #include "twilio/webhook_form.h"
 
-/* The most bytes of a webhook, whatever WhatsAppMaxBody says: anybody may send one. WhatsApp's longest text
- * has 4,096 characters, which are 48 KiB when each is an emoji of four percent-encoded bytes; all else that
- * Twilio sends of a message is about 2 KiB. */
+/* The most bytes of a webhook, whatever WhatsAppMaxBody says: anybody may send one. WhatsApp's
+ * longest text has 4,096 characters, which are 48 KiB when each is an emoji of four percent-encoded
+ * bytes; all else that Twilio sends of a message is about 2 KiB. */
 #define WEBHOOK_BYTES_MAX 65536
 
 #define FORM_TYPE "application/x-www-form-urlencoded"

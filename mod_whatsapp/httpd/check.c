@@ -86,8 +86,9 @@ static int check_complete(server_rec *main_server, server_rec *s, apr_pool_t *tm
     return 0;
 }
 
-/* A store's uri, and who uses it. Only configtest looks at the folder: what a start finds there it says when it opens the stores, and a command
- * that stops or reloads a server must not be held up by it. */
+/* A store's uri, and who uses it. Only configtest looks at the folder: what a start finds there it
+ * says when it opens the stores, and a command that stops or reloads a server must not be held up
+ * by it. */
 static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
 {
     const wa_config_t *config = wa_config_get(s);

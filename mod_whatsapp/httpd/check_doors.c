@@ -14,7 +14,8 @@
 
 APLOG_USE_MODULE(whatsapp);
 
-/* 1 for what mod_authz_core takes as the section's whole say in who may come in, and for a Satisfy that makes it one of two. */
+/* 1 for what mod_authz_core takes as the section's whole say in who may come in, and for a Satisfy
+ * that makes it one of two. */
 static int is_rule(const ap_directive_t *node)
 {
     static const char *const names[] = {"Require", "<RequireAll", "<RequireAny", "<RequireNone"};
@@ -92,7 +93,8 @@ static int is_over(server_rec *main_server, const wa_section_t *door, const wa_s
     return 0;
 }
 
-/* 1 when the rule is read later than the door and stands in a section that is not of its own making. */
+/* 1 when the rule is read later than the door and stands in a section that is not of its own
+ * making. */
 static int is_later(const wa_section_t *door, const wa_section_t *rule)
 {
     const ap_directive_t *own = layer_around(door->node);

@@ -149,8 +149,9 @@ static int is_same_api(const wa_config_t *one, const wa_config_t *two, int is_an
            && (is_any_path || strcmp(wa_config_base_path(one), wa_config_base_path(two)) == 0);
 }
 
-/* 1 when some server that has this one's account and base path is served. One that has the default base path, or hands its own on to
- * virtual hosts, may leave it to those that have a path of their own. */
+/* 1 when some server that has this one's account and base path is served. One that has the default
+ * base path, or hands its own on to virtual hosts, may leave it to those that have a path of their
+ * own. */
 static int is_served(const look_t *look, const server_rec *s)
 {
     const wa_config_t *config = wa_config_get(s);

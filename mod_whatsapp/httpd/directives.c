@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directives: each value checked when it is read, refused with the directive's name, the value and what is allowed. */
+/* The directives: each value checked when it is read, refused with the directive's name, the value
+ * and what is allowed. */
 #include <arpa/inet.h>
 
 #include <apr_lib.h>
@@ -81,8 +82,9 @@ static const char *token_flaw(const char *value, const wa_secret_t *token, apr_p
     return apr_psprintf(p, "'%s': what it gives %s", token_shown(value, p), flaw);
 }
 
-/* What is wrong with a file or command is not the configuration's fault: a start is refused for it, in post_config, but a reload must not end the
- * server, nor must a command that stops it find itself refused. */
+/* What is wrong with a file or command is not the configuration's fault: a start is refused for it,
+ * in post_config, but a reload must not end the server, nor must a command that stops it find
+ * itself refused. */
 static const char *set_auth_token(cmd_parms *cmd, void *dir, const char *value,
                                   const char *old_value)
 {
@@ -218,7 +220,8 @@ static const char *set_twilio_url(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
-/* Makes the path of "dbm:path" absolute: relative to the ServerRoot, like every path in httpd's configuration. */
+/* Makes the path of "dbm:path" absolute: relative to the ServerRoot, like every path in httpd's
+ * configuration. */
 static const char *store_uri_make(const char *value, apr_pool_t *p)
 {
     const char *path;
@@ -456,19 +459,23 @@ static const char *set_base_path(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
-/* Each description names the default. conf/whatsapp-reference.conf lists the same directives; `make lint` compares them. */
+/* Each description names the default. conf/whatsapp-reference.conf lists the same directives; `make
+ * lint` compares them. */
 /* clang-format off */
 const command_rec wa_config_commands[] = {
     AP_INIT_TAKE1("WhatsAppAccountSID", set_account_sid, NULL, RSRC_CONF,
                   "the Twilio account: AC and 32 hexadecimal digits; required"),
     AP_INIT_TAKE12("WhatsAppAuthToken", set_auth_token, NULL, RSRC_CONF,
-                   "the account's auth token, file:PATH or exec:COMMAND; a second one is accepted in signatures too; required"),
+                   "the account's auth token, file:PATH or exec:COMMAND; a second one is accepted "
+                   "in signatures too; required"),
     AP_INIT_TAKE1("WhatsAppNumber", set_number, NULL, RSRC_CONF,
                   "our WhatsApp number, such as whatsapp:+14155238886; required"),
     AP_INIT_TAKE1("WhatsAppPublicURL", set_public_url, NULL, RSRC_CONF,
-                  "the scheme and host that Twilio calls, such as https://chat.example.org; no receipts without it"),
+                  "the scheme and host that Twilio calls, such as https://chat.example.org; no "
+                  "receipts without it"),
     AP_INIT_TAKE_ARGV("WhatsAppStore", set_store, NULL, RSRC_CONF,
-                      "where messages are kept: dbm:FOLDER [type=db|gdbm|sdbm|default]; httpd's state folder"),
+                      "where messages are kept: dbm:FOLDER [type=db|gdbm|sdbm|default]; httpd's "
+                      "state folder"),
     AP_INIT_TAKE1("WhatsAppSync", set_sync, NULL, RSRC_CONF,
                   "when what is acknowledged is on the disk: always, interval=TIME or off; always"),
     AP_INIT_TAKE1("WhatsAppTwilioURL", set_twilio_url, NULL, RSRC_CONF,
@@ -476,23 +483,28 @@ const command_rec wa_config_commands[] = {
     AP_INIT_TAKE2("WhatsAppTwilioTimeout", set_twilio_timeout, NULL, RSRC_CONF,
                   "the time to connect to Twilio and the time of a whole call; 10s 30s"),
     AP_INIT_TAKE_ARGV("WhatsAppReconcile", set_reconcile, NULL, RSRC_CONF,
-                      "asking Twilio for what was missed: on or off [interval=TIME] [lookback=TIME]; on interval=60s lookback=24h"),
+                      "asking Twilio for what was missed: on or off [interval=TIME] "
+                      "[lookback=TIME]; on interval=60s lookback=24h"),
     AP_INIT_TAKE1("WhatsAppMaxBody", set_max_body, NULL, RSRC_CONF,
                   "the largest request body; 64K"),
     AP_INIT_TAKE1("WhatsAppMaxSends", set_max_sends, NULL, RSRC_CONF,
-                  "the sends that may wait for Twilio at one time in the whole server; three quarters of its threads"),
+                  "the sends that may wait for Twilio at one time in the whole server; three "
+                  "quarters of its threads"),
     AP_INIT_TAKE1("WhatsAppSendRate", wa_directive_send_rate, NULL, RSRC_CONF,
-                  "how many messages one client address, and one user, may send: N/second, N/minute, N/hour or off; off"),
+                  "how many messages one client address, and one user, may send: N/second, "
+                  "N/minute, N/hour or off; off"),
     AP_INIT_FLAG("WhatsAppEnforceWindow", wa_directive_enforce_window, NULL, RSRC_CONF,
                  "on: only templates are sent to who has not written in the last 24 hours; off"),
     AP_INIT_TAKE_ARGV("WhatsAppStopWords", wa_directive_stop_words, NULL, RSRC_CONF,
-                      "messages that opt their sender out, or none; STOP STOPALL UNSUBSCRIBE CANCEL END QUIT OPTOUT REVOKE"),
+                      "messages that opt their sender out, or none; STOP STOPALL UNSUBSCRIBE "
+                      "CANCEL END QUIT OPTOUT REVOKE"),
     AP_INIT_TAKE_ARGV("WhatsAppStartWords", wa_directive_start_words, NULL, RSRC_CONF,
                       "messages that opt their sender in again, or none; START YES UNSTOP"),
     AP_INIT_TAKE1("WhatsAppBasePath", set_base_path, NULL, RSRC_CONF,
                   "where the API is, when its Location is another; /api/whatsapp-messenger"),
     AP_INIT_FLAG("WhatsAppRequireUser", wa_directive_require_user, NULL, RSRC_CONF | ACCESS_CONF,
-                 "on: the API, but for its webhook, answers only who logged in, whatever a later section says of Require; off"),
+                 "on: the API, but for its webhook, answers only who logged in, whatever a later "
+                 "section says of Require; off"),
     {NULL}
 };
 /* clang-format on */

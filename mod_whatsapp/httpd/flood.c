@@ -19,8 +19,8 @@ APLOG_USE_MODULE(whatsapp);
 #define LINE_US (APR_USEC_PER_SEC / WA_FLOOD_LINES)
 #define SAY_US APR_USEC_PER_SEC
 
-/* One tag. Every member is changed by itself and atomically, so that a process that is killed between
- * two steps leaves nothing to repair: at worst one number is never said. */
+/* One tag. Every member is changed by itself and atomically, so that a process that is killed
+ * between two steps leaves nothing to repair: at worst one number is never said. */
 typedef struct slot_t {
     apr_int64_t due_us;    /* when what was written will be made up for, LINE_US a line */
     apr_int64_t said_us;   /* when somebody was last told */

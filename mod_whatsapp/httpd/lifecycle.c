@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The module's life in a server: what is made at start, in each child, and at work once a second. */
+/* The module's life in a server: what is made at start, in each child, and at work once a
+ * second. */
 #include "httpd/lifecycle.h"
 
 #include <apr_optional.h>
@@ -49,7 +50,8 @@ static runtime_t *runtime;
 
 /* ---- start ---- */
 
-/* Says why a virtual host cannot be served: at a start, which ends with it, also on the terminal. */
+/* Says why a virtual host cannot be served: at a start, which ends with it, also on the
+ * terminal. */
 static void trouble_tell(server_rec *s, const char *tag, apr_status_t rv, const char *text)
 {
     char why[120];
@@ -69,7 +71,8 @@ static void trouble_tell(server_rec *s, const char *tag, apr_status_t rv, const 
     }
 }
 
-/* The token's file or command gave nothing good; known since the configuration was read. @return APR_SUCCESS when there is a token to go on with */
+/* The token's file or command gave nothing good; known since the configuration was read.
+ * @return APR_SUCCESS when there is a token to go on with */
 static apr_status_t token_check(server_rec *s, apr_pool_t *tmp)
 {
     const wa_config_t *config = wa_config_get(s);
@@ -90,7 +93,8 @@ static apr_status_t token_check(server_rec *s, apr_pool_t *tmp)
     return config->token_count > 0 && wa_check_is_reload() ? APR_SUCCESS : APR_EINVAL;
 }
 
-/* Finds out what a virtual host needs from outside of the configuration: its token and its store. Tells the trouble, once for all that share it. */
+/* Finds out what a virtual host needs from outside of the configuration: its token and its store.
+ * Tells the trouble, once for all that share it. */
 static apr_status_t server_open(server_rec *s, apr_array_header_t *stores, wa_store_t **pstore,
                                 apr_pool_t *pconf, apr_pool_t *tmp)
 {
@@ -156,7 +160,8 @@ static void server_start(server_rec *s, wa_store_t *store, int threads, apr_pool
 
 /* ---- housekeeping ---- */
 
-/* In a thread of each child, about once a second; the driver sees to it that only one process is at it. */
+/* In a thread of each child, about once a second; the driver sees to it that only one process is at
+ * it. */
 static apr_status_t maintain(int state, void *data, apr_pool_t *tmp)
 {
     runtime_t *rt = data;
@@ -226,8 +231,9 @@ static apr_status_t shared_make(server_rec *main_server)
     return rv;
 }
 
-/* The pass before httpd detaches from the terminal: opens the stores, so that a start that cannot work ends here, with a status and a
- * reason. They are closed with pconf; what is kept over restarts has their locks for the next pass. */
+/* The pass before httpd detaches from the terminal: opens the stores, so that a start that cannot
+ * work ends here, with a status and a reason. They are closed with pconf; what is kept over
+ * restarts has their locks for the next pass. */
 static int start_try(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
 {
     apr_array_header_t *stores = apr_array_make(ptemp, 2, sizeof(wa_stores_entry_t));

@@ -14,7 +14,8 @@
 
 APLOG_USE_MODULE(whatsapp);
 
-/* Raised with every change of what is shared: a reloaded module then finds none, and makes its own. */
+/* Raised with every change of what is shared: a reloaded module then finds none, and makes its
+ * own. */
 #define LAYOUT 3
 
 typedef struct limits_t {

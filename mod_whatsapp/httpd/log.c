@@ -15,10 +15,12 @@
 
 APLOG_USE_MODULE(whatsapp);
 
-/* httpd writes this header behind the line, whole; ours need no more of it than tells where from. */
+/* httpd writes this header behind the line, whole; ours need no more of it than tells where
+ * from. */
 #define REFERER_MAX 200
 
-/* What this thread is answering. All that a request makes the layers below say is said in its thread. */
+/* What this thread is answering. All that a request makes the layers below say is said in its
+ * thread. */
 static __thread request_rec *current;
 
 request_rec *wa_log_bind(request_rec *r)
@@ -29,8 +31,8 @@ request_rec *wa_log_bind(request_rec *r)
     return before;
 }
 
-/* 1 for a line that whoever calls can have written as often as they like. A record of something that was
- * done is none: who can make those can fill more than the log. */
+/* 1 for a line that whoever calls can have written as often as they like. A record of something
+ * that was done is none: who can make those can fill more than the log. */
 static int is_limited(wa_log_level_e level, const char *tag)
 {
     static const char *const tags[] = {"0201", "0512", "0522"}; /* WAnnnn */
@@ -83,7 +85,8 @@ static void log_write(void *baton, wa_log_level_e level, const char *tag, apr_st
     } else {
         ap_log_error(APLOG_MARK, (int)level, rv, s, "%s: %s", tag, text);
     }
-    /* Data that is lost or damaged is no reason not to start, and who starts the server should not have to look for it. */
+    /* Data that is lost or damaged is no reason not to start, and who starts the server should not
+     * have to look for it. */
     if (!current && level <= WA_LOG_ERR) {
         wa_terminal_say(apr_psprintf(s->process->pool, "%s: %s", tag, text));
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps what a site does with its URLs (front controllers, rewriting, proxies, redirects) away from the API. */
+/* Keeps what a site does with its URLs (front controllers, rewriting, proxies, redirects) away from
+ * the API. */
 #include "httpd/mapping.h"
 
 #include <ap_expr.h>
@@ -30,7 +31,8 @@ static const char *path_below(const request_rec *r)
     return r->uri + len;
 }
 
-/* 1 when the settings that are in force now would give the request to our handler: what httpd's core does with them in fixups. */
+/* 1 when the settings that are in force now would give the request to our handler: what httpd's
+ * core does with them in fixups. */
 static int is_handler_set(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);

@@ -8,7 +8,8 @@
 #include <httpd.h>
 #include <http_config.h>
 
-/* Copies the printable word in `text` to *psecret. @return NULL | what is wrong, without the text. */
+/* Copies the printable word in `text` to *psecret.
+ * @return NULL | what is wrong, without the text. */
 static const char *secret_take(const char *text, apr_size_t len, wa_secret_t *psecret,
                                apr_pool_t *p)
 {

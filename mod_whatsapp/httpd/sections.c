@@ -137,7 +137,8 @@ const char *wa_section_path(const ap_directive_t *location, int *pis_regex, apr_
     return word;
 }
 
-/* The part of a path that begins at `at`, behind its slash. @param pnext  out: where the next one begins, NULL at the end */
+/* The part of a path that begins at `at`, behind its slash.
+ * @param pnext  out: where the next one begins, NULL at the end */
 static const char *part_take(const char *at, const char **pnext, apr_pool_t *tmp)
 {
     const apr_size_t len = strcspn(at, "/");
@@ -146,8 +147,9 @@ static const char *part_take(const char *at, const char **pnext, apr_pool_t *tmp
     return wa_slice_string(wa_slice_make(at, len), tmp);
 }
 
-/* Whether a section's path and one of the API can meet; a part "*" of the API's stands for any text. httpd takes a path with wildcards as a whole, any
- * other as the beginning of what is asked for. */
+/* Whether a section's path and one of the API can meet; a part "*" of the API's stands for any
+ * text. httpd takes a path with wildcards as a whole, any other as the beginning of what is asked
+ * for. */
 static int path_meets(const char *path, const char *api, int is_wild, apr_pool_t *tmp)
 {
     const char *next = path + 1;
@@ -193,7 +195,8 @@ static int regex_fits(const ap_regex_t *regex, const char *api, apr_pool_t *tmp)
     return 0;
 }
 
-/* 1 when the text that the expression surely begins with is not the base path's: it cannot fit anything of the API. */
+/* 1 when the text that the expression surely begins with is not the base path's: it cannot fit
+ * anything of the API. */
 static int regex_differs(const char *expression, const char *base)
 {
     apr_size_t n = 0;

@@ -19,7 +19,8 @@
 /* A word so long may be a token or a key. */
 #define SECRET_MIN 32
 
-/* What begins an SID, and how many hexadecimal digits follow; so many are enough to see that one was meant. */
+/* What begins an SID, and how many hexadecimal digits follow; so many are enough to see that one
+ * was meant. */
 static const char *const sid_kinds[] = {"AC", "SK", "SM", "MM", "PN", "MG", "XE", "CA", NULL};
 #define SID_DIGITS 32
 #define SID_DIGITS_MEANT 20
@@ -223,7 +224,8 @@ const char *wa_shape_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p)
     return NULL;
 }
 
-/* Decoded, in small letters, without doubled slashes and without one at the end; places[i] is where byte i came from. */
+/* Decoded, in small letters, without doubled slashes and without one at the end; places[i] is where
+ * byte i came from. */
 static char *path_plain(const char *path, int *places, apr_pool_t *tmp)
 {
     char *plain = apr_palloc(tmp, strlen(path) + 1);
@@ -268,7 +270,8 @@ static int is_endpoint(const char *path)
     return 0;
 }
 
-/* The last place of `base` as whole parts of the path, -1 when it is not there; the empty one is nowhere. */
+/* The last place of `base` as whole parts of the path, -1 when it is not there; the empty one is
+ * nowhere. */
 static int base_find(const char *plain, const char *base)
 {
     const apr_size_t len = strlen(base);

@@ -39,7 +39,8 @@ static const struct {
     [COUNT_SERVER_ERRORS] = {"ServerErrors", "Answers 5xx"},
 };
 
-/* In shared memory. `layout` says how many counters there are: a module of another version finds others. */
+/* In shared memory. `layout` says how many counters there are: a module of another version finds
+ * others. */
 typedef struct counters_t {
     apr_uint64_t counts[COUNT_END];
 } counters_t;

@@ -14,13 +14,15 @@
 #include "httpd/config.h"
 #include "httpd/log.h"
 
-/* Memory that outlives every restart, one piece for each folder that was opened. It holds no pointer into the module, which may be reloaded in between. */
+/* Memory that outlives every restart, one piece for each folder that was opened. It holds no
+ * pointer into the module, which may be reloaded in between. */
 typedef struct kept_t {
     char identity[64]; /* "" when it is free */
     wa_store_keep_t keep;
 } kept_t;
 
-/* Finds what is kept of a store, or a free piece. The number in the name is that of the struct's version. */
+/* Finds what is kept of a store, or a free piece. The number in the name is that of the struct's
+ * version. */
 static kept_t *kept_find(const char *identity, apr_pool_t *tmp)
 {
     kept_t *spare = NULL;
@@ -110,7 +112,8 @@ const char *wa_stores_trouble(const char *uri, const char *reason, apr_pool_t *p
     return apr_psprintf(p, "WhatsAppStore: the store '%s' cannot be opened: %s", uri, reason);
 }
 
-/* The name under which is kept that this server had a store in that folder, whatever is there now. */
+/* The name under which is kept that this server had a store in that folder, whatever is there
+ * now. */
 static const char *had_name(const wa_store_options_t *options, apr_pool_t *tmp)
 {
     const char *reason, *key = options->uri;

@@ -24,12 +24,18 @@ typedef struct wa_twilio_client_t wa_twilio_client_t;
 typedef struct wa_twilio_options_t {
     /* "https://api.twilio.com"; http is for a simulator. A trailing slash is ignored */
     const char *base_url;
-    const char *ca_file;                 /* PEM file of trusted CAs; the system's bundle */
-    apr_interval_time_t connect_timeout; /* 10 s: resolve, connect and TLS of one try */
-    apr_interval_time_t total_timeout;   /* 30 s: one call with all its tries and pauses */
-    int max_idle_handles; /* 64: connections kept for re-use; more calls at once are possible */
-    int max_tries; /* 3: tries in all where Twilio certainly did not act; 1 never tries again */
-    const wa_log_t *log; /* NULL: no log. Must outlive the client */
+    /* PEM file of trusted CAs; the system's bundle */
+    const char *ca_file;
+    /* 10 s: resolve, connect and TLS of one try */
+    apr_interval_time_t connect_timeout;
+    /* 30 s: one call with all its tries and pauses */
+    apr_interval_time_t total_timeout;
+    /* 64: connections kept for re-use; more calls at once are possible */
+    int max_idle_handles;
+    /* 3: tries in all where Twilio certainly did not act; 1 never tries again */
+    int max_tries;
+    /* NULL: no log. Must outlive the client */
+    const wa_log_t *log;
 } wa_twilio_options_t;
 
 /* Whose account; a request without one is APR_EINVAL. Borrowed for the time of the call. */
@@ -57,27 +63,38 @@ typedef struct wa_twilio_message_request_t {
 typedef enum wa_twilio_outcome_e {
     /* timeout, reset, 5xx, unreadable 2xx: it may have been sent. Never send it again */
     WA_TWILIO_UNKNOWN = 0,
-    WA_TWILIO_ACCEPTED = 1, /* Twilio has it: `sid` and `status` are set */
-    WA_TWILIO_REFUSED = 2,  /* Twilio said no: certainly not sent */
+    /* Twilio has it: `sid` and `status` are set */
+    WA_TWILIO_ACCEPTED = 1,
+    /* Twilio said no: certainly not sent */
+    WA_TWILIO_REFUSED = 2,
     /* resolve, connect or TLS failed before a byte of the request was written: certainly not sent
      */
     WA_TWILIO_NOT_REACHED = 3,
-    WA_TWILIO_RATE_LIMITED = 4 /* 429 to the last try: certainly not sent */
+    /* 429 to the last try: certainly not sent */
+    WA_TWILIO_RATE_LIMITED = 4
 } wa_twilio_outcome_e;
 
 /* The result of one call. Strings are in the call's pool or static. */
 typedef struct wa_twilio_result_t {
     wa_twilio_outcome_e outcome;
-    int http_status;    /* 0 when there was no answer */
-    const char *sid;    /* SM... or MM..., only when ACCEPTED */
-    const char *status; /* Twilio's word ("queued"), only when ACCEPTED; NULL when it gave none */
-    int error_code;     /* Twilio's number; 0 when it gave none */
+    /* 0 when there was no answer */
+    int http_status;
+    /* SM... or MM..., only when ACCEPTED */
+    const char *sid;
+    /* Twilio's word ("queued"), only when ACCEPTED; NULL when it gave none */
+    const char *status;
+    /* Twilio's number; 0 when it gave none */
+    int error_code;
     /* a sentence for the user; NULL when ACCEPTED, unless `status` is a failure */
     const char *error;
-    apr_interval_time_t retry_after; /* what Twilio asked us to wait; 0 when it did not say */
-    apr_interval_time_t duration;    /* of the whole call */
-    int tries;                       /* how often it was tried */
-    const char *request_id;          /* Twilio-Request-Id, for Twilio's support; NULL when absent */
+    /* what Twilio asked us to wait; 0 when it did not say */
+    apr_interval_time_t retry_after;
+    /* of the whole call */
+    apr_interval_time_t duration;
+    /* how often it was tried */
+    int tries;
+    /* Twilio-Request-Id, for Twilio's support; NULL when absent */
+    const char *request_id;
 } wa_twilio_result_t;
 
 /* Prepares libcurl for this process and makes a client. Call it in child_init: handles must not

@@ -10,7 +10,8 @@
 #include "messaging/policy/words.h"
 #include "twilio/errors.h"
 
-/* How many messages of a thread are looked through for a later word, and how long one of them may be. */
+/* How many messages of a thread are looked through for a later word, and how long one of them may
+ * be. */
 #define LATER_MAX 200
 #define WORD_MESSAGE_BYTES_MAX 4096
 
@@ -128,7 +129,8 @@ static apr_status_t later_visit(void *baton, const wa_message_t *message, int is
     }
     wa_attributes_field(message->attributes, "OptOutType", &type);
     word = wa_policy_word(later->messenger, message->body, type, later->p);
-    /* Of a date that cannot be right nobody knows what it was before: then it is better not to write to them. */
+    /* Of a date that cannot be right nobody knows what it was before: then it is better not to
+     * write to them. */
     later->is_found =
         word != WA_POLICY_NO_WORD && message->date_ms > later->date_ms
         && (word == WA_POLICY_STOP || message->date_ms <= wa_clock_now_ms() + WA_CLOCK_SKEW_MS);

@@ -61,8 +61,8 @@ apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p
 
 /* ---- names of files ---- */
 
-/* 1 for a character that may stand in the name of a file anywhere: none that means something to a file
- * system or a header, none that turns the direction of writing or is not seen. */
+/* 1 for a character that may stand in the name of a file anywhere: none that means something to a
+ * file system or a header, none that turns the direction of writing or is not seen. */
 static int may_be_in_name(apr_uint32_t c)
 {
     return !(c < 0x80 && strchr("\"*/:<>?\\|%;", (int)c)) && !wa_unicode_is_control(c);

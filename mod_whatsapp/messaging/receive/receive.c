@@ -33,8 +33,8 @@ static wa_slice_t prefix_drop(wa_slice_t address)
     return wa_text_trim(address);
 }
 
-/* An id that is no phone number, as the store can keep it: cut where it is too long, with a hash that keeps
- * two of them apart. */
+/* An id that is no phone number, as the store can keep it: cut where it is too long, with a hash
+ * that keeps two of them apart. */
 static const char *id_bounded(wa_slice_t id, apr_pool_t *p)
 {
     apr_size_t len = 0;
@@ -95,7 +95,8 @@ static apr_int64_t date_of(const wa_form_t *form, apr_pool_t *p)
     return date > 0 ? apr_time_as_msec(date) : 0;
 }
 
-/* Makes the message of what the form says. @return APR_SUCCESS | APR_EINVAL | APR_EGENERAL no randomness | APR_ENOMEM */
+/* Makes the message of what the form says.
+ * @return APR_SUCCESS | APR_EINVAL | APR_EGENERAL no randomness | APR_ENOMEM */
 static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_t *form,
                                  wa_message_new_t *message, wa_attributes_t *attributes,
                                  apr_pool_t *p)

@@ -21,8 +21,8 @@
  * Logs one line (WA0511, info; WA0512 where nothing was stored).
  * @param form       a genuine webhook of our account
  * @param psentence  out: with APR_EINVAL what is missing
- * @return APR_SUCCESS it is stored, now or before | APR_EINVAL no MessageSid | the store's statuses.
- * Any thread. */
+ * @return APR_SUCCESS it is stored, now or before | APR_EINVAL no MessageSid | the store's
+ * statuses. Any thread. */
 apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sentence_t *psentence,
                         apr_pool_t *p);
 

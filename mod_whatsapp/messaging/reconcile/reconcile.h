@@ -40,26 +40,24 @@ typedef struct wa_reconcile_result_t {
     apr_size_t updated;  /* sent messages of which Twilio knew more than its receipts had said */
 } wa_reconcile_result_t;
 
-/* One run.
- * Sends: a pending message older than two times messenger->send_timeout (a minute by default), so that
- * no call for it can still be under way, is looked up in Twilio's list: by its sid when that is known,
- * else by numbers, text and time. Each of Twilio's messages is taken for one of ours at most, the
- * oldest first; receipts that were parked for it are applied. Without a match it stays pending until
- * it is WA_RECONCILE_GIVE_UP_MS old, or as old as its send may take where that is more; then, if the
- * whole list was read, also without the filter by date, which passes over what Twilio has not sent yet,
- * it is failed with a sentence. Of a message in parts each open part is looked up like a message, in
- * their order, and settled by itself; what is given up is kept in the parts (WA_EVENT_GIVE_UP).
- * Inbound: what Twilio lists as received since the look-back, or since the last whole run, and is not
- * stored is stored like its webhook, the oldest first, with Twilio's date in the private part
- * (DateSent).
- * Receipts: status and error of what Twilio lists as sent since the look-back are applied like receipts,
- * as reconcile_receipts.h says.
+/* One run. Sends: a pending message older than two times messenger->send_timeout (a minute by
+ * default), so that no call for it can still be under way, is looked up in Twilio's list: by its
+ * sid when that is known, else by numbers, text and time. Each of Twilio's messages is taken for
+ * one of ours at most, the oldest first; receipts that were parked for it are applied. Without a
+ * match it stays pending until it is WA_RECONCILE_GIVE_UP_MS old, or as old as its send may take
+ * where that is more; then, if the whole list was read, also without the filter by date, which
+ * passes over what Twilio has not sent yet, it is failed with a sentence. Of a message in parts
+ * each open part is looked up like a message, in their order, and settled by itself; what is given
+ * up is kept in the parts (WA_EVENT_GIVE_UP). Inbound: what Twilio lists as received since the
+ * look-back, or since the last whole run, and is not stored is stored like its webhook, the oldest
+ * first, with Twilio's date in the private part (DateSent). Receipts: status and error of what
+ * Twilio lists as sent since the look-back are applied like receipts, as reconcile_receipts.h says.
  * Two runs at one time, in any processes, do no harm but ask twice. Logs one line when it did
  * something (WA0531, info).
  * @param result  out: always filled
  * @return APR_SUCCESS the run is complete | APR_EGENERAL, APR_EINVAL Twilio did not give a list
- * (logged); what was learned before is stored, the next run goes on | APR_EINTR it was stopped | the
- * store's. Any thread; takes as long as Twilio does. */
+ * (logged); what was learned before is stored, the next run goes on | APR_EINTR it was stopped |
+ * the store's. Any thread; takes as long as Twilio does. */
 apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memory,
                           const wa_reconcile_options_t *options, wa_reconcile_result_t *result,
                           apr_pool_t *tmp);

@@ -94,7 +94,8 @@ static apr_int64_t rest_of(const pass_t *pass, apr_int64_t to_ms)
     if (!pass->is_cut || pass->oldest_ms == 0) {
         return 0;
     }
-    /* Twilio's dates are seconds: more of one than are taken at a time must not hold it up for ever. */
+    /* Twilio's dates are seconds: more of one than are taken at a time must not hold it up for
+     * ever. */
     return to_ms > 0 && pass->oldest_ms >= to_ms ? to_ms - SECOND_MS : pass->oldest_ms;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settles sends whose outcome is not known by Twilio's list, message by message and part by part. */
+/* Settles sends whose outcome is not known by Twilio's list, message by message and part by
+ * part. */
 #include "messaging/reconcile/reconcile_sends.h"
 
 #include <apr_strings.h>
@@ -17,8 +18,8 @@
 #define PENDING_SEEN_MAX 65536 /* with those that are passed over */
 #define LIST_MAX 1000
 
-/* Clocks differ, and Twilio's dates have no milliseconds: a message of ours may seem so much older than
- * its intent, and may have been made so long after it. */
+/* Clocks differ, and Twilio's dates have no milliseconds: a message of ours may seem so much older
+ * than its intent, and may have been made so long after it. */
 #define EARLIER_MS ((apr_int64_t)2 * 60 * 1000)
 #define LATER_MS ((apr_int64_t)10 * 60 * 1000)
 
@@ -66,8 +67,8 @@ static apr_int64_t timeout_ms(const run_t *run)
 
 typedef struct gather_t {
     const run_t *run;
-    apr_array_header_t
-        *pending; /* of pending_t; a message's parts stand together, in their order */
+    /* of pending_t; a message's parts stand together, in their order */
+    apr_array_header_t *pending;
 } gather_t;
 
 static void pending_push(gather_t *gather, const pending_t *one)
@@ -116,8 +117,9 @@ static int date_is_wrong(const run_t *run, apr_int64_t date_ms)
            || date_ms < (apr_int64_t)WA_CLOCK_SET_S * 1000;
 }
 
-/* When a message of a wrong date was there already: as long ago as it has been seen. One moment is kept for all of them, that at which the newest was seen first:
- * when the clock is right none comes any more. */
+/* When a message of a wrong date was there already: as long ago as it has been seen. One moment is
+ * kept for all of them, that at which the newest was seen first: when the clock is right none comes
+ * any more. */
 static apr_int64_t date_known(const gather_t *gather, const wa_message_t *message)
 {
     wa_reconcile_memory_t *memory = gather->run->memory;
@@ -197,10 +199,12 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
 
 /* What to read of Twilio's list. */
 typedef struct sent_range_t {
-    const pending_t *like; /* its counterpart and our number */
-    apr_int64_t from_ms;   /* no older ones */
-    int has_dates; /* 1: Twilio filters by the date of sending; 0: it gives all, and we stop at what
-                      is older */
+    /* its counterpart and our number */
+    const pending_t *like;
+    /* no older ones */
+    apr_int64_t from_ms;
+    /* 1: Twilio filters by the date of sending; 0: it gives all, and we stop at what is older */
+    int has_dates;
 } sent_range_t;
 
 /* Reads what Twilio has for one counterpart. @param plisted  out: NULL unless the list is whole */
@@ -305,8 +309,8 @@ static int is_open(const wa_delivery_t *delivery, const wa_delivery_event_t *eve
     return part <= delivery->part_count && wa_part_is_open(&delivery->parts[part - 1]);
 }
 
-/* Makes Twilio's message ours. The sid is looked up within the merge: the store repeats it when another
- * process gave the sid away in between. */
+/* Makes Twilio's message ours. The sid is looked up within the merge: the store repeats it when
+ * another process gave the sid away in between. */
 static apr_status_t claim_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                 apr_pool_t *p)
 {

@@ -13,8 +13,8 @@
 #define WA_IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
 
 /* Checks a key: 1 to 255 printable ASCII characters.
- * @param psentence  out: NULL, or with APR_EINVAL what is allowed. @return APR_SUCCESS | APR_EINVAL.
- * Any thread. */
+ * @param psentence  out: NULL, or with APR_EINVAL what is allowed. @return APR_SUCCESS |
+ * APR_EINVAL. Any thread. */
 apr_status_t wa_idempotency_check(const char *key, wa_sentence_t *psentence);
 
 /* The digest of what a request means: the same for two requests exactly when all fields are the
@@ -23,7 +23,8 @@ apr_status_t wa_idempotency_check(const char *key, wa_sentence_t *psentence);
 const char *wa_idempotency_digest(const wa_slice_t *fields, apr_size_t count, apr_pool_t *p);
 
 /* Finds the message that was made with the key in the last 24 hours.
- * @return APR_SUCCESS *message, slices in p | APR_NOTFOUND there is none | the store's. Any thread. */
+ * @return APR_SUCCESS *message, slices in p | APR_NOTFOUND there is none | the store's. Any
+ * thread. */
 apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_message_t *message,
                                  apr_pool_t *p);
 

@@ -28,7 +28,8 @@ apr_status_t wa_contact_create(wa_messenger_t *messenger, const wa_contact_reque
 apr_status_t wa_contact_rename(wa_messenger_t *messenger, const wa_contact_request_t *request,
                                wa_contact_t *pc, wa_sentence_t *psentence, apr_pool_t *p);
 
-/* Deletes a contact; its messages and its thread stay. @return APR_SUCCESS | APR_NOTFOUND | the store's. Any thread. */
+/* Deletes a contact; its messages and its thread stay.
+ * @return APR_SUCCESS | APR_NOTFOUND | the store's. Any thread. */
 apr_status_t wa_contact_delete(wa_messenger_t *messenger, const char *id, apr_pool_t *tmp);
 
 #endif
