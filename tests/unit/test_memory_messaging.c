@@ -65,8 +65,8 @@ static apr_status_t list_give(const wa_twilio_query_t *query, const wa_twilio_me
 {
     const char *prefix = "whatsapp:";
 
-    if ((query->from && strcmp(m->from + strlen(prefix), query->from))
-        || (query->to && strcmp(m->to + strlen(prefix), query->to))
+    if ((query->from && strcmp(m->from + strlen(prefix), query->from) != 0)
+        || (query->to && strcmp(m->to + strlen(prefix), query->to) != 0)
         || (query->date_sent_from && m->date_sent < query->date_sent_from)
         || (query->date_sent_to && m->date_sent > query->date_sent_to)) {
         return APR_SUCCESS;

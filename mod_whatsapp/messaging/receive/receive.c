@@ -6,6 +6,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/phone.h"
@@ -130,7 +131,7 @@ static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_
 apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sentence_t *psentence,
                         apr_pool_t *p)
 {
-    apr_time_t started = apr_time_now();
+    apr_time_t started = wa_clock_steady_us();
     wa_message_new_t message = {0};
     wa_attributes_t attributes = {0};
     wa_policy_word_e word;
@@ -156,7 +157,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
            rv == APR_SUCCESS          ? "stored"
            : APR_STATUS_IS_EEXIST(rv) ? "duplicate"
                                       : "not stored",
-           apr_time_as_msec(apr_time_now() - started));
+           apr_time_as_msec(wa_clock_steady_us() - started));
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
         return rv;
     }

@@ -165,7 +165,7 @@ apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memo
 {
     run_t run = {
         .messenger = messenger, .options = options, .result = result, .memory = memory, .p = tmp};
-    apr_time_t started = apr_time_now();
+    apr_time_t started = wa_clock_steady_us();
     apr_status_t rv;
 
     memset(result, 0, sizeof(*result));
@@ -187,7 +187,7 @@ apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memo
                " received=%" APR_SIZE_T_FMT " updated=%" APR_SIZE_T_FMT
                " duration=%" APR_INT64_T_FMT "ms",
                result->settled, result->given_up, result->received, result->updated,
-               apr_time_as_msec(apr_time_now() - started));
+               apr_time_as_msec(wa_clock_steady_us() - started));
     }
     return rv;
 }

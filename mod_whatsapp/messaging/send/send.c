@@ -357,7 +357,7 @@ static void send_log(const send_t *send, apr_time_t started, apr_pool_t *p)
            sid ? sid : "-", send->id, wa_phone_mask(send->number, p),
            wa_text_utf16_length(send->text.ptr, send->text.len), part,
            outcome_name(answer->outcome), answer->http_status, answer->error_code,
-           apr_time_as_msec(apr_time_now() - started));
+           apr_time_as_msec(wa_clock_steady_us() - started));
 }
 
 /* Sends one part after the other, as long as Twilio takes them. @return the last answer */
@@ -376,7 +376,7 @@ static const wa_twilio_result_t *parts_send(send_t *send, wa_message_t *message,
 /* Stores, sends, stores. Inside the gate. @return APR_EEXIST somebody else has the key: *message */
 static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_pool_t *p)
 {
-    const apr_time_t started = apr_time_now();
+    const apr_time_t started = wa_clock_steady_us();
     wa_twilio_outcome_e outcome;
     wa_delivery_summary_t summary;
     wa_delivery_t delivery;
