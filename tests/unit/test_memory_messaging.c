@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests sending, receiving and reconciliation with a heap that is full at each of their allocations: who asks again ends with each message once. */
+/* Tests sending, receiving and reconciliation with a heap that is full at each of their
+ * allocations: who asks again ends with each message once. */
 #include "memory_faults.h"
 
 #include <stdio.h>
@@ -210,7 +211,8 @@ static apr_status_t say_reconcile(talk_t *talk)
 static apr_status_t (*const talk_steps[])(talk_t *talk) = {say_inbound, say_taken, say_receipt,
                                                            say_refused, say_reconcile};
 
-/* What a caller may take for "ask again later": nothing that says that what it asked for was wrong. */
+/* What a caller may take for "ask again later": nothing that says that what it asked for was
+ * wrong. */
 static int status_is_clean(apr_status_t rv)
 {
     return rv == APR_SUCCESS || rv == APR_ENOMEM || rv == APR_EGENERAL || APR_STATUS_IS_TIMEUP(rv)

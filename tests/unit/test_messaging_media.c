@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of attachments: which message has which, what a copy is called, and where they are fetched. */
+/* Tests of attachments: which message has which, what a copy is called, and where they are
+ * fetched. */
 #include "test_messaging.h"
 
 #include "messaging/receive/media.h"

@@ -287,7 +287,8 @@ static void test_the_window(void **state)
     assert_int_equal(try_send(&world), APR_SUCCESS);
 }
 
-/* It closes 24 hours after what they wrote, to the millisecond, as the thread says (windowClosesAt). */
+/* It closes 24 hours after what they wrote, to the millisecond, as the thread says
+ * (windowClosesAt). */
 static void test_the_window_closes_to_the_millisecond(void **state)
 {
     const apr_int64_t now = 1700000000123, day = 24 * 3600000;

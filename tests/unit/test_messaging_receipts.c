@@ -246,7 +246,8 @@ static void clock_jumps(void *baton)
     clock_shift_ms += 3600 * 1000;
 }
 
-/* Somebody sets the clock while a receipt is stored: the line says how long it took all the same. */
+/* Somebody sets the clock while a receipt is stored: the line says how long it took all the
+ * same. */
 static void test_a_duration_is_not_of_the_wall_clock(void **state)
 {
     world_t world;
