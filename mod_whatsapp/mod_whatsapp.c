@@ -46,7 +46,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_status(wa_limits_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_translate_name(wa_mapping_unproxy, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(wa_mapping_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    /* As httpd's own do: it may then go on asking once for what it makes of a request. */
+    /* Of the kind of httpd's own: it may then still check an internal request of one configuration
+     * only once. */
     ap_hook_check_authz(wa_door_user_keep, NULL, NULL, APR_HOOK_REALLY_FIRST,
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_type_checker(wa_mapping_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);

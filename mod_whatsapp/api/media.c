@@ -13,7 +13,7 @@
 #include "api/reply.h"
 #include "base/percent.h"
 
-/* When somebody should try again who found everything waiting for Twilio. */
+/* How soon to try again when all capacity is waiting for Twilio. */
 #define BUSY_RETRY_S 2
 
 /* An answer on its way from Twilio to the client, piece by piece. */

@@ -67,7 +67,8 @@ static apr_status_t poll_write(wa_reply_t *reply, const poll_t *poll, wa_changes
     return rv;
 }
 
-/* The answer to a poll that nothing came since, when it was given before at this version. */
+/* The kept answer to a poll since which nothing happened; NULL when there is none of this
+ * version. */
 static wa_cache_entry_t *idle_entry(wa_request_t *q, const poll_t *poll, const wa_cache_key_t *key,
                                     apr_uint64_t version)
 {

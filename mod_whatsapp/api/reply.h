@@ -10,7 +10,7 @@
 #include "base/json_write.h"
 #include "messaging/list/list.h"
 
-/* The API's errors (SPEC section 1); reply.c has their statuses and codes. */
+/* The API's errors (docs/API.md); reply.c has their statuses and codes. */
 typedef enum {
     WA_ERROR_INVALID_INPUT = 0,
     WA_ERROR_UNAUTHORIZED,
@@ -41,7 +41,7 @@ typedef struct wa_reply_t {
  * @param room  what the answer may take, in bytes; only a first guess */
 void wa_reply_begin(wa_reply_t *reply, wa_request_t *q, apr_size_t room);
 
-/* Closes the object, for who keeps reply->b. */
+/* Closes the object, for a caller that keeps reply->b. */
 void wa_reply_close(wa_reply_t *reply);
 
 /* Closes the object and sends it with 200; or, when `rv` is not APR_SUCCESS, wa_reply_status

@@ -99,7 +99,7 @@ static int route_take(wa_request_t *q, const route_t *to)
         && wa_origin_is_foreign(q->r, q->messenger->public_url)) {
         WA_LOG(q->log, WA_LOG_DEBUG, "WA0240", APR_SUCCESS,
                "%s: refused, a browser says that another site asks for it", q->pattern);
-        /* A body that is not read is httpd's to get rid of. */
+        /* httpd gets rid of a body that is not read. */
         return wa_reply_error(q, WA_ERROR_UNAUTHORIZED,
                               "Pages of other sites may change nothing here.");
     }

@@ -20,8 +20,8 @@ enum {
     WA_PERCENT_PLUS_IS_SPACE = 1 /* in a form or query */
 };
 
-/* Decodes %XX to its byte, whatever byte that is: who wants no NUL and only UTF-8 checks what came
- * out. A '%' without two hex digits behind it stays as it is, as in every form parser (URL
+/* Decodes %XX to its byte, whatever byte that is: a caller that wants no NUL and only UTF-8 checks
+ * the result. A '%' without two hex digits behind it stays as it is, as in every form parser (URL
  * standard, "percent-decode"). Decoded once: %2541 gives %41.
  * @param to     room for text.len bytes; may be text.ptr
  * @param plus   WA_PERCENT_PLUS_*

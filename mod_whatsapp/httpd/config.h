@@ -46,7 +46,7 @@ typedef struct wa_config_t {
     apr_interval_time_t total_timeout;
     apr_off_t max_body;
     int max_sends;
-    /* 0, 1 */
+    /* WA_CONFIG_UNSET, 0 or 1 */
     int enforce_window;
     /* 1: send_rate was configured, also as off */
     int send_rate_set;
@@ -61,7 +61,7 @@ typedef struct wa_config_t {
     int reconcile;
     /* WA_CONFIG_UNSET for the default */
     apr_interval_time_t reconcile_interval;
-    /* likewise */
+    /* WA_CONFIG_UNSET for the default, too */
     apr_interval_time_t reconcile_look_back;
     /* set in post_config; NULL where no account is configured */
     struct wa_api_server_t *api;

@@ -17,10 +17,11 @@ void *wa_door_merge(apr_pool_t *p, void *base, void *add);
 const char *wa_directive_require_user(cmd_parms *cmd, void *dir, int flag);
 
 /* The hook auth_checker, to be run before all others and to be registered by ap_hook_check_authz.
- * httpd comes to it only when some module's check_user_id said that the request's user is who they
- * say; where there is an AuthType that is not mod_authn_core's yes to everybody. No name (some
- * modules let in who did not log in, without one) and a client certificate that was not verified,
- * which mod_ssl's FakeBasicAuth makes a login of, are not kept.
+ * httpd calls it only when some module's check_user_id found that the request's user is who they
+ * claim to be, and where there is an AuthType other than None, with which mod_authn_core accepts
+ * everybody. Not kept are a missing name (some modules let people in who did not log in, without
+ * one) and a client certificate that was not verified, of which mod_ssl's FakeBasicAuth makes a
+ * login.
  * @return DECLINED. Any thread. */
 int wa_door_user_keep(request_rec *r);
 

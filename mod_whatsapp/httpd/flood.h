@@ -16,7 +16,8 @@
  * failure. To be called in post_config. @return APR_SUCCESS | a status of apr_shm_create */
 apr_status_t wa_flood_create(server_rec *main_server, apr_pool_t *pconf);
 
-/* Has what was left out said when this child ends, too. To be called in child_init. */
+/* Sees to it that lines left out are told of when this child ends, too. To be called in
+ * child_init. */
 void wa_flood_child(apr_pool_t *pchild);
 
 /* Counts a line. @param s      whose log it goes to: what is left out is said there

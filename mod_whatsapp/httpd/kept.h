@@ -7,8 +7,8 @@
 #include <httpd.h>
 #include <http_config.h>
 
-/* Made from zeroed memory. What is not of this very address (ap_internal_fast_redirect gives a
- * request another one) is not to be believed: compare the uri. */
+/* Made from zeroed memory. Compare the uri before you believe any of it: ap_internal_fast_redirect
+ * gives a request another one. */
 typedef struct wa_kept_t {
     /* mapping.c: of a request whose <Location> sets our handler, from its translation on; NULL for
      * others */

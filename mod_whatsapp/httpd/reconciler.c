@@ -17,7 +17,7 @@ APLOG_USE_MODULE(whatsapp);
 
 #define WATCHDOG_NAME "_whatsapp_reconcile_"
 
-/* The watchdog calls this often at least, to see what is due. */
+/* How often at least the watchdog calls, to see what is due. */
 #define TICK_MAX apr_time_from_sec(1)
 
 /* One account's number; each process has its own copy since the fork. */

@@ -20,7 +20,7 @@ typedef struct wa_section_t {
     int is_conditional;
     /* how many directives are read before it */
     int order;
-    /* for who looks through them: zero at first */
+    /* for the caller to mark them with: zero at first */
     int is_used;
 } wa_section_t;
 

@@ -112,8 +112,8 @@ const char *wa_stores_trouble(const char *uri, const char *reason, apr_pool_t *p
     return apr_psprintf(p, "WhatsAppStore: the store '%s' cannot be opened: %s", uri, reason);
 }
 
-/* The name under which is kept that this server had a store in that folder, whatever is there
- * now. */
+/* The name under which it is remembered that this server had a store in that folder, whatever is
+ * there now. */
 static const char *had_name(const wa_store_options_t *options, apr_pool_t *tmp)
 {
     const char *reason, *key = options->uri;

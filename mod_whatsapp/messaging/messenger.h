@@ -54,7 +54,7 @@ typedef struct wa_messenger_t {
     const char *base_path;
     /* calls that may wait for Twilio at one time in all processes of the server; 0: no limit */
     apr_uint32_t max_sends;
-    /* 1: nothing but templates is sent to who has not written in 24 hours */
+    /* 1: only templates are sent to those who have not written in 24 hours */
     int enforce_window;
     /* that opt out, and in again; a NULL ends each list */
     const char *const *stop_words;

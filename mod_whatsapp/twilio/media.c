@@ -138,7 +138,7 @@ apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
         }
         fetch.http.url = answer->redirect_url;
     }
-    /* What the taker ended is no trouble: it wanted no more, or its client is gone. */
+    /* A fetch that the sink ended is no trouble: it wanted no more, or its client is gone. */
     WA_LOG(client->log,
            rv == APR_SUCCESS || answer->sink_rv != APR_SUCCESS ? WA_LOG_INFO : WA_LOG_WARNING,
            "WA0304", rv, "media from %s: http=%d redirects=%d ms=%" APR_TIME_T_FMT "%s%s",

@@ -71,7 +71,7 @@ static int has_rival(const wa_cut_t *cut)
 
 /* ---- rule 2 ---- */
 
-/* 1 when a field that sorts wa_slice_between this one and the next could begin in this one's
+/* 1 when a field that sorts between this one and the next could begin in this one's
  * value. */
 static int could_hold_another(const wa_cut_t *cut, apr_size_t i)
 {

@@ -27,8 +27,8 @@
  *      looks like a sentence.
  *
  * What cannot be told apart: the end of a word with a capital in it, at the end of a text
- * ("iCloud"), from a new field. Both readings are kept, the second one in the message's private
- * part.
+ * ("iCloud"), from a new field. Both readings are kept, the second one among the message's
+ * attributes.
  */
 
 /* Checks a form whose signature is right, and makes its texts whole (3).

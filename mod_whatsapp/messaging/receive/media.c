@@ -84,7 +84,7 @@ static const char *name_clean(wa_slice_t raw, apr_pool_t *p)
 
         if (!may_be_in_name(c)) {
             WA_BUFFER_ADD_LITERAL(&b, "_");
-        } else if (b.len > 0 || raw.ptr[i] != '.') { /* a hidden file is none that anybody finds */
+        } else if (b.len > 0 || raw.ptr[i] != '.') { /* nobody finds a hidden file */
             wa_buffer_add(&b, raw.ptr + i, used);
         }
         i += used;

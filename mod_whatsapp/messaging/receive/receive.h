@@ -16,7 +16,7 @@
  *   button         its text in the body
  *   anything else  "[kind]" in the body when there is no text
  * Bytes that are not valid UTF-8 become U+FFFD. A `From` that is no phone number is the counterpart
- * as it is. All other fields are kept in the private part of the message, form-encoded.
+ * as it is. All other fields are kept as they came, among the message's attributes.
  * A second webhook with the same MessageSid stores nothing.
  * Logs one line (WA0511, info; WA0512 where nothing was stored).
  * @param form       a genuine webhook of our account

@@ -13,11 +13,11 @@
 /* One list on its way. */
 typedef struct pass_t {
     const wa_reconcile_run_t *run;
-    apr_int64_t from_ms;   /* what was made before ends it */
-    apr_int64_t oldest_ms; /* of what was read; 0: nothing was */
+    apr_int64_t from_ms;   /* a message made before this ends it */
+    apr_int64_t oldest_ms; /* of the messages that were read; 0: there were none */
     apr_int64_t open_ms;   /* the oldest of ours that was not delivered; 0: none */
-    int left;              /* so many more are taken */
-    int is_cut;            /* it ended because that were all */
+    int left;              /* how many more are taken */
+    int is_cut;            /* it ended because `left` was used up */
 } pass_t;
 
 /* 1 when more than `read` may still come. */

@@ -15,11 +15,11 @@
 
 /* How much one run takes on; the next one goes on. */
 #define PENDING_MAX 200
-#define PENDING_SEEN_MAX 65536 /* with those that are passed over */
+#define PENDING_SEEN_MAX 65536 /* including those that are passed over */
 #define LIST_MAX 1000
 
-/* Clocks differ, and Twilio's dates have no milliseconds: a message of ours may seem so much older
- * than its intent, and may have been made so long after it. */
+/* Clocks differ, and Twilio's dates have no milliseconds: Twilio's message may seem this much older
+ * than our intent, and may have been made this long after it. */
 #define EARLIER_MS ((apr_int64_t)2 * 60 * 1000)
 #define LATER_MS ((apr_int64_t)10 * 60 * 1000)
 
@@ -37,12 +37,12 @@ typedef struct pending_t {
     const char *counterpart;
     const char *number; /* ours, which it was sent from */
     wa_slice_t body;
-    int has_any_body;     /* 1: Twilio makes the text of it (a template) */
+    int has_any_body;     /* 1: Twilio makes its text (a template) */
     apr_int64_t date_ms;  /* of the intent */
     apr_int64_t from_ms;  /* Twilio's message was not made before */
     apr_int64_t after_ms; /* of a part: when the one before it was made, as far as this run knows */
     apr_int64_t until_ms; /* Twilio's message was made by then */
-    apr_int64_t give_up_ms; /* what is not found from then on never was */
+    apr_int64_t give_up_ms; /* from then on what is not found counts as never sent */
     int is_done;
 } pending_t;
 
@@ -76,8 +76,8 @@ static void pending_push(gather_t *gather, const pending_t *one)
     *(pending_t *)apr_array_push(gather->pending) = *one;
 }
 
-/* The parts of which nobody knows. A text that is cut otherwise than it was sent is left to its
- * receipts. */
+/* The parts whose outcome is not known. Where the text would be cut otherwise than when it was
+ * sent, its receipts have to settle it. */
 static void parts_push(gather_t *gather, pending_t one, const wa_message_t *message)
 {
     wa_slice_t parts[WA_PARTS_MAX];
@@ -104,22 +104,22 @@ static void parts_push(gather_t *gather, pending_t one, const wa_message_t *mess
     }
 }
 
-/* What was committed before has no call under way any more. */
+/* For what was committed before this no call can be under way any more. */
 static apr_int64_t sure_before(const run_t *run)
 {
     return run->options->now_ms - 2 * timeout_ms(run);
 }
 
-/* 1 for what a clock said that was ahead, or was never set. */
+/* 1 for a date of a clock that was ahead, or never set. */
 static int date_is_wrong(const run_t *run, apr_int64_t date_ms)
 {
     return date_ms > run->options->now_ms + WA_CLOCK_SKEW_MS
            || date_ms < (apr_int64_t)WA_CLOCK_SET_S * 1000;
 }
 
-/* When a message of a wrong date was there already: as long ago as it has been seen. One moment is
- * kept for all of them, that at which the newest was seen first: when the clock is right none comes
- * any more. */
+/* The date to go by for a message whose own is wrong: when it was first seen. One moment is kept
+ * for all of them, that at which the newest was first seen: once the clock is right no more of them
+ * come. */
 static apr_int64_t date_known(const gather_t *gather, const wa_message_t *message)
 {
     wa_reconcile_memory_t *memory = gather->run->memory;
