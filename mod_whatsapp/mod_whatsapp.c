@@ -24,8 +24,9 @@ static int handle(request_rec *r)
     request_rec *outer;
     int rc;
 
-    if (!r->handler || ap_cstr_casecmp(r->handler, WA_HANDLER_NAME) != 0)
+    if (!r->handler || ap_cstr_casecmp(r->handler, WA_HANDLER_NAME) != 0) {
         return DECLINED;
+    }
     outer = wa_log_bind(r);
     rc = wa_api_handler(r, wa_config_get(r->server)->api, wa_door_user_flaw);
     (void)wa_log_bind(outer);
@@ -35,7 +36,8 @@ static int handle(request_rec *r)
 
 static void register_hooks(apr_pool_t *p)
 {
-    /* The watchdog's thread may run as soon as its own child_init did: the stores must be ready before. */
+    /* The watchdog's thread may run as soon as its own child_init did: the stores must be ready
+     * before. */
     static const char *const watchdog[] = {"mod_watchdog.c", NULL};
 
     (void)p;
@@ -46,7 +48,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_status(wa_limits_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_translate_name(wa_mapping_unproxy, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(wa_mapping_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    /* As httpd's own do: it may then go on asking once for what it makes of a request. */
+    /* Of the kind of httpd's own: it may then still check an internal request of one configuration
+     * only once. */
     ap_hook_check_authz(wa_door_user_keep, NULL, NULL, APR_HOOK_REALLY_FIRST,
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_type_checker(wa_mapping_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);

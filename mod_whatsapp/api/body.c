@@ -17,13 +17,14 @@
 #include "api/reply.h"
 #include "base/json.h"
 
-/* What is read at one time, and the most that a body is kept in its request's pool: what is larger gets
- * memory of its own, which goes back to the system with the request. A pool keeps what it once had. */
+/* What is read at one time, and the most that a body is kept in its request's pool: what is larger
+ * gets memory of its own, which goes back to the system with the request. A pool keeps what it once
+ * had. */
 #define CHUNK 16384
 #define CODED_CHUNK 1024
 #define POOL_MAX 65536
 
-/* A JSON body over this has the C library give back what its values took. */
+/* After a JSON body larger than this the C library gives back what its values took. */
 #define TRIM_OVER (1024 * 1024)
 
 int wa_body_is_type(request_rec *r, const char *type)
@@ -53,8 +54,8 @@ typedef struct body_t {
     apr_size_t len, cap, max;
 } body_t;
 
-/* Memory of its own for a large body: as large as the body may become, of which the system gives only
- * what is written to. So it never has to grow, and is never there twice. */
+/* Memory of its own for a large body: as large as the body may become, of which the system gives
+ * only what is written to. So it never has to grow, and is never there twice. */
 typedef struct mapping_t {
     void *at;
     apr_size_t size;
@@ -152,7 +153,8 @@ static apr_status_t body_fill(request_rec *r, body_t *body)
 {
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     apr_status_t rv = APR_SUCCESS;
-    /* A filter that inflates does so with all that it is asked for: up to a thousand times that. */
+    /* A filter that inflates takes as much as it is asked for, and may make a thousand times that
+     * of it. */
     const apr_off_t piece = apr_table_get(r->headers_in, "Content-Encoding") ? CODED_CHUNK : CHUNK;
     int is_end = 0;
 
@@ -224,7 +226,7 @@ int wa_body_read(wa_request_t *q, apr_size_t max, wa_slice_t *pbody, int *presul
     return 1;
 }
 
-/* What jansson frees is the C library's to keep; of a large body it shall not. */
+/* The C library may keep what jansson frees; after a large body it is made to give that back. */
 static apr_status_t memory_trim(void *data)
 {
     (void)data;
@@ -249,7 +251,7 @@ int wa_body_json(wa_request_t *q, json_t **pj, int *presult)
     if (!wa_body_read(q, (apr_size_t)q->server->max_body, &body, presult)) {
         return 0;
     }
-    if (body.len > TRIM_OVER) { /* before the values are, so that it is done after they are freed */
+    if (body.len > TRIM_OVER) { /* before the values: runs after they are freed */
         apr_pool_cleanup_register(q->r->pool, q, memory_trim, apr_pool_cleanup_null);
     }
     rv = wa_json_parse_bounded(pj, body.ptr, body.len, &sentence, q->r->pool);

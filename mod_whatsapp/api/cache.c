@@ -12,23 +12,27 @@
 #define SLOTS 512
 
 struct wa_cache_entry_t {
-    apr_uint32_t holds; /* atomic: the cache's own and each reader's */
-    int is_used;        /* atomic: asked for since it was last looked at for room */
+    /* atomic: the cache's own and each reader's */
+    apr_uint32_t holds;
+    /* atomic: asked for since it was last looked at for room */
+    int is_used;
     apr_uint64_t version;
     apr_int64_t stamp;
     char *bytes;
     apr_size_t len;
-    /* the key; under the cache's lock like all below */
+    /* the key; it and all below are guarded by the cache's lock */
     apr_uint64_t hash;
     wa_cache_kind_e kind;
     apr_int64_t number;
     wa_cache_entry_t *chain;
-    wa_cache_entry_t *newer, *older; /* by when it was put, or spared */
+    /* its neighbours in the order in which entries were put, or spared */
+    wa_cache_entry_t *newer, *older;
     apr_size_t name_len;
     char name[];
 };
 
-/* Readers only look and count, so that they never wait for each other; who puts waits for them. */
+/* Readers only look and count, so that they never wait for each other; whoever puts an entry waits
+ * for them. */
 struct wa_cache_t {
     apr_thread_rwlock_t *lock;
     apr_size_t max_entries, max_bytes;

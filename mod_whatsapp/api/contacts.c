@@ -44,36 +44,37 @@ static int contact_reply(wa_request_t *q, const wa_contact_t *contact)
 int wa_endpoint_contact_create(wa_request_t *q)
 {
     json_t *j;
-    wa_slice_t number, name;
+    wa_contact_request_t request = {NULL, {NULL, 0}, {NULL, 0}};
     wa_contact_t contact;
     wa_sentence_t sentence = NULL;
     apr_status_t rv;
     int result;
 
-    if (!wa_body_json(q, &j, &result) || !wa_body_string(q, j, "phoneNumber", &number, &result)
-        || !wa_body_string(q, j, "displayName", &name, &result)) {
+    if (!wa_body_json(q, &j, &result)
+        || !wa_body_string(q, j, "phoneNumber", &request.phone_number, &result)
+        || !wa_body_string(q, j, "displayName", &request.display_name, &result)) {
         return result;
     }
-    rv = wa_contact_create(q->messenger, number, name, &contact, &sentence, q->r->pool);
+    rv = wa_contact_create(q->messenger, &request, &contact, &sentence, q->r->pool);
     return rv == APR_SUCCESS ? contact_reply(q, &contact) : wa_reply_status(q, rv, sentence);
 }
 
 int wa_endpoint_contact_rename(wa_request_t *q)
 {
     json_t *j;
-    wa_slice_t name;
+    wa_contact_request_t request = {NULL, {NULL, 0}, {NULL, 0}};
     wa_contact_t contact;
-    const char *id;
     wa_sentence_t sentence = NULL;
     apr_status_t rv;
     int result;
 
-    if (!wa_body_json(q, &j, &result) || !wa_body_string(q, j, "displayName", &name, &result)) {
+    if (!wa_body_json(q, &j, &result)
+        || !wa_body_string(q, j, "displayName", &request.display_name, &result)) {
         return result;
     }
-    rv = wa_validate_contact_id("id", q->argument, &id, &sentence, q->r->pool);
+    rv = wa_validate_contact_id("id", q->argument, &request.id, &sentence, q->r->pool);
     if (rv == APR_SUCCESS) {
-        rv = wa_contact_rename(q->messenger, id, name, &contact, &sentence, q->r->pool);
+        rv = wa_contact_rename(q->messenger, &request, &contact, &sentence, q->r->pool);
     }
     if (APR_STATUS_IS_NOTFOUND(rv)) {
         sentence = NO_CONTACT;

@@ -13,7 +13,7 @@
 #include "api/reply.h"
 #include "base/percent.h"
 
-/* When somebody should try again who found everything waiting for Twilio. */
+/* How soon to try again when all capacity is waiting for Twilio. */
 #define BUSY_RETRY_S 2
 
 /* An answer on its way from Twilio to the client, piece by piece. */
@@ -25,8 +25,8 @@ typedef struct passage_t {
     int is_begun; /* 1: the headers are set, there is no way back to an error in JSON */
 } passage_t;
 
-/* Types that a browser may show itself: they hold no script. What is not listed is only saved, as bytes
- * without a type. */
+/* Types that a browser may show itself: they hold no script. What is not listed is only saved, as
+ * bytes without a type. */
 static const struct {
     const char *type;
     const char *ending;

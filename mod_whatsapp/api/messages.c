@@ -20,21 +20,21 @@ typedef struct page_t {
 static int page_read(wa_request_t *q, page_t *page, int *presult)
 {
     static const wa_query_range_t range = {.min = 1, .max = LIMIT_MAX, .is_capped = 1};
-    wa_form_t *form;
+    wa_query_t query;
     wa_slice_t counterpart, cursor;
     int is_given;
 
     page->limit = LIMIT_DEFAULT;
     page->cursor = NULL;
-    if (!wa_query_read(q, &form, presult)
-        || !wa_query_text(q, form, "counterpart", &counterpart, &is_given, presult)
-        || !wa_query_counterpart(q, counterpart, &page->counterpart, presult)
-        || !wa_query_number(q, form, "limit", &range, &page->limit, presult)
-        || !wa_query_text(q, form, "cursor", &cursor, &is_given, presult)) {
+    if (!wa_query_read(&query, q) || !wa_query_text(&query, "counterpart", &counterpart, &is_given)
+        || !wa_query_counterpart(q, counterpart, &page->counterpart, &query.result)
+        || !wa_query_number(&query, "limit", &range, &page->limit)
+        || !wa_query_text(&query, "cursor", &cursor, &is_given)) {
+        *presult = query.result;
         return 0;
     }
     if (is_given) {
-        page->cursor = wa_form_string(form, "cursor", q->r->pool);
+        page->cursor = wa_form_string(query.form, "cursor", q->r->pool);
         if (!page->cursor) {
             page->cursor = ""; /* held a NUL: no cursor of ours, like the empty one */
         }

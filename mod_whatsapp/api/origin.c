@@ -75,7 +75,8 @@ static int place_read(const char *text, apr_size_t len, place_t *place)
     return place->port >= 0 && host_is_valid(place->host);
 }
 
-/* Reads the scheme, host and port that an address begins with; the port is the scheme's where there is none.
+/* Reads the scheme, host and port that an address begins with; the port is the scheme's where there
+ * is none.
  * @param pafter  out: what follows @return 1 | 0 no http or https address */
 static int address_read(const char *text, place_t *place, int *pis_tls, const char **pafter)
 {
@@ -97,8 +98,8 @@ static int address_read(const char *text, place_t *place, int *pis_tls, const ch
     return 1;
 }
 
-/* The scheme of an origin is not compared with this connection's: a proxy may end TLS before us. It only says
- * which port an absent one is. */
+/* The scheme of an origin is not compared with this connection's: a proxy may end TLS before us. It
+ * only says which port an absent one is. */
 static int is_host_header(request_rec *r, const place_t *origin, int is_tls)
 {
     const char *given = apr_table_get(r->headers_in, "Host");

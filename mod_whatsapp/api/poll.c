@@ -17,13 +17,13 @@ typedef struct poll_t {
 static int poll_read(wa_request_t *q, poll_t *poll, int *presult)
 {
     static const wa_query_range_t range = {.min = 0, .max = SINCE_MAX, .is_needed = 1};
-    wa_form_t *form;
+    wa_query_t query;
     wa_slice_t threads;
     int is_given;
 
-    if (!wa_query_read(q, &form, presult)
-        || !wa_query_number(q, form, "since", &range, &poll->since, presult)
-        || !wa_query_text(q, form, "threads", &threads, &is_given, presult)) {
+    if (!wa_query_read(&query, q) || !wa_query_number(&query, "since", &range, &poll->since)
+        || !wa_query_text(&query, "threads", &threads, &is_given)) {
+        *presult = query.result;
         return 0;
     }
     if (!is_given || wa_slice_is_equal(threads, WA_SLICE_LITERAL("all"))) {
@@ -67,7 +67,8 @@ static apr_status_t poll_write(wa_reply_t *reply, const poll_t *poll, wa_changes
     return rv;
 }
 
-/* The answer to a poll that nothing came since, when it was given before at this version. */
+/* The kept answer to a poll since which nothing happened; NULL when there is none of this
+ * version. */
 static wa_cache_entry_t *idle_entry(wa_request_t *q, const poll_t *poll, const wa_cache_key_t *key,
                                     apr_uint64_t version)
 {

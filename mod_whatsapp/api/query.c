@@ -13,21 +13,24 @@
 
 #define CHANNEL_PREFIX "whatsapp:"
 
-int wa_query_read(wa_request_t *q, wa_form_t **pform, int *presult)
+int wa_query_read(wa_query_t *query, wa_request_t *q)
 {
     const char *args = q->r->args ? q->r->args : "";
-    apr_status_t rv = wa_form_parse(pform, args, strlen(args), FIELDS_MAX, q->r->pool);
+    apr_status_t rv;
 
+    *query = (wa_query_t){.q = q};
+    rv = wa_form_parse(&query->form, args, strlen(args), FIELDS_MAX, q->r->pool);
     if (rv != APR_SUCCESS) {
-        *presult = wa_reply_error(q, WA_ERROR_INVALID_INPUT, "The query has too many members.");
+        query->result =
+            wa_reply_error(q, WA_ERROR_INVALID_INPUT, "The query has too many members.");
         return 0;
     }
     return 1;
 }
 
-int wa_query_text(wa_request_t *q, const wa_form_t *form, const char *name, wa_slice_t *pvalue,
-                  int *pis_given, int *presult)
+int wa_query_text(wa_query_t *query, const char *name, wa_slice_t *pvalue, int *pis_given)
 {
+    const wa_form_t *form = query->form;
     const wa_slice_t wanted = wa_slice_of(name);
     apr_size_t i;
 
@@ -38,8 +41,9 @@ int wa_query_text(wa_request_t *q, const wa_form_t *form, const char *name, wa_s
             continue;
         }
         if (*pis_given) {
-            *presult = wa_reply_error(q, WA_ERROR_INVALID_INPUT,
-                                      apr_pstrcat(q->r->pool, name, " is given twice", NULL));
+            query->result =
+                wa_reply_error(query->q, WA_ERROR_INVALID_INPUT,
+                               apr_pstrcat(query->q->r->pool, name, " is given twice", NULL));
             return 0;
         }
         *pis_given = 1;
@@ -68,14 +72,14 @@ static apr_int64_t digits_read(wa_slice_t text, apr_int64_t max)
     return value > max ? max + 1 : value;
 }
 
-int wa_query_number(wa_request_t *q, const wa_form_t *form, const char *name,
-                    const wa_query_range_t *range, apr_int64_t *pvalue, int *presult)
+int wa_query_number(wa_query_t *query, const char *name, const wa_query_range_t *range,
+                    apr_int64_t *pvalue)
 {
     wa_slice_t text;
     apr_int64_t value;
     int is_given;
 
-    if (!wa_query_text(q, form, name, &text, &is_given, presult)) {
+    if (!wa_query_text(query, name, &text, &is_given)) {
         return 0;
     }
     if (!is_given && !range->is_needed) {
@@ -86,11 +90,12 @@ int wa_query_number(wa_request_t *q, const wa_form_t *form, const char *name,
         value = range->max;
     }
     if (value < range->min || value > range->max) {
-        const char *sentence = apr_psprintf(
-            q->r->pool, "%s must be a whole number from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
-            name, range->min, range->max);
+        const char *sentence =
+            apr_psprintf(query->q->r->pool,
+                         "%s must be a whole number from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
+                         name, range->min, range->max);
 
-        *presult = wa_reply_error(q, WA_ERROR_INVALID_INPUT, sentence);
+        query->result = wa_reply_error(query->q, WA_ERROR_INVALID_INPUT, sentence);
         return 0;
     }
     *pvalue = value;

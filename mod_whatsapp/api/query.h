@@ -6,29 +6,38 @@
 #include "api/request.h"
 #include "base/form.h"
 
-/* The functions here give 1 when all is well. With 0 they have answered the request with 400 and a
- * sentence that names the member, and *presult is what the endpoint returns. A member given twice is
- * refused, an unknown one ignored. The request's own thread. */
+/* A request's query. */
+typedef struct wa_query_t {
+    wa_request_t *q;
+    wa_form_t *form; /* its members, in r->pool */
+    int result;      /* what the endpoint returns once a function here gave 0 */
+} wa_query_t;
 
-/* Reads the query. @param pform  out: in r->pool */
-int wa_query_read(wa_request_t *q, wa_form_t **pform, int *presult);
+/* The functions here give 1 when all is well. With 0 they have answered the request with 400 and a
+ * sentence that names the member, and query->result (or *presult) is what the endpoint returns. A
+ * member given twice is refused, an unknown one ignored. The request's own thread. */
+
+/* Reads the query of a request. @param query  out: filled whatever comes of it */
+int wa_query_read(wa_query_t *query, wa_request_t *q);
 
 /* Gives a member as text. @param pis_given  out: 1 when it is there, maybe empty */
-int wa_query_text(wa_request_t *q, const wa_form_t *form, const char *name, wa_slice_t *pvalue,
-                  int *pis_given, int *presult);
+int wa_query_text(wa_query_t *query, const char *name, wa_slice_t *pvalue, int *pis_given);
 
-/* Gives a member that is a number: digits only, min..max. One over `max` is refused, or counts as
- * `max` with is_capped. An absent one leaves *pvalue as it is. */
+/* Which numbers a member may be. */
 typedef struct wa_query_range_t {
     apr_int64_t min, max;
-    int is_capped;
-    int is_needed;
+    int is_capped; /* 1: one over `max` counts as `max`; 0: it is refused */
+    int is_needed; /* 1: it has to be given */
 } wa_query_range_t;
-int wa_query_number(wa_request_t *q, const wa_form_t *form, const char *name,
-                    const wa_query_range_t *range, apr_int64_t *pvalue, int *presult);
 
-/* Gives the counterpart that text from a query or path means (wa_validate_counterpart); an unescaped
- * '+', which arrives as a space, is put back. @param pcounterpart  out: in r->pool */
+/* Gives a member that is a number: digits only, in the range. An absent one leaves *pvalue as it
+ * is. */
+int wa_query_number(wa_query_t *query, const char *name, const wa_query_range_t *range,
+                    apr_int64_t *pvalue);
+
+/* Gives the counterpart that text from a query or path means (wa_validate_counterpart); an
+ * unescaped '+', which arrives as a space, is put back.
+ * @param pcounterpart  out: in r->pool */
 int wa_query_counterpart(wa_request_t *q, wa_slice_t text, const char **pcounterpart, int *presult);
 
 #endif

@@ -36,14 +36,16 @@ typedef struct wa_reply_t {
     wa_list_t list;     /* through w */
 } wa_reply_t;
 
-/* Opens the object, with "success". It must not be moved, and wa_reply_end, wa_reply_close or wa_buffer_release has to follow.
+/* Opens the object, with "success". It must not be moved, and wa_reply_end, wa_reply_close or
+ * wa_buffer_release has to follow.
  * @param room  what the answer may take, in bytes; only a first guess */
 void wa_reply_begin(wa_reply_t *reply, wa_request_t *q, apr_size_t room);
 
-/* Closes the object, for who keeps reply->b. */
+/* Closes the object, for a caller that keeps reply->b. */
 void wa_reply_close(wa_reply_t *reply);
 
-/* Closes the object and sends it with 200; or, when `rv` is not APR_SUCCESS, wa_reply_status instead. */
+/* Closes the object and sends it with 200; or, when `rv` is not APR_SUCCESS, wa_reply_status
+ * instead. */
 int wa_reply_end(wa_reply_t *reply, apr_status_t rv, const char *sentence);
 
 /* 200 with a cached answer; takes the caller's hold. NULL gives 500. */

@@ -16,8 +16,8 @@
 
 #define CACHE_BYTES ((apr_size_t)8 * 1024 * 1024)
 
-/* One endpoint. A '*' in the pattern stands for any text that is not empty; there are at most two. HEAD is answered where
- * GET is; httpd leaves the body out. */
+/* One endpoint. A '*' in the pattern stands for any text that is not empty; there are at most two.
+ * HEAD is answered where GET is; httpd leaves the body out. */
 typedef struct route_t {
     int method;
     const char *method_name;
@@ -77,7 +77,8 @@ static int pattern_matches(const char *pattern, const char *path, wa_request_t *
     return 1;
 }
 
-/* The part of the path that is below the base path, "" for the base itself; NULL when it is elsewhere. */
+/* The part of the path that is below the base path, "" for the base itself; NULL when it is
+ * elsewhere. */
 static const char *path_below(const wa_request_t *q)
 {
     const char *base = q->server->base_path ? q->server->base_path : "";
@@ -98,7 +99,7 @@ static int route_take(wa_request_t *q, const route_t *to)
         && wa_origin_is_foreign(q->r, q->messenger->public_url)) {
         WA_LOG(q->log, WA_LOG_DEBUG, "WA0240", APR_SUCCESS,
                "%s: refused, a browser says that another site asks for it", q->pattern);
-        /* A body that is not read is httpd's to get rid of. */
+        /* httpd gets rid of a body that is not read. */
         return wa_reply_error(q, WA_ERROR_UNAUTHORIZED,
                               "Pages of other sites may change nothing here.");
     }

@@ -86,7 +86,8 @@ static const char *address_of(const request_rec *r)
     return r->useragent_ip ? r->useragent_ip : "";
 }
 
-/* Takes from the bucket of the address and, where httpd knows one, of the user: of both or of none. */
+/* Takes from the bucket of the address and, where httpd knows one, of the user: of both or of
+ * none. */
 static apr_interval_time_t admit(void *baton)
 {
     const wa_request_t *q = baton;

@@ -11,7 +11,8 @@
  * @return APR_SUCCESS | APR_ENOMEM | the store's statuses. Any thread. */
 apr_status_t wa_threads_entry(wa_request_t *q, wa_cache_entry_t **pentry);
 
-/* The part of that answer which is the member, "threads":[...]; valid until the entry is released. */
+/* The part of that answer which is the member, "threads":[...]; valid until the entry is
+ * released. */
 wa_slice_t wa_threads_member(const wa_cache_entry_t *entry);
 
 #endif

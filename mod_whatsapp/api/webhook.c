@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /webhook: what Twilio sends, once it is sure that it is from Twilio */
 
-/* The form is read by base/form.h and not by httpd's ap_parse_form_data: see there for the signature
- * vectors that it cannot do. */
+/* The form is read by base/form.h and not by httpd's ap_parse_form_data: see there for the
+ * signature vectors that it cannot do. */
 #include <http_protocol.h>
 #include <http_request.h>
 
@@ -10,15 +10,16 @@
 
 #include "api/body.h"
 #include "api/reply.h"
+#include "base/clock.h"
 #include "base/form.h"
 #include "messaging/receive/receive.h"
 #include "messaging/delivery/receipts.h"
 #include "twilio/signature.h"
 #include "twilio/webhook_form.h"
 
-/* The most bytes of a webhook, whatever WhatsAppMaxBody says: anybody may send one. WhatsApp's longest text
- * has 4,096 characters, which are 48 KiB when each is an emoji of four percent-encoded bytes; all else that
- * Twilio sends of a message is about 2 KiB. */
+/* The most bytes of a webhook, whatever WhatsAppMaxBody says: anybody may send one. WhatsApp's
+ * longest text has 4,096 characters, which are 48 KiB when each is an emoji of four percent-encoded
+ * bytes; all else that Twilio sends of a message is about 2 KiB. */
 #define WEBHOOK_BYTES_MAX 65536
 
 #define FORM_TYPE "application/x-www-form-urlencoded"
@@ -98,7 +99,7 @@ static int refuse(wa_request_t *q, const char *why, apr_size_t len, apr_time_t s
 {
     WA_LOG(q->log, WA_LOG_WARNING, "WA0231", APR_SUCCESS,
            "webhook: status=refused: %s length=%" APR_SIZE_T_FMT " duration=%" APR_INT64_T_FMT "ms",
-           why, len, apr_time_as_msec(apr_time_now() - started));
+           why, len, apr_time_as_msec(wa_clock_steady_us() - started));
     return wa_reply_error(q, WA_ERROR_UNAUTHORIZED,
                           "The webhook is not signed by the Twilio account of this server.");
 }
@@ -116,7 +117,7 @@ static int refuse_form(wa_request_t *q, const char *why, apr_size_t len, apr_tim
     WA_LOG(q->log, WA_LOG_WARNING, "WA0237", APR_SUCCESS,
            "webhook: status=refused: it is signed, but its form is none that Twilio sends: %s "
            "length=%" APR_SIZE_T_FMT " duration=%" APR_INT64_T_FMT "ms",
-           why, len, apr_time_as_msec(apr_time_now() - started));
+           why, len, apr_time_as_msec(wa_clock_steady_us() - started));
     return wa_reply_error(q, WA_ERROR_INVALID_INPUT,
                           "The webhook's form is none that Twilio sends; the error log says why.");
 }
@@ -152,7 +153,7 @@ static int form_take(wa_request_t *q, const wa_form_t *form)
 
 int wa_endpoint_webhook(wa_request_t *q)
 {
-    const apr_time_t started = apr_time_now();
+    const apr_time_t started = wa_clock_steady_us();
     const int is_form = wa_body_is_type(q->r, FORM_TYPE);
     wa_form_t *form = NULL;
     const wa_form_t *taken;

@@ -9,13 +9,15 @@
 /* 2010: a clock that says less was never set. */
 #define WA_CLOCK_SET_S 1262304000u
 
-/* By so much clocks of sound machines differ, and a date may lie ahead of the clock all the same. */
+/* How far apart the clocks of two healthy machines may be: a date that lies this far ahead of the
+ * clock may still be right. */
 #define WA_CLOCK_SKEW_MS ((apr_int64_t)5 * 60 * 1000)
 
 /* Unix time in milliseconds, as the system says: it may jump. Any thread. */
 apr_int64_t wa_clock_now_ms(void);
 
-/* Microseconds, over 0, since some moment that is the same for all processes of the machine: for how long ago, whatever is done to the wall clock. Any thread. */
+/* Microseconds, over 0, since a moment that is the same for all processes of the machine: for
+ * durations, whatever is done to the wall clock. Any thread. */
 apr_time_t wa_clock_steady_us(void);
 
 #endif

@@ -12,9 +12,10 @@
 /*
  * This takes the place of httpd's ap_parse_form_data, which cannot do it for the vectors json-utf8,
  * json-hash-not-last-param and sdk-spec-json-only-sha-param of tests/signature-vectors.json: it
- * throws a body of another type away, whose hash the signature needs, and leaves no raw body behind.
- * Tried with 2.4.71: it also drops names without '=', splits a name at an escaped %3D, cuts a name
- * at NUL, and loses a '%' without hex digits, so that genuine signatures over such fields fail.
+ * throws a body of another type away, whose hash the signature needs, and leaves no raw body
+ * behind. Tried with 2.4.71: it also drops names without '=', splits a name at an escaped %3D, cuts
+ * a name at NUL, and loses a '%' without hex digits, so that genuine signatures over such fields
+ * fail.
  */
 
 /* One decoded field. Bytes are kept as they came: not NUL-terminated, may hold NUL and invalid

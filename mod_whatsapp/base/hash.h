@@ -20,18 +20,18 @@ apr_uint32_t wa_crc32c_portable(apr_uint32_t crc, const void *bytes, apr_size_t 
  * @return the hash, good in all its bits. Any thread. */
 apr_uint64_t wa_hash64(apr_uint64_t seed, const void *bytes, apr_size_t len);
 
-/* SipHash-2-4: for tables whose keys strangers choose. Who does not know the key cannot find names that
- * fall together.
+/* SipHash-2-4: for tables whose keys strangers choose. Without the key nobody can find names that
+ * collide.
  * @param key  secret, at least 64 bits of it random
  * @return the hash. Any thread. */
 apr_uint64_t wa_hash_keyed(const apr_uint64_t key[2], const void *bytes, apr_size_t len);
 
-/* The same with a key of this process, made at random when it is first needed. Processes forked after
- * that have the same; other values of `seed` give unrelated hashes. Any thread. */
+/* The same with a key of this process, made at random when it is first needed. Processes forked
+ * after that have the same; other values of `seed` give unrelated hashes. Any thread. */
 apr_uint64_t wa_hash_process(apr_uint64_t seed, const void *bytes, apr_size_t len);
 
-/* An empty apr_hash in p that goes by wa_hash_process: apr's own functions can be flooded by keys that
- * fall together whatever its seed is. Lint lets no other be made. Any thread that may use p. */
+/* An empty apr_hash in p that goes by wa_hash_process: apr's own functions can be flooded by keys
+ * that collide whatever its seed is. Lint lets no other be made. Any thread that may use p. */
 apr_hash_t *wa_table_make(apr_pool_t *p);
 
 #endif

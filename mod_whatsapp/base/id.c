@@ -19,7 +19,8 @@ static int is_dash_place(apr_size_t at)
     return at == 8 || at == 13 || at == 18 || at == 23;
 }
 
-/* A thread's random bytes, made for many ids at once: a call of OpenSSL's costs more than all else here. */
+/* A thread's random bytes, made for many ids at once: a call of OpenSSL's costs more than all else
+ * here. */
 typedef struct {
     pid_t pid; /* a forked process must not go on with its parent's */
     apr_size_t left;

@@ -19,7 +19,8 @@
 
 #include "base/slice.h"
 
-/* glibc's own functions change all threads of the process: another module's thread would lose root in the middle of its work. The kernel's change the one that calls. */
+/* glibc's own functions change all threads of the process: another module's thread would lose root
+ * in the middle of its work. The kernel's change the one that calls. */
 #ifdef SYS_setresuid32
 #define THREAD_SETRESUID SYS_setresuid32
 #define THREAD_SETRESGID SYS_setresgid32
@@ -113,7 +114,8 @@ void wa_identity_leave(const wa_identity_t *before)
     if (!thread_restore(before) || geteuid() != 0) {
         abort();
     }
-    /* The kernel takes dumps from whoever changes; whether httpd may leave one is its configuration's to say. */
+    /* The kernel takes dumps from whoever changes; whether httpd may leave one is its
+     * configuration's to say. */
     if (before->is_dumpable == 1) {
         prctl(PR_SET_DUMPABLE, 1);
     }
@@ -183,7 +185,8 @@ int wa_path_is_safe(const char *path, apr_uid_t uid, apr_pool_t *tmp)
            && !(root.st_mode & (S_IWGRP | S_IWOTH)) && path_judge(path, uid, LINKS_MAX, tmp);
 }
 
-/* What a link at `at` says, and whose it is: read through one descriptor, so that it is one link. */
+/* What a link at `at` says, and whose it is: read through one descriptor, so that it is one
+ * link. */
 static const char *link_read(int at, uid_t *powner, apr_pool_t *tmp)
 {
     char *text = apr_palloc(tmp, PATH_MAX);

@@ -23,14 +23,15 @@
 apr_status_t wa_json_parse(json_t **pj, const char *body, apr_size_t len, const char **perror,
                            apr_pool_t *p);
 
-/* The most names and values of a document from outside together, and the longest of them in bytes as they stand there: a hundred times what
- * any request needs. */
+/* The most names and values of a document from outside together, and the longest of them in bytes
+ * as they stand there: a hundred times what any request needs. */
 #define WA_JSON_ITEMS_MAX 1000
 #define WA_JSON_ITEM_BYTES_MAX (256 * 1024)
 
 /* wa_json_parse for documents from outside: refuses one with more than WA_JSON_ITEMS_MAX names and
- * values (arrays and objects count too) or with one longer than WA_JSON_ITEM_BYTES_MAX, before anything
- * is made of it. What is made then takes no more memory than the document, and a fixed amount. */
+ * values (arrays and objects count too) or with one longer than WA_JSON_ITEM_BYTES_MAX, before
+ * anything is made of it. What is made then takes no more memory than the document, and a fixed
+ * amount. */
 apr_status_t wa_json_parse_bounded(json_t **pj, const char *body, apr_size_t len,
                                    const char **perror, apr_pool_t *p);
 

@@ -9,8 +9,9 @@
 #include "base/slice.h"
 
 /*
- * A writer appends to a buffer, which remembers a failure (b->failed), so that callers check once at the end. It keeps no stack: whoever
- * begins an object or array ends it. Start with WA_JSON_WRITER(b) where the first value goes. Any thread.
+ * A writer appends to a buffer, which remembers a failure (b->failed), so that callers check once
+ * at the end. It keeps no stack: whoever begins an object or array ends it. Start with
+ * WA_JSON_WRITER(b) where the first value goes. Any thread.
  */
 typedef struct wa_json_writer_t {
     wa_buffer_t *b;
@@ -19,8 +20,9 @@ typedef struct wa_json_writer_t {
 
 #define WA_JSON_WRITER(buffer) ((wa_json_writer_t){.b = (buffer)})
 
-/* Appends a JSON string (RFC 8259 section 7) with its quotes: quote, backslash and control characters escaped, all else as it is (U+2028
- * too). Bytes that are not valid UTF-8 become U+FFFD, so that what is appended is always valid. Any thread. */
+/* Appends a JSON string (RFC 8259 section 7) with its quotes: quote, backslash and control
+ * characters escaped, all else as it is (U+2028 too). Bytes that are not valid UTF-8 become U+FFFD,
+ * so that what is appended is always valid. Any thread. */
 void wa_buffer_add_json_string(wa_buffer_t *b, wa_slice_t s);
 
 /* The same without the quotes: for a string that is put together of several texts. Any thread. */

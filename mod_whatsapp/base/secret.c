@@ -6,7 +6,7 @@
 
 #include <openssl/crypto.h>
 
-/* What the pool wipes: the copy may be cut short by nobody, so it keeps its own length. */
+/* What the pool wipes. It keeps a length of its own, so that nobody can shorten it. */
 typedef struct copy_t {
     char *bytes;
     apr_size_t len;

@@ -30,9 +30,10 @@ static inline wa_slice_t wa_slice_make(const void *ptr, apr_size_t len)
     return slice;
 }
 
-/* The bytes as a NUL-terminated copy of the caller's own in p: "" for the empty slice, never NULL. Whoever
- * goes on with strlen sees it end at a NUL among the bytes. apr_pstrmemdup gives NULL where `ptr` is
- * NULL, as it is in a form's value without '=': lint lets nothing else make strings of slices. Any thread. */
+/* The bytes as a NUL-terminated copy of the caller's own in p: "" for the empty slice, never NULL.
+ * Whoever goes on with strlen sees it end at a NUL among the bytes. apr_pstrmemdup gives NULL where
+ * `ptr` is NULL, as it is in a form's value without '=': lint lets nothing else make strings of
+ * slices. Any thread. */
 static inline char *wa_slice_string(wa_slice_t s, apr_pool_t *p)
 {
     char *text = (char *)apr_palloc(p, s.len + 1);

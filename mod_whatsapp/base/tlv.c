@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields as a tag, a length and a value, one after the other: how the store keeps what it need not understand. */
+/* Fields as a tag, a length and a value, one after the other: how the store keeps what it need not
+ * understand. */
 #include "base/tlv.h"
 
 /* The longest length: five times seven bits. */

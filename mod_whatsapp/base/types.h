@@ -18,25 +18,35 @@ typedef enum {
     WA_STATUS_FAILED = 3
 } wa_status_e;
 
-/* One message as read from the store: its fields. All slices are UTF-8 without NUL but for the last two, owned by the store or by the
- * pool of the call. */
+/* One message as read from the store: its fields. All slices are UTF-8 without NUL but for the last
+ * two, owned by the store or by the pool of the call. */
 typedef struct wa_message_t {
-    wa_slice_t id;           /* our id, [0-9A-Za-z_-]{1,64} */
-    wa_slice_t sid;          /* Twilio's newest MessageSid of it, empty while unknown */
-    wa_slice_t counterpart;  /* "+15551230001", or another id that Twilio gave as From */
-    wa_slice_t phone_number; /* ours */
+    /* our id, [0-9A-Za-z_-]{1,64} */
+    wa_slice_t id;
+    /* Twilio's newest MessageSid of it, empty while unknown */
+    wa_slice_t sid;
+    /* "+15551230001", or another id that Twilio gave as From */
+    wa_slice_t counterpart;
+    /* ours */
+    wa_slice_t phone_number;
     wa_slice_t body;
     wa_direction_e direction;
     wa_status_e status;
-    apr_int64_t timestamp_ms; /* given by the store's commit, unix milliseconds */
-    apr_int64_t changed_ms;   /* commit time of its newest state, else timestamp_ms */
-    /* When it was made: by the clock of then, or by Twilio's date of a received message that was fetched. Unlike timestamp_ms it neither grows from message to
-     * message nor follows a store whose time is ahead of the clock: for how long ago. It may be wrong where the clock was. */
+    /* given by the store's commit, unix milliseconds */
+    apr_int64_t timestamp_ms;
+    /* commit time of its newest state, else timestamp_ms */
+    apr_int64_t changed_ms;
+    /* When it was made: by the clock of then, or by Twilio's date of a received message that was
+     * fetched. Unlike timestamp_ms it neither grows from message to message nor follows a store
+     * whose time is ahead of the clock: for how long ago. It may be wrong where the clock was. */
     apr_int64_t date_ms;
-    int unread;            /* 1 for a received message that was not marked read */
-    wa_slice_t contact_id; /* joined when read; empty when the counterpart is no contact */
-    /* What else belongs to it and never changes (messaging/message/attributes.h), and what is known of its delivery (messaging/delivery/state.h):
-     * fields that the store keeps and does not read; empty for none. */
+    /* 1 for a received message that was not marked read */
+    int unread;
+    /* joined when read; empty when the counterpart is no contact */
+    wa_slice_t contact_id;
+    /* What else belongs to it and never changes (messaging/message/attributes.h), and what is known
+     * of its delivery (messaging/delivery/state.h): fields that the store keeps and does not read;
+     * empty for none. */
     wa_slice_t attributes;
     wa_slice_t delivery;
 } wa_message_t;
@@ -44,22 +54,27 @@ typedef struct wa_message_t {
 /* A message to be stored. Strings are NUL-terminated UTF-8 owned by the caller for the time of
  * the call. */
 typedef struct wa_message_new_t {
-    const char *id;  /* unique; the store refuses a second one with APR_EEXIST */
-    const char *sid; /* NULL while unknown; the dedupe key of inbound messages */
+    /* unique; the store refuses a second one with APR_EEXIST */
+    const char *id;
+    /* NULL while unknown; the dedupe key of inbound messages */
+    const char *sid;
     const char *counterpart;
-    const char *phone_number; /* ours; NULL for none */
+    /* ours; NULL for none */
+    const char *phone_number;
     wa_slice_t body;
     wa_direction_e direction;
     wa_status_e status;
     /* 0: given by the commit. Otherwise (load only) kept, and refused with APR_EINVAL when older
      * than the newest */
     apr_int64_t timestamp_ms;
-    apr_int64_t date_ms; /* Twilio's date of a message that was fetched; 0: the clock's */
+    /* Twilio's date of a message that was fetched; 0: the clock's */
+    apr_int64_t date_ms;
     /* NULL for none; unique among sent messages while it counts (WA_STORE_IDEMPOTENCY_MS) */
     const char *idempotency_key;
-    wa_slice_t
-        preview; /* what the thread list shows of it; takes no room where the body begins with it */
-    wa_slice_t attributes; /* see wa_message_t */
+    /* what the thread list shows of it; takes no room where the body begins with it */
+    wa_slice_t preview;
+    /* see wa_message_t */
+    wa_slice_t attributes;
     wa_slice_t delivery;
 } wa_message_new_t;
 
@@ -77,15 +92,20 @@ typedef struct wa_thread_t {
     apr_int64_t last_timestamp_ms;
     /* commit time of the newest change of anything in this row, contact name included */
     apr_int64_t changed_ms;
-    apr_int64_t last_inbound_ms; /* 0 when nothing was ever received */
-    apr_int64_t inbound_date_ms; /* wa_message_t.date_ms of what they wrote last */
-    /* Where the clock went back after that: they wrote before this, whatever the date says; else 0 */
+    /* 0 when nothing was ever received */
+    apr_int64_t last_inbound_ms;
+    /* wa_message_t.date_ms of what they wrote last */
+    apr_int64_t inbound_date_ms;
+    /* Where the clock went back after that: they wrote before this, whatever the date says; else
+     * 0 */
     apr_int64_t inbound_before_ms;
     wa_direction_e last_direction;
     apr_uint64_t message_count;
     apr_uint64_t unread_count;
-    apr_uint32_t flags;    /* WA_THREAD_* */
-    wa_slice_t contact_id; /* both empty when the counterpart is no contact */
+    /* WA_THREAD_* */
+    apr_uint32_t flags;
+    /* both empty when the counterpart is no contact */
+    wa_slice_t contact_id;
     wa_slice_t contact_name;
 } wa_thread_t;
 

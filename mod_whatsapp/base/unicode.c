@@ -61,7 +61,8 @@ int wa_unicode_is_invisible(apr_uint32_t c)
     if (property->category == UTF8PROC_CATEGORY_CF) {
         return property->boundclass != UTF8PROC_BOUNDCLASS_PREPEND;
     }
-    /* utf8proc has no properties of what is not assigned; what is kept for such characters stays so. */
+    /* utf8proc has no properties of what is not assigned; what is kept for such characters stays
+     * so. */
     return property->ignorable || (c >= 0xe0000 && c <= 0xe0fff) || (c >= 0xfff0 && c <= 0xfff8)
            || c == 0x2065;
 }
@@ -89,8 +90,8 @@ typedef struct folding_t {
     apr_size_t marks; /* at the end of chars: in the order of their combining classes */
 } folding_t;
 
-/* 1 for a mark without which a reader still sees the letter. Unicode has no property that says so; the
- * combining class comes nearest: signs of vowels have 0, or one of their own script's. */
+/* 1 for a mark without which a reader still sees the letter. Unicode has no property that says so;
+ * the combining class comes nearest: signs of vowels have 0, or one of their own script's. */
 static int is_accent(apr_uint32_t c)
 {
     const utf8proc_property_t *property = property_of(c);

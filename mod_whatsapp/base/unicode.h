@@ -26,15 +26,15 @@ typedef enum {
 /* What kind of character it is (its General_Category). Any thread. */
 wa_unicode_class_e wa_unicode_class(apr_uint32_t c);
 
-/* 1 for a character that nobody sees: formatting (category Cf: marks of direction, joiners, the soft
- * hyphen, tags, the byte order mark), variation selectors, and whatever else is
+/* 1 for a character that nobody sees: formatting (category Cf: marks of direction, joiners, the
+ * soft hyphen, tags, the byte order mark), variation selectors, and whatever else is
  * Default_Ignorable_Code_Point, such as the fillers of Hangul and places that are kept for more of
  * them. Not white space and not the controls (Cc), which part words; not the few of Cf that are
  * drawn, such as the Arabic number sign. Any thread. */
 int wa_unicode_is_invisible(apr_uint32_t c);
 
-/* 1 for what directs how text is written and is not text (categories Cc, Cf, Zl, Zp): what must stand
- * in no file's name. Any thread. */
+/* 1 for what directs how text is written and is not text (categories Cc, Cf, Zl, Zp): what must
+ * stand in no file's name. Any thread. */
 int wa_unicode_is_control(apr_uint32_t c);
 
 typedef enum {
@@ -44,22 +44,23 @@ typedef enum {
 
 /* Folds a text, so that texts that differ only in how they are written become equal: compatibility
  * decomposition (NFKD), full case folding, without what is invisible. "STRASSE" and "Straße" become
- * "strasse"; full-width, mathematical and circled letters the plain ones; the Turkish capital İ becomes
- * i; the sigma at the end of a word one like the others. Folding twice changes nothing more.
+ * "strasse"; full-width, mathematical and circled letters the plain ones; the Turkish capital İ
+ * becomes i; the sigma at the end of a word one like the others. Folding twice changes nothing
+ * more.
  *
- * WA_FOLD_MARKS_STRIPPED also drops the marks that accent a letter: those of Latin, Greek and Cyrillic,
- * points of Hebrew, Arabic and Syriac, the dots of the Indic nukta, enclosing rings. It keeps those
- * that are letters in their script, without which other words remain: vowel signs and viramas from
- * India to Cambodia, the vowels and tones of Thai and Lao, the voicing of kana. What is a letter of its
- * own to Unicode stays one: đ, ø and ł are not d, o and l.
+ * WA_FOLD_MARKS_STRIPPED also drops the marks that accent a letter: those of Latin, Greek and
+ * Cyrillic, points of Hebrew, Arabic and Syriac, the dots of the Indic nukta, enclosing rings. It
+ * keeps those that are letters in their script, without which other words remain: vowel signs and
+ * viramas from India to Cambodia, the vowels and tones of Thai and Lao, the voicing of kana. What
+ * is a letter of its own to Unicode stays one: đ, ø and ł are not d, o and l.
  *
- * Of more than 30 marks on one character the rest is left out (UAX #15's stream-safe limit): no word
- * has them, and the time stays linear in text.len.
+ * Of more than 30 marks on one character the rest is left out (UAX #15's stream-safe limit): no
+ * word has them, and the time stays linear in text.len.
  * @param text       UTF-8 without NUL
  * @param bytes_max  the longest result; folding gives at most 11 bytes for each
  * @param pfolded    out: in p, a NUL behind it; empty unless APR_SUCCESS
- * @return APR_SUCCESS | APR_EINVAL not UTF-8, or a NUL in it | APR_ENOSPC over bytes_max | APR_ENOMEM.
- *         Any thread that may use p. */
+ * @return APR_SUCCESS | APR_EINVAL not UTF-8, or a NUL in it | APR_ENOSPC over bytes_max |
+ *         APR_ENOMEM. Any thread that may use p. */
 apr_status_t wa_text_fold(wa_slice_t text, wa_fold_e how, apr_size_t bytes_max, wa_slice_t *pfolded,
                           apr_pool_t *p);
 

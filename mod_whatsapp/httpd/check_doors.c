@@ -14,15 +14,17 @@
 
 APLOG_USE_MODULE(whatsapp);
 
-/* 1 for what mod_authz_core takes as the section's whole say in who may come in, and for a Satisfy that makes it one of two. */
+/* 1 for what mod_authz_core takes as the section's whole say in who may come in, and for a Satisfy
+ * that makes it one of two. */
 static int is_rule(const ap_directive_t *node)
 {
     static const char *const names[] = {"Require", "<RequireAll", "<RequireAny", "<RequireNone"};
     apr_size_t i;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (ap_cstr_casecmp(node->directive, names[i]) == 0)
+        if (ap_cstr_casecmp(node->directive, names[i]) == 0) {
             return 1;
+        }
     }
     return ap_cstr_casecmp(node->directive, "Satisfy") == 0
            && ap_cstr_casecmp(node->args, "Any") == 0;
@@ -52,8 +54,9 @@ static int holds(const ap_directive_t *section, int (*is_wanted)(const ap_direct
     const ap_directive_t *node;
 
     for (node = section->first_child; node; node = node->next) {
-        if (is_wanted(node) || (node->first_child && holds(node, is_wanted)))
+        if (is_wanted(node) || (node->first_child && holds(node, is_wanted))) {
             return 1;
+        }
     }
     return 0;
 }
@@ -90,7 +93,8 @@ static int is_over(server_rec *main_server, const wa_section_t *door, const wa_s
     return 0;
 }
 
-/* 1 when the rule is read later than the door and stands in a section that is not of its own making. */
+/* 1 when the rule is read later than the door and stands in a section that is not of its own
+ * making. */
 static int is_later(const wa_section_t *door, const wa_section_t *rule)
 {
     const ap_directive_t *own = layer_around(door->node);
@@ -98,11 +102,13 @@ static int is_later(const wa_section_t *door, const wa_section_t *rule)
     const ap_directive_t *around;
 
     for (around = section; around; around = layer_around(around)) {
-        if (around == own || holds(around, wa_section_sets_handler))
+        if (around == own || holds(around, wa_section_sets_handler)) {
             return 0;
+        }
     }
-    if (!section || holds(section, is_merging))
+    if (!section || holds(section, is_merging)) {
         return 0;
+    }
     return stage(rule) > stage(door) || (stage(rule) == stage(door) && rule->order > door->order);
 }
 
@@ -133,11 +139,13 @@ static void door_check(server_rec *main_server, const wa_section_t *door, apr_ar
     for (i = 0; i < rules->nelts; i++) {
         wa_section_t *rule = &APR_ARRAY_IDX(rules, i, wa_section_t);
 
-        if (rule->is_used || !is_later(door, rule) || !is_over(main_server, door, rule, &s, tmp))
+        if (rule->is_used || !is_later(door, rule) || !is_over(main_server, door, rule, &s, tmp)) {
             continue;
+        }
         rule->is_used = 1;
-        if (layer_around(rule->node) != told)
+        if (layer_around(rule->node) != told) {
             rule_tell(s, door, rule, tmp);
+        }
         told = layer_around(rule->node);
     }
 }
@@ -152,7 +160,8 @@ void wa_check_doors_warn(server_rec *main_server, apr_pool_t *tmp)
         const wa_section_t *door = &APR_ARRAY_IDX(doors, i, wa_section_t);
         const ap_directive_t *own = layer_around(door->node);
 
-        if (own && holds(own, is_rule))
+        if (own && holds(own, is_rule)) {
             door_check(main_server, door, rules, tmp);
+        }
     }
 }

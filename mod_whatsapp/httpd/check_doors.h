@@ -6,9 +6,10 @@
 #include <apr_pools.h>
 #include <httpd.h>
 
-/* Warns (WA0173) of each section that takes the place of the Require with which a section that sets the handler says who may use the API: httpd merges
- * later sections over earlier ones, those of a virtual host over the main server's, and an <If> over all. Sections that set the handler again are
- * doors of their own. To be called when the whole configuration is read. */
+/* Warns (WA0173) of each section that takes the place of the Require with which a section that sets
+ * the handler says who may use the API: httpd merges later sections over earlier ones, those of a
+ * virtual host over the main server's, and an <If> over all. Sections that set the handler again
+ * are doors of their own. To be called when the whole configuration is read. */
 void wa_check_doors_warn(server_rec *main_server, apr_pool_t *tmp);
 
 #endif

@@ -29,25 +29,30 @@ typedef struct look_t {
 
 static void say(look_t *look, server_rec *s, int is_certain, const char *tag, const char *text)
 {
-    if (is_certain == look->is_for_warnings)
+    if (is_certain == look->is_for_warnings) {
         return;
+    }
     look->is_fine = 0;
-    if (is_certain)
+    if (is_certain) {
         wa_check_complain(s, tag, text);
-    else
+    } else {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "%s: %s", tag, text);
+    }
 }
 
 /* 1 when a handler may be set where the configuration does not show it. */
 static int is_elsewhere(const ap_directive_t *node)
 {
     if (ap_cstr_casecmp(node->directive, "AllowOverride") == 0
-        || ap_cstr_casecmp(node->directive, "AllowOverrideList") == 0)
+        || ap_cstr_casecmp(node->directive, "AllowOverrideList") == 0) {
         return ap_cstr_casecmp(node->args, "None") != 0;
-    if (ap_cstr_casecmp(node->directive, "SetHandler") == 0)
+    }
+    if (ap_cstr_casecmp(node->directive, "SetHandler") == 0) {
         return strstr(node->args, "%{") != NULL;
-    if (ap_cstr_casecmp(node->directive, "RewriteRule") == 0)
+    }
+    if (ap_cstr_casecmp(node->directive, "RewriteRule") == 0) {
         return ap_strcasestr(node->args, "H=%{") || ap_strcasestr(node->args, "handler=%{");
+    }
     return strncasecmp(node->directive, "LuaHook", 7) == 0
            || strncasecmp(node->directive, "LuaQuickHandler", 15) == 0;
 }
@@ -57,17 +62,20 @@ static server_rec *server_of(const look_t *look, const wa_section_t *place)
 {
     server_rec *s = look->main_server;
 
-    if (!place->vhost)
+    if (!place->vhost) {
         return s;
-    while (s && !wa_section_is_of(place, s))
+    }
+    while (s && !wa_section_is_of(place, s)) {
         s = s->next;
+    }
     return s ? s : look->main_server;
 }
 
 static wa_covers_e place_serves(const look_t *look, const wa_section_t *place, const server_rec *s)
 {
-    if (!wa_section_is_of(place, s))
+    if (!wa_section_is_of(place, s)) {
         return WA_COVERS_NOT;
+    }
     return wa_section_covers(place, wa_config_base_path(wa_config_get(s)), 1, look->tmp);
 }
 
@@ -78,8 +86,9 @@ static int has_account(const look_t *look, const wa_section_t *place)
     const server_rec *s;
 
     for (s = look->main_server; s; s = s->next) {
-        if (wa_section_is_of(place, s) && wa_config_is_complete(wa_config_get(s)))
+        if (wa_section_is_of(place, s) && wa_config_is_complete(wa_config_get(s))) {
             return 1;
+        }
     }
     return 0;
 }
@@ -113,11 +122,13 @@ static void place_check(look_t *look, const wa_section_t *place)
         wa_covers_e one =
             wa_config_is_complete(wa_config_get(s)) ? place_serves(look, place, s) : WA_COVERS_NOT;
 
-        if (one > covers)
+        if (one > covers) {
             covers = one;
+        }
     }
-    if (covers == WA_COVERS || !place->location)
+    if (covers == WA_COVERS || !place->location) {
         return;
+    }
     path = wa_section_path(place->location, &is_regex, look->tmp);
     say(look, look->main_server, covers == WA_COVERS_NOT, "WA0143",
         apr_psprintf(
@@ -138,8 +149,9 @@ static int is_same_api(const wa_config_t *one, const wa_config_t *two, int is_an
            && (is_any_path || strcmp(wa_config_base_path(one), wa_config_base_path(two)) == 0);
 }
 
-/* 1 when some server that has this one's account and base path is served. One that has the default base path, or hands its own on to
- * virtual hosts, may leave it to those that have a path of their own. */
+/* 1 when some server that has this one's account and base path is served. One that has the default
+ * base path, or hands its own on to virtual hosts, may leave it to those that have a path of their
+ * own. */
 static int is_served(const look_t *look, const server_rec *s)
 {
     const wa_config_t *config = wa_config_get(s);
@@ -148,12 +160,14 @@ static int is_served(const look_t *look, const server_rec *s)
     int i;
 
     for (other = look->main_server; other; other = other->next) {
-        if (!is_same_api(config, wa_config_get(other), is_any_path))
+        if (!is_same_api(config, wa_config_get(other), is_any_path)) {
             continue;
+        }
         for (i = 0; i < look->places->nelts; i++) {
             if (place_serves(look, &APR_ARRAY_IDX(look->places, i, wa_section_t), other)
-                != WA_COVERS_NOT)
+                != WA_COVERS_NOT) {
                 return 1;
+            }
         }
     }
     return 0;
@@ -168,8 +182,9 @@ static void served_check(look_t *look, server_rec *s, int is_certain)
     if (!wa_config_is_complete(config)
         || (s != look->main_server && config->account_sid == inherited->account_sid
             && config->base_path == inherited->base_path)
-        || is_served(look, s))
+        || is_served(look, s)) {
         return;
+    }
     say(look, s, is_certain, "WA0144",
         apr_psprintf(look->tmp,
                      "the API of %s is at %s, but no Location there sets the handler: "
@@ -190,11 +205,13 @@ static void public_url_check(look_t *look, server_rec *s)
     if (!config->public_url
         || (s != look->main_server && config->public_url == inherited->public_url
             && config->base_path == inherited->base_path)
-        || apr_uri_parse(look->tmp, config->public_url, &uri) != APR_SUCCESS || !uri.path)
+        || apr_uri_parse(look->tmp, config->public_url, &uri) != APR_SUCCESS || !uri.path) {
         return;
+    }
     before = wa_shape_own_path(uri.path, base, &is_certain, look->tmp);
-    if (before < 0)
+    if (before < 0) {
         return;
+    }
     uri.path = wa_slice_string(wa_slice_make(uri.path, (apr_size_t)before), look->tmp);
     meant = apr_uri_unparse(look->tmp, &uri, 0);
     say(look, s, is_certain, "WA0145",
@@ -217,12 +234,14 @@ static int look_through(server_rec *main_server, int is_for_warnings, apr_pool_t
     int i;
 
     look.places = wa_sections_find(wa_section_sets_handler, tmp);
-    for (i = 0; i < look.places->nelts; i++)
+    for (i = 0; i < look.places->nelts; i++) {
         place_check(&look, &APR_ARRAY_IDX(look.places, i, wa_section_t));
+    }
     for (s = main_server; s; s = s->next) {
         /* Where a Location has gone astray, that line says all. */
-        if (look.is_fine)
+        if (look.is_fine) {
             served_check(&look, s, is_certain);
+        }
         public_url_check(&look, s);
     }
     return look.is_fine;

@@ -11,8 +11,9 @@ APLOG_USE_MODULE(whatsapp);
 
 const char *wa_check_server_name(const server_rec *s, apr_pool_t *p)
 {
-    if (!s->is_virtual)
+    if (!s->is_virtual) {
         return "the main server";
+    }
     return apr_psprintf(p, "the virtual host %s (%s:%u)",
                         s->server_hostname ? s->server_hostname : "without ServerName",
                         s->defn_name ? s->defn_name : "?", s->defn_line_number);
@@ -26,12 +27,13 @@ int wa_check_is_reload(void)
 
 void wa_check_complain(server_rec *s, const char *tag, const char *text)
 {
-    if (wa_check_is_reload())
+    if (wa_check_is_reload()) {
         ap_log_error(
             APLOG_MARK, APLOG_CRIT, 0, s,
             "%s: %s. A start would be refused for this; what it is about does not work, all "
             "else is served",
             tag, text);
-    else
+    } else {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, "%s: %s", tag, text);
+    }
 }

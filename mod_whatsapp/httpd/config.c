@@ -115,10 +115,12 @@ const char *wa_config_state_dir(apr_pool_t *p)
         char *below = apr_pstrdup(p, name + 5);
         apr_size_t len = strlen(below);
 
-        while (len > 0 && below[len - 1] == '/')
+        while (len > 0 && below[len - 1] == '/') {
             below[--len] = '\0';
-        if (len > 0 && !strchr(below, '/'))
+        }
+        if (len > 0 && !strchr(below, '/')) {
             return apr_pstrcat(p, "/var/lib/", below, "/whatsapp", NULL);
+        }
     }
     return ap_server_root_relative(p, "state/whatsapp");
 }
@@ -200,14 +202,16 @@ wa_sync_e wa_config_sync(const wa_config_t *config)
 
 apr_uint32_t wa_config_max_sends(const wa_config_t *config, int threads)
 {
-    if (config->max_sends != WA_CONFIG_UNSET)
+    if (config->max_sends != WA_CONFIG_UNSET) {
         return (apr_uint32_t)config->max_sends;
+    }
     return ((apr_uint32_t)threads * 3 + 3) / 4;
 }
 
 apr_uint32_t wa_config_process_sends(const wa_config_t *config, int threads)
 {
-    if (config->max_sends != WA_CONFIG_UNSET || threads <= 1)
+    if (config->max_sends != WA_CONFIG_UNSET || threads <= 1) {
         return 0;
+    }
     return ((apr_uint32_t)threads * 3 + 3) / 4;
 }

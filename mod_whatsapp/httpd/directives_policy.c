@@ -27,25 +27,29 @@ static const char *words_set(cmd_parms *cmd, int argc, char *const argv[],
     const char **words = apr_pcalloc(cmd->pool, sizeof(*words) * (apr_size_t)(argc + 1));
     int i;
 
-    if (argc < 1 || argc > WORDS_MAX)
+    if (argc < 1 || argc > WORDS_MAX) {
         return apr_psprintf(cmd->pool, "%s takes 1 to %d words, or none", cmd->cmd->name,
                             WORDS_MAX);
+    }
     for (i = 0; i < argc; i++) {
         const apr_size_t len = strlen(argv[i]);
 
-        if (strstr(argv[i], "${"))
+        if (strstr(argv[i], "${")) {
             return apr_psprintf(cmd->pool,
                                 "%s: a variable in its value (${...}) is not defined: Define it "
                                 "before, or set it in the environment that httpd is started from",
                                 cmd->cmd->name);
+        }
         if (len > WORD_BYTES_MAX || wa_text_is_blank(argv[i], len)
-            || !wa_text_is_utf8(argv[i], len))
+            || !wa_text_is_utf8(argv[i], len)) {
             return apr_psprintf(cmd->pool, "%s must be words of up to %d bytes, not '%s'",
                                 cmd->cmd->name, WORD_BYTES_MAX, wa_shape_shown(argv[i], cmd->pool));
+        }
         words[i] = argv[i];
     }
-    if (argc == 1 && strcmp(argv[0], "none") == 0)
+    if (argc == 1 && strcmp(argv[0], "none") == 0) {
         words[0] = NULL;
+    }
     *pwords = words;
     return NULL;
 }
@@ -76,15 +80,17 @@ const char *wa_directive_send_rate(cmd_parms *cmd, void *dir, const char *value)
     apr_size_t i;
 
     (void)dir;
-    if (strstr(value, "${"))
+    if (strstr(value, "${")) {
         return apr_psprintf(cmd->pool,
                             "%s: a variable in its value (${...}) is not defined: Define it "
                             "before, or set it in the environment that httpd is started from",
                             cmd->cmd->name);
+    }
     config->send_rate_set = 1;
     config->send_rate.count = 0;
-    if (strcmp(value, "off") == 0)
+    if (strcmp(value, "off") == 0) {
         return NULL;
+    }
     count = apr_isdigit(*value) ? apr_strtoi64(value, &end, 10) : 0;
     for (i = 0; i < sizeof(units) / sizeof(units[0]) && count >= 1 && count <= RATE_MAX; i++) {
         if (strcmp(end, units[i].name) == 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* WhatsAppRequireUser: the API's answers are for who logged in, whatever a later section of the configuration says of Require. */
+/* WhatsAppRequireUser: the API's answers are for who logged in, whatever a later section of the
+ * configuration says of Require. */
 #include "httpd/door.h"
 
 #include <apr_optional.h>
@@ -41,7 +42,8 @@ const char *wa_directive_require_user(cmd_parms *cmd, void *dir, int flag)
     return NULL;
 }
 
-/* What mod_ssl says of the client's certificate: "SUCCESS", "NONE", or that it was not verified; NULL where it says nothing. */
+/* What mod_ssl says of the client's certificate: "SUCCESS", "NONE", or that it was not verified;
+ * NULL where it says nothing. */
 static const char *certificate_state(request_rec *r)
 {
     static const char name[] = "SSL_CLIENT_VERIFY";
@@ -70,15 +72,18 @@ int wa_door_user_keep(request_rec *r)
 {
     const char *certificate;
 
-    if (!is_asking(r->per_dir_config) || !has_name(r) || !ap_auth_type(r))
+    if (!is_asking(r->per_dir_config) || !has_name(r) || !ap_auth_type(r)) {
         return DECLINED;
+    }
     certificate = certificate_state(r);
-    if (!certificate || strcmp(certificate, "NONE") == 0 || strcmp(certificate, "SUCCESS") == 0)
+    if (!certificate || strcmp(certificate, "NONE") == 0 || strcmp(certificate, "SUCCESS") == 0) {
         wa_kept_make(r)->user_uri = apr_pstrdup(r->pool, r->uri);
+    }
     return DECLINED;
 }
 
-/* 1 when mod_ssl verified the client's certificate and gave the request its name (SSLUserName): no module's check_user_id is then asked. */
+/* 1 when mod_ssl verified the client's certificate and gave the request its name (SSLUserName): no
+ * module's check_user_id is then asked. */
 static int is_certified(request_rec *r)
 {
     const char *certificate = has_name(r) ? certificate_state(r) : NULL;
@@ -91,12 +96,14 @@ const char *wa_door_user_flaw(request_rec *r)
     const wa_kept_t *kept = wa_kept_get(r);
     const int is_settled = kept && kept->whole && strcmp(kept->uri, r->uri) == 0;
 
-    if (!is_asking(is_settled ? kept->whole : r->per_dir_config))
+    if (!is_asking(is_settled ? kept->whole : r->per_dir_config)) {
         return NULL;
-    /* A request that httpd made of another one (r->prev, r->main) takes its user on without a question, also one that was refused:
-     * only what was asked of this request counts. */
-    if ((kept && kept->user_uri && strcmp(kept->user_uri, r->uri) == 0) || is_certified(r))
+    }
+    /* A request that httpd made of another one (r->prev, r->main) takes its user on without a
+     * question, also one that was refused: only what was asked of this request counts. */
+    if ((kept && kept->user_uri && strcmp(kept->user_uri, r->uri) == 0) || is_certified(r)) {
         return NULL;
+    }
     return apr_psprintf(
         r->pool,
         "WhatsAppRequireUser is On, but httpd asked for no login. Look in the main server and %s "

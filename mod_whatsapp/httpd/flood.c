@@ -19,8 +19,8 @@ APLOG_USE_MODULE(whatsapp);
 #define LINE_US (APR_USEC_PER_SEC / WA_FLOOD_LINES)
 #define SAY_US APR_USEC_PER_SEC
 
-/* One tag. Every member is changed by itself and atomically, so that a process that is killed between
- * two steps leaves nothing to repair: at worst one number is never said. */
+/* One tag. Every member is changed by itself and atomically, so that a process that is killed
+ * between two steps leaves nothing to repair: at worst one number is never said. */
 typedef struct slot_t {
     apr_int64_t due_us;    /* when what was written will be made up for, LINE_US a line */
     apr_int64_t said_us;   /* when somebody was last told */
@@ -35,8 +35,9 @@ static const server_rec *first_server;
 
 static apr_status_t flood_forget(void *data)
 {
-    if (slots == data)
+    if (slots == data) {
         slots = NULL;
+    }
     return APR_SUCCESS;
 }
 
@@ -68,8 +69,9 @@ static slot_t *slot_find(const char *tag)
 
         if (__atomic_compare_exchange_n(&slots[i].tag, &taken, number, 0, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED)
-            || taken == number)
+            || taken == number) {
             break;
+        }
     }
     return &slots[i];
 }
@@ -79,8 +81,9 @@ static apr_uint32_t server_place(const server_rec *s)
     const server_rec *each = first_server;
     apr_uint32_t place = 0;
 
-    for (; each && each != s; each = each->next)
+    for (; each && each != s; each = each->next) {
         place++;
+    }
     return each ? place : 0;
 }
 
@@ -88,8 +91,9 @@ static const server_rec *server_at(apr_uint32_t place)
 {
     const server_rec *s = first_server;
 
-    for (; place > 0 && s->next; place--)
+    for (; place > 0 && s->next; place--) {
         s = s->next;
+    }
     return s;
 }
 
@@ -102,14 +106,16 @@ static void slot_report(slot_t *slot, apr_int64_t pause_us)
 
     if (__atomic_load_n(&slot->left_out, __ATOMIC_RELAXED) == 0 || now - said < pause_us
         || !__atomic_compare_exchange_n(&slot->said_us, &said, now, 0, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED))
+                                        __ATOMIC_RELAXED)) {
         return;
+    }
     count = __atomic_exchange_n(&slot->left_out, 0, __ATOMIC_RELAXED);
-    if (count > 0)
+    if (count > 0) {
         ap_log_error(APLOG_MARK, (int)slot->level, 0, server_at(slot->server),
                      "WA0150: %" APR_UINT64_T_FMT " more lines of WA%04u were left out: over %d a "
                      "second, of all virtual hosts together",
                      count, slot->tag - 1, WA_FLOOD_LINES);
+    }
 }
 
 int wa_flood_pass(const server_rec *s, int level, const char *tag)
@@ -118,8 +124,9 @@ int wa_flood_pass(const server_rec *s, int level, const char *tag)
     apr_int64_t due, next;
     slot_t *slot;
 
-    if (!slots)
+    if (!slots) {
         return 1;
+    }
     slot = slot_find(tag);
     due = __atomic_load_n(&slot->due_us, __ATOMIC_RELAXED);
     do {
@@ -140,8 +147,9 @@ void wa_flood_report(void)
 {
     int i;
 
-    for (i = 0; slots && i < SLOTS; i++)
+    for (i = 0; slots && i < SLOTS; i++) {
         slot_report(&slots[i], SAY_US);
+    }
 }
 
 static apr_status_t child_end(void *data)
@@ -149,8 +157,9 @@ static apr_status_t child_end(void *data)
     int i;
 
     (void)data;
-    for (i = 0; slots && i < SLOTS; i++)
+    for (i = 0; slots && i < SLOTS; i++) {
         slot_report(&slots[i], 0);
+    }
     return APR_SUCCESS;
 }
 

@@ -7,7 +7,8 @@
 #include <apr_pools.h>
 #include <httpd.h>
 
-/* Of each tag all processes together write this many lines at once, and this many a second from then on. */
+/* Of each tag all processes together write this many lines at once, and this many a second from
+ * then on. */
 #define WA_FLOOD_BURST 50
 #define WA_FLOOD_LINES 10
 
@@ -15,13 +16,15 @@
  * failure. To be called in post_config. @return APR_SUCCESS | a status of apr_shm_create */
 apr_status_t wa_flood_create(server_rec *main_server, apr_pool_t *pconf);
 
-/* Has what was left out said when this child ends, too. To be called in child_init. */
+/* Sees to it that lines left out are told of when this child ends, too. To be called in
+ * child_init. */
 void wa_flood_child(apr_pool_t *pchild);
 
 /* Counts a line. @param s      whose log it goes to: what is left out is said there
  * @param level  APLOG_ level that it has
  * @param tag    "WAnnnn"
- * @return 1 it may be written (always, where no counters were made) | 0 it is one too many. Any thread. */
+ * @return 1 it may be written (always, where no counters were made) | 0 it is one too many. Any
+ *     thread. */
 int wa_flood_pass(const server_rec *s, int level, const char *tag);
 
 /* Says how many lines of each tag were left out (WA0150), at most once a second. To be called about

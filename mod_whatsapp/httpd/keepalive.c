@@ -6,7 +6,8 @@
 
 #include "httpd/lifecycle.h"
 
-/* Every so many requests a busy connection goes through the listener like all others, behind those that wait there for a worker. */
+/* Every so many requests a busy connection goes through the listener like all others, behind those
+ * that wait there for a worker. */
 #define TURN 32
 
 int wa_keepalive_yield(request_rec *r)

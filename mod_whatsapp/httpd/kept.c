@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the module keeps of a request from one of httpd's hooks to another, in its request_config. */
+/* What the module keeps of a request from one of httpd's hooks to another, in its
+ * request_config. */
 #include "httpd/kept.h"
 
 #include "httpd/config.h"

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the module keeps of a request from one of httpd's hooks to another, in its request_config. */
+/* What the module keeps of a request from one of httpd's hooks to another, in its
+ * request_config. */
 #ifndef WA_HTTPD_KEPT_H
 #define WA_HTTPD_KEPT_H
 
 #include <httpd.h>
 #include <http_config.h>
 
-/* Made from zeroed memory. What is not of this very address (ap_internal_fast_redirect gives a request another one) is not to be
- * believed: compare the uri. */
+/* Made from zeroed memory. Compare the uri before you believe any of it: ap_internal_fast_redirect
+ * gives a request another one. */
 typedef struct wa_kept_t {
-    /* mapping.c: of a request whose <Location> sets our handler, from its translation on; NULL for others */
+    /* mapping.c: of a request whose <Location> sets our handler, from its translation on; NULL for
+     * others */
     const char *uri;
     char *args;
-    ap_conf_vector_t *locations; /* the settings of its <Location>s without any directory's */
-    ap_conf_vector_t *whole;     /* those that the authorization went by; NULL before it */
+    /* the settings of its <Location>s without any directory's */
+    ap_conf_vector_t *locations;
+    /* those that the authorization went by; NULL before it */
+    ap_conf_vector_t *whole;
     /* door.c: the address that somebody logged in for; NULL for nobody */
     const char *user_uri;
 } wa_kept_t;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The module's life in a server: what is made at start, in each child, and at work once a second. */
+/* The module's life in a server: what is made at start, in each child, and at work once a
+ * second. */
 #include "httpd/lifecycle.h"
 
 #include <apr_optional.h>
@@ -49,7 +50,8 @@ static runtime_t *runtime;
 
 /* ---- start ---- */
 
-/* Says why a virtual host cannot be served: at a start, which ends with it, also on the terminal. */
+/* Says why a virtual host cannot be served: at a start, which ends with it, also on the
+ * terminal. */
 static void trouble_tell(server_rec *s, const char *tag, apr_status_t rv, const char *text)
 {
     char why[120];
@@ -62,45 +64,51 @@ static void trouble_tell(server_rec *s, const char *tag, apr_status_t rv, const 
     }
     ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s, "%s: %s", tag, text);
     apr_strerror(rv, why, sizeof(why));
-    if (rv == APR_SUCCESS || strstr(text, why))
+    if (rv == APR_SUCCESS || strstr(text, why)) {
         wa_terminal_say(apr_pstrcat(s->process->pool, tag, ": ", text, NULL));
-    else
+    } else {
         wa_terminal_say(apr_pstrcat(s->process->pool, tag, ": ", text, " (", why, ")", NULL));
+    }
 }
 
-/* The token's file or command gave nothing good; known since the configuration was read. @return APR_SUCCESS when there is a token to go on with */
+/* The token's file or command gave nothing good; known since the configuration was read.
+ * @return APR_SUCCESS when there is a token to go on with */
 static apr_status_t token_check(server_rec *s, apr_pool_t *tmp)
 {
     const wa_config_t *config = wa_config_get(s);
     const server_rec *main_server = ap_server_conf;
 
-    if (!config->token_wrong)
+    if (!config->token_wrong) {
         return APR_SUCCESS;
+    }
     if (s == main_server || config->token_wrong != wa_config_get(main_server)->token_wrong) {
-        if (config->token_count > 0 && wa_check_is_reload())
+        if (config->token_count > 0 && wa_check_is_reload()) {
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                          "WA0142: %s. The first token is used alone: mend it and reload",
                          config->token_wrong);
-        else
+        } else {
             trouble_tell(s, "WA0141", APR_SUCCESS, apr_pstrdup(tmp, config->token_wrong));
+        }
     }
     return config->token_count > 0 && wa_check_is_reload() ? APR_SUCCESS : APR_EINVAL;
 }
 
-/* Finds out what a virtual host needs from outside of the configuration: its token and its store. Tells the trouble, once for all that share it. */
+/* Finds out what a virtual host needs from outside of the configuration: its token and its store.
+ * Tells the trouble, once for all that share it. */
 static apr_status_t server_open(server_rec *s, apr_array_header_t *stores, wa_store_t **pstore,
                                 apr_pool_t *pconf, apr_pool_t *tmp)
 {
     wa_stores_entry_t entry;
-    int is_new = 0;
     apr_status_t rv = token_check(s, tmp);
 
-    if (rv != APR_SUCCESS)
+    if (rv != APR_SUCCESS) {
         return rv;
-    rv = wa_stores_open(s, stores, &entry, &is_new, pconf, tmp);
-    if (rv != APR_SUCCESS && is_new)
+    }
+    rv = wa_stores_open(s, stores, &entry, pconf, tmp);
+    if (rv != APR_SUCCESS && entry.is_new) {
         trouble_tell(s, wa_check_is_reload() ? "WA0140" : WA_TAG_STORE, rv,
                      wa_stores_trouble(entry.uri, entry.reason, tmp));
+    }
     *pstore = entry.store;
     return rv;
 }
@@ -152,26 +160,30 @@ static void server_start(server_rec *s, wa_store_t *store, int threads, apr_pool
 
 /* ---- housekeeping ---- */
 
-/* In a thread of each child, about once a second; the driver sees to it that only one process is at it. */
+/* In a thread of each child, about once a second; the driver sees to it that only one process is at
+ * it. */
 static apr_status_t maintain(int state, void *data, apr_pool_t *tmp)
 {
     runtime_t *rt = data;
     apr_status_t failure = APR_SUCCESS;
     int i;
 
-    if (state != AP_WATCHDOG_STATE_RUNNING)
+    if (state != AP_WATCHDOG_STATE_RUNNING) {
         return APR_SUCCESS;
+    }
     wa_flood_report();
     for (i = 0; i < rt->stores->nelts; i++) {
         wa_store_t *store = APR_ARRAY_IDX(rt->stores, i, wa_stores_entry_t).store;
         apr_status_t rv = store ? wa_store_maintain(store, tmp) : APR_SUCCESS;
 
-        if (rv != APR_SUCCESS)
+        if (rv != APR_SUCCESS) {
             failure = rv;
+        }
     }
-    if (failure != rt->maintain_rv && failure != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(failure))
+    if (failure != rt->maintain_rv && failure != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(failure)) {
         ap_log_error(APLOG_MARK, APLOG_ERR, failure, rt->main_server,
                      "WA0122: the store's housekeeping failed; it is tried again every second");
+    }
     rt->maintain_rv = failure;
     return APR_SUCCESS;
 }
@@ -187,18 +199,21 @@ static void maintain_start(server_rec *s, apr_pool_t *pconf)
 
     if (get_instance && add) {
         rv = get_instance(&watchdog, WATCHDOG_NAME, 0, 0, pconf);
-        if (rv == APR_SUCCESS)
+        if (rv == APR_SUCCESS) {
             rv = add(watchdog, MAINTAIN_INTERVAL, runtime, maintain);
+        }
     }
-    if (rv != APR_SUCCESS)
+    if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, rv == APR_ENOTIMPL ? APR_SUCCESS : rv, s,
                      "WA0123: mod_watchdog is not there: the store is only tidied up at restarts");
+    }
 }
 
 static apr_status_t runtime_forget(void *data)
 {
-    if (runtime == data)
+    if (runtime == data) {
         runtime = NULL;
+    }
     return APR_SUCCESS;
 }
 
@@ -207,15 +222,18 @@ static apr_status_t shared_make(server_rec *main_server)
 {
     apr_status_t rv = wa_status_create(main_server);
 
-    if (rv == APR_SUCCESS)
+    if (rv == APR_SUCCESS) {
         rv = wa_limits_create(main_server);
-    if (rv != APR_SUCCESS && !wa_check_is_reload())
+    }
+    if (rv != APR_SUCCESS && !wa_check_is_reload()) {
         wa_terminal_say("mod_whatsapp: no shared memory for counters and limits");
+    }
     return rv;
 }
 
-/* The pass before httpd detaches from the terminal: opens the stores, so that a start that cannot work ends here, with a status and a
- * reason. They are closed with pconf; what is kept over restarts has their locks for the next pass. */
+/* The pass before httpd detaches from the terminal: opens the stores, so that a start that cannot
+ * work ends here, with a status and a reason. They are closed with pconf; what is kept over
+ * restarts has their locks for the next pass. */
 static int start_try(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
 {
     apr_array_header_t *stores = apr_array_make(ptemp, 2, sizeof(wa_stores_entry_t));
@@ -224,8 +242,9 @@ static int start_try(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_serv
     server_rec *s;
 
     for (s = main_server; s && rv == APR_SUCCESS; s = s->next) {
-        if (wa_config_is_complete(wa_config_get(s)))
+        if (wa_config_is_complete(wa_config_get(s))) {
             rv = server_open(s, stores, &store, pconf, ptemp);
+        }
     }
     wa_terminal_release();
     return rv == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
@@ -241,17 +260,20 @@ static apr_status_t servers_start(server_rec *main_server, apr_pool_t *pconf, ap
         apr_status_t rv;
 
         if (!wa_config_is_begun(wa_config_get(s))
-            || (!wa_config_is_complete(wa_config_get(s)) && wa_check_is_lent(main_server, s)))
+            || (!wa_config_is_complete(wa_config_get(s)) && wa_check_is_lent(main_server, s))) {
             continue;
+        }
         rv = wa_config_is_complete(wa_config_get(s))
                  ? server_open(s, runtime->stores, &store, pconf, ptemp)
                  : APR_EINVAL;
-        if (rv != APR_SUCCESS && !wa_check_is_reload())
+        if (rv != APR_SUCCESS && !wa_check_is_reload()) {
             return rv;
-        if (rv == APR_SUCCESS)
+        }
+        if (rv == APR_SUCCESS) {
             server_start(s, store, runtime->threads, pconf);
-        else
+        } else {
             server_refuse(s, pconf);
+        }
     }
     return APR_SUCCESS;
 }
@@ -262,10 +284,12 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     int threads = 1;
 
     (void)plog;
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG)
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return start_try(pconf, ptemp, main_server);
-    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS)
+    }
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS) {
         threads = 1;
+    }
     runtime = apr_pcalloc(pconf, sizeof(*runtime));
     runtime->stores = apr_array_make(pconf, 2, sizeof(wa_stores_entry_t));
     runtime->main_server = main_server;
@@ -274,11 +298,13 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     if (((shared_make(main_server) != APR_SUCCESS
           || wa_flood_create(main_server, pconf) != APR_SUCCESS)
          && !wa_check_is_reload())
-        || servers_start(main_server, pconf, ptemp) != APR_SUCCESS)
+        || servers_start(main_server, pconf, ptemp) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
+    }
     wa_check_warn(main_server, ptemp);
-    if (runtime->stores->nelts > 0)
+    if (runtime->stores->nelts > 0) {
         maintain_start(main_server, pconf);
+    }
     wa_reconciler_start(main_server, pconf);
     return OK;
 }
@@ -319,8 +345,9 @@ static apr_status_t client_get(const wa_config_t *config, server_rec *s,
     options.log = wa_log_create(s, pchild);
     rv = wa_twilio_client_create(&wanted.client, &options, pchild);
     *pclient = wanted.client;
-    if (rv == APR_SUCCESS)
+    if (rv == APR_SUCCESS) {
         APR_ARRAY_PUSH(clients, made_client_t) = wanted;
+    }
     return rv;
 }
 
@@ -335,8 +362,9 @@ static void server_child(server_rec *s, const wa_gate_t *gate, apr_array_header_
         messenger->gate = apr_pmemdup(pchild, gate, sizeof(*gate));
         messenger->gate->process_max = wa_config_process_sends(config, runtime->threads);
     }
-    if (rv == APR_SUCCESS)
+    if (rv == APR_SUCCESS) {
         rv = wa_api_child_init(config->api, pchild);
+    }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
                      "WA0125: this process cannot serve the messenger: no Twilio client or cache");
@@ -366,16 +394,18 @@ void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
     server_rec *s;
     int i;
 
-    if (!runtime)
+    if (!runtime) {
         return;
+    }
     wa_flood_child(pchild);
     gate = wa_limits_child(main_server, pchild);
     for (i = 0; i < runtime->stores->nelts; i++) {
         wa_stores_entry_t *entry = &APR_ARRAY_IDX(runtime->stores, i, wa_stores_entry_t);
         apr_status_t rv;
 
-        if (!entry->store)
+        if (!entry->store) {
             continue;
+        }
         rv = wa_store_child_init(entry->store, pchild);
         if (rv != APR_SUCCESS) {
             ap_log_error(APLOG_MARK, APLOG_CRIT, rv, main_server,
@@ -388,8 +418,9 @@ void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
     for (s = main_server; s; s = s->next) {
         const wa_api_server_t *api = wa_config_get(s)->api;
 
-        if (api && api->messenger)
+        if (api && api->messenger) {
             server_child(s, gate, clients, pchild);
+        }
     }
 }
 

@@ -14,7 +14,8 @@
 
 APLOG_USE_MODULE(whatsapp);
 
-/* Raised with every change of what is shared: a reloaded module then finds none, and makes its own. */
+/* Raised with every change of what is shared: a reloaded module then finds none, and makes its
+ * own. */
 #define LAYOUT 3
 
 typedef struct limits_t {
@@ -38,8 +39,9 @@ apr_status_t wa_limits_create(server_rec *s)
     apr_status_t rv;
 
     limits = NULL;
-    if (!retained)
+    if (!retained) {
         retained = ap_retained_data_create(key, sizeof(*retained));
+    }
     if (retained->layout != LAYOUT) {
         rv = apr_shm_create(&shm, sizeof(limits_t), NULL, s->process->pool);
         if (rv != APR_SUCCESS) {
@@ -66,8 +68,9 @@ wa_gate_t *wa_limits_child(server_rec *s, apr_pool_t *pchild)
 {
     wa_gate_t *gate = apr_pcalloc(pchild, sizeof(*gate));
 
-    if (!limits) /* no memory for it in a reload, which is logged */
+    if (!limits) { /* no memory for it in a reload, which is logged */
         return NULL;
+    }
     gate->shared = &limits->gate;
     gate->own = wa_gate_claim(&limits->gate, (apr_uint32_t)getpid());
     if (!gate->own) {
@@ -85,6 +88,7 @@ void wa_limits_child_status(server_rec *s, pid_t pid, ap_generation_t generation
     (void)s;
     (void)generation;
     (void)slot;
-    if (limits && state == MPM_CHILD_EXITED)
+    if (limits && state == MPM_CHILD_EXITED) {
         wa_gate_free(&limits->gate, (apr_uint32_t)pid);
+    }
 }

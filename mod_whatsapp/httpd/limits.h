@@ -15,7 +15,8 @@
 apr_status_t wa_limits_create(server_rec *s);
 
 /* Makes this child's view of the gate, without a limit of its own. To be called once in child_init.
- * @return the gate, in pchild | NULL there is no place in it, which is logged: sends are then counted in this process alone */
+ * @return the gate, in pchild | NULL there is no place in it, which is logged: sends are then
+ *     counted in this process alone */
 wa_gate_t *wa_limits_child(server_rec *s, apr_pool_t *pchild);
 
 /* The table of token buckets; NULL before wa_limits_create. Any thread. */

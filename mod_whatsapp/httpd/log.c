@@ -15,10 +15,12 @@
 
 APLOG_USE_MODULE(whatsapp);
 
-/* httpd writes this header behind the line, whole; ours need no more of it than tells where from. */
+/* httpd writes this header behind the line, whole; ours need no more of it than tells where
+ * from. */
 #define REFERER_MAX 200
 
-/* What this thread is answering. All that a request makes the layers below say is said in its thread. */
+/* What this thread is answering. All that a request makes the layers below say is said in its
+ * thread. */
 static __thread request_rec *current;
 
 request_rec *wa_log_bind(request_rec *r)
@@ -29,16 +31,17 @@ request_rec *wa_log_bind(request_rec *r)
     return before;
 }
 
-/* 1 for a line that whoever calls can have written as often as they like. A record of something that was
- * done is none: who can make those can fill more than the log. */
+/* 1 for a line that whoever calls can have written as often as they like. A record of something
+ * that was done is none: who can make those can fill more than the log. */
 static int is_limited(wa_log_level_e level, const char *tag)
 {
     static const char *const tags[] = {"0201", "0512", "0522"}; /* WAnnnn */
     apr_size_t i;
 
     for (i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
-        if (strcmp(tags[i], tag + 2) == 0)
+        if (strcmp(tags[i], tag + 2) == 0) {
             return 1;
+        }
     }
     return level <= WA_LOG_WARNING;
 }
@@ -48,8 +51,9 @@ static void request_log(wa_log_level_e level, const char *tag, apr_status_t rv, 
     const char *referer = apr_table_get(current->headers_in, "Referer");
     request_rec shown;
 
-    if (is_limited(level, tag) && !wa_flood_pass(current->server, (int)level, tag))
+    if (is_limited(level, tag) && !wa_flood_pass(current->server, (int)level, tag)) {
         return;
+    }
     if (!referer || strlen(referer) <= REFERER_MAX) {
         ap_log_rerror(APLOG_MARK, (int)level, rv, current, "%s: %s", tag, text);
         return;
@@ -65,8 +69,9 @@ static int log_is_on(void *baton, wa_log_level_e level)
 {
     const server_rec *s = baton;
 
-    if (current)
+    if (current) {
         return APLOG_R_IS_LEVEL(current, (int)level);
+    }
     return APLOG_IS_LEVEL(s, (int)level);
 }
 
@@ -75,13 +80,16 @@ static void log_write(void *baton, wa_log_level_e level, const char *tag, apr_st
 {
     const server_rec *s = baton;
 
-    if (current)
+    if (current) {
         request_log(level, tag, rv, text);
-    else
+    } else {
         ap_log_error(APLOG_MARK, (int)level, rv, s, "%s: %s", tag, text);
-    /* Data that is lost or damaged is no reason not to start, and who starts the server should not have to look for it. */
-    if (!current && level <= WA_LOG_ERR)
+    }
+    /* Data that is lost or damaged is no reason not to start, and who starts the server should not
+     * have to look for it. */
+    if (!current && level <= WA_LOG_ERR) {
         wa_terminal_say(apr_psprintf(s->process->pool, "%s: %s", tag, text));
+    }
 }
 
 const wa_log_t *wa_log_create(server_rec *s, apr_pool_t *p)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps what a site does with its URLs (front controllers, rewriting, proxies, redirects) away from the API. */
+/* Keeps what a site does with its URLs (front controllers, rewriting, proxies, redirects) away from
+ * the API. */
 #include "httpd/mapping.h"
 
 #include <ap_expr.h>
@@ -20,30 +21,35 @@ static const char *path_below(const request_rec *r)
     const wa_api_server_t *api = wa_config_get(r->server)->api;
     apr_size_t len;
 
-    if (!api || !r->uri)
+    if (!api || !r->uri) {
         return NULL;
+    }
     len = strlen(api->base_path);
-    if (strncmp(r->uri, api->base_path, len) != 0 || (r->uri[len] != '/' && r->uri[len] != '\0'))
+    if (strncmp(r->uri, api->base_path, len) != 0 || (r->uri[len] != '/' && r->uri[len] != '\0')) {
         return NULL;
+    }
     return r->uri + len;
 }
 
-/* 1 when the settings that are in force now would give the request to our handler: what httpd's core does with them in fixups. */
+/* 1 when the settings that are in force now would give the request to our handler: what httpd's
+ * core does with them in fixups. */
 static int is_handler_set(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
     const char *failure = NULL;
     const char *handler = core->handler;
 
-    if (core->expr_handler)
+    if (core->expr_handler) {
         handler = ap_expr_str_exec(r, core->expr_handler, &failure);
+    }
     return handler && !failure && ap_cstr_casecmp(handler, WA_HANDLER_NAME) == 0;
 }
 
 int wa_mapping_unproxy(request_rec *r)
 {
-    if (path_below(r) && is_handler_set(r))
+    if (path_below(r) && is_handler_set(r)) {
         apr_table_setn(r->subprocess_env, "no-proxy", "1");
+    }
     return DECLINED;
 }
 
@@ -53,15 +59,17 @@ int wa_mapping_translate(request_rec *r)
     const char *path = path_below(r);
     wa_kept_t *kept;
 
-    if (!path || !is_handler_set(r))
+    if (!path || !is_handler_set(r)) {
         return DECLINED;
+    }
     kept = wa_kept_make(r);
     kept->locations = r->per_dir_config;
     kept->uri = apr_pstrdup(r->pool, r->uri);
     kept->args = r->args;
     apr_table_setn(r->subprocess_env, "no-proxy", "1");
-    if (strncmp(path, WEBHOOK, len) != 0 || (path[len] != '/' && path[len] != '\0'))
+    if (strncmp(path, WEBHOOK, len) != 0 || (path[len] != '/' && path[len] != '\0')) {
         return DECLINED;
+    }
     return ap_core_translate(r);
 }
 
@@ -69,8 +77,9 @@ int wa_mapping_settle(request_rec *r)
 {
     wa_kept_t *kept = wa_kept_get(r);
 
-    if (!kept || !kept->uri || strcmp(kept->uri, r->uri) != 0 || !is_handler_set(r))
+    if (!kept || !kept->uri || strcmp(kept->uri, r->uri) != 0 || !is_handler_set(r)) {
         return DECLINED;
+    }
     kept->whole = r->per_dir_config;
     r->per_dir_config = kept->locations;
     /* mod_dir and mod_speling look no further where there is a file. */
@@ -83,8 +92,9 @@ int wa_mapping_restore(request_rec *r)
 {
     const wa_kept_t *kept = wa_kept_get(r);
 
-    if (!kept || !kept->locations || r->per_dir_config != kept->locations)
+    if (!kept || !kept->locations || r->per_dir_config != kept->locations) {
         return DECLINED;
+    }
     r->handler = WA_HANDLER_NAME;
     r->args = kept->args;
     r->proxyreq = PROXYREQ_NONE;

@@ -17,7 +17,7 @@ APLOG_USE_MODULE(whatsapp);
 
 #define WATCHDOG_NAME "_whatsapp_reconcile_"
 
-/* The watchdog calls this often at least, to see what is due. */
+/* How often at least the watchdog calls, to see what is due. */
 #define TICK_MAX apr_time_from_sec(1)
 
 /* One account's number; each process has its own copy since the fork. */
@@ -44,13 +44,15 @@ static void subject_run(subject_t *subject, apr_pool_t *tmp)
     wa_reconcile_result_t result;
     apr_status_t rv;
 
-    if (!messenger || !messenger->twilio)
+    if (!messenger || !messenger->twilio) {
         return; /* this process could not prepare itself, and has said so */
+    }
     rv = wa_reconcile(messenger, &subject->memory, &options, &result, tmp);
-    if (rv != APR_SUCCESS)
+    if (rv != APR_SUCCESS) {
         ap_log_error(
             APLOG_MARK, APLOG_INFO, rv, subject->s,
             "WA0128: reconciliation with Twilio did not come to its end; it goes on later");
+    }
 }
 
 /* In the thread of this watchdog, in the one child that has the watchdog's lock. */
@@ -59,13 +61,15 @@ static apr_status_t tick(int state, void *data, apr_pool_t *tmp)
     apr_array_header_t *subjects = data;
     int i;
 
-    if (state != AP_WATCHDOG_STATE_RUNNING)
+    if (state != AP_WATCHDOG_STATE_RUNNING) {
         return APR_SUCCESS;
+    }
     for (i = 0; i < subjects->nelts && !is_stopping(); i++) {
         subject_t *subject = &APR_ARRAY_IDX(subjects, i, subject_t);
 
-        if (wa_clock_steady_us() < subject->due_us)
+        if (wa_clock_steady_us() < subject->due_us) {
             continue;
+        }
         subject_run(subject, tmp);
         subject->due_us =
             wa_clock_steady_us() + wa_config_reconcile_interval(wa_config_get(subject->s));
@@ -82,8 +86,9 @@ static int is_there(const apr_array_header_t *subjects, const wa_messenger_t *me
         const subject_t *subject = &APR_ARRAY_IDX(subjects, i, subject_t);
         const wa_messenger_t *other = wa_config_get(subject->s)->api->messenger;
 
-        if (other->store == messenger->store && strcmp(other->number, messenger->number) == 0)
+        if (other->store == messenger->store && strcmp(other->number, messenger->number) == 0) {
             return 1;
+        }
     }
     return 0;
 }
@@ -105,22 +110,27 @@ void wa_reconciler_start(server_rec *main_server, apr_pool_t *pconf)
         subject_t *subject;
 
         if (!config->api || !config->api->messenger || !wa_config_reconcile(config)
-            || is_there(subjects, config->api->messenger))
+            || is_there(subjects, config->api->messenger)) {
             continue;
+        }
         subject = apr_array_push(subjects);
         memset(subject, 0, sizeof(*subject));
         subject->s = s;
-        if (wa_config_reconcile_interval(config) < interval)
+        if (wa_config_reconcile_interval(config) < interval) {
             interval = wa_config_reconcile_interval(config);
+        }
     }
-    if (subjects->nelts == 0)
+    if (subjects->nelts == 0) {
         return;
+    }
     if (get_instance && add) {
         rv = get_instance(&watchdog, WATCHDOG_NAME, 0, 1, pconf);
-        if (rv == APR_SUCCESS)
+        if (rv == APR_SUCCESS) {
             rv = add(watchdog, interval, subjects, tick);
+        }
     }
-    if (rv != APR_SUCCESS)
+    if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, rv == APR_ENOTIMPL ? APR_SUCCESS : rv, main_server,
                      "WA0127: mod_watchdog is not there: what was missed is not asked of Twilio");
+    }
 }

@@ -41,16 +41,21 @@ static void find_below(finder_t *finder, const ap_directive_t *node, wa_section_
 
         around.node = node;
         around.order = finder->order++;
-        if (finder->is_wanted(node))
+        if (finder->is_wanted(node)) {
             APR_ARRAY_PUSH(finder->found, wa_section_t) = around;
-        if (is_named(node, "<VirtualHost"))
+        }
+        if (is_named(node, "<VirtualHost")) {
             inside.vhost = node;
-        if (is_location(node))
+        }
+        if (is_location(node)) {
             inside.location = node;
-        if (is_condition(node))
+        }
+        if (is_condition(node)) {
             inside.is_conditional = 1;
-        if (node->first_child)
+        }
+        if (node->first_child) {
             find_below(finder, node->first_child, inside);
+        }
     }
 }
 
@@ -83,8 +88,9 @@ static int is_handler_flag(const char *args)
             const char *flag = flags + 1 + strspn(flags + 1, " ");
             const apr_size_t len = strlen(names[i]);
 
-            if (strncasecmp(flag, names[i], len) == 0 && strchr(" ,]", flag[len]))
+            if (strncasecmp(flag, names[i], len) == 0 && strchr(" ,]", flag[len])) {
                 return 1;
+            }
         }
     }
     return 0;
@@ -94,14 +100,18 @@ int wa_section_sets_handler(const ap_directive_t *node)
 {
     const char *args = node->args;
 
-    if (!args)
+    if (!args) {
         return 0;
-    if (is_named(node, "RewriteRule"))
+    }
+    if (is_named(node, "RewriteRule")) {
         return is_handler_flag(args);
-    if (!is_named(node, "SetHandler") && !is_named(node, "AddHandler"))
+    }
+    if (!is_named(node, "SetHandler") && !is_named(node, "AddHandler")) {
         return 0;
-    if (strstr(args, "%{")) /* an expression may say so */
+    }
+    if (strstr(args, "%{")) { /* an expression may say so */
         return strstr(args, WA_HANDLER_NAME) != NULL;
+    }
     args += strspn(args, " \t\"'");
     return strncasecmp(args, WA_HANDLER_NAME, sizeof(WA_HANDLER_NAME) - 1) == 0
            && strchr(" \t\"'", args[sizeof(WA_HANDLER_NAME) - 1]) != NULL;
@@ -115,8 +125,9 @@ const char *wa_section_path(const ap_directive_t *location, int *pis_regex, apr_
     char *end = strrchr(args, '>');
     const char *word;
 
-    if (end)
+    if (end) {
         *end = '\0';
+    }
     *pis_regex = is_named(location, "<LocationMatch");
     word = ap_getword_conf(p, &args);
     if (strcmp(word, "~") == 0) {
@@ -126,7 +137,8 @@ const char *wa_section_path(const ap_directive_t *location, int *pis_regex, apr_
     return word;
 }
 
-/* The part of a path that begins at `at`, behind its slash. @param pnext  out: where the next one begins, NULL at the end */
+/* The part of a path that begins at `at`, behind its slash.
+ * @param pnext  out: where the next one begins, NULL at the end */
 static const char *part_take(const char *at, const char **pnext, apr_pool_t *tmp)
 {
     const apr_size_t len = strcspn(at, "/");
@@ -135,24 +147,28 @@ static const char *part_take(const char *at, const char **pnext, apr_pool_t *tmp
     return wa_slice_string(wa_slice_make(at, len), tmp);
 }
 
-/* Whether a section's path and one of the API can meet; a part "*" of the API's stands for any text. httpd takes a path with wildcards as a whole, any
- * other as the beginning of what is asked for. */
+/* Whether a section's path and one of the API can meet; a part "*" of the API's stands for any
+ * text. httpd takes a path with wildcards as a whole, any other as the beginning of what is asked
+ * for. */
 static int path_meets(const char *path, const char *api, int is_wild, apr_pool_t *tmp)
 {
     const char *next = path + 1;
     const char *asked = api + 1;
 
-    if (*path != '/')
+    if (*path != '/') {
         return 0;
+    }
     while (next && asked) {
         const char *part = part_take(next, &next, tmp);
         const char *other = part_take(asked, &asked, tmp);
 
-        if (!is_wild && *part == '\0' && !next)
+        if (!is_wild && *part == '\0' && !next) {
             return 1; /* a slash at the end: what is below */
+        }
         if (strcmp(other, "*") != 0
-            && (is_wild ? apr_fnmatch(part, other, 0) != APR_SUCCESS : strcmp(part, other) != 0))
+            && (is_wild ? apr_fnmatch(part, other, 0) != APR_SUCCESS : strcmp(part, other) != 0)) {
             return 0;
+        }
     }
     return !next && (!asked || !is_wild);
 }
@@ -166,35 +182,42 @@ static int regex_fits(const ap_regex_t *regex, const char *api, apr_pool_t *tmp)
     const char *star = strchr(api, '*');
     int i;
 
-    if (!star)
+    if (!star) {
         return ap_regexec(regex, api, 0, NULL, 0) == 0;
+    }
     for (i = 0; fillings[i]; i++) {
         const char *before = wa_slice_string(wa_slice_make(api, (apr_size_t)(star - api)), tmp);
 
-        if (regex_fits(regex, apr_pstrcat(tmp, before, fillings[i], star + 1, NULL), tmp))
+        if (regex_fits(regex, apr_pstrcat(tmp, before, fillings[i], star + 1, NULL), tmp)) {
             return 1;
+        }
     }
     return 0;
 }
 
-/* 1 when the text that the expression surely begins with is not the base path's: it cannot fit anything of the API. */
+/* 1 when the text that the expression surely begins with is not the base path's: it cannot fit
+ * anything of the API. */
 static int regex_differs(const char *expression, const char *base)
 {
     apr_size_t n = 0;
 
-    if (*expression++ != '^' || strchr(expression, '|'))
+    if (*expression++ != '^' || strchr(expression, '|')) {
         return 0;
+    }
     while (base[n] != '\0') {
-        if (*expression == '\\' && expression[1] != '\0' && !apr_isalnum(expression[1]))
+        if (*expression == '\\' && expression[1] != '\0' && !apr_isalnum(expression[1])) {
             expression++;
-        else if (*expression == '\0' || strchr(".[]({?*+)^\\", *expression))
+        } else if (*expression == '\0' || strchr(".[]({?*+)^\\", *expression)) {
             return 0;
-        else if (*expression == '$')
+        } else if (*expression == '$') {
             return expression[1] == '\0';
-        if (expression[1] != '\0' && strchr("?*{", expression[1]))
+        }
+        if (expression[1] != '\0' && strchr("?*{", expression[1])) {
             return 0;
-        if (*expression++ != base[n++])
+        }
+        if (*expression++ != base[n++]) {
             return 1;
+        }
     }
     return 0;
 }
@@ -209,21 +232,26 @@ wa_covers_e wa_section_covers(const wa_section_t *section, const char *base, int
     ap_regex_t *regex = NULL;
     apr_size_t i;
 
-    if (!section->location)
+    if (!section->location) {
         return WA_COVERS;
+    }
     path = wa_section_path(section->location, &is_regex, tmp);
-    if (is_regex)
+    if (is_regex) {
         regex = ap_pregcomp(tmp, path, AP_REG_EXTENDED);
-    if (is_regex && !regex)
+    }
+    if (is_regex && !regex) {
         return WA_COVERS; /* httpd itself refuses it */
+    }
     for (i = 0; (below = wa_api_path(i, &needs_none)); i++) {
         const char *api = apr_pstrcat(tmp, base, below, NULL);
 
-        if (needs_none && !is_signed)
+        if (needs_none && !is_signed) {
             continue;
+        }
         if (regex ? regex_fits(regex, api, tmp)
-                  : path_meets(path, api, apr_fnmatch_test(path), tmp))
+                  : path_meets(path, api, apr_fnmatch_test(path), tmp)) {
             return WA_COVERS;
+        }
     }
     return is_regex && !regex_differs(path, base) ? WA_COVERS_MAYBE : WA_COVERS_NOT;
 }

@@ -19,7 +19,8 @@
 /* A word so long may be a token or a key. */
 #define SECRET_MIN 32
 
-/* What begins an SID, and how many hexadecimal digits follow; so many are enough to see that one was meant. */
+/* What begins an SID, and how many hexadecimal digits follow; so many are enough to see that one
+ * was meant. */
 static const char *const sid_kinds[] = {"AC", "SK", "SM", "MM", "PN", "MG", "XE", "CA", NULL};
 #define SID_DIGITS 32
 #define SID_DIGITS_MEANT 20
@@ -43,8 +44,9 @@ static int is_sid(const char *text, apr_size_t len, apr_size_t digits)
     int i;
 
     for (i = 0; sid_kinds[i]; i++) {
-        if (len >= 2 + digits && strncmp(text, sid_kinds[i], 2) == 0)
+        if (len >= 2 + digits && strncmp(text, sid_kinds[i], 2) == 0) {
             return hex_span(text + 2, len - 2) >= digits;
+        }
     }
     return 0;
 }
@@ -64,12 +66,14 @@ const char *wa_shape_shown(const char *value, apr_pool_t *p)
     while (*value) {
         apr_size_t len = 0;
 
-        while (is_word(value[len]))
+        while (is_word(value[len])) {
             len++;
-        if (len >= SECRET_MIN && !is_sid(value, len, SID_DIGITS_MEANT))
+        }
+        if (len >= SECRET_MIN && !is_sid(value, len, SID_DIGITS_MEANT)) {
             shown = apr_pstrcat(p, shown, "...", NULL);
-        else
+        } else {
             shown = apr_pstrcat(p, shown, wa_slice_string(wa_slice_make(value, len), p), NULL);
+        }
         value += len;
         for (len = 0; value[len] && !is_word(value[len]); len++)
             ;
@@ -88,13 +92,16 @@ static const char *literal_flaw(const char *literal, apr_pool_t *p)
     struct stat info;
 
     if ((strncasecmp(literal, "file", 4) == 0 || strncasecmp(literal, "exec", 4) == 0)
-        && (literal[4] == ':' || literal[4] == '=' || literal[4] == '/'))
+        && (literal[4] == ':' || literal[4] == '=' || literal[4] == '/')) {
         return "is read from a file or a command when it begins with file: or exec:, in small "
                "letters and with a colon";
-    if (strpbrk(literal, "/\\") || literal[0] == '~' || literal[0] == '.')
+    }
+    if (strpbrk(literal, "/\\") || literal[0] == '~' || literal[0] == '.') {
         return "looks like a path: write file: before it, such as file:whatsapp.token";
-    if (path && stat(path, &info) == 0)
+    }
+    if (path && stat(path, &info) == 0) {
         return "is the name of a file in the ServerRoot: write file: before it";
+    }
     return NULL;
 }
 
@@ -105,22 +112,28 @@ const char *wa_shape_token_flaw(const wa_secret_t *token, const char *literal, a
     int digits = 0;
     apr_size_t i;
 
-    if (flaw)
+    if (flaw) {
         return flaw;
-    if (hex == TWILIO_TOKEN_LEN && token->len == TWILIO_TOKEN_LEN)
+    }
+    if (hex == TWILIO_TOKEN_LEN && token->len == TWILIO_TOKEN_LEN) {
         return NULL;
-    if (token->len == 2 + SID_DIGITS && is_sid(token->bytes, token->len, SID_DIGITS))
+    }
+    if (token->len == 2 + SID_DIGITS && is_sid(token->bytes, token->len, SID_DIGITS)) {
         return "is an SID: the auth token is another value, beside the account's SID in Twilio's "
                "console";
-    if (hex == token->len && hex > TWILIO_TOKEN_LEN - 8 && hex < TWILIO_TOKEN_LEN + 5)
+    }
+    if (hex == token->len && hex > TWILIO_TOKEN_LEN - 8 && hex < TWILIO_TOKEN_LEN + 5) {
         return apr_psprintf(p, "is %d hexadecimal digits: " TWILIO_TOKEN ", is it whole?",
                             (int)token->len);
-    if (token->len < TOKEN_MIN)
+    }
+    if (token->len < TOKEN_MIN) {
         return "is too short: " TWILIO_TOKEN "; write the token, file:PATH or exec:COMMAND";
+    }
     for (i = 0; i < token->len; i++) {
-        if (!is_word(token->bytes[i]))
+        if (!is_word(token->bytes[i])) {
             return "has characters that no token has: " TWILIO_TOKEN
                    "; write the token, file:PATH or exec:COMMAND";
+        }
         digits += apr_isdigit(token->bytes[i]) != 0;
     }
     return digits ? NULL
@@ -134,23 +147,29 @@ const char *wa_shape_store_flaw(const char *value, apr_pool_t *p)
     const char *location = strncmp(value, "dbm:", 4) == 0 ? value + 4 : NULL;
     const char *colon = strchr(value, ':');
 
-    if (!location && (value[0] == '/' || value[0] == '.' || !colon))
+    if (!location && (value[0] == '/' || value[0] == '.' || !colon)) {
         return apr_psprintf(p, "a store is dbm: and its folder: write dbm:%s",
                             strchr(value, '/') ? value : wa_shape_shown(value, p));
+    }
     if (!location
         && (strncasecmp(value, "dbm:", 4) == 0 || strncasecmp(value, "file:", 5) == 0
-            || strncasecmp(value, "exec:", 5) == 0))
+            || strncasecmp(value, "exec:", 5) == 0)) {
         return apr_psprintf(p, "a store is dbm: and its folder: write dbm:%s", colon + 1);
-    if (!location)
+    }
+    if (!location) {
         return NULL;
-    if (location[0] == '~')
+    }
+    if (location[0] == '~') {
         return "~ is not known here: write the folder's whole path";
+    }
     if (strncmp(location, "dbm:", 4) == 0 || strncmp(location, "file:", 5) == 0
-        || strncmp(location, "//", 2) == 0)
+        || strncmp(location, "//", 2) == 0) {
         return "after dbm: stands the folder's path and nothing else, such as "
                "dbm:/var/lib/apache2/whatsapp";
-    if (strcmp(location, "/") == 0)
+    }
+    if (strcmp(location, "/") == 0) {
         return "the root folder is no place for a store";
+    }
     return NULL;
 }
 
@@ -171,9 +190,10 @@ static int is_twilio(const char *host)
 
 const char *wa_shape_public_url_flaw(const wa_url_t *url, apr_pool_t *p)
 {
-    if (is_twilio(url->host))
+    if (is_twilio(url->host)) {
         return apr_psprintf(p, "%s is Twilio's; it must be this server as Twilio calls it",
                             url->host);
+    }
     return NULL;
 }
 
@@ -184,8 +204,9 @@ static int has_part(const char *path, const char *part)
     const char *at;
 
     for (at = strstr(path, part); at; at = strstr(at + 1, part)) {
-        if (at[len] == '/' || at[len] == '\0')
+        if (at[len] == '/' || at[len] == '\0') {
             return 1;
+        }
     }
     return 0;
 }
@@ -194,15 +215,17 @@ const char *wa_shape_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p)
 {
     if (has_part(url->path, "/2010-04-01") || has_part(url->path, "/Accounts")
         || has_part(url->path, "/Messages") || ends_with(url->path, "/Messages.json")
-        || ends_with(url->path, "/webhook"))
+        || ends_with(url->path, "/webhook")) {
         return apr_psprintf(p,
                             "it must be what stands before the API's path, such as "
                             "https://api.twilio.com: leave out %s",
                             wa_shape_shown(url->path, p));
+    }
     return NULL;
 }
 
-/* Decoded, in small letters, without doubled slashes and without one at the end; places[i] is where byte i came from. */
+/* Decoded, in small letters, without doubled slashes and without one at the end; places[i] is where
+ * byte i came from. */
 static char *path_plain(const char *path, int *places, apr_pool_t *tmp)
 {
     char *plain = apr_palloc(tmp, strlen(path) + 1);
@@ -219,13 +242,15 @@ static char *path_plain(const char *path, int *places, apr_pool_t *tmp)
             c = (char)apr_strtoi64(digits, NULL, 16);
             i += 2;
         }
-        if (c == '/' && n > 0 && plain[n - 1] == '/')
+        if (c == '/' && n > 0 && plain[n - 1] == '/') {
             continue;
+        }
         places[n] = from;
         plain[n++] = (char)apr_tolower(c);
     }
-    while (n > 0 && plain[n - 1] == '/')
+    while (n > 0 && plain[n - 1] == '/') {
         n--;
+    }
     plain[n] = '\0';
     return plain;
 }
@@ -238,13 +263,15 @@ static int is_endpoint(const char *path)
     int i;
 
     for (i = 0; endpoints[i]; i++) {
-        if (strcmp(path, endpoints[i]) == 0)
+        if (strcmp(path, endpoints[i]) == 0) {
             return 1;
+        }
     }
     return 0;
 }
 
-/* The last place of `base` as whole parts of the path, -1 when it is not there; the empty one is nowhere. */
+/* The last place of `base` as whole parts of the path, -1 when it is not there; the empty one is
+ * nowhere. */
 static int base_find(const char *plain, const char *base)
 {
     const apr_size_t len = strlen(base);
@@ -252,8 +279,9 @@ static int base_find(const char *plain, const char *base)
     int found = -1;
 
     for (at = len > 0 ? strstr(plain, base) : NULL; at; at = strstr(at + 1, base)) {
-        if (at[len] == '/' || at[len] == '\0')
+        if (at[len] == '/' || at[len] == '\0') {
             found = (int)(at - plain);
+        }
     }
     return found;
 }
@@ -273,9 +301,11 @@ int wa_shape_own_path(const char *path, const char *base_path, int *pis_certain,
                        ? (*base == '\0' && strcmp(plain, webhook) == 0)
                        : strcmp(after, webhook) == 0
                              || (strchr(base + 1, '/') && (*after == '\0' || is_endpoint(after)));
-    if (at >= 0)
+    if (at >= 0) {
         return places[at];
-    if (ends_with(plain, webhook))
+    }
+    if (ends_with(plain, webhook)) {
         return places[strlen(plain) - strlen(webhook)];
+    }
     return -1;
 }

@@ -39,7 +39,8 @@ static const struct {
     [COUNT_SERVER_ERRORS] = {"ServerErrors", "Answers 5xx"},
 };
 
-/* In shared memory. `layout` says how many counters there are: a module of another version finds others. */
+/* In shared memory. `layout` says how many counters there are: a module of another version finds
+ * others. */
 typedef struct counters_t {
     apr_uint64_t counts[COUNT_END];
 } counters_t;
@@ -59,8 +60,9 @@ apr_status_t wa_status_create(server_rec *s)
     apr_status_t rv;
 
     counters = NULL;
-    if (!retained)
+    if (!retained) {
         retained = ap_retained_data_create(key, sizeof(*retained));
+    }
     if (retained->size != sizeof(counters_t)) {
         rv = apr_shm_create(&shm, sizeof(counters_t), NULL, s->process->pool);
         if (rv != APR_SUCCESS) {
@@ -91,39 +93,47 @@ static int is_endpoint(const request_rec *r, const char *endpoint)
 
 void wa_status_count(const request_rec *r)
 {
-    if (!counters)
+    if (!counters) {
         return;
+    }
     count(COUNT_REQUESTS);
-    if (r->status >= 500)
+    if (r->status >= 500) {
         count(COUNT_SERVER_ERRORS);
-    else if (r->status >= 400)
+    } else if (r->status >= 400) {
         count(COUNT_CLIENT_ERRORS);
-    if (r->method_number != M_POST)
+    }
+    if (r->method_number != M_POST) {
         return;
-    if (is_endpoint(r, "/send"))
+    }
+    if (is_endpoint(r, "/send")) {
         count(r->status < 300 ? COUNT_SENDS : COUNT_SENDS_FAILED);
-    else if (is_endpoint(r, "/webhook"))
+    } else if (is_endpoint(r, "/webhook")) {
         count(r->status < 300 ? COUNT_WEBHOOKS : COUNT_WEBHOOKS_REFUSED);
+    }
 }
 
 int wa_status_show(request_rec *r, int flags)
 {
     count_e i;
 
-    if (!counters)
+    if (!counters) {
         return OK;
-    if (!(flags & AP_STATUS_SHORT))
+    }
+    if (!(flags & AP_STATUS_SHORT)) {
         ap_rputs("<hr />\n<h2>WhatsApp messenger</h2>\n<table>\n", r);
+    }
     for (i = 0; i < COUNT_END; i++) {
         apr_uint64_t value = __atomic_load_n(&counters->counts[i], __ATOMIC_RELAXED);
 
-        if (flags & AP_STATUS_SHORT)
+        if (flags & AP_STATUS_SHORT) {
             ap_rprintf(r, "WhatsApp%s: %" APR_UINT64_T_FMT "\n", labels[i].name, value);
-        else
+        } else {
             ap_rprintf(r, "<tr><th align=\"left\">%s</th><td>%" APR_UINT64_T_FMT "</td></tr>\n",
                        labels[i].text, value);
+        }
     }
-    if (!(flags & AP_STATUS_SHORT))
+    if (!(flags & AP_STATUS_SHORT)) {
         ap_rputs("</table>\n", r);
+    }
     return OK;
 }

@@ -6,7 +6,8 @@
 #include <apr_errno.h>
 #include <httpd.h>
 
-/* Makes the counters, or finds those of before a restart. Parent process. @return APR_SUCCESS | a status of apr_shm_create, logged */
+/* Makes the counters, or finds those of before a restart. Parent process.
+ * @return APR_SUCCESS | a status of apr_shm_create, logged */
 apr_status_t wa_status_create(server_rec *s);
 
 /* Counts one answered request. Any thread. */

@@ -20,7 +20,8 @@ typedef struct kept_t {
     wa_store_retained_t retained;
 } kept_t;
 
-/* Finds what is kept of a store, or a free piece. The number in the name is that of the struct's version. */
+/* Finds what is kept of a store, or a free piece. The number in the name is that of the struct's
+ * version. */
 static kept_t *kept_find(const char *identity, apr_pool_t *tmp)
 {
     kept_t *spare = NULL;
@@ -30,12 +31,15 @@ static kept_t *kept_find(const char *identity, apr_pool_t *tmp)
         const char *name = apr_psprintf(tmp, "mod_whatsapp store 2.%d", i);
         kept_t *kept = ap_retained_data_get(name);
 
-        if (!kept)
+        if (!kept) {
             return spare ? spare : ap_retained_data_create(name, sizeof(*kept));
-        if (strcmp(kept->identity, identity) == 0)
+        }
+        if (strcmp(kept->identity, identity) == 0) {
             return kept;
-        if (kept->identity[0] == '\0' && !spare)
+        }
+        if (kept->identity[0] == '\0' && !spare) {
             spare = kept;
+        }
     }
 }
 
@@ -50,11 +54,13 @@ static apr_status_t parents_make(const char **preason, apr_pool_t *p)
     apr_status_t rv = apr_dir_make_recursive(above, APR_FPROT_OS_DEFAULT, p);
 
     umask(mask);
-    if (rv == APR_SUCCESS)
+    if (rv == APR_SUCCESS) {
         rv = apr_stat(&info, above, APR_FINFO_TYPE, p); /* what is there may be a file */
-    if (rv != APR_SUCCESS)
+    }
+    if (rv != APR_SUCCESS) {
         *preason =
             apr_psprintf(p, "the folder %s for messages cannot be made: set WhatsAppStore", dir);
+    }
     return rv;
 }
 
@@ -105,7 +111,8 @@ const char *wa_stores_trouble(const char *uri, const char *reason, apr_pool_t *p
     return apr_psprintf(p, "WhatsAppStore: the store '%s' cannot be opened: %s", uri, reason);
 }
 
-/* The name under which is kept that this server had a store in that folder, whatever is there now. */
+/* The name under which it is remembered that this server had a store in that folder, whatever is
+ * there now. */
 static const char *had_name(const wa_store_options_t *options, apr_pool_t *tmp)
 {
     const char *reason, *key = options->uri;
@@ -126,14 +133,16 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
     options->server.had_store = wa_check_is_reload() && ap_retained_data_get(had) != NULL;
     /* What configtest says is said here too, word for word. */
     rv = wa_store_inspect(options, &entry->identity, &entry->reason, pconf);
-    if (rv == APR_SUCCESS && options->server.is_default_place)
+    if (rv == APR_SUCCESS && options->server.is_default_place) {
         rv = parents_make(&entry->reason, pconf);
+    }
     if (rv == APR_SUCCESS) {
         options->log = wa_log_create(entry->s, pconf);
         rv = wa_store_open(&entry->store, options, &entry->reason, pconf);
     }
-    if (rv == APR_SUCCESS && !ap_retained_data_get(had))
+    if (rv == APR_SUCCESS && !ap_retained_data_get(had)) {
         (void)ap_retained_data_create(had, 1);
+    }
     if (rv == APR_SUCCESS && kept->identity[0] == '\0') {
         options->server.retained = NULL;
         (void)wa_store_inspect(options, &entry->identity, &ignored, pconf);
@@ -148,7 +157,7 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
 }
 
 apr_status_t wa_stores_open(server_rec *s, apr_array_header_t *entries, wa_stores_entry_t *pentry,
-                            int *pis_new, apr_pool_t *pconf, apr_pool_t *tmp)
+                            apr_pool_t *pconf, apr_pool_t *tmp)
 {
     wa_store_options_t options;
     wa_stores_entry_t entry = {.s = s};
@@ -156,26 +165,27 @@ apr_status_t wa_stores_open(server_rec *s, apr_array_header_t *entries, wa_store
     const char *tag;
     int i;
 
-    *pis_new = 0;
     wa_stores_options(&options, s, pconf);
     entry.uri = options.uri;
     (void)wa_store_inspect(&options, &entry.identity, &reason, pconf);
     for (i = 0; i < entries->nelts; i++) {
         *pentry = APR_ARRAY_IDX(entries, i, wa_stores_entry_t);
-        if (strcmp(pentry->identity, entry.identity) != 0)
+        if (strcmp(pentry->identity, entry.identity) != 0) {
             continue;
+        }
         reason = wa_stores_sharing(pentry->s, s, &tag, pconf);
-        if (!reason)
+        if (!reason) {
             return pentry->rv;
+        }
         entry.reason = reason;
         entry.rv = APR_EINVAL;
+        entry.is_new = 1;
         *pentry = entry;
-        *pis_new = 1;
         return APR_EINVAL;
     }
     entry.rv = store_open(&entry, &options, pconf, tmp);
     APR_ARRAY_PUSH(entries, wa_stores_entry_t) = entry;
+    entry.is_new = 1;
     *pentry = entry;
-    *pis_new = 1;
     return entry.rv;
 }

@@ -21,14 +21,16 @@ void wa_terminal_say(const char *line)
 
     if (kept < 0
         || (fstat(kept, &one) == 0 && fstat(STDERR_FILENO, &two) == 0 && one.st_dev == two.st_dev
-            && one.st_ino == two.st_ino))
+            && one.st_ino == two.st_ino)) {
         return;
+    }
     dprintf(kept, "%s\n", line);
 }
 
 void wa_terminal_release(void)
 {
-    if (kept >= 0)
+    if (kept >= 0) {
         close(kept);
+    }
     kept = -1;
 }

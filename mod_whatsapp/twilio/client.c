@@ -9,8 +9,8 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/form.h"
 #include "base/id.h"
-#include "base/percent.h"
 #include "base/phone.h"
 #include "twilio/client_private.h"
 
@@ -63,8 +63,12 @@ apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,
 
 int wa_twilio_account_is_usable(const wa_twilio_account_t *account)
 {
-    const char *c = account->user ? account->user : account->sid;
+    const char *c;
 
+    if (!account) {
+        return 0;
+    }
+    c = account->user ? account->user : account->sid;
     if (!wa_id_is_sid(account->sid, "AC") || account->secret.len == 0 || *c == '\0') {
         return 0;
     }
@@ -122,16 +126,6 @@ const char *wa_twilio_address(const char *number, apr_pool_t *p)
                                                 : apr_pstrcat(p, "whatsapp:", number, NULL);
 }
 
-void wa_twilio_form_add(wa_buffer_t *form, const char *name, wa_slice_t value)
-{
-    if (form->len > 0) {
-        WA_BUFFER_ADD_LITERAL(form, "&");
-    }
-    wa_buffer_add(form, name, strlen(name));
-    WA_BUFFER_ADD_LITERAL(form, "=");
-    wa_percent_add(form, value);
-}
-
 void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account,
                      const wa_twilio_result_t *result)
 {
@@ -182,22 +176,24 @@ static apr_status_t form_make(wa_buffer_t *form, const wa_twilio_message_request
     if (!to || !from || !content_is_usable(request)) {
         return APR_EINVAL;
     }
-    wa_twilio_form_add(form, "To", wa_slice_of(to));
-    wa_twilio_form_add(form, "From", wa_slice_of(from));
+    wa_form_add(form, WA_SLICE_LITERAL("To"), wa_slice_of(to));
+    wa_form_add(form, WA_SLICE_LITERAL("From"), wa_slice_of(from));
     if (request->body.len > 0) {
-        wa_twilio_form_add(form, "Body", request->body);
+        wa_form_add(form, WA_SLICE_LITERAL("Body"), request->body);
     }
     for (i = 0; i < request->media_count; i++) {
-        wa_twilio_form_add(form, "MediaUrl", wa_slice_of(request->media_urls[i]));
+        wa_form_add(form, WA_SLICE_LITERAL("MediaUrl"), wa_slice_of(request->media_urls[i]));
     }
     if (request->content_sid) {
-        wa_twilio_form_add(form, "ContentSid", wa_slice_of(request->content_sid));
+        wa_form_add(form, WA_SLICE_LITERAL("ContentSid"), wa_slice_of(request->content_sid));
     }
     if (request->content_variables) {
-        wa_twilio_form_add(form, "ContentVariables", wa_slice_of(request->content_variables));
+        wa_form_add(form, WA_SLICE_LITERAL("ContentVariables"),
+                    wa_slice_of(request->content_variables));
     }
     if (request->status_callback) {
-        wa_twilio_form_add(form, "StatusCallback", wa_slice_of(request->status_callback));
+        wa_form_add(form, WA_SLICE_LITERAL("StatusCallback"),
+                    wa_slice_of(request->status_callback));
     }
     return form->failed ? APR_ENOMEM : APR_SUCCESS;
 }
@@ -287,10 +283,10 @@ static apr_status_t form_send(wa_twilio_client_t *client, wa_http_request_t *htt
 }
 
 apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
                                       const wa_twilio_message_request_t *request,
                                       wa_twilio_result_t *result, apr_pool_t *p)
 {
+    const wa_twilio_account_t *account = request->account;
     wa_http_request_t http_request;
     wa_buffer_t form;
     const char *problem = NULL;

@@ -24,15 +24,21 @@ typedef struct wa_twilio_client_t wa_twilio_client_t;
 typedef struct wa_twilio_options_t {
     /* "https://api.twilio.com"; http is for a simulator. A trailing slash is ignored */
     const char *base_url;
-    const char *ca_file;                 /* PEM file of trusted CAs; the system's bundle */
-    apr_interval_time_t connect_timeout; /* 10 s: resolve, connect and TLS of one try */
-    apr_interval_time_t total_timeout;   /* 30 s: one call with all its tries and pauses */
-    int max_idle_handles; /* 64: connections kept for re-use; more calls at once are possible */
-    int max_tries; /* 3: tries in all where Twilio certainly did not act; 1 never tries again */
-    const wa_log_t *log; /* NULL: no log. Must outlive the client */
+    /* PEM file of trusted CAs; the system's bundle */
+    const char *ca_file;
+    /* 10 s: resolve, connect and TLS of one try */
+    apr_interval_time_t connect_timeout;
+    /* 30 s: one call with all its tries and pauses */
+    apr_interval_time_t total_timeout;
+    /* 64: connections kept for re-use; more calls at once are possible */
+    int max_idle_handles;
+    /* 3: tries in all where Twilio certainly did not act; 1 never tries again */
+    int max_tries;
+    /* NULL: no log. Must outlive the client */
+    const wa_log_t *log;
 } wa_twilio_options_t;
 
-/* Whose account. Borrowed for the time of the call. */
+/* Whose account; a request without one is APR_EINVAL. Borrowed for the time of the call. */
 typedef struct wa_twilio_account_t {
     const char *sid;    /* AC + 32 hex: the account in the URL */
     const char *user;   /* NULL: the sid; or an API key's SK... */
@@ -42,6 +48,7 @@ typedef struct wa_twilio_account_t {
 /* A message to send (docs/TWILIO.md section 1.1). Borrowed for the time of the call; NULL or 0
  * leaves a field out. */
 typedef struct wa_twilio_message_request_t {
+    const wa_twilio_account_t *account; /* who sends */
     const char *to;   /* "+15551230001"; "whatsapp:" is put before it when missing */
     const char *from; /* our number, likewise */
     wa_slice_t body;  /* UTF-8 */
@@ -56,27 +63,38 @@ typedef struct wa_twilio_message_request_t {
 typedef enum wa_twilio_outcome_e {
     /* timeout, reset, 5xx, unreadable 2xx: it may have been sent. Never send it again */
     WA_TWILIO_UNKNOWN = 0,
-    WA_TWILIO_ACCEPTED = 1, /* Twilio has it: `sid` and `status` are set */
-    WA_TWILIO_REFUSED = 2,  /* Twilio said no: certainly not sent */
+    /* Twilio has it: `sid` and `status` are set */
+    WA_TWILIO_ACCEPTED = 1,
+    /* Twilio said no: certainly not sent */
+    WA_TWILIO_REFUSED = 2,
     /* resolve, connect or TLS failed before a byte of the request was written: certainly not sent
      */
     WA_TWILIO_NOT_REACHED = 3,
-    WA_TWILIO_RATE_LIMITED = 4 /* 429 to the last try: certainly not sent */
+    /* 429 to the last try: certainly not sent */
+    WA_TWILIO_RATE_LIMITED = 4
 } wa_twilio_outcome_e;
 
 /* The result of one call. Strings are in the call's pool or static. */
 typedef struct wa_twilio_result_t {
     wa_twilio_outcome_e outcome;
-    int http_status;    /* 0 when there was no answer */
-    const char *sid;    /* SM... or MM..., only when ACCEPTED */
-    const char *status; /* Twilio's word ("queued"), only when ACCEPTED; NULL when it gave none */
-    int error_code;     /* Twilio's number; 0 when it gave none */
+    /* 0 when there was no answer */
+    int http_status;
+    /* SM... or MM..., only when ACCEPTED */
+    const char *sid;
+    /* Twilio's word ("queued"), only when ACCEPTED; NULL when it gave none */
+    const char *status;
+    /* Twilio's number; 0 when it gave none */
+    int error_code;
     /* a sentence for the user; NULL when ACCEPTED, unless `status` is a failure */
     const char *error;
-    apr_interval_time_t retry_after; /* what Twilio asked us to wait; 0 when it did not say */
-    apr_interval_time_t duration;    /* of the whole call */
-    int tries;                       /* how often it was tried */
-    const char *request_id;          /* Twilio-Request-Id, for Twilio's support; NULL when absent */
+    /* what Twilio asked us to wait; 0 when it did not say */
+    apr_interval_time_t retry_after;
+    /* of the whole call */
+    apr_interval_time_t duration;
+    /* how often it was tried */
+    int tries;
+    /* Twilio-Request-Id, for Twilio's support; NULL when absent */
+    const char *request_id;
 } wa_twilio_result_t;
 
 /* Prepares libcurl for this process and makes a client. Call it in child_init: handles must not
@@ -98,13 +116,13 @@ apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,
  *     request or account has no shape that could be sent (to, from, content or credentials missing,
  *     a line break in a credential): nothing was tried | APR_ENOMEM likewise. Any thread. */
 apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
                                       const wa_twilio_message_request_t *request,
                                       wa_twilio_result_t *result, apr_pool_t *p);
 
 /* Which messages to list. NULL or 0 leaves a filter out. */
 typedef struct wa_twilio_query_t {
-    const char *to; /* "+15551230001", prefixed like in a send */
+    const wa_twilio_account_t *account; /* whose messages */
+    const char *to;                     /* "+15551230001", prefixed like in a send */
     const char *from;
     apr_time_t date_sent_from; /* only messages sent at or after the second that this is in */
     apr_time_t date_sent_to;   /* only messages sent at or before the second that this is in */
@@ -133,17 +151,27 @@ typedef struct wa_twilio_message_t {
 typedef apr_status_t wa_twilio_message_cb(void *baton, const wa_twilio_message_t *message,
                                           apr_pool_t *tmp);
 
+/* Who is shown each message of a list: fn is called with baton. */
+typedef struct wa_twilio_message_visitor_t {
+    wa_twilio_message_cb *fn;
+    void *baton;
+} wa_twilio_message_visitor_t;
+
 /* Lists messages (GET Messages.json), following the pages as far as needed; a page link that leads
  * elsewhere is refused.
  * @param result out: how the last page's request went: ACCEPTED when it was read.
  * @return APR_SUCCESS the list was read to its end or max_messages | APR_EGENERAL Twilio did not
- *     give it (see result) | APR_EINVAL bad account or query | what the callback returned. Any
+ *     give it (see result) | APR_EINVAL bad account or query | what the visitor returned. Any
  *     thread. */
-apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
-                                      const wa_twilio_query_t *query,
-                                      wa_twilio_message_cb *callback, void *baton,
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
+                                      const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp);
+
+/* Which message's media to list. */
+typedef struct wa_twilio_media_query_t {
+    const wa_twilio_account_t *account; /* whose message */
+    const char *message_sid;
+} wa_twilio_media_query_t;
 
 /* One media file's URL and content type, as Twilio lists them for a message. Valid only in the
  * callback. */
@@ -152,15 +180,29 @@ typedef struct wa_twilio_media_t {
     const char *content_type;
 } wa_twilio_media_t;
 
+/* Called for each file. @return as wa_twilio_message_cb. */
 typedef apr_status_t wa_twilio_media_cb(void *baton, const wa_twilio_media_t *media,
                                         apr_pool_t *tmp);
+
+/* Who is shown each file of a list: fn is called with baton. */
+typedef struct wa_twilio_media_visitor_t {
+    wa_twilio_media_cb *fn;
+    void *baton;
+} wa_twilio_media_visitor_t;
 
 /* Lists the media of one message (GET Messages/{sid}/Media.json). For messages that came while the
  * server was down. Statuses as wa_twilio_messages_fetch; APR_EINVAL when message_sid is none. Any
  * thread. */
-apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                  const char *message_sid, wa_twilio_media_cb *callback,
-                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp);
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_media_query_t *query,
+                                  const wa_twilio_media_visitor_t *visitor,
+                                  wa_twilio_result_t *result, apr_pool_t *tmp);
+
+/* Which file to fetch. */
+typedef struct wa_twilio_media_request_t {
+    const wa_twilio_account_t *account; /* whose file */
+    const char *url;                    /* a MediaUrlN, or one that wa_twilio_media_list gave */
+    apr_int64_t max_bytes;              /* more than that ends the fetch with APR_ENOSPC */
+} wa_twilio_media_request_t;
 
 /* Where fetched media goes. `begin` is called once, before the first byte, with the type and length
  * that the final answer declared (length -1 when it did not; type "application/octet-stream" when
@@ -178,13 +220,12 @@ typedef struct wa_twilio_sink_t {
  * redirects are followed, only over https (or to the base URL's own host), and never to a private,
  * loopback, link-local or otherwise special address unless that is the base URL's host; the address
  * is checked when it is connected to.
- * @param max_bytes more than that ends the fetch with APR_ENOSPC.
  * @return APR_SUCCESS all of it went to the sink | APR_EINVAL the URL (or a redirect) is not
  *     allowed | APR_NOTFOUND Twilio has no such media (404 or 410) | APR_EACCES Twilio refused the
  *     credentials | APR_ENOSPC over max_bytes | APR_TIMEUP | APR_EGENERAL anything else | what the
  *     sink returned. Any thread. */
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                   const char *url, apr_int64_t max_bytes,
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
+                                   const wa_twilio_media_request_t *request,
                                    const wa_twilio_sink_t *sink, apr_pool_t *tmp);
 
 #endif

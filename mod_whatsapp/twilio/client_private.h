@@ -20,7 +20,7 @@ struct wa_twilio_client_t {
     apr_uint32_t alarm_seconds; /* when WA0302 was last written; changed atomically */
 };
 
-/* 1 when the account can be used in a URL and in Basic credentials. Any thread. */
+/* 1 when the account can be used in a URL and in Basic credentials; 0 for NULL too. Any thread. */
 int wa_twilio_account_is_usable(const wa_twilio_account_t *account);
 
 /* A request with the client's limits and the account's credentials. Any thread. */
@@ -38,10 +38,6 @@ const char *wa_twilio_url(const wa_twilio_client_t *client, const char *uri, wa_
 /* "whatsapp:+1555..." of a number with or without the prefix; NULL for NULL, an empty one, or one
  * with control characters. */
 const char *wa_twilio_address(const char *number, apr_pool_t *p);
-
-/* Appends "&name=value" (no '&' at the start), percent-encoded. Any thread. */
-struct wa_buffer_t;
-void wa_twilio_form_add(struct wa_buffer_t *form, const char *name, wa_slice_t value);
 
 /* Says what an HTTP answer to a request means for whether Twilio acted; fills everything in
  * `result` but duration and tries.

@@ -7,14 +7,20 @@
 
 /* What an error means for what we do next. */
 typedef enum wa_twilio_error_kind_e {
-    WA_TWILIO_ERROR_OTHER = 0,   /* permanent as far as anybody knows */
-    WA_TWILIO_ERROR_CREDENTIALS, /* our account: no send can work until the operator acts */
+    /* permanent as far as anybody knows */
+    WA_TWILIO_ERROR_OTHER = 0,
+    /* our account: no send can work until the operator acts */
+    WA_TWILIO_ERROR_CREDENTIALS,
     /* too much at once, or Twilio or WhatsApp is having trouble: later may work */
     WA_TWILIO_ERROR_BUSY,
-    WA_TWILIO_ERROR_WINDOW_CLOSED, /* the 24-hour window is closed: only a template can be sent */
-    WA_TWILIO_ERROR_OPTED_OUT,     /* the recipient said STOP: never again until START */
-    WA_TWILIO_ERROR_RECIPIENT,     /* this recipient cannot get it, others can */
-    WA_TWILIO_ERROR_CONTENT        /* this message cannot be sent, another one can */
+    /* the 24-hour window is closed: only a template can be sent */
+    WA_TWILIO_ERROR_WINDOW_CLOSED,
+    /* the recipient said STOP: never again until START */
+    WA_TWILIO_ERROR_OPTED_OUT,
+    /* this recipient cannot get it, others can */
+    WA_TWILIO_ERROR_RECIPIENT,
+    /* this message cannot be sent, another one can */
+    WA_TWILIO_ERROR_CONTENT
 } wa_twilio_error_kind_e;
 
 /* A sentence for the user about a Twilio error code (docs/TWILIO.md section 1.5).

@@ -321,8 +321,9 @@ static CURLcode request_clear(CURL *h)
     return code;
 }
 
-/* Back into the pool: no credentials and no pointers of this call stay in it, only its connection and the lasting options. A handle whose transfer failed is not used
- * again: libcurl keeps more of a failure than a reset takes out (8.14 a refused rewind, which failed every later request). */
+/* Back into the pool: no credentials and no pointers of this call stay in it, only its connection
+ * and the lasting options. A handle whose transfer failed is not used again: libcurl keeps more of
+ * a failure than a reset takes out (8.14 a refused rewind, which failed every later request). */
 static void handle_give(wa_http_t *http, CURL *handle, int is_sound)
 {
     if (is_sound && request_clear(handle) == CURLE_OK) {

@@ -25,17 +25,22 @@ typedef struct wa_http_sink_t {
 /* What to ask. Borrowed for the time of the call. */
 typedef struct wa_http_request_t {
     const char *url;
-    const char *user; /* NULL: no credentials are sent */
+    /* NULL: no credentials are sent */
+    const char *user;
     wa_secret_t secret;
     int is_post;
-    wa_slice_t form; /* of a POST, encoded */
+    /* of a POST, encoded */
+    wa_slice_t form;
     apr_interval_time_t connect_timeout;
     apr_interval_time_t total_timeout;
-    apr_interval_time_t
-        stall_timeout;     /* 0, or: give up when nothing arrives for so long (whole seconds) */
-    apr_int64_t max_bytes; /* of the answer's body; the rest is not read */
-    int is_public_only;    /* 1: connect to no private, loopback, link-local or special address */
-    const wa_http_sink_t *sink; /* NULL: into body */
+    /* 0, or: give up when nothing arrives for so long (whole seconds) */
+    apr_interval_time_t stall_timeout;
+    /* of the answer's body; the rest is not read */
+    apr_int64_t max_bytes;
+    /* 1: connect to no private, loopback, link-local or special address */
+    int is_public_only;
+    /* NULL: into body */
+    const wa_http_sink_t *sink;
 } wa_http_request_t;
 
 /* What came. Strings live in the call's pool or are static. */

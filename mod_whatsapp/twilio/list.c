@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/form.h"
 #include "base/id.h"
 #include "twilio/client_private.h"
 
@@ -17,15 +18,17 @@
 #define MAX_PAGES 1000
 
 /* Called for each element of a page's list; what it returns ends the listing. */
-typedef apr_status_t element_cb(void *baton, const json_t *element, apr_pool_t *tmp);
+typedef apr_status_t element_cb(const void *baton, const json_t *element, apr_pool_t *tmp);
 
 typedef struct listing_t {
     wa_twilio_client_t *client;
     const wa_twilio_account_t *account;
     const char *member; /* the list's name in the answer */
     element_cb *element;
-    void *baton;
-    int left; /* elements still wanted; negative: all */
+    const void *baton;
+    int left;                   /* elements still wanted; negative: all */
+    wa_twilio_result_t *result; /* of the last page; strings in p */
+    apr_pool_t *p;
 } listing_t;
 
 /* Where the next page is: only below the account's own address, so that the credentials go nowhere
@@ -41,11 +44,12 @@ static const char *next_url(const listing_t *listing, const json_t *json, apr_po
     return uri && strncmp(uri, prefix, strlen(prefix)) == 0 ? uri : NULL;
 }
 
-/* Asks for one page and gives its elements away. @param pnext out: the next page's URL in p; NULL
- * when this was the last one. */
+/* Asks for one page and gives its elements away. @param pnext out: the next page's URL in the
+ * listing's pool; NULL when this was the last one. */
 static apr_status_t page_read(listing_t *listing, const char *url, const char **pnext,
-                              wa_twilio_result_t *result, apr_pool_t *p, apr_pool_t *tmp)
+                              apr_pool_t *tmp)
 {
+    wa_twilio_result_t *result = listing->result;
     wa_http_request_t request = wa_twilio_request(listing->client, listing->account, url);
     wa_http_answer_t answer;
     const json_t *elements;
@@ -59,7 +63,7 @@ static apr_status_t page_read(listing_t *listing, const char *url, const char **
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    wa_twilio_answer_read(&answer, result, &json, p);
+    wa_twilio_answer_read(&answer, result, &json, listing->p);
     elements = json_object_get(json, listing->member);
     if (answer.status != 200 || !json_is_array(elements)) {
         result->error = "Twilio did not give the list of messages. Try again later.";
@@ -67,7 +71,7 @@ static apr_status_t page_read(listing_t *listing, const char *url, const char **
     }
     result->outcome = WA_TWILIO_ACCEPTED;
     result->error = NULL;
-    *pnext = next_url(listing, json, p);
+    *pnext = next_url(listing, json, listing->p);
     for (i = 0; i < json_array_size(elements) && listing->left != 0; i++) {
         rv = listing->element(listing->baton, json_array_get(elements, i), tmp);
         if (rv != APR_SUCCESS) {
@@ -79,14 +83,14 @@ static apr_status_t page_read(listing_t *listing, const char *url, const char **
 }
 
 /* All pages from `url` on. */
-static apr_status_t pages_read(listing_t *listing, const char *url, wa_twilio_result_t *result,
-                               apr_pool_t *p)
+static apr_status_t pages_read(listing_t *listing, const char *url)
 {
+    wa_twilio_result_t *result = listing->result;
     apr_time_t start = wa_clock_steady_us();
     const char *next = url;
     apr_pool_t *page;
     int pages = 0;
-    apr_status_t rv = apr_pool_create(&page, p);
+    apr_status_t rv = apr_pool_create(&page, listing->p);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -94,7 +98,7 @@ static apr_status_t pages_read(listing_t *listing, const char *url, wa_twilio_re
     while (rv == APR_SUCCESS && next && listing->left != 0 && pages < MAX_PAGES) {
         const char *following;
 
-        rv = page_read(listing, next, &following, result, p, page);
+        rv = page_read(listing, next, &following, page);
         apr_pool_clear(page);
         next = following;
         pages++;
@@ -112,11 +116,6 @@ static apr_status_t pages_read(listing_t *listing, const char *url, wa_twilio_re
 
 /* ---- Messages ---- */
 
-typedef struct messages_baton_t {
-    wa_twilio_message_cb *callback;
-    void *baton;
-} messages_baton_t;
-
 /* Twilio's dates are RFC 2822, in UTC. */
 static apr_time_t date_read(const json_t *element, const char *name)
 {
@@ -125,9 +124,9 @@ static apr_time_t date_read(const json_t *element, const char *name)
     return text ? apr_date_parse_rfc(text) : 0;
 }
 
-static apr_status_t message_element(void *data, const json_t *element, apr_pool_t *tmp)
+static apr_status_t message_element(const void *data, const json_t *element, apr_pool_t *tmp)
 {
-    messages_baton_t *baton = data;
+    const wa_twilio_message_visitor_t *visitor = data;
     wa_twilio_message_t message = {.sid = wa_twilio_json_string(element, "sid"),
                                    .from = wa_twilio_json_string(element, "from"),
                                    .to = wa_twilio_json_string(element, "to"),
@@ -141,11 +140,11 @@ static apr_status_t message_element(void *data, const json_t *element, apr_pool_
                                    .date_updated = date_read(element, "date_updated")};
 
     /* What has no sid cannot be told apart from others: nobody could use it. */
-    return wa_id_is_sid(message.sid, "SM,MM") ? baton->callback(baton->baton, &message, tmp)
+    return wa_id_is_sid(message.sid, "SM,MM") ? visitor->fn(visitor->baton, &message, tmp)
                                               : APR_SUCCESS;
 }
 
-static void query_add_date(wa_buffer_t *query, const char *name, apr_time_t when)
+static void query_add_date(wa_buffer_t *query, wa_slice_t name, apr_time_t when)
 {
     char text[32];
     apr_time_exp_t exp;
@@ -153,7 +152,7 @@ static void query_add_date(wa_buffer_t *query, const char *name, apr_time_t when
 
     if (when > 0 && apr_time_exp_gmt(&exp, when) == APR_SUCCESS
         && apr_strftime(text, &len, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &exp) == APR_SUCCESS) {
-        wa_twilio_form_add(query, name, wa_slice_make(text, len));
+        wa_form_add(query, name, wa_slice_make(text, len));
     }
 }
 
@@ -171,15 +170,15 @@ static const char *query_make(const wa_twilio_query_t *query, apr_pool_t *p)
     }
     wa_buffer_init(&buffer, 0);
     if (to) {
-        wa_twilio_form_add(&buffer, "To", wa_slice_of(to));
+        wa_form_add(&buffer, WA_SLICE_LITERAL("To"), wa_slice_of(to));
     }
     if (from) {
-        wa_twilio_form_add(&buffer, "From", wa_slice_of(from));
+        wa_form_add(&buffer, WA_SLICE_LITERAL("From"), wa_slice_of(from));
     }
     /* Twilio writes "at or after" as a parameter whose name ends in '>'. */
-    query_add_date(&buffer, "DateSent%3E", query->date_sent_from);
-    query_add_date(&buffer, "DateSent%3C", query->date_sent_to);
-    wa_twilio_form_add(&buffer, "PageSize", wa_slice_of(apr_itoa(p, page_size)));
+    query_add_date(&buffer, WA_SLICE_LITERAL("DateSent>"), query->date_sent_from);
+    query_add_date(&buffer, WA_SLICE_LITERAL("DateSent<"), query->date_sent_to);
+    wa_form_add(&buffer, WA_SLICE_LITERAL("PageSize"), wa_slice_of(apr_itoa(p, page_size)));
     if (!buffer.failed) {
         text = wa_slice_string(wa_slice_make(buffer.data, buffer.len), p);
     }
@@ -187,43 +186,40 @@ static const char *query_make(const wa_twilio_query_t *query, apr_pool_t *p)
     return text;
 }
 
-apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
-                                      const wa_twilio_query_t *query,
-                                      wa_twilio_message_cb *callback, void *baton,
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
+                                      const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp)
 {
-    messages_baton_t messages = {callback, baton};
+    const wa_twilio_account_t *account = query->account;
     listing_t listing = {.client = client,
                          .account = account,
                          .member = "messages",
                          .element = message_element,
-                         .baton = &messages,
-                         .left = query->max_messages > 0 ? query->max_messages : -1};
+                         .baton = visitor,
+                         .left = query->max_messages > 0 ? query->max_messages : -1,
+                         .result = result,
+                         .p = tmp};
     const char *text = query_make(query, tmp);
 
     memset(result, 0, sizeof(*result));
     if (!text || !wa_twilio_account_is_usable(account)) {
         return APR_EINVAL;
     }
-    return pages_read(&listing,
-                      apr_pstrcat(tmp, client->base_url, "/2010-04-01/Accounts/", account->sid,
-                                  "/Messages.json?", text, NULL),
-                      result, tmp);
+    return pages_read(&listing, apr_pstrcat(tmp, client->base_url, "/2010-04-01/Accounts/",
+                                            account->sid, "/Messages.json?", text, NULL));
 }
 
 /* ---- Media ---- */
 
 typedef struct media_baton_t {
     const wa_twilio_client_t *client;
-    wa_twilio_media_cb *callback;
-    void *baton;
+    const wa_twilio_media_visitor_t *visitor;
 } media_baton_t;
 
 /* A media's own address is that of its JSON without the ending. */
-static apr_status_t media_element(void *data, const json_t *element, apr_pool_t *tmp)
+static apr_status_t media_element(const void *data, const json_t *element, apr_pool_t *tmp)
 {
-    media_baton_t *baton = data;
+    const media_baton_t *baton = data;
     const char *uri = wa_twilio_json_string(element, "uri");
     wa_twilio_media_t media = {.content_type = wa_twilio_json_string(element, "content_type")};
     apr_size_t len = uri ? strlen(uri) : 0;
@@ -237,27 +233,29 @@ static apr_status_t media_element(void *data, const json_t *element, apr_pool_t 
     if (!media.url) {
         return APR_SUCCESS;
     }
-    return baton->callback(baton->baton, &media, tmp);
+    return baton->visitor->fn(baton->visitor->baton, &media, tmp);
 }
 
-apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                  const char *message_sid, wa_twilio_media_cb *callback,
-                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp)
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_media_query_t *query,
+                                  const wa_twilio_media_visitor_t *visitor,
+                                  wa_twilio_result_t *result, apr_pool_t *tmp)
 {
-    media_baton_t media = {client, callback, baton};
+    const wa_twilio_account_t *account = query->account;
+    const media_baton_t media = {client, visitor};
     listing_t listing = {.client = client,
                          .account = account,
                          .member = "media_list",
                          .element = media_element,
                          .baton = &media,
-                         .left = -1};
+                         .left = -1,
+                         .result = result,
+                         .p = tmp};
 
     memset(result, 0, sizeof(*result));
-    if (!wa_id_is_sid(message_sid, "SM,MM") || !wa_twilio_account_is_usable(account)) {
+    if (!wa_id_is_sid(query->message_sid, "SM,MM") || !wa_twilio_account_is_usable(account)) {
         return APR_EINVAL;
     }
     return pages_read(&listing,
                       apr_pstrcat(tmp, client->base_url, "/2010-04-01/Accounts/", account->sid,
-                                  "/Messages/", message_sid, "/Media.json", NULL),
-                      result, tmp);
+                                  "/Messages/", query->message_sid, "/Media.json", NULL));
 }

@@ -70,22 +70,32 @@ static int status_is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* Asks one address. @param phost  out: its host, for the log. */
-static apr_status_t url_fetch(wa_twilio_client_t *client, wa_http_request_t *request,
-                              const wa_twilio_account_t *account, int is_redirected,
-                              wa_http_answer_t *answer, const char **phost, apr_pool_t *tmp)
+/* One fetch, from address to address. */
+typedef struct fetch_t {
+    wa_twilio_client_t *client;
+    const wa_twilio_account_t *account;
+    wa_http_request_t http;  /* to the current address */
+    wa_http_answer_t answer; /* from the last one asked */
+    const char *host;        /* of the current address, for the log */
+    int redirects;           /* that were followed */
+} fetch_t;
+
+/* Asks the current address. */
+static apr_status_t url_fetch(fetch_t *fetch, apr_pool_t *tmp)
 {
+    wa_http_request_t *request = &fetch->http;
+    const wa_twilio_account_t *account = fetch->account;
     wa_url_t url;
     int is_base;
 
-    memset(answer, 0, sizeof(*answer));
-    *phost = "-";
+    memset(&fetch->answer, 0, sizeof(fetch->answer));
+    fetch->host = "-";
     if (wa_url_read(&url, wa_slice_of(request->url), tmp) != APR_SUCCESS || url.has_user) {
         return APR_EINVAL;
     }
-    *phost = url.host;
-    is_base = wa_url_is_same_origin(&url, &client->base);
-    if (!is_base && !(is_redirected ? url.is_https : url_is_twilio(&url))) {
+    fetch->host = url.host;
+    is_base = wa_url_is_same_origin(&url, &fetch->client->base);
+    if (!is_base && !(fetch->redirects > 0 ? url.is_https : url_is_twilio(&url))) {
         return APR_EINVAL;
     }
     request->is_public_only = !is_base;
@@ -95,45 +105,45 @@ static apr_status_t url_fetch(wa_twilio_client_t *client, wa_http_request_t *req
         request->user = account->user ? account->user : account->sid;
         request->secret = account->secret;
     }
-    return wa_http_perform(client->http, request, answer, tmp);
+    return wa_http_perform(fetch->client->http, request, &fetch->answer, tmp);
 }
 
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                   const char *url, apr_int64_t max_bytes,
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
+                                   const wa_twilio_media_request_t *request,
                                    const wa_twilio_sink_t *sink, apr_pool_t *tmp)
 {
     wa_http_sink_t http_sink = {sink->begin, sink->data, sink->baton};
-    wa_http_request_t request = wa_twilio_request(client, account, url);
+    fetch_t fetch = {.client = client, .account = request->account};
+    const wa_http_answer_t *answer = &fetch.answer;
     apr_time_t start = wa_clock_steady_us();
-    wa_http_answer_t answer;
-    const char *host = "-";
-    int redirects;
     apr_status_t rv = APR_EINVAL;
 
-    if (!wa_twilio_account_is_usable(account)) {
+    if (!wa_twilio_account_is_usable(request->account)) {
         return APR_EINVAL;
     }
-    request.max_bytes = max_bytes;
-    request.sink = &http_sink;
-    request.stall_timeout = client->total_timeout;
-    for (redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-        request.total_timeout =
+    fetch.http = wa_twilio_request(client, request->account, request->url);
+    fetch.http.max_bytes = request->max_bytes;
+    fetch.http.sink = &http_sink;
+    fetch.http.stall_timeout = client->total_timeout;
+    for (fetch.redirects = 0; fetch.redirects <= MAX_REDIRECTS; fetch.redirects++) {
+        fetch.http.total_timeout =
             TOTAL_FACTOR * client->total_timeout - (wa_clock_steady_us() - start);
-        rv = url_fetch(client, &request, account, redirects > 0, &answer, &host, tmp);
+        rv = url_fetch(&fetch, tmp);
         if (rv != APR_SUCCESS) {
             break;
         }
-        rv = status_of_answer(&answer);
-        if (!status_is_redirect(answer.status) || !answer.redirect_url || !answer.is_complete) {
+        rv = status_of_answer(answer);
+        if (!status_is_redirect(answer->status) || !answer->redirect_url || !answer->is_complete) {
             break;
         }
-        request.url = answer.redirect_url;
+        fetch.http.url = answer->redirect_url;
     }
-    /* What the taker ended is no trouble: it wanted no more, or its client is gone. */
+    /* A fetch that the sink ended is no trouble: it wanted no more, or its client is gone. */
     WA_LOG(client->log,
-           rv == APR_SUCCESS || answer.sink_rv != APR_SUCCESS ? WA_LOG_INFO : WA_LOG_WARNING,
-           "WA0304", rv, "media from %s: http=%d redirects=%d ms=%" APR_TIME_T_FMT "%s%s", host,
-           answer.status, redirects, apr_time_as_msec(wa_clock_steady_us() - start),
-           answer.problem ? ": " : "", answer.problem ? answer.problem : "");
+           rv == APR_SUCCESS || answer->sink_rv != APR_SUCCESS ? WA_LOG_INFO : WA_LOG_WARNING,
+           "WA0304", rv, "media from %s: http=%d redirects=%d ms=%" APR_TIME_T_FMT "%s%s",
+           fetch.host, answer->status, fetch.redirects,
+           apr_time_as_msec(wa_clock_steady_us() - start), answer->problem ? ": " : "",
+           answer->problem ? answer->problem : "");
     return rv;
 }

@@ -26,10 +26,14 @@ typedef struct wa_signature_request_t {
     /* the raw request target of the initial request (r->unparsed_uri): "/path?query", never decoded
      */
     const char *target;
-    const char *method;       /* "POST", "GET", ... */
-    const char *content_type; /* the header as it came; NULL when absent */
-    wa_slice_t body;          /* the raw body */
-    const wa_form_t *form; /* the body when the caller has parsed it already; NULL: parsed here */
+    /* "POST", "GET", ... */
+    const char *method;
+    /* the header as it came; NULL when absent */
+    const char *content_type;
+    /* the raw body */
+    wa_slice_t body;
+    /* the body when the caller has parsed it already; NULL: parsed here */
+    const wa_form_t *form;
     /* the X-Twilio-Signature header; NULL when absent. Ignored by wa_signature_make */
     const char *signature;
 } wa_signature_request_t;

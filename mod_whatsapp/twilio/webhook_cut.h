@@ -41,10 +41,11 @@ typedef struct wa_known_t {
     const char *name;
     wa_kind_e kind;
     wa_use_e use;
-    /* WA_USE_WHO: a field that is in each form and sorts behind this one, or just behind it anyway. WA_USE_SAID:
-     * where there is a field of that name with a value, this one decides nothing. */
+    /* WA_USE_WHO: a field that is in each form and sorts behind this one, or just behind it anyway.
+     * WA_USE_SAID: where there is a field of that name with a value, this one decides nothing. */
     const char *other;
-    char is_numbered; /* a number follows it: MediaUrl0 */
+    /* a number follows it: MediaUrl0 */
+    char is_numbered;
 } wa_known_t;
 
 #define WA_KNOWNS 50
@@ -52,8 +53,8 @@ typedef struct wa_known_t {
 /* In the order of their names. */
 extern const wa_known_t wa_knowns[WA_KNOWNS];
 
-/* The fields in the order that they are signed in, each once, and what is signed of them: all of them lie
- * in `text`, one behind the other. */
+/* The fields in the order that they are signed in, each once, and what is signed of them: all of
+ * them lie in `text`, one behind the other. */
 typedef struct wa_cut_t {
     wa_form_field_t *fields;
     const wa_known_t **knowns; /* of each field, NULL where nobody knows it */
@@ -117,17 +118,19 @@ static inline int wa_slice_starts(wa_slice_t s, const char *text)
 /* How many bytes at the beginning of `s` are from `first` to `last`, or one of `more`. */
 apr_size_t wa_slice_span(wa_slice_t s, char first, char last, const char *more);
 
-/* How long the known name at the beginning of `s` is, with its number; 0 when it does not stand there. */
+/* How long the known name at the beginning of `s` is, with its number; 0 when it does not stand
+ * there. */
 apr_size_t wa_known_length(const wa_known_t *known, wa_slice_t s);
 
 /* @return what is known of a name | NULL nothing */
 const wa_known_t *wa_known_find(wa_slice_t name);
 
-/* 1 when `s` begins with what such a value begins with, and is not likely to be anything else, else 0. */
+/* 1 when `s` begins with what such a value begins with, and is not likely to be anything else, else
+ * 0. */
 int wa_kind_is_begun(wa_kind_e kind, wa_slice_t s);
 
-/* 1 when all of it is such a value and no other field can be in it, else 0. An empty one is whole where it
- * is of characters of one sort. */
+/* 1 when all of it is such a value and no other field can be in it, else 0. An empty one is whole
+ * where it is of characters of one sort. */
 int wa_kind_is_whole(wa_kind_e kind, wa_slice_t value);
 
 /* 1 for a phone number, with its channel or without, and for nothing at all. */
@@ -147,8 +150,8 @@ wa_slice_t wa_cut_value(const wa_cut_t *cut, const char *name);
 /* The field that a byte of the text is in. */
 apr_size_t wa_cut_field_at(const wa_cut_t *cut, const char *at);
 
-/* The name of the next field behind `i` that is known and not `but`, empty when there is none: one that is
- * not known may be whoever cut this anew's. */
+/* The name of the next field behind `i` that is known and not `but`, empty when there is none: one
+ * that is not known may be whoever cut this anew's. */
 wa_slice_t wa_cut_next_known(const wa_cut_t *cut, apr_size_t i, wa_slice_t but);
 
 #endif

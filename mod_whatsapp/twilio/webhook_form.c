@@ -9,8 +9,8 @@
 
 /* ---- rule 1 ---- */
 
-/* At the end of a longer name: what is behind it is whole, so that the next field begins where Twilio had it
- * begin; with a name, then, that sorts before that of the field it should follow. */
+/* At the end of a longer name: what is behind it is whole, so that the next field begins where
+ * Twilio had it begin; with a name, then, that sorts before that of the field it should follow. */
 static int is_end_of_other(const wa_cut_t *cut, const wa_known_t *known, wa_slice_t name)
 {
     const apr_size_t i = wa_cut_field_at(cut, name.ptr);
@@ -22,7 +22,8 @@ static int is_end_of_other(const wa_cut_t *cut, const wa_known_t *known, wa_slic
                || wa_slice_compare(field->name, wa_slice_of(known->other)) > 0);
 }
 
-/* Whether a name with the beginning of its value means that the form's own field of that name is not it. */
+/* Whether a name with the beginning of its value means that the form's own field of that name is
+ * not it. */
 static int is_rival(const wa_cut_t *cut, const wa_known_t *known, wa_slice_t name,
                     wa_slice_t behind)
 {
@@ -94,7 +95,8 @@ static int has_rival(const wa_cut_t *cut)
 
 /* ---- rule 2 ---- */
 
-/* 1 when a field that sorts wa_slice_between this one and the next could begin in this one's value. */
+/* 1 when a field that sorts between this one and the next could begin in this one's
+ * value. */
 static int could_hold_another(const wa_cut_t *cut, apr_size_t i)
 {
     const wa_form_field_t *field = &cut->fields[i];
@@ -130,7 +132,8 @@ static int is_value_right(const wa_cut_t *cut, apr_size_t i)
         return 1; /* none that another was added to, or of no use */
     }
     if (strcmp(known->name, "From") == 0 && !wa_kind_is_number(value)) {
-        /* An id that is no number has no end of its own; it is there twice, and nothing else can be. */
+        /* An id that is no number has no end of its own; it is there twice, and nothing else can
+         * be. */
         if (wa_slice_is_equal(value, wa_cut_value(cut, "ExternalUserId"))) {
             return 1;
         }
@@ -162,7 +165,8 @@ static int fits_there(const wa_cut_t *cut, apr_size_t i, const char *at, wa_slic
            && (next.len == 0 || wa_slice_compare(name, next) < 0);
 }
 
-/* Where a text's name stands in a field that is nothing we show, before its own field or without one. */
+/* Where a text's name stands in a field that is nothing we show, before its own field or without
+ * one. */
 static const char *hidden_name(const wa_cut_t *cut, wa_slice_t name, apr_size_t own)
 {
     apr_size_t i;

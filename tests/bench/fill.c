@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fills a store folder with messages, threads and contacts through the store's own code, for measuring at a size. */
+/* Fills a store folder with messages, threads and contacts through the store's own code, for
+ * measuring at a size. */
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -75,7 +76,8 @@ static const char *counterpart_name(apr_uint64_t number, apr_pool_t *p)
     return apr_psprintf(p, "+1555%07" APR_UINT64_T_FMT, number);
 }
 
-/* The i-th message: an inbound one and the reply to it in turn, through the threads one after the other, one a second. */
+/* The i-th message: an inbound one and the reply to it in turn, through the threads one after the
+ * other, one a second. */
 static apr_status_t message_add(const fill_t *fill, apr_uint64_t i, apr_pool_t *p)
 {
     apr_uint32_t mixed = ((apr_uint32_t)i * 2654435761u) >> 8;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Includes point only downwards: httpd, api -> messaging -> store, twilio -> base; no httpd header below api/.
+# What a folder may use. Includes point only downwards: httpd, api -> messaging -> store, twilio -> base; no httpd header below api/.
 set -u
 cd "$(dirname "$0")/../../mod_whatsapp" || exit 1
 status=0
@@ -33,6 +33,11 @@ fi
 # Keys that strangers choose flood apr's own hash functions.
 if grep -rnE --include='*.c' 'apr_hash_make(_custom)?\(|apr_hashfunc_default' . ../tools | grep -v '^./base/hash.c:'; then
     echo '  ^ a table is made by wa_table_make (base/hash.h)' >&2
+    status=1
+fi
+# How long something took is no matter of the wall clock, which may be set meanwhile (base/hash.c: a seed).
+if grep -rnE --include='*.[ch]' 'apr_time_now\(' api base httpd messaging twilio | grep -vE '^base/(clock|hash)\.c:'; then
+    echo '  ^ a duration is measured by wa_clock_steady_us, a date is wa_clock_now_ms (base/clock.h)' >&2
     status=1
 fi
 exit $status

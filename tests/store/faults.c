@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into httpd by the crash tests: fails a call on a store's file, or kills the process or the whole server at it, when it is told to. */
+/* Preloaded into httpd by the crash tests: fails a call on a store's file, or kills the process or
+ * the whole server at it, when it is told to. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,8 @@
 /* What happens at the call. */
 enum { KILL = 1, KILL_HALF = 2, KILL_AFTER = 3, FAIL = 4, FAIL_HALF = 5 };
 
-/* The file that WA_FAULTS names, shared by all processes of the server and the test. harness.py knows this layout. */
+/* The file that WA_FAULTS names, shared by all processes of the server and the test. harness.py
+ * knows this layout. */
 typedef struct control_t {
     uint32_t armed; /* 1: look at calls; set last, by the test */
     uint32_t what;
@@ -56,7 +58,8 @@ static void die(void)
     }
 }
 
-/* What is to happen at this call: 0 for nothing. Does not return where the process is to die before it. */
+/* What is to happen at this call: 0 for nothing. Does not return where the process is to die before
+ * it. */
 static uint32_t fault_at(const char *call, const char *path)
 {
     uint32_t n;

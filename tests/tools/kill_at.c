@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Preloaded into a program: kills it at the KILL_AT-th call that changes something on the disk; without that it writes how many there were to KILL_COUNT. */
+/* Preloaded into a program: kills it at the KILL_AT-th call that changes something on the disk;
+ * without that it writes how many there were to KILL_COUNT. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -30,7 +31,8 @@ __attribute__((destructor)) static void count_write(void)
     }
 }
 
-/* Open from the beginning: the process that does the work may not be who may open it. The one that made more calls is counted. */
+/* Open from the beginning: the process that does the work may not be who may open it. The one that
+ * made more calls is counted. */
 __attribute__((constructor)) static void count_open(void)
 {
     const char *path = getenv("KILL_COUNT");

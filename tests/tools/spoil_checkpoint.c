@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes a checkpoint that is whole and says something wrong: spoil_checkpoint FOLDER WHAT [NUMBER]. Linked with the library by the tests. */
+/* Writes a checkpoint that is whole and says something wrong: spoil_checkpoint FOLDER WHAT
+ * [NUMBER]. Linked with the library by the tests. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

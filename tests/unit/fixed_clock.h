@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A wall clock that stands where a test wants it, in front of the system's for the library and for APR alike. For one file of a test program. */
+/* A wall clock that stands where a test wants it, in front of the system's for the library and for
+ * APR alike. For one file of a test program. */
 #ifndef WA_TESTS_FIXED_CLOCK_H
 #define WA_TESTS_FIXED_CLOCK_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A heap that is full at any allocation, for the library and all that it uses alike, and children to meet it in. For one file of a test program. */
+/* A heap that is full at any allocation, for the library and all that it uses alike, and children
+ * to meet it in. For one file of a test program. */
 #ifndef WA_TESTS_MEMORY_FAULTS_H
 #define WA_TESTS_MEMORY_FAULTS_H
 
@@ -133,7 +134,8 @@ static inline apr_pool_t *memory_pool(void)
     return p;
 }
 
-/* A pool asks for memory by the page only: so that its death is met at each place, each allocation from one counts. */
+/* A pool asks for memory by the page only: so that its death is met at each place, each allocation
+ * from one counts. */
 VISIBLE void *apr_palloc(apr_pool_t *p, apr_size_t size)
 {
     MEMORY_REAL(palloc_fn, "apr_palloc")
@@ -177,7 +179,8 @@ static void memory_fault(int number, siginfo_t *info, void *context)
     signal(number, SIG_DFL);
 }
 
-/* How an allocation that fails ends: `work` runs in a child, which gives no pool's death but its own where it comes to its end.
+/* How an allocation that fails ends: `work` runs in a child, which gives no pool's death but its
+ * own where it comes to its end.
  * @return 1 when a pool ended the child; any other end than that and exit 0 fails the test */
 static inline int memory_child(void (*work)(void *baton), void *baton, const char *what,
                                unsigned at)
@@ -207,7 +210,8 @@ static inline int memory_child(void (*work)(void *baton), void *baton, const cha
     return WEXITSTATUS(status) == MEMORY_DIED;
 }
 
-/* What libraries lose while their memory is out is not ours to find; LeakSanitizer asks this, nothing else does. */
+/* What libraries lose while their memory is out is not ours to find; LeakSanitizer asks this,
+ * nothing else does. */
 VISIBLE int __lsan_is_turned_off(void);
 VISIBLE int __lsan_is_turned_off(void)
 {

@@ -40,17 +40,17 @@ static int member_read(wa_request_t *q, int *presult)
 {
     apr_pool_t *p = found ? apr_pool_parent_get(q->r->pool) : NULL;
     const char *counterpart;
-    wa_form_t *form;
+    wa_query_t query;
     wa_slice_t text;
 
-    if (!wa_query_read(q, &form, presult)) {
+    if (!wa_query_read(&query, q)
+        || (wanted->range && !wa_query_number(&query, wanted->name, wanted->range, &found->number))
+        || (!wanted->range && !wa_query_text(&query, wanted->name, &text, &found->is_given))) {
+        *presult = query.result;
         return 0;
     }
     if (wanted->range) {
-        return wa_query_number(q, form, wanted->name, wanted->range, &found->number, presult);
-    }
-    if (!wa_query_text(q, form, wanted->name, &text, &found->is_given, presult)) {
-        return 0;
+        return 1;
     }
     found->text = escaped(text, p);
     if (!wanted->is_counterpart) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields of tag, length and value: what is written is read, and what is cut or changed is not believed. */
+/* Fields of tag, length and value: what is written is read, and what is cut or changed is not
+ * believed. */
 #include "test_base.h"
 
 #include "base/tlv.h"
@@ -48,7 +49,8 @@ static void test_what_is_written_is_read(void **state)
     assert_int_equal(wa_tlv_next(&rest, &field), 0);
 }
 
-/* The fields that are whole are read, and nothing behind the end is looked at (the copies are exact: ASan sees it). */
+/* The fields that are whole are read, and nothing behind the end is looked at (the copies are
+ * exact: ASan sees it). */
 static void test_what_is_cut_ends_the_list(void **state)
 {
     wa_slice_t all, rest;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the URL reader: RFC 3986's parts, hostile addresses, and that libcurl goes where it says. */
+/* Tests of the URL reader: RFC 3986's parts, hostile addresses, and that libcurl goes where it
+ * says. */
 #include "test_base.h"
 
 #include <strings.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests sending, receiving and reconciliation with a heap that is full at each of their allocations: who asks again ends with each message once. */
+/* Tests sending, receiving and reconciliation with a heap that is full at each of their
+ * allocations: who asks again ends with each message once. */
 #include "memory_faults.h"
 
 #include <stdio.h>
@@ -37,11 +38,10 @@ static shared_t *shared;
 /* ---- stands in for twilio/, which is not linked ---- */
 
 apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
                                       const wa_twilio_message_request_t *request,
                                       wa_twilio_result_t *result, apr_pool_t *p)
 {
-    (void)client, (void)account, (void)p;
+    (void)client, (void)p;
     memset(result, 0, sizeof(*result));
     if (wa_slice_is_equal(request->body, WA_SLICE_LITERAL(REFUSED))) {
         shared->refused++;
@@ -62,23 +62,21 @@ apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
 }
 
 static apr_status_t list_give(const wa_twilio_query_t *query, const wa_twilio_message_t *m,
-                              wa_twilio_message_cb *callback, void *baton, apr_pool_t *tmp)
+                              const wa_twilio_message_visitor_t *visitor, apr_pool_t *tmp)
 {
     const char *prefix = "whatsapp:";
 
-    if ((query->from && strcmp(m->from + strlen(prefix), query->from))
-        || (query->to && strcmp(m->to + strlen(prefix), query->to))
+    if ((query->from && strcmp(m->from + strlen(prefix), query->from) != 0)
+        || (query->to && strcmp(m->to + strlen(prefix), query->to) != 0)
         || (query->date_sent_from && m->date_sent < query->date_sent_from)
         || (query->date_sent_to && m->date_sent > query->date_sent_to)) {
         return APR_SUCCESS;
     }
-    return callback(baton, m, tmp);
+    return visitor->fn(visitor->baton, m, tmp);
 }
 
-apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
-                                      const wa_twilio_query_t *query,
-                                      wa_twilio_message_cb *callback, void *baton,
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
+                                      const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp)
 {
     const wa_twilio_message_t sent = {.sid = SID_1,
@@ -101,32 +99,32 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
                                         .date_sent = missed_at};
     apr_status_t rv = APR_SUCCESS;
 
-    (void)client, (void)account;
+    (void)client;
     memset(result, 0, sizeof(*result));
     result->outcome = WA_TWILIO_ACCEPTED;
     if (shared->taken > 0) {
-        rv = list_give(query, &sent, callback, baton, tmp);
+        rv = list_give(query, &sent, visitor, tmp);
     }
-    return rv == APR_SUCCESS ? list_give(query, &missed, callback, baton, tmp) : rv;
+    return rv == APR_SUCCESS ? list_give(query, &missed, visitor, tmp) : rv;
 }
 
-apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                  const char *message_sid, wa_twilio_media_cb *callback,
-                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp)
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_media_query_t *query,
+                                  const wa_twilio_media_visitor_t *visitor,
+                                  wa_twilio_result_t *result, apr_pool_t *tmp)
 {
     const wa_twilio_media_t media = {"https://api.twilio.com/ME1", "image/png"};
 
-    (void)client, (void)account, (void)message_sid;
+    (void)client, (void)query;
     memset(result, 0, sizeof(*result));
     result->outcome = WA_TWILIO_ACCEPTED;
-    return callback(baton, &media, tmp);
+    return visitor->fn(visitor->baton, &media, tmp);
 }
 
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                   const char *url, apr_int64_t max_bytes,
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
+                                   const wa_twilio_media_request_t *request,
                                    const wa_twilio_sink_t *sink, apr_pool_t *tmp)
 {
-    (void)client, (void)account, (void)url, (void)max_bytes, (void)sink, (void)tmp;
+    (void)client, (void)request, (void)sink, (void)tmp;
     return APR_EGENERAL;
 }
 
@@ -213,7 +211,8 @@ static apr_status_t say_reconcile(talk_t *talk)
 static apr_status_t (*const talk_steps[])(talk_t *talk) = {say_inbound, say_taken, say_receipt,
                                                            say_refused, say_reconcile};
 
-/* What a caller may take for "ask again later": nothing that says that what it asked for was wrong. */
+/* What a caller may take for "ask again later": nothing that says that what it asked for was
+ * wrong. */
 static int status_is_clean(apr_status_t rv)
 {
     return rv == APR_SUCCESS || rv == APR_ENOMEM || rv == APR_EGENERAL || APR_STATUS_IS_TIMEUP(rv)

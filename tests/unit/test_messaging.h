@@ -112,4 +112,13 @@ static inline const char *state_text_of(const wa_message_state_t *state, apr_poo
     return delivery_of(&message, p);
 }
 
+/* The duration in the first line that has one, in milliseconds. */
+static inline apr_int64_t duration_of(const world_t *world)
+{
+    const char *at = strstr(world->lines, "duration=");
+
+    assert_non_null(at);
+    return apr_atoi64(at + strlen("duration="));
+}
+
 #endif

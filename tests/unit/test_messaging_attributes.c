@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What belongs to a message beside its text: written, read, and not believed where it is damaged. */
+/* What belongs to a message beside its text: written, read, and not believed where it is
+ * damaged. */
 #include "test_messaging.h"
 
 static const wa_media_t media[] = {{"https://x.test/a", "image/png", 0},

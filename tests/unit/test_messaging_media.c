@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of attachments: which message has which, what a copy is called, and where they are fetched. */
+/* Tests of attachments: which message has which, what a copy is called, and where they are
+ * fetched. */
 #include "test_messaging.h"
 
 #include "messaging/receive/media.h"
@@ -18,18 +19,18 @@ static struct {
     apr_status_t rv;
 } twilio;
 
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                   const char *url, apr_int64_t max_bytes,
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
+                                   const wa_twilio_media_request_t *request,
                                    const wa_twilio_sink_t *sink, apr_pool_t *tmp)
 {
     (void)client;
     (void)sink;
     (void)tmp;
-    assert_string_equal(account->sid, OUR_SID);
-    assert_true(wa_secret_is_equal(account->secret, OUR_TOKEN, strlen(OUR_TOKEN)));
+    assert_string_equal(request->account->sid, OUR_SID);
+    assert_true(wa_secret_is_equal(request->account->secret, OUR_TOKEN, strlen(OUR_TOKEN)));
     twilio.calls++;
-    twilio.url = url;
-    twilio.max_bytes = max_bytes;
+    twilio.url = request->url;
+    twilio.max_bytes = request->max_bytes;
     return twilio.rv;
 }
 

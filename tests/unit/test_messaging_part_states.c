@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of messages in parts: what is sent, what stops, and how the parts' receipts make one status. */
+/* Tests of messages in parts: what is sent, what stops, and how the parts' receipts make one
+ * status. */
 #include "test_sending.h"
 
 #include "base/clock.h"

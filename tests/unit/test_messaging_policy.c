@@ -9,11 +9,11 @@
 #include "messaging/receive/receive.h"
 
 /* Not asked for here; it would bring the real client with it. */
-apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                   const char *url, apr_int64_t max_bytes,
+apr_status_t wa_twilio_media_fetch(wa_twilio_client_t *client,
+                                   const wa_twilio_media_request_t *request,
                                    const wa_twilio_sink_t *sink, apr_pool_t *tmp)
 {
-    (void)client, (void)account, (void)url, (void)max_bytes, (void)sink, (void)tmp;
+    (void)client, (void)request, (void)sink, (void)tmp;
     return APR_EGENERAL;
 }
 
@@ -287,7 +287,8 @@ static void test_the_window(void **state)
     assert_int_equal(try_send(&world), APR_SUCCESS);
 }
 
-/* It closes 24 hours after what they wrote, to the millisecond, as the thread says (windowClosesAt). */
+/* It closes 24 hours after what they wrote, to the millisecond, as the thread says
+ * (windowClosesAt). */
 static void test_the_window_closes_to_the_millisecond(void **state)
 {
     const apr_int64_t now = 1700000000123, day = 24 * 3600000;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of receipts: whatever order they come in, the message ends the same. */
+#include "fixed_clock.h"
 #include "test_messaging.h"
 
 #include "messaging/delivery/parked.h"
@@ -239,6 +240,26 @@ static void test_an_unknown_message_is_parked(void **state)
     assert_non_null(strstr(world.lines, "result=parked"));
 }
 
+static void clock_jumps(void *baton)
+{
+    (void)baton;
+    clock_shift_ms += 3600 * 1000;
+}
+
+/* Somebody sets the clock while a receipt is stored: the line says how long it took all the
+ * same. */
+static void test_a_duration_is_not_of_the_wall_clock(void **state)
+{
+    world_t world;
+
+    world_init(&world, *state);
+    fake_store_meanwhile(world.fake, FAKE_PARK, clock_jumps, NULL);
+    receive(&world, "&MessageStatus=sent");
+    assert_int_equal(clock_shift_ms, 3600 * 1000);
+    clock_shift_ms = 0;
+    assert_in_range(duration_of(&world), 0, 3600 * 1000 - 1);
+}
+
 static void test_parked_lines_that_are_damaged(void **state)
 {
     static const char *const lines[] = {"",       "\n",    "x",      "99 0 0",
@@ -374,6 +395,7 @@ int main(void)
         POOL_TEST(test_our_id_finds_a_message_without_sid),
         POOL_TEST(test_our_id_of_another_message_changes_nothing_there),
         POOL_TEST(test_an_unknown_message_is_parked),
+        POOL_TEST(test_a_duration_is_not_of_the_wall_clock),
         POOL_TEST(test_parked_lines_that_are_damaged),
         POOL_TEST(test_words_that_nobody_knows),
         POOL_TEST(test_an_inbound_message_has_no_status),

@@ -270,7 +270,8 @@ static void test_a_store_that_is_ahead_changes_no_age(void **state)
     assert_int_equal(run(&world, 16 * MINUTE).given_up, 1);
 }
 
-/* Of a clock that was wrong when it was stored nobody knows the age: it counts from when it was seen. */
+/* Of a clock that was wrong when it was stored nobody knows the age: it counts from when it was
+ * seen. */
 static void test_a_date_that_cannot_be_right_is_waited_for(void **state)
 {
     static const apr_int64_t shifts[] = {400 * 24 * 60 * MINUTE, -START + 100000};

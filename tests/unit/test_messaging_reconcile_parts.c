@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of reconciliation of messages in parts: which of Twilio's messages is which part, and what is said
- * of those that Twilio has not. */
+/* Tests of reconciliation of messages in parts: which of Twilio's messages is which part, and what
+ * is said of those that Twilio has not. */
 #include "test_reconciling.h"
 
 #include "messaging/message/parts.h"
@@ -32,7 +32,8 @@ static const char *part_text(char letter, int n, apr_pool_t *p)
     return text;
 }
 
-/* A message in parts; `is` has one letter for each: w(aiting), t(aken) with its sid, u(nknown), s(topped). */
+/* A message in parts; `is` has one letter for each: w(aiting), t(aken) with its sid, u(nknown),
+ * s(topped). */
 static void parts_add(world_t *world, const char *id, const char *text, const char *is,
                       const char *const *sids)
 {
@@ -368,7 +369,8 @@ static void test_a_receipt_after_giving_up_still_counts(void **state)
                                                   "1") "\",\"deliveryStatus\":\"queued\"");
 }
 
-/* Each part goes out only when the one before it was taken: what is after it at Twilio's proves that. */
+/* Each part goes out only when the one before it was taken: what is after it at Twilio's proves
+ * that. */
 static void test_a_part_before_one_that_twilio_has_was_taken(void **state)
 {
     apr_pool_t *p = *state;
@@ -383,8 +385,8 @@ static void test_a_part_before_one_that_twilio_has_was_taken(void **state)
     HAS(&world, ID, "\"Only the first 2 of the 3 parts of this message were sent.\"");
 }
 
-/* One that Twilio has not sent yet stands only in the list without dates, and after one that it never
- * took: nothing is given up before all is looked for. */
+/* One that Twilio has not sent yet stands only in the list without dates, and after one that it
+ * never took: nothing is given up before all is looked for. */
 static void test_the_whole_list_is_looked_through_first(void **state)
 {
     apr_pool_t *p = *state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of receipts that nobody took: what Twilio's list says counts, once, and what reading it costs. */
+/* Tests of receipts that nobody took: what Twilio's list says counts, once, and what reading it
+ * costs. */
 #include "test_reconciling.h"
 
 #include "base/clock.h"

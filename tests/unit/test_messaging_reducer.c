@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the reducer alone: events in any order, of whole messages and of parts, end in one state. */
+/* Tests of the reducer alone: events in any order, of whole messages and of parts, end in one
+ * state. */
 #include "test_messaging.h"
 
 #include "base/hex.h"

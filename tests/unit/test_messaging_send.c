@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of sending: what is stored before, while and after Twilio is asked. */
+#include "fixed_clock.h"
 #include "test_sending.h"
 
 static const char *newest_json(world_t *world)
@@ -77,6 +78,25 @@ static void test_what_is_logged(void **state)
     assert_null(strstr(world.lines, "planted"));
     assert_null(strstr(world.lines, NUMBER));
     assert_ptr_equal(strchr(world.lines, '\n'), strrchr(world.lines, '\n'));
+}
+
+static void clock_jumps(world_t *world)
+{
+    (void)world;
+    clock_shift_ms += 3600 * 1000;
+}
+
+/* Somebody sets the clock while Twilio is asked: the line says how long it took all the same. */
+static void test_a_duration_is_not_of_the_wall_clock(void **state)
+{
+    wa_send_result_t result;
+    world_t world;
+
+    begin(&world, *state);
+    twilio.meanwhile = clock_jumps;
+    assert_int_equal(send_text(&world, NUMBER, TEXT, &result), APR_SUCCESS);
+    clock_shift_ms = 0;
+    assert_in_range(duration_of(&world), 0, 3600 * 1000 - 1);
 }
 
 static void test_not_accepted(void **state)
@@ -368,6 +388,7 @@ int main(void)
         POOL_TEST(test_accepted),
         POOL_TEST(test_no_public_url_asks_for_no_receipts),
         POOL_TEST(test_what_is_logged),
+        POOL_TEST(test_a_duration_is_not_of_the_wall_clock),
         POOL_TEST(test_not_accepted),
         POOL_TEST(test_a_client_that_cannot_ask),
         POOL_TEST(test_nothing_is_stored_or_sent_when_the_input_is_bad),

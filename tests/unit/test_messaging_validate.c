@@ -155,6 +155,22 @@ static const char *contact_json(const wa_contact_t *contact, apr_pool_t *p)
     return json;
 }
 
+static apr_status_t contact_create(world_t *world, const char *number, const char *name,
+                                   wa_contact_t *pc, wa_sentence_t *psentence)
+{
+    const wa_contact_request_t request = {NULL, wa_slice_of(number), wa_slice_of(name)};
+
+    return wa_contact_create(&world->messenger, &request, pc, psentence, world->p);
+}
+
+static apr_status_t contact_rename(world_t *world, const char *id, const char *name,
+                                   wa_contact_t *pc, wa_sentence_t *psentence)
+{
+    const wa_contact_request_t request = {.id = id, .display_name = wa_slice_of(name)};
+
+    return wa_contact_rename(&world->messenger, &request, pc, psentence, world->p);
+}
+
 static void test_contacts(void **state)
 {
     world_t world;
@@ -163,8 +179,7 @@ static void test_contacts(void **state)
     const char *id;
 
     world_init(&world, *state);
-    assert_int_equal(wa_contact_create(&world.messenger, wa_slice_of("whatsapp:" NUMBER),
-                                       wa_slice_of(" \"Ana\" "), &contact, &sentence, world.p),
+    assert_int_equal(contact_create(&world, "whatsapp:" NUMBER, " \"Ana\" ", &contact, &sentence),
                      APR_SUCCESS);
     id = text_of(contact.id, world.p);
     assert_string_equal(contact_json(&contact, world.p),
@@ -173,28 +188,19 @@ static void test_contacts(void **state)
                                     "\",\"displayName\":\"\\\"Ana\\\"\","
                                     "\"createdAt\":1700000000001,\"updatedAt\":1700000000001}",
                                     NULL));
-    assert_int_equal(wa_contact_create(&world.messenger, wa_slice_of("+1 555 123 0001"),
-                                       wa_slice_of("Bea"), &other, &sentence, world.p),
+    assert_int_equal(contact_create(&world, "+1 555 123 0001", "Bea", &other, &sentence),
                      APR_EEXIST);
     assert_memory_equal(sentence, "phoneNumber", 11);
-    assert_int_equal(wa_contact_create(&world.messenger, wa_slice_of("1"), wa_slice_of("Bea"),
-                                       &other, &sentence, world.p),
-                     APR_EINVAL);
-    assert_int_equal(wa_contact_create(&world.messenger, wa_slice_of("+4912345678"),
-                                       wa_slice_of(" "), &other, &sentence, world.p),
-                     APR_EINVAL);
+    assert_int_equal(contact_create(&world, "1", "Bea", &other, &sentence), APR_EINVAL);
+    assert_int_equal(contact_create(&world, "+4912345678", " ", &other, &sentence), APR_EINVAL);
     assert_memory_equal(sentence, "displayName", 11);
-    assert_int_equal(wa_contact_rename(&world.messenger, id, wa_slice_of("Ana G.\n"), &contact,
-                                       &sentence, world.p),
-                     APR_SUCCESS);
+    assert_int_equal(contact_rename(&world, id, "Ana G.\n", &contact, &sentence), APR_SUCCESS);
     assert_string_equal(text_of(contact.display_name, world.p), "Ana G.");
     assert_true(contact.updated_ms > contact.created_ms);
-    assert_int_equal(wa_contact_rename(&world.messenger, "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10",
-                                       wa_slice_of("Nobody"), &contact, &sentence, world.p),
+    assert_int_equal(contact_rename(&world, "6f1c3b52-5c2b-4b06-9d5e-0d4f5e3b2a10", "Nobody",
+                                    &contact, &sentence),
                      APR_NOTFOUND);
-    assert_int_equal(
-        wa_contact_rename(&world.messenger, id, wa_slice_of(""), &contact, &sentence, world.p),
-        APR_EINVAL);
+    assert_int_equal(contact_rename(&world, id, "", &contact, &sentence), APR_EINVAL);
 }
 
 static void test_threads_are_rendered(void **state)

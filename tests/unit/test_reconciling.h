@@ -38,10 +38,8 @@ static int is_to(const char *address, const char *number)
     return strcmp(address + strlen("whatsapp:"), number) == 0;
 }
 
-apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
-                                      const wa_twilio_query_t *query,
-                                      wa_twilio_message_cb *callback, void *baton,
+apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
+                                      const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp)
 {
     apr_status_t rv = twilio.rv;
@@ -49,7 +47,7 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
 
     (void)client;
     memset(result, 0, sizeof(*result));
-    assert_string_equal(account->sid, OUR_SID);
+    assert_string_equal(query->account->sid, OUR_SID);
     *(!query->from ? &twilio.inbound_lists
       : !query->to ? &twilio.receipt_lists
                    : (query->date_sent_from ? &twilio.sent_lists : &twilio.undated_lists)) += 1;
@@ -72,23 +70,23 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client,
         if ((!query->to || is_to(e->to, query->to)) && (!query->from || is_to(e->from, query->from))
             && (!query->date_sent_from || m.date_sent >= query->date_sent_from)
             && (!query->date_sent_to || (m.date_sent && m.date_sent <= query->date_sent_to))) {
-            rv = callback(baton, &m, tmp);
+            rv = visitor->fn(visitor->baton, &m, tmp);
         }
     }
     return rv;
 }
 
-apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                                  const char *message_sid, wa_twilio_media_cb *callback,
-                                  void *baton, wa_twilio_result_t *result, apr_pool_t *tmp)
+apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_media_query_t *query,
+                                  const wa_twilio_media_visitor_t *visitor,
+                                  wa_twilio_result_t *result, apr_pool_t *tmp)
 {
     const wa_twilio_media_t media = {"https://api.twilio.com/ME1", "image/png"};
 
     (void)client;
-    (void)account;
-    (void)message_sid;
+    (void)query;
     memset(result, 0, sizeof(*result));
-    return twilio.media_rv != APR_SUCCESS ? twilio.media_rv : callback(baton, &media, tmp);
+    return twilio.media_rv != APR_SUCCESS ? twilio.media_rv
+                                          : visitor->fn(visitor->baton, &media, tmp);
 }
 
 /* The versions of clang-format differ about these braces. */

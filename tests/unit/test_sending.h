@@ -25,7 +25,6 @@ static struct {
 } twilio;
 
 apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
-                                      const wa_twilio_account_t *account,
                                       const wa_twilio_message_request_t *request,
                                       wa_twilio_result_t *result, apr_pool_t *p)
 {
@@ -40,8 +39,8 @@ apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
         twilio.media_urls[i] = request->media_urls[i];
     }
     twilio.request.media_urls = twilio.media_urls;
-    twilio.secret = account->secret;
-    assert_string_equal(account->sid, OUR_SID);
+    twilio.secret = request->account->secret;
+    assert_string_equal(request->account->sid, OUR_SID);
     if (twilio.meanwhile) {
         twilio.meanwhile(twilio.world);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A test program that may be run as several processes at once, each with its share of the tests and of their longest loops. */
+/* A test program that may be run as several processes at once, each with its share of the tests and
+ * of their longest loops. */
 #ifndef WA_TEST_SHARD_H
 #define WA_TEST_SHARD_H
 
@@ -26,7 +27,8 @@ static inline shard_t shard_get(void)
     return shard;
 }
 
-/* 1 when the next turn of a loop is this process's. To be called once for each turn, so that together all processes do them all. */
+/* 1 when the next turn of a loop is this process's. To be called once for each turn, so that
+ * together all processes do them all. */
 static inline int shard_turn(void)
 {
     static unsigned turns;
@@ -35,7 +37,9 @@ static inline int shard_turn(void)
     return turns++ % shard.count == shard.number - 1;
 }
 
-/* Leaves this process's tests in `tests` and the ones that every process takes part in; those have `is_divided` set. @return how many */
+/* Leaves this process's tests in `tests` and the ones that every process takes part in; those have
+ * `is_divided` set.
+ * @return how many */
 static inline size_t shard_tests(struct CMUnitTest *tests, size_t count,
                                  int (*is_divided)(const struct CMUnitTest *test))
 {

@@ -770,6 +770,10 @@ static void promises_hold_in_a_storm(void **state)
         sched_yield();
     }
     h->server->is_wild = 0;
+    /* A last batch that nobody can know of is still at the end: the next sync settles it. */
+    for (i = 0; i < HOSTS; i++) {
+        assert_int_equal(wa_commit_sync(&store_of(h, i)->writer, 1), APR_SUCCESS);
+    }
     agree_check(h);
     times_check(h);
     for (k = 0; k <= moving; k++) {
@@ -780,10 +784,13 @@ static void promises_hold_in_a_storm(void **state)
     for (i = 0; i < ALL; i++) {
         const int count = count_in_log(h, apr_psprintf(h->p, "m-%d", i));
 
-        assert_true(storm->told[i] == APR_SUCCESS || storm->told[i] == APR_TIMEUP
-                    || storm->told[i] == APR_INCOMPLETE);
-        assert_true(count == (storm->told[i] == APR_SUCCESS)
-                    || (storm->told[i] == APR_INCOMPLETE && count == 1));
+        /* Who had to try again, because a batch was hardened in part, may find its own message. */
+        const int is_there = storm->told[i] == APR_SUCCESS || storm->told[i] == APR_EEXIST;
+
+        if (!is_there && storm->told[i] != APR_TIMEUP && storm->told[i] != APR_INCOMPLETE) {
+            fail_msg("m-%d was told %d", i, storm->told[i]);
+        }
+        assert_true(count == is_there || (storm->told[i] == APR_INCOMPLETE && count == 1));
         for (k = 0; k <= moving; k++) {
             if (storm->seen[k][i] != (apr_uint32_t)count) {
                 fail_msg("m-%d is %d times in the log, and client %d saw it %u times", i, count, k,

@@ -326,10 +326,10 @@ static inline wa_twilio_result_t send_text(wa_twilio_client_t *client, const cha
                                            apr_pool_t *p)
 {
     wa_twilio_message_request_t request = {
-        .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = wa_slice_of(body)};
+        .account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = wa_slice_of(body)};
     wa_twilio_result_t result;
 
-    assert_int_equal(wa_twilio_message_create(client, &account, &request, &result, p), APR_SUCCESS);
+    assert_int_equal(wa_twilio_message_create(client, &request, &result, p), APR_SUCCESS);
     assert_true((result.error == NULL) == (result.outcome == WA_TWILIO_ACCEPTED));
     assert_true((result.sid != NULL) == (result.outcome == WA_TWILIO_ACCEPTED));
     return result;

@@ -29,7 +29,8 @@ static void test_text_is_sent_as_it_is(void **state)
 {
     static const char body[] = "Ünï & co=100%+ \xf0\x9f\x91\x8b\n\"quoted\" ~-._;/?";
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
-    wa_twilio_message_request_t request = {.to = THEIR_NUMBER,
+    wa_twilio_message_request_t request = {.account = &account,
+                                           .to = THEIR_NUMBER,
                                            .from = "whatsapp:" OUR_NUMBER,
                                            .body = wa_slice_of(body),
                                            .status_callback =
@@ -37,8 +38,7 @@ static void test_text_is_sent_as_it_is(void **state)
     wa_twilio_result_t result;
     json_t *all, *seen;
 
-    assert_int_equal(wa_twilio_message_create(client, &account, &request, &result, *state),
-                     APR_SUCCESS);
+    assert_int_equal(wa_twilio_message_create(client, &request, &result, *state), APR_SUCCESS);
     assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
     assert_int_equal(result.http_status, 201);
     assert_int_equal(result.tries, 1);
@@ -65,17 +65,20 @@ static void test_media_and_templates(void **state)
     static const char *const urls[] = {"https://example.org/a.png?x=1&y=2",
                                        "https://example.org/b.pdf"};
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
-    wa_twilio_message_request_t media = {
-        .to = THEIR_NUMBER, .from = OUR_NUMBER, .media_urls = urls, .media_count = 2};
-    wa_twilio_message_request_t template = {.to = THEIR_NUMBER,
+    wa_twilio_message_request_t media = {.account = &account,
+                                         .to = THEIR_NUMBER,
+                                         .from = OUR_NUMBER,
+                                         .media_urls = urls,
+                                         .media_count = 2};
+    wa_twilio_message_request_t template = {.account = &account,
+                                            .to = THEIR_NUMBER,
                                             .from = OUR_NUMBER,
                                             .content_sid = "HX00000000000000000000000000000001",
                                             .content_variables = "{\"1\":\"Ana\"}"};
     wa_twilio_result_t result;
     json_t *all, *seen;
 
-    assert_int_equal(wa_twilio_message_create(client, &account, &media, &result, *state),
-                     APR_SUCCESS);
+    assert_int_equal(wa_twilio_message_create(client, &media, &result, *state), APR_SUCCESS);
     assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
     assert_true(wa_id_is_sid(result.sid, "MM"));
     seen = only_request(&all);
@@ -84,8 +87,7 @@ static void test_media_and_templates(void **state)
     assert_null(field_of(seen, "Body", 0));
     json_decref(all);
     control_do(&simulator, "reset", "{}");
-    assert_int_equal(wa_twilio_message_create(client, &account, &template, &result, *state),
-                     APR_SUCCESS);
+    assert_int_equal(wa_twilio_message_create(client, &template, &result, *state), APR_SUCCESS);
     assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
     seen = only_request(&all);
     assert_string_equal(field_of(seen, "ContentSid", 0), template.content_sid);
@@ -99,19 +101,28 @@ static void test_impossible_requests(void **state)
 {
     static const char *const urls[11] = {"https://example.org/a"};
     static const wa_twilio_message_request_t requests[] = {
-        {.from = OUR_NUMBER, .body = {"x", 1}},
-        {.to = "", .from = OUR_NUMBER, .body = {"x", 1}},
-        {.to = "+1555\r\n", .from = OUR_NUMBER, .body = {"x", 1}},
-        {.to = THEIR_NUMBER, .body = {"x", 1}},
-        {.to = THEIR_NUMBER, .from = OUR_NUMBER},
-        {.to = THEIR_NUMBER, .from = OUR_NUMBER, .media_urls = urls, .media_count = 11},
-        {.to = THEIR_NUMBER, .from = OUR_NUMBER, .media_count = 1},
-        {.to = THEIR_NUMBER, .from = OUR_NUMBER, .content_sid = "HX1"},
-        {.to = THEIR_NUMBER,
+        {.account = &account, .from = OUR_NUMBER, .body = {"x", 1}},
+        {.account = &account, .to = "", .from = OUR_NUMBER, .body = {"x", 1}},
+        {.account = &account, .to = "+1555\r\n", .from = OUR_NUMBER, .body = {"x", 1}},
+        {.account = &account, .to = THEIR_NUMBER, .body = {"x", 1}},
+        {.account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER},
+        {.account = &account,
+         .to = THEIR_NUMBER,
+         .from = OUR_NUMBER,
+         .media_urls = urls,
+         .media_count = 11},
+        {.account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .media_count = 1},
+        {.account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .content_sid = "HX1"},
+        {.account = &account,
+         .to = THEIR_NUMBER,
          .from = OUR_NUMBER,
          .body = {"x", 1},
          .content_sid = "HX00000000000000000000000000000001"},
-        {.to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}, .content_variables = "{}"},
+        {.account = &account,
+         .to = THEIR_NUMBER,
+         .from = OUR_NUMBER,
+         .body = {"x", 1},
+         .content_variables = "{}"},
     };
     static const wa_twilio_account_t accounts[] = {
         {.sid = NULL, .secret = {TOKEN, 32}},
@@ -124,19 +135,22 @@ static void test_impossible_requests(void **state)
         {.sid = ACCOUNT, .user = "a:b", .secret = {TOKEN, 32}},
         {.sid = ACCOUNT, .user = "a\nb", .secret = {TOKEN, 32}},
     };
-    wa_twilio_message_request_t good = {.to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
+    wa_twilio_message_request_t good = {
+        .account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
     wa_twilio_result_t result;
     unsigned i;
 
     for (i = 0; i < COUNT(requests); i++) {
-        assert_int_equal(wa_twilio_message_create(client, &account, &requests[i], &result, *state),
+        assert_int_equal(wa_twilio_message_create(client, &requests[i], &result, *state),
                          APR_EINVAL);
     }
     for (i = 0; i < COUNT(accounts); i++) {
-        assert_int_equal(wa_twilio_message_create(client, &accounts[i], &good, &result, *state),
-                         APR_EINVAL);
+        good.account = &accounts[i];
+        assert_int_equal(wa_twilio_message_create(client, &good, &result, *state), APR_EINVAL);
     }
+    good.account = NULL;
+    assert_int_equal(wa_twilio_message_create(client, &good, &result, *state), APR_EINVAL);
     assert_int_equal(stat_of(&simulator, "requests"), 0);
 }
 
@@ -199,7 +213,7 @@ static void test_credentials_are_refused(void **state)
 {
     wa_twilio_account_t wrong = {.sid = ACCOUNT, .secret = {"not-the-token", 13}};
     wa_twilio_message_request_t request = {
-        .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
+        .account = &wrong, .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
     kept_log_t log;
     wa_twilio_client_t *client;
     wa_twilio_result_t result;
@@ -208,8 +222,7 @@ static void test_credentials_are_refused(void **state)
     kept_log_init(&log);
     client = client_of(simulator.url, &log.log, *state);
     for (i = 0; i < 3; i++) {
-        assert_int_equal(wa_twilio_message_create(client, &wrong, &request, &result, *state),
-                         APR_SUCCESS);
+        assert_int_equal(wa_twilio_message_create(client, &request, &result, *state), APR_SUCCESS);
         assert_int_equal(result.outcome, WA_TWILIO_REFUSED);
         assert_int_equal(result.http_status, 401);
         assert_int_equal(result.error_code, 20003);
@@ -405,14 +418,14 @@ static void test_taken_and_failed(void **state)
         "\"error_code\":63024}",
         NULL};
     wa_twilio_message_request_t request = {
-        .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
+        .account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
     wa_twilio_result_t result;
     script_t script;
 
     script_start(&script, answers, *state);
-    assert_int_equal(wa_twilio_message_create(client_of_port(script.port, *state), &account,
-                                              &request, &result, *state),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_twilio_message_create(client_of_port(script.port, *state), &request, &result, *state),
+        APR_SUCCESS);
     script_stop(&script);
     assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
     assert_string_equal(result.status, "failed");

@@ -128,7 +128,7 @@ typedef struct sender_t {
 static void *APR_THREAD_FUNC sender_run(apr_thread_t *thread, void *data)
 {
     wa_twilio_message_request_t request = {
-        .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
+        .account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .body = {"x", 1}};
     sender_t *sender = data;
     wa_twilio_result_t result;
     apr_pool_t *pool;
@@ -137,8 +137,7 @@ static void *APR_THREAD_FUNC sender_run(apr_thread_t *thread, void *data)
     (void)thread;
     apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
     for (i = 0; i < 25; i++) {
-        if (wa_twilio_message_create(sender->client, &account, &request, &result, pool)
-                == APR_SUCCESS
+        if (wa_twilio_message_create(sender->client, &request, &result, pool) == APR_SUCCESS
             && result.outcome == WA_TWILIO_ACCEPTED) {
             sender->accepted++;
         }

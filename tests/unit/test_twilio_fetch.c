@@ -52,13 +52,15 @@ static void inbound(int count)
 static apr_status_t list(wa_twilio_client_t *client, const wa_twilio_query_t *query, seen_t *seen,
                          wa_twilio_result_t *result, apr_pool_t *p)
 {
-    return wa_twilio_messages_fetch(client, &account, query, on_message, seen, result, p);
+    const wa_twilio_message_visitor_t visitor = {on_message, seen};
+
+    return wa_twilio_messages_fetch(client, query, &visitor, result, p);
 }
 
 static void test_list_over_pages(void **state)
 {
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
-    wa_twilio_query_t query = {.page_size = 3};
+    wa_twilio_query_t query = {.account = &account, .page_size = 3};
     wa_twilio_result_t result;
     seen_t seen = {0};
 
@@ -75,13 +77,16 @@ static void test_list_over_pages(void **state)
 static void test_list_filters(void **state)
 {
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
-    wa_twilio_query_t from = {.from = "+15551230001"};
-    wa_twilio_query_t to = {.to = "whatsapp:" OUR_NUMBER, .max_messages = 2};
-    wa_twilio_query_t none = {.to = "+15559999999"};
-    wa_twilio_query_t past = {.date_sent_to = apr_time_now() - apr_time_from_sec(86400)};
-    wa_twilio_query_t recent = {.date_sent_from = apr_time_now() - apr_time_from_sec(3600),
+    wa_twilio_query_t from = {.account = &account, .from = "+15551230001"};
+    wa_twilio_query_t to = {.account = &account, .to = "whatsapp:" OUR_NUMBER, .max_messages = 2};
+    wa_twilio_query_t none = {.account = &account, .to = "+15559999999"};
+    wa_twilio_query_t past = {.account = &account,
+                              .date_sent_to = apr_time_now() - apr_time_from_sec(86400)};
+    wa_twilio_query_t recent = {.account = &account,
+                                .date_sent_from = apr_time_now() - apr_time_from_sec(3600),
                                 .date_sent_to = apr_time_now() + apr_time_from_sec(3600)};
-    wa_twilio_query_t future = {.date_sent_from = apr_time_now() + apr_time_from_sec(3600)};
+    wa_twilio_query_t future = {.account = &account,
+                                .date_sent_from = apr_time_now() + apr_time_from_sec(3600)};
     const wa_twilio_query_t *queries[] = {&from, &to, &none, &past, &recent, &future};
     static const char *const bodies[] = {"db", "dc", "", "", "dcba", ""};
     wa_twilio_result_t result;
@@ -99,7 +104,7 @@ static void test_list_filters(void **state)
 static void test_list_is_ended_by_its_reader(void **state)
 {
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
-    wa_twilio_query_t query = {.page_size = 2};
+    wa_twilio_query_t query = {.account = &account, .page_size = 2};
     wa_twilio_result_t result;
     seen_t seen = {.stop_at = 3};
 
@@ -120,9 +125,10 @@ static void test_list_that_fails(void **state)
                                         "{\"mode\":\"no-sid\"}",
                                         "{\"mode\":\"redirect\"}"};
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
-    wa_twilio_query_t query = {0};
-    wa_twilio_query_t bad = {.from = "+1\n"};
-    wa_twilio_query_t large = {.page_size = 101};
+    wa_twilio_query_t query = {.account = &account};
+    wa_twilio_query_t bad = {.account = &account, .from = "+1\n"};
+    wa_twilio_query_t nobodys = {NULL};
+    wa_twilio_query_t large = {.account = &account, .page_size = 101};
     wa_twilio_result_t result;
     seen_t seen = {0};
     unsigned i;
@@ -136,6 +142,7 @@ static void test_list_that_fails(void **state)
     }
     assert_int_equal(list(client, &bad, &seen, &result, *state), APR_EINVAL);
     assert_int_equal(list(client, &large, &seen, &result, *state), APR_EINVAL);
+    assert_int_equal(list(client, &nobodys, &seen, &result, *state), APR_EINVAL);
     assert_int_equal(seen.count, 0);
 }
 
@@ -154,7 +161,7 @@ static void test_list_whose_link_leads_elsewhere(void **state)
         "//127.0.0.1:1/2010-04-01/Accounts/" ACCOUNT "/Messages.json",
         "/2010-04-01/Accounts/" ACCOUNT "/Messages\\\\x",
         "/2010-04-01/Accounts/" ACCOUNT "/Messages.json?a b"};
-    wa_twilio_query_t query = {0};
+    wa_twilio_query_t query = {.account = &account};
     wa_twilio_result_t result;
     seen_t seen = {0};
     unsigned i;
@@ -218,11 +225,12 @@ static apr_status_t file_data(void *baton, const char *bytes, apr_size_t len)
 static apr_status_t fetch(wa_twilio_client_t *client, const char *url, apr_int64_t max,
                           file_t *file, apr_pool_t *p)
 {
+    const wa_twilio_media_request_t request = {&account, url, max};
     wa_twilio_sink_t sink = {file_begin, file_data, file};
 
     wa_buffer_release(&file->bytes);
     file->begun = 0;
-    return wa_twilio_media_fetch(client, &account, url, max, &sink, p);
+    return wa_twilio_media_fetch(client, &request, &sink, p);
 }
 
 /* A message with the picture "pretended" in it; its media URL goes to `url`, which has room for
@@ -232,13 +240,13 @@ static void picture_make(wa_twilio_client_t *client, char *url, apr_pool_t *p)
     json_t *made = control(&simulator, "inbound",
                            "{\"deliver\":false,\"media\":[{\"content_type\":\"image/"
                            "webp\",\"base64\":\"cHJldGVuZGVk\"}]}");
+    const wa_twilio_media_query_t query = {&account,
+                                           json_string_value(json_object_get(made, "sid"))};
+    const wa_twilio_media_visitor_t visitor = {on_media, url};
     wa_twilio_result_t result;
 
     url[0] = '\0';
-    assert_int_equal(wa_twilio_media_list(client, &account,
-                                          json_string_value(json_object_get(made, "sid")), on_media,
-                                          url, &result, p),
-                     APR_SUCCESS);
+    assert_int_equal(wa_twilio_media_list(client, &query, &visitor, &result, p), APR_SUCCESS);
     assert_memory_equal(url, simulator.url, strlen(simulator.url));
     json_decref(made);
 }
@@ -271,13 +279,16 @@ static void test_media_that_is_refused(void **state)
     file_t file = {0};
     wa_twilio_sink_t sink = {file_begin, file_data, &file};
     char url[512];
+    wa_twilio_media_request_t request = {&wrong, url, 100};
 
     picture_make(client, url, *state);
     assert_int_equal(fetch(client, url, 8, &file, *state), APR_ENOSPC);
     assert_int_equal(file.bytes.len, 0);
     assert_int_equal(fetch(client, apr_pstrcat(*state, url, "0", NULL), 100, &file, *state),
                      APR_NOTFOUND);
-    assert_int_equal(wa_twilio_media_fetch(client, &wrong, url, 100, &sink, *state), APR_EACCES);
+    assert_int_equal(wa_twilio_media_fetch(client, &request, &sink, *state), APR_EACCES);
+    request.account = NULL;
+    assert_int_equal(wa_twilio_media_fetch(client, &request, &sink, *state), APR_EINVAL);
     file.begin_rv = APR_EEXIST;
     assert_int_equal(fetch(client, url, 100, &file, *state), APR_EEXIST);
     file.begin_rv = APR_SUCCESS;

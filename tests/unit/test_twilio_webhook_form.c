@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the check of a form's cut: what Twilio sends passes, cut anew it does not, or means the same. */
+/* Tests of the check of a form's cut: what Twilio sends passes, cut anew it does not, or means the
+ * same. */
 #include "test_base.h"
 
 #include <stdlib.h>
@@ -78,8 +79,8 @@ static const wa_form_t *text_taken_of(const char *body, apr_pool_t *p)
     return taken_of(form_of(body, p), p);
 }
 
-/* Who, whose, which and what of it: all that a message or receipt takes from its form but texts and the
- * private part. */
+/* Who, whose, which and what of it: all that a message or receipt takes from its form but texts and
+ * the private part. */
 static const char *identity_of(const wa_form_t *form, apr_pool_t *p)
 {
     static const char *const names[] = {"AccountSid", "MessageSid", "From",       "To",
@@ -446,7 +447,8 @@ static const char *unknown_value(uint64_t *seed)
     return one_of(values, COUNT(values), seed);
 }
 
-/* Whatever Twilio may add: it is taken, means the same, and can be cut anew no better than others. */
+/* Whatever Twilio may add: it is taken, means the same, and can be cut anew no better than
+ * others. */
 static void test_forms_with_fields_that_nobody_knows(void **state)
 {
     uint64_t seed = 7;
@@ -593,7 +595,8 @@ static void test_fields_of_the_future_are_taken(void **state)
     }
 }
 
-/* Where the text, or its beginning, would go into a field that holds no text: the same signed bytes. */
+/* Where the text, or its beginning, would go into a field that holds no text: the same signed
+ * bytes. */
 static void test_a_text_does_not_vanish_into_a_field_that_holds_none(void **state)
 {
     static const char *const middle[] = {

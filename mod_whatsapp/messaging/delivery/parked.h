@@ -6,8 +6,8 @@
 #include "messaging/delivery/reducer.h"
 #include "store/store.h"
 
-/* Keeps a receipt under its sid. One that is kept already is not kept again: a request that somebody caught
- * is valid for ever.
+/* Keeps a receipt under its sid. One that is kept already is not kept again: a request that
+ * somebody caught is valid for ever.
  * @param pis_new  out: 1 when it is kept now and was not before
  * @return APR_SUCCESS | the store's. Any thread. */
 apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, int *pis_new,

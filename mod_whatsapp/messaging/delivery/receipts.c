@@ -188,7 +188,7 @@ apr_status_t wa_receipt_receive(wa_messenger_t *messenger, const wa_form_t *form
                                 const char *message_id, wa_sentence_t *psentence, apr_pool_t *p)
 {
     callback_t callback;
-    apr_time_t started = apr_time_now();
+    apr_time_t started = wa_clock_steady_us();
     const char *result = "unknown status";
     apr_status_t rv;
 
@@ -206,6 +206,7 @@ apr_status_t wa_receipt_receive(wa_messenger_t *messenger, const wa_form_t *form
            rv == APR_SUCCESS && (callback.is_changed || callback.is_parked) ? "WA0521" : "WA0522",
            rv, "receipt: sid=%s status=%s error=%d result=%s duration=%" APR_INT64_T_FMT "ms",
            callback.event.sid, callback.word, callback.event.error_code,
-           rv == APR_SUCCESS ? result : "not stored", apr_time_as_msec(apr_time_now() - started));
+           rv == APR_SUCCESS ? result : "not stored",
+           apr_time_as_msec(wa_clock_steady_us() - started));
     return rv;
 }

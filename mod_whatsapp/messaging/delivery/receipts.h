@@ -17,16 +17,16 @@ int wa_receipt_is(const wa_form_t *form);
  * changes nothing. One for a message that is not known (yet) is parked for the time it is.
  * Logs one line (WA0521, info; WA0522 where nothing changed).
  * @param form        a genuine webhook of our account
- * @param message_id  our message's id from the callback's query, with .N behind it for its part N; NULL when there is
- *     none
+ * @param message_id  our message's id from the callback's query, with .N behind it for its part N;
+ *     NULL when there is none
  * @param psentence   out: with APR_EINVAL what is missing
  * @return APR_SUCCESS it is dealt with | APR_EINVAL no MessageSid | the store's statuses.
  * Any thread. */
 apr_status_t wa_receipt_receive(wa_messenger_t *messenger, const wa_form_t *form,
                                 const char *message_id, wa_sentence_t *psentence, apr_pool_t *p);
 
-/* Applies what Twilio's list says of a message, as a receipt would, but for the time of a word that is
- * known already: reading a list again stores nothing.
+/* Applies what Twilio's list says of a message, as a receipt would, but for the time of a word that
+ * is known already: reading a list again stores nothing.
  * @param event  its kind does not matter; at_ms is when it came to be so, 0: not known
  * @param pis_ours     out: 1 when a sent message of ours, or a part of one, has that sid
  * @param pis_changed  out: 1 when it said something new

@@ -85,7 +85,8 @@ static int word_apply(wa_delivery_t *d, wa_part_t *part, const wa_delivery_event
     if (wa_delivery_rank(event->word) < 0) {
         return is_news;
     }
-    /* A list is read again and again: another time of a word that is known must not be stored each time. */
+    /* A list is read again and again: another time of a word that is known must not be stored each
+     * time. */
     if (event->kind != WA_EVENT_LISTED || is_news || word_is_news(part, event)) {
         is_news |= time_note(d, event->word, event->at_ms);
     }
@@ -101,8 +102,8 @@ static int word_apply(wa_delivery_t *d, wa_part_t *part, const wa_delivery_event
     return 1;
 }
 
-/* The same for words that say no more than that Twilio has the message: one that we do not know counts
- * as the least. */
+/* The same for words that say no more than that Twilio has the message: one that we do not know
+ * counts as the least. */
 static int acceptance_apply(wa_delivery_t *d, wa_part_t *part, const wa_delivery_event_t *event)
 {
     wa_delivery_event_t least = *event;

@@ -6,9 +6,11 @@
 #include "base/tlv.h"
 
 /*
- * Fields of base/tlv.h; numbers are the machine's, as all of a store's are. The tags are stored: never renumber.
+ * Fields of base/tlv.h; numbers are the machine's, as all of a store's are. The tags are stored:
+ * never renumber.
  *
- *   PART    one byte where it is, one byte Twilio's word, 4 bytes error code, its sid with a NUL where it is known
+ *   PART    one byte where it is, one byte Twilio's word, 4 bytes error code, its sid with a NUL
+ *           where it is known
  *   TIME    one byte the word, 8 bytes when it was first told
  *   DIGEST  a string
  *   ANSWER  one byte

@@ -37,26 +37,33 @@ typedef struct wa_part_t {
 
 /* Strings are NUL-terminated UTF-8; NULL for none. */
 typedef struct wa_delivery_t {
-    apr_size_t part_count; /* 1 and up */
+    /* 1 and up */
+    apr_size_t part_count;
     wa_part_t parts[WA_PARTS_MAX];
-    /* What was said of the part that was refused, or that nobody knows of: there is one at most, as it
-     * stops those after it. Of a message in one part also what is said of its failure where Twilio's
-     * code alone does not say it. */
+    /* What was said of the part that was refused, or that nobody knows of: there is one at most, as
+     * it stops those after it. Of a message in one part also what is said of its failure where
+     * Twilio's code alone does not say it. */
     const char *reason;
-    apr_int64_t since_ms[WA_DELIVERY_COUNT]; /* when each word was first told; 0 never */
-    const char *digest; /* of the request, when it had an idempotency key; lower-case hex */
-    wa_answer_e answer; /* how that request was answered; kept only beside a digest */
+    /* when each word was first told; 0 never */
+    apr_int64_t since_ms[WA_DELIVERY_COUNT];
+    /* of the request, when it had an idempotency key; lower-case hex */
+    const char *digest;
+    /* how that request was answered; kept only beside a digest */
+    wa_answer_e answer;
 } wa_delivery_t;
 
 /* What the API says of the whole message; follows from a wa_delivery_t. */
 typedef struct wa_delivery_summary_t {
-    wa_status_e
-        status; /* failed when a part was refused or not delivered, else pending while it is not
-                         * known of some part whether Twilio has it, else failed when one was not sent */
-    wa_delivery_e word; /* of a part that failed, else the least that holds for all */
-    const char *sid;    /* the first part's */
+    /* failed when a part was refused or not delivered, else pending while it is not known of some
+     * part whether Twilio has it, else failed when one was not sent */
+    wa_status_e status;
+    /* of a part that failed, else the least that holds for all */
+    wa_delivery_e word;
+    /* the first part's */
+    const char *sid;
     int error_code;
-    const char *error; /* a sentence for a person, in the pool that was given */
+    /* a sentence for a person, in the pool that was given */
+    const char *error;
 } wa_delivery_summary_t;
 
 /* An outcome that is known only as far as the API tells it: a message in one part. Any thread. */
@@ -76,7 +83,8 @@ apr_size_t wa_delivery_part_find(const wa_delivery_t *d, const char *sid);
 void wa_delivery_read(wa_delivery_t *d, const wa_message_t *message, apr_pool_t *p);
 
 /* Makes what the store keeps; all in p.
- * @param sid  the one by which the store shall find the message from now on, NULL for none that is new
+ * @param sid  the one by which the store shall find the message from now on, NULL for none that is
+ *     new
  * @return APR_SUCCESS | APR_ENOMEM. Any thread that may use p. */
 apr_status_t wa_delivery_write(const wa_delivery_t *d, const char *sid, wa_message_state_t *stored,
                                apr_pool_t *p);

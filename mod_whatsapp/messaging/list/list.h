@@ -20,8 +20,8 @@ typedef struct wa_list_t {
     apr_pool_t *p;
 } wa_list_t;
 
-/* Each writes members of its own and returns APR_SUCCESS, APR_ENOMEM when the buffer failed, or the store's status; what was written is of no
- * use then. Any thread that may use list->p. */
+/* Each writes members of its own and returns APR_SUCCESS, APR_ENOMEM when the buffer failed, or the
+ * store's status; what was written is of no use then. Any thread that may use list->p. */
 
 /* "messages", "cursor" when there are more, "listComplete": one page of a thread, the newest first.
  * @param cursor  NULL: the newest page
@@ -29,15 +29,17 @@ typedef struct wa_list_t {
 apr_status_t wa_list_messages(const wa_list_t *list, const char *counterpart, const char *cursor,
                               apr_size_t limit);
 
-/* "messages", the oldest first, and "updates": what was committed after `since_ms`, at most WA_LIST_CHANGES_MAX.
+/* "messages", the oldest first, and "updates": what was committed after `since_ms`, at most
+ * WA_LIST_CHANGES_MAX.
  * @param changes  out: where to go on */
 apr_status_t wa_list_changes(const wa_list_t *list, apr_int64_t since_ms, wa_changes_t *changes);
 
-/* 1 when "threads" of an answer up to T holds only what changed: a client whose clock was ahead cannot know what it missed, and gets all. */
+/* 1 when "threads" of an answer up to T holds only what changed: a client whose clock was ahead
+ * cannot know what it missed, and gets all. */
 int wa_list_threads_may_be_few(apr_int64_t since_ms, apr_int64_t timestamp_ms);
 
-/* "threads", the latest first: those whose row changed after `since_ms`, 0 for all. To be called after wa_list_changes: what is committed in
- * between is then given twice, not never. */
+/* "threads", the latest first: those whose row changed after `since_ms`, 0 for all. To be called
+ * after wa_list_changes: what is committed in between is then given twice, not never. */
 apr_status_t wa_list_threads(const wa_list_t *list, apr_int64_t since_ms);
 
 /* "thread". @return also APR_NOTFOUND */

@@ -27,7 +27,8 @@ static wa_slice_t status_name(wa_status_e status)
     return wa_slice_make(NULL, 0);
 }
 
-/* Where clients get an attachment that Twilio keeps: its address needs the account's credentials. */
+/* Where clients get an attachment that Twilio keeps: its address needs the account's
+ * credentials. */
 static void media_path_add(wa_json_writer_t *w, wa_slice_t id, apr_size_t n, const char *base_path)
 {
     WA_JSON_NAME(w, "url");

@@ -9,8 +9,8 @@
 #include "base/types.h"
 
 /* Writes a Message object.
- * @param base_path  where the API is now, without a slash at the end: the attachments of a received message lead there. "" for
- *                   what is looked at outside of a server
+ * @param base_path  where the API is now, without a slash at the end: the attachments of a received
+ *                   message lead there. "" for what is looked at outside of a server
  * @param tmp        only what is said of a failed message takes memory of it
  * Any thread that may use tmp. */
 void wa_message_render(wa_json_writer_t *w, const wa_message_t *message, const char *base_path,

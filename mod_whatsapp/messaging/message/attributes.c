@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What belongs to a message beside its text and never changes: attachments, template, and what else a webhook said. */
+/* What belongs to a message beside its text and never changes: attachments, template, and what else
+ * a webhook said. */
 #include "messaging/message/attributes.h"
 
 #include "base/tlv.h"

@@ -8,7 +8,8 @@
 /* How many characters (code points) of a body the thread list shows. */
 #define WA_PREVIEW_CHARACTERS 100
 
-/* The first characters of the body; where it is empty and there is an attachment what that is, such as "[image]".
+/* The first characters of the body; where it is empty and there is an attachment what that is, such
+ * as "[image]".
  * @param content_type  of the first attachment; NULL for none
  * @return a piece of `body`, or constant. Any thread. */
 wa_slice_t wa_preview_make(wa_slice_t body, const char *content_type);

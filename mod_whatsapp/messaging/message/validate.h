@@ -16,8 +16,9 @@
 /* The longest id of a counterpart, in bytes. */
 #define WA_COUNTERPART_BYTES_MAX 128
 
-/* Every check: *psentence is NULL with APR_SUCCESS, and with APR_EINVAL a sentence (static or in p) that begins
- * with the field's name and holds nothing of what was typed. Any thread that may use p. */
+/* Every check: *psentence is NULL with APR_SUCCESS, and with APR_EINVAL a sentence (static or in p)
+ * that begins with the field's name and holds nothing of what was typed. Any thread that may use
+ * p. */
 
 /* A phone number as people type it. @param pnumber  out: "+15551230001" in p, NULL unless
  * APR_SUCCESS. @return APR_SUCCESS | APR_EINVAL */
@@ -38,8 +39,8 @@ apr_status_t wa_validate_display_name(wa_slice_t typed, wa_slice_t *ptrimmed,
 apr_status_t wa_validate_contact_id(const char *field, wa_slice_t typed, const char **pid,
                                     wa_sentence_t *psentence, apr_pool_t *p);
 
-/* A counterpart in a query or path: a phone number (of a thread or not), or the id of a thread there
- * is, because Twilio gives ids that are no phone numbers too.
+/* A counterpart in a query or path: a phone number (of a thread or not), or the id of a thread
+ * there is, because Twilio gives ids that are no phone numbers too.
  * @param pcounterpart  out: as the store knows it, in p
  * @return APR_SUCCESS | APR_EINVAL neither */
 apr_status_t wa_validate_counterpart(wa_store_t *store, wa_slice_t typed, const char **pcounterpart,

@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* Two that enter at the same instant see each other and may both step back: how often one tries. */
+/* How often one tries: two that enter at the same instant see each other, and may both step
+ * back. */
 #define TRIES 16
 
 static int slot_take(wa_gate_slot_t *slot, apr_uint32_t from, apr_uint32_t pid)

@@ -16,8 +16,8 @@ typedef struct wa_gate_slot_t {
     apr_uint32_t count;
 } wa_gate_slot_t;
 
-/* In memory that all processes share, all zero at first. There is no lock that a killed process could
- * leave behind, and no sum that it could leave wrong: the sum is taken anew each time. */
+/* In memory that all processes share, all zero at first. There is no lock that a killed process
+ * could leave behind, and no sum that it could leave wrong: the sum is taken anew each time. */
 typedef struct wa_gate_shared_t {
     apr_uint32_t used; /* slots from here on were never taken */
     wa_gate_slot_t slots[WA_GATE_SLOTS];
@@ -30,20 +30,21 @@ typedef struct wa_gate_t {
     apr_uint32_t process_max; /* calls of this process at one time; 0: no limit of its own */
 } wa_gate_t;
 
-/* Takes a slot for this process, also that of a process that is gone. To be called once in each child.
+/* Takes a slot for this process, also that of a process that is gone. To be called once in each
+ * child.
  * @return the slot with count 0 | NULL all are taken by living processes. Any thread. */
 wa_gate_slot_t *wa_gate_claim(wa_gate_shared_t *shared, apr_uint32_t pid);
 
-/* Gives back the slot of a process that has ended, however. To be called by whoever learns of it. Any
- * thread. */
+/* Gives back the slot of a process that has ended, however. To be called by whoever learns of it.
+ * Any thread. */
 void wa_gate_free(wa_gate_shared_t *shared, apr_uint32_t pid);
 
 /* How many calls wait for Twilio in all processes. Any thread. */
 apr_uint32_t wa_gate_count(const wa_gate_shared_t *shared);
 
-/* Asks to be one of those that wait for Twilio: at most messenger->max_sends in all processes, and the
- * gate's process_max in this one. Without a gate (messenger->gate is NULL) max_sends counts in this
- * process.
+/* Asks to be one of those that wait for Twilio: at most messenger->max_sends in all processes, and
+ * the gate's process_max in this one. Without a gate (messenger->gate is NULL) max_sends counts in
+ * this process.
  * @return 1 and wa_gate_leave has to follow | 0 too many do already. Never waits. Any thread. */
 int wa_gate_enter(wa_messenger_t *messenger);
 void wa_gate_leave(wa_messenger_t *messenger);

@@ -10,7 +10,8 @@
 #include "messaging/policy/words.h"
 #include "twilio/errors.h"
 
-/* How many messages of a thread are looked through for a later word, and how long one of them may be. */
+/* How many messages of a thread are looked through for a later word, and how long one of them may
+ * be. */
 #define LATER_MAX 200
 #define WORD_MESSAGE_BYTES_MAX 4096
 
@@ -103,7 +104,7 @@ static apr_status_t opted_out_set(wa_messenger_t *messenger, const char *counter
     return rv;
 }
 
-/* What somebody said of more messages after a message that is looked at late. */
+/* What somebody said about more messages after the message that is looked at late. */
 typedef struct later_t {
     const wa_messenger_t *messenger;
     wa_slice_t id; /* the message itself */
@@ -128,14 +129,16 @@ static apr_status_t later_visit(void *baton, const wa_message_t *message, int is
     }
     wa_attributes_field(message->attributes, "OptOutType", &type);
     word = wa_policy_word(later->messenger, message->body, type, later->p);
-    /* Of a date that cannot be right nobody knows what it was before: then it is better not to write to them. */
+    /* Nobody knows which of two is the older when a date cannot be right: then it is better not to
+     * write to them. */
     later->is_found =
         word != WA_POLICY_NO_WORD && message->date_ms > later->date_ms
         && (word == WA_POLICY_STOP || message->date_ms <= wa_clock_now_ms() + WA_CLOCK_SKEW_MS);
     return later->is_found ? APR_EOF : APR_SUCCESS;
 }
 
-/* 1 when a message that was fetched late says what a later one has said anew. */
+/* Whether a later message has taken the place of what one says that was fetched late.
+ * @param pis_found  out: 1 it has */
 static apr_status_t later_find(wa_messenger_t *messenger, const wa_message_t *stored,
                                const char *counterpart, int *pis_found, apr_pool_t *p)
 {

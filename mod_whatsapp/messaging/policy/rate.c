@@ -7,9 +7,10 @@
 #include "base/hash.h"
 
 /*
- * A bucket: 22 bits of the name's hash, then 42 bits for the time at which it is full again, in steps of 100
- * microseconds (enough for 13 years of uptime). Each token taken moves that time on by period / count; no more
- * may be taken than bring it to now + period. 0 is a bucket that nobody has used.
+ * A bucket: 22 bits of the name's hash, then 42 bits for the time at which it is full again, in
+ * steps of 100 microseconds (enough for 13 years of uptime). Each token taken moves that time on by
+ * period / count; no more may be taken than bring it to now + period. 0 is a bucket that nobody has
+ * used.
  */
 #define TIME_BITS 42
 #define TIME_MASK ((((apr_uint64_t)1) << TIME_BITS) - 1)

@@ -9,10 +9,10 @@
 #define WA_RATE_SETS 2048
 #define WA_RATE_WAYS 8
 
-/* In memory that all processes share. Each bucket is one number that says whose it is and when it will be
- * full again, changed by one atomic step: a killed process leaves nothing held or half done. A bucket
- * that is full is as good as none, so its place is free: nothing has to be cleaned up. Where all places
- * of a set are taken the one that is fullest gives way. */
+/* In memory that all processes share. Each bucket is one number that says whose it is and when it
+ * will be full again, changed by one atomic step: a killed process leaves nothing held or half
+ * done. A bucket that is full is as good as none, so its place is free: nothing has to be cleaned
+ * up. Where all places of a set are taken the one that is fullest gives way. */
 typedef struct wa_rate_table_t {
     apr_uint64_t key[2]; /* set once, at random: nobody can choose names that fall together */
     apr_uint64_t buckets[WA_RATE_SETS][WA_RATE_WAYS];

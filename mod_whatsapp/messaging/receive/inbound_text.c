@@ -9,7 +9,8 @@
 
 #define REPLACEMENT "\xEF\xBF\xBD"
 
-/* What is kept of one text and of all other fields: far over what WhatsApp allows, and such that the store takes the message. */
+/* What is kept of one text and of all other fields: far over what WhatsApp allows, and such that
+ * the store takes the message. */
 #define TEXT_BYTES_MAX 65536
 #define REST_BYTES_MAX 131072
 #define FIELD_BYTES 16 /* what a field takes beside its name and value, at most */

@@ -19,7 +19,8 @@ wa_slice_t wa_inbound_text_clean(wa_slice_t raw, apr_pool_t *p);
  * or in the form. Any thread that may use p. */
 wa_slice_t wa_inbound_text_body(const wa_form_t *form, apr_size_t media_count, apr_pool_t *p);
 
-/* The fields that the message's own do not say, as they came, as far as the store has room for them (128 KB).
+/* The fields that the message's own do not say, as they came, as far as the store has room for them
+ * (128 KB).
  * @param media   the attachments that were read from the form: the message has them
  * @param fields  out: room for form->count; they point into the form
  * @return how many. Any thread that may use p. */

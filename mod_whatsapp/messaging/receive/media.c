@@ -61,8 +61,8 @@ apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p
 
 /* ---- names of files ---- */
 
-/* 1 for a character that may stand in the name of a file anywhere: none that means something to a file
- * system or a header, none that turns the direction of writing or is not seen. */
+/* 1 for a character that may stand in the name of a file anywhere: none that means something to a
+ * file system or a header, none that turns the direction of writing or is not seen. */
 static int may_be_in_name(apr_uint32_t c)
 {
     return !(c < 0x80 && strchr("\"*/:<>?\\|%;", (int)c)) && !wa_unicode_is_control(c);
@@ -84,7 +84,7 @@ static const char *name_clean(wa_slice_t raw, apr_pool_t *p)
 
         if (!may_be_in_name(c)) {
             WA_BUFFER_ADD_LITERAL(&b, "_");
-        } else if (b.len > 0 || raw.ptr[i] != '.') { /* a hidden file is none that anybody finds */
+        } else if (b.len > 0 || raw.ptr[i] != '.') { /* nobody finds a hidden file */
             wa_buffer_add(&b, raw.ptr + i, used);
         }
         i += used;
@@ -155,12 +155,13 @@ apr_status_t wa_media_fetch(wa_messenger_t *messenger, const wa_media_place_t *p
 {
     const wa_twilio_account_t account = {.sid = messenger->account_sid,
                                          .secret = messenger->tokens[0]};
+    const wa_twilio_media_request_t request = {
+        .account = &account, .url = place->url, .max_bytes = WA_MEDIA_BYTES_MAX};
     apr_status_t rv = APR_TIMEUP;
 
     *pis_busy = !wa_gate_enter(messenger);
     if (!*pis_busy) {
-        rv = wa_twilio_media_fetch(messenger->twilio, &account, place->url, WA_MEDIA_BYTES_MAX,
-                                   sink, tmp);
+        rv = wa_twilio_media_fetch(messenger->twilio, &request, sink, tmp);
         wa_gate_leave(messenger);
     }
     return rv;

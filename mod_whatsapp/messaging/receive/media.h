@@ -25,11 +25,13 @@ apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p
 
 /* One attachment that was found. Strings in p. */
 typedef struct wa_media_place_t {
-    const char *url;  /* Twilio's; for no client */
-    const char *name; /* what a saved copy may be called: UTF-8 without path, control or quote
-                         characters; of a document the name that it was sent with; without ending
-                         where nothing better is known */
-    int is_named;     /* 1: `name` is the sender's, ending and all */
+    /* Twilio's; for no client */
+    const char *url;
+    /* what a saved copy may be called: UTF-8 without path, control or quote characters; of a
+     * document the name that it was sent with; without ending where nothing better is known */
+    const char *name;
+    /* 1: `name` is the sender's, ending and all */
+    int is_named;
 } wa_media_place_t;
 
 /* Looks an attachment up.

@@ -6,6 +6,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/phone.h"
@@ -33,8 +34,8 @@ static wa_slice_t prefix_drop(wa_slice_t address)
     return wa_text_trim(address);
 }
 
-/* An id that is no phone number, as the store can keep it: cut where it is too long, with a hash that keeps
- * two of them apart. */
+/* An id that is no phone number, as the store can keep it: cut where it is too long, with a hash
+ * that keeps two of them apart. */
 static const char *id_bounded(wa_slice_t id, apr_pool_t *p)
 {
     apr_size_t len = 0;
@@ -95,7 +96,8 @@ static apr_int64_t date_of(const wa_form_t *form, apr_pool_t *p)
     return date > 0 ? apr_time_as_msec(date) : 0;
 }
 
-/* Makes the message of what the form says. @return APR_SUCCESS | APR_EINVAL | APR_EGENERAL no randomness | APR_ENOMEM */
+/* Makes the message of what the form says.
+ * @return APR_SUCCESS | APR_EINVAL | APR_EGENERAL no randomness | APR_ENOMEM */
 static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_t *form,
                                  wa_message_new_t *message, wa_attributes_t *attributes,
                                  apr_pool_t *p)
@@ -129,7 +131,7 @@ static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_
 apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sentence_t *psentence,
                         apr_pool_t *p)
 {
-    apr_time_t started = apr_time_now();
+    apr_time_t started = wa_clock_steady_us();
     wa_message_new_t message = {0};
     wa_attributes_t attributes = {0};
     wa_policy_word_e word;
@@ -155,7 +157,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
            rv == APR_SUCCESS          ? "stored"
            : APR_STATUS_IS_EEXIST(rv) ? "duplicate"
                                       : "not stored",
-           apr_time_as_msec(apr_time_now() - started));
+           apr_time_as_msec(wa_clock_steady_us() - started));
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
         return rv;
     }

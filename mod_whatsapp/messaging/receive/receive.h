@@ -16,13 +16,13 @@
  *   button         its text in the body
  *   anything else  "[kind]" in the body when there is no text
  * Bytes that are not valid UTF-8 become U+FFFD. A `From` that is no phone number is the counterpart
- * as it is. All other fields are kept in the private part of the message, form-encoded.
+ * as it is. All other fields are kept as they came, among the message's attributes.
  * A second webhook with the same MessageSid stores nothing.
  * Logs one line (WA0511, info; WA0512 where nothing was stored).
  * @param form       a genuine webhook of our account
  * @param psentence  out: with APR_EINVAL what is missing
- * @return APR_SUCCESS it is stored, now or before | APR_EINVAL no MessageSid | the store's statuses.
- * Any thread. */
+ * @return APR_SUCCESS it is stored, now or before | APR_EINVAL no MessageSid | the store's
+ * statuses. Any thread. */
 apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sentence_t *psentence,
                         apr_pool_t *p);
 

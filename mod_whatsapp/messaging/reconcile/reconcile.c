@@ -95,6 +95,8 @@ static apr_status_t media_take(void *baton, const wa_twilio_media_t *media, apr_
 static apr_status_t missing_store(const run_t *run, const missing_t *missing, apr_pool_t *p)
 {
     media_list_t media = {.fields = apr_array_make(p, 16, sizeof(wa_form_field_t)), .p = p};
+    const wa_twilio_media_query_t query = {&run->account, missing->sid};
+    const wa_twilio_media_visitor_t visitor = {media_take, &media};
     char *date = apr_palloc(p, APR_RFC822_DATE_LEN);
     wa_twilio_result_t result;
     wa_sentence_t sentence;
@@ -108,8 +110,7 @@ static apr_status_t missing_store(const run_t *run, const missing_t *missing, ap
     field_add(media.fields, "Body", missing->body);
     field_add(media.fields, "DateSent", date);
     if (missing->media_count > 0) {
-        rv = wa_twilio_media_list(run->messenger->twilio, &run->account, missing->sid, media_take,
-                                  &media, &result, p);
+        rv = wa_twilio_media_list(run->messenger->twilio, &query, &visitor, &result, p);
     }
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
         return rv;
@@ -126,7 +127,9 @@ static apr_status_t inbound_reconcile(const run_t *run, wa_reconcile_memory_t *m
     const wa_reconcile_options_t *options = run->options;
     inbound_t inbound = {
         .run = run, .missing = apr_array_make(run->p, 16, sizeof(missing_t)), .p = run->p};
-    wa_twilio_query_t query = {.to = run->messenger->number, .page_size = 100};
+    const wa_twilio_message_visitor_t visitor = {inbound_take, &inbound};
+    wa_twilio_query_t query = {
+        .account = &run->account, .to = run->messenger->number, .page_size = 100};
     apr_int64_t from_ms = options->now_ms - apr_time_as_msec(options->look_back);
     wa_twilio_result_t result;
     apr_pool_t *p;
@@ -138,8 +141,7 @@ static apr_status_t inbound_reconcile(const run_t *run, wa_reconcile_memory_t *m
         from_ms = memory->inbound_from_ms;
     }
     query.date_sent_from = apr_time_from_msec(from_ms);
-    rv = wa_twilio_messages_fetch(run->messenger->twilio, &run->account, &query, inbound_take,
-                                  &inbound, &result, run->p);
+    rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, &result, run->p);
     is_whole = rv == APR_SUCCESS;
     if (!is_whole && !APR_STATUS_IS_EOF(rv)) {
         return rv;
@@ -163,7 +165,7 @@ apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memo
 {
     run_t run = {
         .messenger = messenger, .options = options, .result = result, .memory = memory, .p = tmp};
-    apr_time_t started = apr_time_now();
+    apr_time_t started = wa_clock_steady_us();
     apr_status_t rv;
 
     memset(result, 0, sizeof(*result));
@@ -185,7 +187,7 @@ apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memo
                " received=%" APR_SIZE_T_FMT " updated=%" APR_SIZE_T_FMT
                " duration=%" APR_INT64_T_FMT "ms",
                result->settled, result->given_up, result->received, result->updated,
-               apr_time_as_msec(apr_time_now() - started));
+               apr_time_as_msec(wa_clock_steady_us() - started));
     }
     return rv;
 }

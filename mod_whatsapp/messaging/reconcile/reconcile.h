@@ -17,18 +17,25 @@
 
 /* What one owner remembers between its runs. All zero at first. */
 typedef struct wa_reconcile_memory_t {
-    apr_int64_t inbound_from_ms; /* inbound messages up to here are stored; 0: nothing is known */
-    apr_int64_t undated_ms; /* the newest pending message of a wrong date: the store's time of it */
-    apr_time_t undated_since_us;   /* of the steady clock: when that was seen first */
-    apr_int64_t receipts_open_ms;  /* when the oldest was made that was not delivered; 0: none */
-    apr_int64_t receipts_rest_ms;  /* what was sent before is still to be read; 0: nothing */
-    apr_time_t receipts_due_us;    /* of the steady clock: when all is read again */
-    apr_uint64_t receipts_version; /* the store's when the list was read */
+    /* inbound messages up to here are stored; 0: nothing is known */
+    apr_int64_t inbound_from_ms;
+    /* the store's time of the newest pending message whose date is wrong */
+    apr_int64_t undated_ms;
+    /* when that was first seen, by the steady clock */
+    apr_time_t undated_since_us;
+    /* when the oldest message that was not delivered was made; 0: none */
+    apr_int64_t receipts_open_ms;
+    /* what was sent before this is still to be read; 0: nothing */
+    apr_int64_t receipts_rest_ms;
+    /* when everything is read again, by the steady clock */
+    apr_time_t receipts_due_us;
+    /* the store's when the list was read */
+    apr_uint64_t receipts_version;
 } wa_reconcile_memory_t;
 
 typedef struct wa_reconcile_options_t {
     apr_int64_t now_ms;            /* of this run, unix time */
-    apr_interval_time_t look_back; /* how old a message may be that is asked for */
+    apr_interval_time_t look_back; /* how far back messages are asked for */
     int (*is_stopping)(void);      /* asked between calls: 1 ends the run early; may be NULL */
 } wa_reconcile_options_t;
 
@@ -40,26 +47,24 @@ typedef struct wa_reconcile_result_t {
     apr_size_t updated;  /* sent messages of which Twilio knew more than its receipts had said */
 } wa_reconcile_result_t;
 
-/* One run.
- * Sends: a pending message older than two times messenger->send_timeout (a minute by default), so that
- * no call for it can still be under way, is looked up in Twilio's list: by its sid when that is known,
- * else by numbers, text and time. Each of Twilio's messages is taken for one of ours at most, the
- * oldest first; receipts that were parked for it are applied. Without a match it stays pending until
- * it is WA_RECONCILE_GIVE_UP_MS old, or as old as its send may take where that is more; then, if the
- * whole list was read, also without the filter by date, which passes over what Twilio has not sent yet,
- * it is failed with a sentence. Of a message in parts each open part is looked up like a message, in
- * their order, and settled by itself; what is given up is kept in the parts (WA_EVENT_GIVE_UP).
- * Inbound: what Twilio lists as received since the look-back, or since the last whole run, and is not
- * stored is stored like its webhook, the oldest first, with Twilio's date in the private part
- * (DateSent).
- * Receipts: status and error of what Twilio lists as sent since the look-back are applied like receipts,
- * as reconcile_receipts.h says.
+/* One run. Sends: a pending message older than two times messenger->send_timeout (a minute by
+ * default), so that no call for it can still be under way, is looked up in Twilio's list: by its
+ * sid when that is known, else by numbers, text and time. Each of Twilio's messages is taken for
+ * one of ours at most, the oldest first; receipts that were parked for it are applied. Without a
+ * match it stays pending until it is WA_RECONCILE_GIVE_UP_MS old, or as old as its send may take
+ * where that is more; then, if the whole list was read, also without the filter by date, which
+ * passes over what Twilio has not sent yet, it is failed with a sentence. Of a message in parts
+ * each open part is looked up like a message, in their order, and settled by itself; what is given
+ * up is kept in the parts (WA_EVENT_GIVE_UP). Inbound: what Twilio lists as received since the
+ * look-back, or since the last whole run, and is not stored is stored like its webhook, the oldest
+ * first, with Twilio's date (date_ms). Receipts: status and error of what
+ * Twilio lists as sent since the look-back are applied like receipts, as reconcile_receipts.h says.
  * Two runs at one time, in any processes, do no harm but ask twice. Logs one line when it did
  * something (WA0531, info).
  * @param result  out: always filled
  * @return APR_SUCCESS the run is complete | APR_EGENERAL, APR_EINVAL Twilio did not give a list
- * (logged); what was learned before is stored, the next run goes on | APR_EINTR it was stopped | the
- * store's. Any thread; takes as long as Twilio does. */
+ * (logged); what was learned before is stored, the next run goes on | APR_EINTR it was stopped |
+ * the store's. Any thread; takes as long as Twilio does. */
 apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memory,
                           const wa_reconcile_options_t *options, wa_reconcile_result_t *result,
                           apr_pool_t *tmp);

@@ -13,11 +13,11 @@
 /* One list on its way. */
 typedef struct pass_t {
     const wa_reconcile_run_t *run;
-    apr_int64_t from_ms;   /* what was made before ends it */
-    apr_int64_t oldest_ms; /* of what was read; 0: nothing was */
+    apr_int64_t from_ms;   /* a message made before this ends it */
+    apr_int64_t oldest_ms; /* of the messages that were read; 0: there were none */
     apr_int64_t open_ms;   /* the oldest of ours that was not delivered; 0: none */
-    int left;              /* so many more are taken */
-    int is_cut;            /* it ended because that were all */
+    int left;              /* how many more are taken */
+    int is_cut;            /* it ended because `left` was used up */
 } pass_t;
 
 /* 1 when more than `read` may still come. */
@@ -70,7 +70,9 @@ static apr_status_t listed_take(void *baton, const wa_twilio_message_t *message,
 static apr_status_t pass_read(pass_t *pass, const wa_reconcile_run_t *run, apr_int64_t from_ms,
                               apr_int64_t to_ms)
 {
-    wa_twilio_query_t query = {.from = run->messenger->number, .page_size = 100};
+    const wa_twilio_message_visitor_t visitor = {listed_take, pass};
+    wa_twilio_query_t query = {
+        .account = &run->account, .from = run->messenger->number, .page_size = 100};
     wa_twilio_result_t result;
     apr_status_t rv;
 
@@ -82,8 +84,7 @@ static apr_status_t pass_read(pass_t *pass, const wa_reconcile_run_t *run, apr_i
         query.date_sent_from = apr_time_from_msec(from_ms);
         query.date_sent_to = apr_time_from_msec(to_ms);
     }
-    rv = wa_twilio_messages_fetch(run->messenger->twilio, &run->account, &query, listed_take, pass,
-                                  &result, run->p);
+    rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, &result, run->p);
     return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
 }
 
@@ -93,7 +94,8 @@ static apr_int64_t rest_of(const pass_t *pass, apr_int64_t to_ms)
     if (!pass->is_cut || pass->oldest_ms == 0) {
         return 0;
     }
-    /* Twilio's dates are seconds: more of one than are taken at a time must not hold it up for ever. */
+    /* Twilio's dates are seconds: more of one than are taken at a time must not hold it up for
+     * ever. */
     return to_ms > 0 && pass->oldest_ms >= to_ms ? to_ms - SECOND_MS : pass->oldest_ms;
 }
 

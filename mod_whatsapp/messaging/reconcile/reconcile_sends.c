@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settles sends whose outcome is not known by Twilio's list, message by message and part by part. */
+/* Settles sends whose outcome is not known by Twilio's list, message by message and part by
+ * part. */
 #include "messaging/reconcile/reconcile_sends.h"
 
 #include <apr_strings.h>
@@ -14,11 +15,11 @@
 
 /* How much one run takes on; the next one goes on. */
 #define PENDING_MAX 200
-#define PENDING_SEEN_MAX 65536 /* with those that are passed over */
+#define PENDING_SEEN_MAX 65536 /* including those that are passed over */
 #define LIST_MAX 1000
 
-/* Clocks differ, and Twilio's dates have no milliseconds: a message of ours may seem so much older than
- * its intent, and may have been made so long after it. */
+/* Clocks differ, and Twilio's dates have no milliseconds: Twilio's message may seem this much older
+ * than our intent, and may have been made this long after it. */
 #define EARLIER_MS ((apr_int64_t)2 * 60 * 1000)
 #define LATER_MS ((apr_int64_t)10 * 60 * 1000)
 
@@ -36,12 +37,12 @@ typedef struct pending_t {
     const char *counterpart;
     const char *number; /* ours, which it was sent from */
     wa_slice_t body;
-    int has_any_body;     /* 1: Twilio makes the text of it (a template) */
+    int has_any_body;     /* 1: Twilio makes its text (a template) */
     apr_int64_t date_ms;  /* of the intent */
     apr_int64_t from_ms;  /* Twilio's message was not made before */
     apr_int64_t after_ms; /* of a part: when the one before it was made, as far as this run knows */
     apr_int64_t until_ms; /* Twilio's message was made by then */
-    apr_int64_t give_up_ms; /* what is not found from then on never was */
+    apr_int64_t give_up_ms; /* from then on what is not found counts as never sent */
     int is_done;
 } pending_t;
 
@@ -66,8 +67,8 @@ static apr_int64_t timeout_ms(const run_t *run)
 
 typedef struct gather_t {
     const run_t *run;
-    apr_array_header_t
-        *pending; /* of pending_t; a message's parts stand together, in their order */
+    /* of pending_t; a message's parts stand together, in their order */
+    apr_array_header_t *pending;
 } gather_t;
 
 static void pending_push(gather_t *gather, const pending_t *one)
@@ -75,8 +76,8 @@ static void pending_push(gather_t *gather, const pending_t *one)
     *(pending_t *)apr_array_push(gather->pending) = *one;
 }
 
-/* The parts of which nobody knows. A text that is cut otherwise than it was sent is left to its
- * receipts. */
+/* The parts whose outcome is not known. Where the text would be cut otherwise than when it was
+ * sent, its receipts have to settle it. */
 static void parts_push(gather_t *gather, pending_t one, const wa_message_t *message)
 {
     wa_slice_t parts[WA_PARTS_MAX];
@@ -103,21 +104,22 @@ static void parts_push(gather_t *gather, pending_t one, const wa_message_t *mess
     }
 }
 
-/* What was committed before has no call under way any more. */
+/* For what was committed before this no call can be under way any more. */
 static apr_int64_t sure_before(const run_t *run)
 {
     return run->options->now_ms - 2 * timeout_ms(run);
 }
 
-/* 1 for what a clock said that was ahead, or was never set. */
+/* 1 for a date of a clock that was ahead, or never set. */
 static int date_is_wrong(const run_t *run, apr_int64_t date_ms)
 {
     return date_ms > run->options->now_ms + WA_CLOCK_SKEW_MS
            || date_ms < (apr_int64_t)WA_CLOCK_SET_S * 1000;
 }
 
-/* When a message of a wrong date was there already: as long ago as it has been seen. One moment is kept for all of them, that at which the newest was seen first:
- * when the clock is right none comes any more. */
+/* The date to go by for a message whose own is wrong: when it was first seen. One moment is kept
+ * for all of them, that at which the newest was first seen: once the clock is right no more of them
+ * come. */
 static apr_int64_t date_known(const gather_t *gather, const wa_message_t *message)
 {
     wa_reconcile_memory_t *memory = gather->run->memory;
@@ -195,27 +197,36 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
     return APR_SUCCESS;
 }
 
-/* Reads what Twilio has for one counterpart since `from_ms`.
- * @param has_dates  1: Twilio filters by the date of sending; 0: it gives all, and we stop at what is
- *                   older
- * @param plisted    out: NULL unless the list is whole */
-static apr_status_t sent_list(const run_t *run, const pending_t *like, apr_int64_t from_ms,
-                              int has_dates, apr_array_header_t **plisted, apr_pool_t *p)
+/* What to read of Twilio's list. */
+typedef struct sent_range_t {
+    /* its counterpart and our number */
+    const pending_t *like;
+    /* no older ones */
+    apr_int64_t from_ms;
+    /* 1: Twilio filters by the date of sending; 0: it gives all, and we stop at what is older */
+    int has_dates;
+} sent_range_t;
+
+/* Reads what Twilio has for one counterpart. @param plisted  out: NULL unless the list is whole */
+static apr_status_t sent_list(const run_t *run, const sent_range_t *range,
+                              apr_array_header_t **plisted, apr_pool_t *p)
 {
+    const apr_int64_t from_ms = range->from_ms;
     listing_t listing = {.listed = apr_array_make(p, 16, sizeof(listed_t)),
-                         .from_ms = has_dates ? 0 : from_ms,
+                         .from_ms = range->has_dates ? 0 : from_ms,
                          .p = p};
-    wa_twilio_query_t query = {.to = like->counterpart,
-                               .from = like->number,
-                               .date_sent_from = has_dates ? apr_time_from_msec(from_ms) : 0,
+    const wa_twilio_message_visitor_t visitor = {sent_take, &listing};
+    wa_twilio_query_t query = {.account = &run->account,
+                               .to = range->like->counterpart,
+                               .from = range->like->number,
+                               .date_sent_from = range->has_dates ? apr_time_from_msec(from_ms) : 0,
                                .page_size = 100,
                                .max_messages = LIST_MAX};
     wa_twilio_result_t result;
     apr_status_t rv;
 
     *plisted = NULL;
-    rv = wa_twilio_messages_fetch(run->messenger->twilio, &run->account, &query, sent_take,
-                                  &listing, &result, p);
+    rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, &result, p);
     if (APR_STATUS_IS_EOF(rv)) {
         rv = APR_SUCCESS;
     }
@@ -298,8 +309,8 @@ static int is_open(const wa_delivery_t *delivery, const wa_delivery_event_t *eve
     return part <= delivery->part_count && wa_part_is_open(&delivery->parts[part - 1]);
 }
 
-/* Makes Twilio's message ours. The sid is looked up within the merge: the store repeats it when another
- * process gave the sid away in between. */
+/* Makes Twilio's message ours. The sid is looked up within the merge: the store repeats it when
+ * another process gave the sid away in between. */
 static apr_status_t claim_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                 apr_pool_t *p)
 {
@@ -469,16 +480,17 @@ static apr_status_t give_up_all(const run_t *run, const group_t *group)
 /* Settles the pending messages to one counterpart. */
 static apr_status_t group_settle(const run_t *run, const group_t *group, apr_pool_t *p)
 {
-    const pending_t *first = group->pending[0];
-    apr_int64_t from_ms = first->from_ms;
+    sent_range_t range = {group->pending[0], group->pending[0]->from_ms, 1};
     apr_array_header_t *listed;
     int i, is_needed = 0;
     apr_status_t rv;
 
     for (i = 1; i < group->count; i++) {
-        from_ms = group->pending[i]->from_ms < from_ms ? group->pending[i]->from_ms : from_ms;
+        if (group->pending[i]->from_ms < range.from_ms) {
+            range.from_ms = group->pending[i]->from_ms;
+        }
     }
-    rv = sent_list(run, first, from_ms, 1, &listed, p);
+    rv = sent_list(run, &range, &listed, p);
     if (rv == APR_SUCCESS) {
         rv = claim_all(run, group, listed);
     }
@@ -488,7 +500,8 @@ static apr_status_t group_settle(const run_t *run, const group_t *group, apr_poo
     if (rv != APR_SUCCESS || !is_needed) {
         return rv;
     }
-    rv = sent_list(run, first, from_ms, 0, &listed, p);
+    range.has_dates = 0;
+    rv = sent_list(run, &range, &listed, p);
     if (rv == APR_SUCCESS) {
         rv = claim_all(run, group, listed);
     }

@@ -5,8 +5,8 @@
 
 #include "messaging/reconcile/reconcile_run.h"
 
-/* Settles pending messages as wa_reconcile says, and counts them in run->result. Statuses as wa_reconcile. Any
- * thread. */
+/* Settles pending messages as wa_reconcile says, and counts them in run->result. Statuses as
+ * wa_reconcile. Any thread. */
 apr_status_t wa_reconcile_sends(const wa_reconcile_run_t *run);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a message can carry beside or instead of text: media by their address, or a template of Twilio's. */
+/* What a message can carry beside or instead of text: media by their address, or a template of
+ * Twilio's. */
 #include "messaging/send/content.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a message can carry beside or instead of text: media by their address, or a template of Twilio's. */
+/* What a message can carry beside or instead of text: media by their address, or a template of
+ * Twilio's. */
 #ifndef WA_MESSAGING_SEND_CONTENT_H
 #define WA_MESSAGING_SEND_CONTENT_H
 

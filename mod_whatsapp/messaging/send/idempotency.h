@@ -10,8 +10,8 @@
 #include "messaging/delivery/state.h"
 
 /* Checks a key: 1 to 255 printable ASCII characters.
- * @param psentence  out: NULL, or with APR_EINVAL what is allowed. @return APR_SUCCESS | APR_EINVAL.
- * Any thread. */
+ * @param psentence  out: NULL, or with APR_EINVAL what is allowed. @return APR_SUCCESS |
+ * APR_EINVAL. Any thread. */
 apr_status_t wa_idempotency_check(const char *key, wa_sentence_t *psentence);
 
 /* The digest of what a request means: the same for two requests exactly when all fields are the
@@ -20,7 +20,8 @@ apr_status_t wa_idempotency_check(const char *key, wa_sentence_t *psentence);
 const char *wa_idempotency_digest(const wa_slice_t *fields, apr_size_t count, apr_pool_t *p);
 
 /* Finds the message that was made with the key while that counts (WA_STORE_IDEMPOTENCY_MS).
- * @return APR_SUCCESS *message, slices in p | APR_NOTFOUND there is none | the store's. Any thread. */
+ * @return APR_SUCCESS *message, slices in p | APR_NOTFOUND there is none | the store's. Any
+ * thread. */
 apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_message_t *message,
                                  apr_pool_t *p);
 

@@ -44,7 +44,8 @@ typedef struct send_t {
     wa_slice_t parked; /* receipts that came before the sid was known */
 } send_t;
 
-/* Whether the contact is there and has the number: of what was sent already that no longer matters. */
+/* Whether the contact is there and has the number: of what was sent already that no longer
+ * matters. */
 static apr_status_t contact_check(const send_t *send, wa_sentence_t *psentence, apr_pool_t *p)
 {
     wa_contact_t contact;
@@ -86,8 +87,8 @@ static apr_status_t text_check(send_t *send, const wa_send_request_t *request,
     return APR_SUCCESS;
 }
 
-/* The digest of all that makes two requests the same, the number that it is sent from included: several
- * virtual hosts may share a store. */
+/* The digest of all that makes two requests the same, the number that it is sent from included:
+ * several virtual hosts may share a store. */
 static const char *meaning_digest(const send_t *send, apr_pool_t *p)
 {
     wa_slice_t meaning[MEANING_FIELDS + WA_CONTENT_MEDIA_MAX] = {
@@ -181,8 +182,10 @@ static void twilio_ask(send_t *send, apr_pool_t *p)
     wa_messenger_t *messenger = send->messenger;
     wa_twilio_result_t *answer = &send->answers[send->part];
     wa_twilio_account_t account = {.sid = messenger->account_sid, .secret = messenger->tokens[0]};
-    wa_twilio_message_request_t request = {
-        .to = send->number, .from = messenger->number, .body = send->parts[send->part]};
+    wa_twilio_message_request_t request = {.account = &account,
+                                           .to = send->number,
+                                           .from = messenger->number,
+                                           .body = send->parts[send->part]};
     apr_status_t rv;
 
     if (send->part == 0) {
@@ -192,7 +195,7 @@ static void twilio_ask(send_t *send, apr_pool_t *p)
         request.content_variables = send->content.variables;
     }
     request.status_callback = callback_url(send, p);
-    rv = wa_twilio_message_create(messenger->twilio, &account, &request, answer, p);
+    rv = wa_twilio_message_create(messenger->twilio, &request, answer, p);
     if (rv != APR_SUCCESS) {
         WA_LOG(messenger->log, WA_LOG_ERR, "WA0503", rv, "message %s cannot be given to Twilio",
                send->id);
@@ -248,8 +251,8 @@ static apr_status_t answer_note(const send_t *send, wa_delivery_t *delivery, apr
     return delivery->digest && delivery->answer != before ? APR_SUCCESS : APR_EEXIST;
 }
 
-/* The next state of a message by the answers so far, also those that could not be stored when they came,
- * whatever receipts came before them. */
+/* The next state of a message by the answers so far, also those that could not be stored when they
+ * came, whatever receipts came before them. */
 static apr_status_t outcome_merge(void *baton, const wa_message_t *now, wa_message_state_t *next,
                                   apr_pool_t *p)
 {
@@ -287,7 +290,8 @@ static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_messag
     return rv;
 }
 
-/* Merges what was parked under the new sid; a receipt that comes from now on finds the sid itself. */
+/* Merges what was parked under the new sid; a receipt that comes from now on finds the sid
+ * itself. */
 static apr_status_t parked_apply(send_t *send, wa_message_t *message, apr_pool_t *p)
 {
     wa_store_t *store = send->messenger->store;
@@ -336,8 +340,8 @@ static const char *outcome_name(wa_twilio_outcome_e outcome)
     return "unknown";
 }
 
-/* One line for a message. Of one in parts the sid is the message's, the first part's, and the rest is
- * about the last part that was asked for. */
+/* One line for a message. Of one in parts the sid is the message's, the first part's, and the rest
+ * is about the last part that was asked for. */
 static void send_log(const send_t *send, apr_time_t started, apr_pool_t *p)
 {
     const wa_twilio_result_t *answer = &send->answers[send->part];
@@ -353,7 +357,7 @@ static void send_log(const send_t *send, apr_time_t started, apr_pool_t *p)
            sid ? sid : "-", send->id, wa_phone_mask(send->number, p),
            wa_text_utf16_length(send->text.ptr, send->text.len), part,
            outcome_name(answer->outcome), answer->http_status, answer->error_code,
-           apr_time_as_msec(apr_time_now() - started));
+           apr_time_as_msec(wa_clock_steady_us() - started));
 }
 
 /* Sends one part after the other, as long as Twilio takes them. @return the last answer */
@@ -372,7 +376,7 @@ static const wa_twilio_result_t *parts_send(send_t *send, wa_message_t *message,
 /* Stores, sends, stores. Inside the gate. @return APR_EEXIST somebody else has the key: *message */
 static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_pool_t *p)
 {
-    const apr_time_t started = apr_time_now();
+    const apr_time_t started = wa_clock_steady_us();
     wa_twilio_outcome_e outcome;
     wa_delivery_summary_t summary;
     wa_delivery_t delivery;
@@ -442,9 +446,10 @@ static apr_status_t earlier_answer(const send_t *send, wa_send_result_t *result,
     return APR_SUCCESS;
 }
 
-/* What an earlier request with the key has come to. One that is still at it is waited for inside the
- * gate; it costs nothing and no rule is against it, because nothing is sent.
- * @return what earlier_answer gives | APR_NOTFOUND there is none | APR_TIMEUP no capacity to wait */
+/* What an earlier request with the key has come to. One that is still at it is waited for inside
+ * the gate; it costs nothing and no rule is against it, because nothing is sent.
+ * @return what earlier_answer gives | APR_NOTFOUND there is none | APR_TIMEUP no capacity to
+ * wait */
 static apr_status_t earlier_find(const send_t *send, wa_send_result_t *result, apr_pool_t *p)
 {
     wa_delivery_t delivery;

@@ -9,19 +9,24 @@
 #include "messaging/send/content.h"
 #include "messaging/messenger.h"
 
-/* What somebody wants to send. Start from zero bytes: members added later are off then. Borrowed for
- * the time of the call. */
+/* What somebody wants to send. Start from zero bytes: members added later are off then. Borrowed
+ * for the time of the call. */
 typedef struct wa_send_request_t {
-    wa_slice_t phone_number;      /* as typed */
-    wa_slice_t message;           /* ptr NULL: none, there is other content */
-    wa_content_request_t content; /* beside the message, or instead of it */
+    /* as typed */
+    wa_slice_t phone_number;
+    /* ptr NULL: none, there is other content */
+    wa_slice_t message;
+    /* beside the message, or instead of it */
+    wa_content_request_t content;
     int has_contact_id;
-    wa_slice_t contact_id; /* must be the contact of that number */
-    /* Asked right before a message is stored and sent, when nothing else is against it; not for one that
-     * is only answered again. Gives how long until it may be, 0 for now. NULL: always. */
+    /* must be the contact of that number */
+    wa_slice_t contact_id;
+    /* Asked right before a message is stored and sent, when nothing else is against it; not for one
+     * that is only answered again. Gives how long until it may be, 0 for now. NULL: always. */
     apr_interval_time_t (*admit)(void *baton);
     void *admit_baton;
-    const char *idempotency_key; /* NULL for none: the request's Idempotency-Key */
+    /* NULL for none: the request's Idempotency-Key */
+    const char *idempotency_key;
 } wa_send_request_t;
 
 typedef struct wa_send_result_t {
@@ -33,12 +38,12 @@ typedef struct wa_send_result_t {
 } wa_send_result_t;
 
 /* Sends one message. It is stored as pending before Twilio is asked, and its outcome after that:
- * success, failed (with errorMessage and, from Twilio, errorCode), or pending with errorMessage when
- * nobody can know. When the outcome cannot be stored the message stays pending and that is logged
- * (WA0502); a receipt may still settle it. Never asks Twilio twice where it may have acted.
+ * success, failed (with errorMessage and, from Twilio, errorCode), or pending with errorMessage
+ * when nobody can know. When the outcome cannot be stored the message stays pending and that is
+ * logged (WA0502); a receipt may still settle it. Never asks Twilio twice where it may have acted.
  * Of any number of requests with one idempotency key and the same content, in any processes and
- * within 24 hours, one sends; the others wait for its outcome and give the same result.
- * Logs one line (WA0501, info), of a message in parts about the last one that was asked for.
+ * within 24 hours, one sends; the others wait for its outcome and give the same result. Logs one
+ * line (WA0501, info), of a message in parts about the last one that was asked for.
  * @param result  out: always filled
  * @return APR_SUCCESS the intent is stored and Twilio was asked: see is_accepted and message |
  *         APR_EINVAL the request is not valid, see sentence; nothing was stored or sent |

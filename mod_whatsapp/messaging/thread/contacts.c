@@ -5,9 +5,8 @@
 #include "base/id.h"
 #include "messaging/message/validate.h"
 
-apr_status_t wa_contact_create(wa_messenger_t *messenger, wa_slice_t phone_number,
-                               wa_slice_t display_name, wa_contact_t *pc, wa_sentence_t *psentence,
-                               apr_pool_t *p)
+apr_status_t wa_contact_create(wa_messenger_t *messenger, const wa_contact_request_t *request,
+                               wa_contact_t *pc, wa_sentence_t *psentence, apr_pool_t *p)
 {
     const char *number, *id;
     wa_slice_t name;
@@ -15,11 +14,11 @@ apr_status_t wa_contact_create(wa_messenger_t *messenger, wa_slice_t phone_numbe
     apr_status_t rv;
 
     memset(pc, 0, sizeof(*pc));
-    rv = wa_validate_phone(phone_number, &number, psentence, p);
+    rv = wa_validate_phone(request->phone_number, &number, psentence, p);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = wa_validate_display_name(display_name, &name, psentence);
+    rv = wa_validate_display_name(request->display_name, &name, psentence);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -38,18 +37,18 @@ apr_status_t wa_contact_create(wa_messenger_t *messenger, wa_slice_t phone_numbe
     return rv;
 }
 
-apr_status_t wa_contact_rename(wa_messenger_t *messenger, const char *id, wa_slice_t display_name,
+apr_status_t wa_contact_rename(wa_messenger_t *messenger, const wa_contact_request_t *request,
                                wa_contact_t *pc, wa_sentence_t *psentence, apr_pool_t *p)
 {
     wa_slice_t name;
     apr_status_t rv;
 
     memset(pc, 0, sizeof(*pc));
-    rv = wa_validate_display_name(display_name, &name, psentence);
+    rv = wa_validate_display_name(request->display_name, &name, psentence);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return wa_store_contact_rename(messenger->store, id, name, pc, p);
+    return wa_store_contact_rename(messenger->store, request->id, name, pc, p);
 }
 
 apr_status_t wa_contact_delete(wa_messenger_t *messenger, const char *id, apr_pool_t *tmp)

@@ -8,7 +8,9 @@
 
 #include "messaging/messenger.h"
 
-/* All of these: @return APR_SUCCESS, also when it was so before | APR_NOTFOUND there is no such thread | the store's. Any thread. */
+/* All of these:
+ * @return APR_SUCCESS, also when it was so before | APR_NOTFOUND there is no such thread | the
+ *     store's. Any thread. */
 
 /* Marks every message that is there now as read. */
 apr_status_t wa_thread_mark_read(wa_messenger_t *messenger, const char *counterpart,

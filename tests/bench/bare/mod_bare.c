@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bare handler that the module is measured against: the same bytes from memory, the same signed form checked, the same hook of connections. */
+/* The bare handler that the module is measured against: the same bytes from memory, the same signed
+ * form checked, the same hook of connections. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,7 +201,8 @@ static void register_hooks(apr_pool_t *p)
 {
     (void)p;
     ap_hook_handler(handler, NULL, NULL, APR_HOOK_MIDDLE);
-    /* The module's own, from its own source: what it does between two requests is the limit's too. */
+    /* The module's own, from its own source: what it does between two requests is the limit's
+     * too. */
     ap_hook_log_transaction(wa_keepalive_yield, NULL, NULL, APR_HOOK_REALLY_LAST);
 }
 

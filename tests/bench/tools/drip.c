@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sends ready requests at a fixed rate whatever the server does, and measures each from the time it was due. */
+/* Sends ready requests at a fixed rate whatever the server does, and measures each from the time it
+ * was due. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Twilio for measuring sends: one thread, epoll, answers every POST with 201 and a full Message, at once or after a fixed delay. */
+/* Twilio for measuring sends: one thread, epoll, answers every POST with 201 and a full Message, at
+ * once or after a fixed delay. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,7 +26,8 @@ typedef struct conn_t {
     uint32_t serial; /* tells a connection from an older one with the same number */
 } conn_t;
 
-/* With a fixed delay the answers fall due in the order in which they were asked for: a ring is the timer queue. */
+/* With a fixed delay the answers fall due in the order in which they were asked for: a ring is the
+ * timer queue. */
 typedef struct due_t {
     int64_t at_us;
     int fd;
@@ -107,7 +109,8 @@ static void answer_list(int fd)
     (void)!send(fd, list, sizeof list - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Takes whole requests out of the connection's buffer. @return 0, or -1 when the connection is to be closed */
+/* Takes whole requests out of the connection's buffer.
+ * @return 0, or -1 when the connection is to be closed */
 static int conn_process(int fd, int64_t delay_us)
 {
     conn_t *c = conns[fd];

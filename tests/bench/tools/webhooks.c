@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes signed Twilio webhooks as ready HTTP requests in a file, so that the load tool only has to send them. */
+/* Makes signed Twilio webhooks as ready HTTP requests in a file, so that the load tool only has to
+ * send them. */
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
