@@ -42,12 +42,15 @@ CFLAGS_TEST = $(CFLAGS_ALL) -Wno-conversion -Wno-sign-conversion -Itests/unit
 LIB_SRC  := $(sort $(shell find mod_whatsapp/base mod_whatsapp/store mod_whatsapp/twilio mod_whatsapp/messaging -name '*.c' 2>/dev/null))
 MOD_SRC  := $(sort $(wildcard mod_whatsapp/*.c) $(shell find mod_whatsapp/httpd mod_whatsapp/api -name '*.c' 2>/dev/null))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
-HELP_SRC := $(filter-out $(UNIT_SRC),$(sort $(wildcard tests/unit/*.c)))
+HELP_SRC := $(filter-out $(UNIT_SRC) tests/unit/api_support.c,$(sort $(wildcard tests/unit/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 MOD_OBJ  := $(MOD_SRC:%.c=$(BUILD)/obj/%.o)
 HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/obj/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+# What the programs of api/ have more than the others. They are linked without httpd, too: api_support.c has what api/ calls of it.
+API_OBJ  := $(filter $(BUILD)/obj/mod_whatsapp/api/%,$(MOD_OBJ))
+API_TEST := $(filter $(BUILD)/obj/tests/unit/test_api_%,$(UNIT_OBJ)) $(BUILD)/obj/tests/unit/api_support.o
 TOOL_SRC := $(sort $(wildcard tools/*.c))
 TOOL_OBJ := $(TOOL_SRC:%.c=$(BUILD)/obj/%.o)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -66,7 +69,7 @@ tests: $(UNIT_BIN)            ## the unit test programs
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 20
 
-$(MOD_OBJ): CFLAGS_EXTRA := -isystem $(HTTPD_INC)
+$(MOD_OBJ) $(API_TEST): CFLAGS_EXTRA := -isystem $(HTTPD_INC)
 $(BUILD)/obj/mod_whatsapp/%.o: mod_whatsapp/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
@@ -81,7 +84,7 @@ $(BUILD)/whatsappctl: $(TOOL_OBJ) $(BUILD)/libwa.a
 
 $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_TEST) -MMD -MP -c -o $@ $<
+	$(CC) $(CFLAGS_TEST) $(CFLAGS_EXTRA) -MMD -MP -c -o $@ $<
 
 # The list of sources is a dependency: a removed file must leave the archive.
 $(BUILD)/lib.list: FORCE
@@ -105,11 +108,15 @@ $(BUILD)/mod_whatsapp.so: $(MOD_OBJ) $(LIB_OBJ) $(BUILD)/mod.list $(BUILD)/lib.l
 	@# A server that runs keeps the file that it has mapped.
 	@mv $@.new $@
 
-# Of api/ what needs no httpd has a test program, too.
-$(BUILD)/tests/test_api_cache: $(BUILD)/obj/mod_whatsapp/api/cache.o
+# An archive, of which a program gets only what it uses: the router's has endpoints of its own.
+$(BUILD)/obj/tests/libapi.a: $(API_OBJ) $(BUILD)/obj/tests/unit/api_support.o $(BUILD)/mod.list
+	@mkdir -p $(@D); rm -f $@
+	$(AR) rcs $@ $(filter %.o,$^)
+
+$(filter $(BUILD)/tests/test_api_%,$(UNIT_BIN)): $(BUILD)/obj/tests/libapi.a
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(HELP_OBJ) $(BUILD)/libwa.a
 	@mkdir -p $(@D)
-	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libwa.a -lcmocka $(LIBS) $(APR_LIBS)
+	$(CC) $(OPT) $(SAN) -pthread $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %/libapi.a,$^) $(BUILD)/libwa.a -lcmocka $(LIBS) $(APR_LIBS)
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/standalone.o $(BUILD)/libwa.a
 	@mkdir -p $(@D)
@@ -125,7 +132,8 @@ PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:ca
 check: check-unit check-fuzz check-tools check-http check-store check-browser $(if $(SANITIZE),,check-bench) ## every test
 
 # Programs that take long begin first, and the longest is run as several processes.
-LONG     := $(addprefix %/,test_store_recovery test_store_faults test_store_kills test_store_power test_store_rows test_memory_store)
+LONG     := $(addprefix %/,test_store_recovery test_store_faults test_store_kills test_store_power test_store_rows test_store_seam test_store_wait \
+            test_memory_store)
 in_order  = $(patsubst %/test_store_recovery,%/test_store_recovery:4,$(filter $(LONG),$(1)) $(filter-out $(LONG),$(1)))
 
 check-unit: $(UNIT_BIN) ## the unit tests
@@ -177,7 +185,7 @@ test-asan: ## every test again under AddressSanitizer and UBSan
 # for in test_store_faults and test_memory_*: libraries leak where they cannot write a file or find memory, as these make them.
 VALGRIND    := valgrind -q --fair-sched=try --error-exitcode=99 --suppressions=tests/lint/valgrind.supp
 LEAKS       := --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
-NO_LEAKS    := $(filter %/test_store_processes %/test_store_kills %/test_store_faults %/test_memory_store %/test_memory_messaging,$(UNIT_BIN))
+NO_LEAKS    := $(filter %/test_store_processes %/test_store_kills %/test_store_wait %/test_store_faults %/test_memory_store %/test_memory_messaging,$(UNIT_BIN))
 
 test-valgrind: $(UNIT_BIN) ## the unit tests under valgrind
 	@$(TEST_ENV) tests/lint/run-programs.sh '$(VALGRIND) $(LEAKS)' $(call in_order,$(filter-out $(NO_LEAKS),$(UNIT_BIN)))
@@ -249,4 +257,4 @@ uninstall: ## removes what install put there; messages, the account file and wha
 clean: ## removes what was built
 	rm -rf build build-asan
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(MOD_OBJ) $(HELP_OBJ) $(UNIT_OBJ) $(FUZZ_OBJ) $(TOOL_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(MOD_OBJ) $(HELP_OBJ) $(UNIT_OBJ) $(BUILD)/obj/tests/unit/api_support.o $(FUZZ_OBJ) $(TOOL_OBJ))

@@ -195,6 +195,7 @@ write_open_door() {
     Require local
 </Location>
 <LocationMatch "^/(api/)?whatsapp-messenger(/|$)">
+    WhatsAppRequireUser Off
     <RequireAll>
         Require local
         Require expr "req('Host') =~ m#^(localhost|127[.]0[.]0[.]1)(:[0-9]+)?$#i"

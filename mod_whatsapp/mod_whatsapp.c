@@ -5,6 +5,7 @@
 #include <http_config.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mpm_common.h>
 #include <mod_status.h>
 
 #include "api/api.h"
@@ -43,6 +44,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(wa_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(wa_lifecycle_start, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(wa_lifecycle_child, NULL, watchdog, APR_HOOK_MIDDLE);
+    ap_hook_child_stopping(wa_lifecycle_child_stop, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_status(wa_limits_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_translate_name(wa_mapping_unproxy, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(wa_mapping_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -241,8 +241,7 @@ static int entry_compare(const void *a, const void *b)
 }
 
 /* Appends a record and applies it. @param time_ms  0: the time of the load */
-static apr_status_t record_append(load_t *l, wa_record_t *record, apr_int64_t time_ms,
-                                  unsigned keys)
+static apr_status_t record_append(load_t *l, wa_record_t *record, apr_int64_t time_ms)
 {
     wa_commit_t commit;
     apr_status_t rv;
@@ -250,8 +249,7 @@ static apr_status_t record_append(load_t *l, wa_record_t *record, apr_int64_t ti
     memset(&commit, 0, sizeof(commit));
     commit.base = l->store->replica.at.offset;
     commit.timestamp_ms = time_ms;
-    commit.keys = keys;
-    rv = wa_commit_append(&l->store->writer, record, &commit);
+    rv = wa_order_append(&l->store->writer, record, &commit);
     return rv == APR_SUCCESS ? wa_replica_catch_up(&l->store->replica, l->store->shared) : rv;
 }
 
@@ -273,7 +271,7 @@ static apr_status_t sids_append(load_t *l, const load_item_t *item)
         state.previous = entry ? entry->state : 0;
         rv = wa_record_state_make(&record, &state, row, l->tmp);
         if (rv == APR_SUCCESS) {
-            rv = record_append(l, record, item->time_ms, 1);
+            rv = record_append(l, record, item->time_ms);
         }
     }
     return rv;
@@ -291,8 +289,7 @@ static apr_status_t message_append(load_t *l, const load_item_t *item)
     }
     rv = wa_record_message_make(&record, m, l->tmp);
     if (rv == APR_SUCCESS) {
-        rv = record_append(l, record, item->time_ms,
-                           1u + (m->sid != NULL) + (m->idempotency_key && *m->idempotency_key));
+        rv = record_append(l, record, item->time_ms);
     }
     l->messages += rv == APR_SUCCESS;
     return rv == APR_SUCCESS ? sids_append(l, item) : rv;
@@ -312,7 +309,7 @@ static apr_status_t contact_append(load_t *l, const load_item_t *item, const loa
     }
     rv = wa_record_contact_make(&record, WA_RECORD_CONTACT, c, l->tmp);
     if (rv == APR_SUCCESS) {
-        rv = record_append(l, record, e->time_ms == TIME_LAST ? 0 : e->time_ms, 0);
+        rv = record_append(l, record, e->time_ms == TIME_LAST ? 0 : e->time_ms);
     }
     l->contacts += rv == APR_SUCCESS;
     return rv;
@@ -405,14 +402,14 @@ static apr_status_t thread_finish(load_t *l, const load_thread_t *said)
     if (rv == APR_SUCCESS && row > t->read_row && t->unread_count > said->unread) {
         rv = wa_record_thread_make(&record, WA_RECORD_READ, &change, row, l->tmp);
         if (rv == APR_SUCCESS) {
-            rv = record_append(l, record, time_ms, 0);
+            rv = record_append(l, record, time_ms);
         }
     }
     if (rv == APR_SUCCESS && (said->flags | t->flags) != t->flags) {
         change.flags = said->flags | t->flags;
         rv = wa_record_thread_make(&record, WA_RECORD_FLAGS, &change, 0, l->tmp);
         if (rv == APR_SUCCESS) {
-            rv = record_append(l, record, time_ms, 0);
+            rv = record_append(l, record, time_ms);
         }
     }
     return rv;

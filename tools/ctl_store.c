@@ -174,8 +174,7 @@ int ctl_store_open(ctl_t *ctl, const char *folder, const char *account_sid, int 
     wa_store_uri_t uri = {"dbm", folder, NULL};
     wa_store_options_t options = {.account_sid = account_sid,
                                   .sync = WA_SYNC_OFF,
-                                  .uid = ctl->uid,
-                                  .gid = ctl->gid,
+                                  .server = {.owner = ctl->uid, .owner_group = ctl->gid},
                                   .log = &ctl->log};
     watch_t *w = apr_pcalloc(p, sizeof(*w));
     wa_dbm_tool_t *tool = apr_pcalloc(p, sizeof(*tool));

@@ -361,44 +361,43 @@ static apr_status_t candidate_visit(void *baton, apr_uint64_t row)
     return c->is_found ? APR_EOF : APR_SUCCESS;
 }
 
-static void key_check(verify_t *v, const char *kind, wa_slice_t key, const wa_walk_step_t *step)
+static void key_check(verify_t *v, const wa_record_key_t *key, const wa_walk_step_t *step)
 {
     candidate_t c = {step->record->row, 0};
 
-    if (!key.len || step->offset >= v->checkpoint.at.offset) {
-        return;
-    }
     wa_index_key_find(&v->index, v->checkpoint.at.keys,
-                      wa_index_hash(&v->index, kind, key.ptr, key.len), candidate_visit, &c);
+                      wa_index_hash(&v->index, key->kind, key->name.ptr, key->name.len),
+                      candidate_visit, &c);
     if (!c.is_found) {
         differ(v, IN_KEYS,
                "the %s %.*s of row %" APR_UINT64_T_FMT " (journal byte %" APR_UINT64_T_FMT
                ") is not found",
-               kind, (int)key.len, key.ptr, step->record->row, step->offset);
+               key->kind, (int)key->name.len, key->name.ptr, step->record->row, step->offset);
     }
 }
 
 static apr_status_t keys_check(void *baton, wa_view_t *view, const wa_walk_step_t *step)
 {
     verify_t *v = baton;
-    wa_record_message_t m;
-    wa_record_state_t s;
+    wa_record_keys_t keys;
+    int i;
 
     (void)view;
-    if (!step->record) {
+    if (!step->record || wa_record_keys_read(step->record, &keys) != APR_SUCCESS) {
         return APR_SUCCESS;
     }
-    if (step->record->type == WA_RECORD_MESSAGE
-        && wa_record_message_read(step->record, &m) == APR_SUCCESS) {
+    if (step->record->type == WA_RECORD_MESSAGE) {
         v->rows = step->record->row;
-        key_check(v, "id", m.id, step);
-        key_check(v, "sid", m.sid, step);
-        key_check(v, "idem", m.idempotency_key, step);
-    } else if (step->record->type == WA_RECORD_STATE && step->record->row
-               && step->record->row
-                      <= v->rows /* as when it was applied: later ones were not there yet */
-               && wa_record_state_read(step->record, &s) == APR_SUCCESS && s.sid_is_new) {
-        key_check(v, "sid", s.sid, step);
+    }
+    /* As when it was applied: later rows were not there yet. */
+    if (!step->record->row || step->record->row > v->rows
+        || step->offset >= v->checkpoint.at.offset) {
+        return APR_SUCCESS;
+    }
+    for (i = 0; i < WA_RECORD_TOUCHES; i++) {
+        if (keys.key[i].use == WA_KEY_MADE) {
+            key_check(v, &keys.key[i], step);
+        }
     }
     return APR_SUCCESS;
 }

@@ -15,7 +15,7 @@ const char *wa_id_uuid4(apr_pool_t *p);
 int wa_id_is_uuid(const char *s);
 
 /* 1 when `s` has the shape of a Twilio SID: one of the prefixes and then exactly 32 hex digits
- * of either case (TWILIO.md section 2.2).
+ * of either case (docs/TWILIO.md section 2.2).
  * @param s         NUL-terminated, may be NULL (gives 0)
  * @param prefixes  comma separated without spaces, e.g. "SM,MM"
  * @return 1 | 0. Any thread. */

@@ -7,7 +7,8 @@
 
 /* Makes "+15551230001" of "whatsapp:+1 (555) 123-0001": drops one leading "whatsapp:" and,
  * everywhere, the separators that people type: space - . ( ) A leading space is a separator
- * here: who reads a query, where an unescaped '+' arrives as a space, puts it back first.
+ * here: who reads a query, where an unescaped '+' arrives as a space, puts it back first
+ * (docs/API.md, Phone numbers).
  * @param typed  NUL-terminated, may be NULL
  * @return the number in p | NULL when the rest is not ^\+[1-9][0-9]{1,14}$ (E.164). Any thread. */
 const char *wa_phone_normalize(const char *typed, apr_pool_t *p);

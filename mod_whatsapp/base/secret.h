@@ -18,8 +18,8 @@ typedef struct wa_secret_t {
 wa_secret_t wa_secret_make(const char *s, apr_size_t len, apr_pool_t *p);
 
 /* 1 when the secret is exactly these bytes, else 0. The time taken depends on the lengths only.
- * An empty secret equals nothing, not even nothing: a missing token must never match (TWILIO.md
- * section 4.1). Any thread. */
+ * An empty secret equals nothing, not even nothing: a missing token must never match
+ * (docs/TWILIO.md section 4). Any thread. */
 int wa_secret_is_equal(wa_secret_t secret, const void *bytes, apr_size_t len);
 
 /* Overwrites `len` bytes in a way that the compiler cannot leave out. NULL with 0 is fine. Any

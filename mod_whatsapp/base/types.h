@@ -69,7 +69,7 @@ typedef struct wa_message_new_t {
     apr_int64_t timestamp_ms;
     /* Twilio's date of a message that was fetched; 0: the clock's */
     apr_int64_t date_ms;
-    /* NULL for none; unique for 24 hours among sent messages */
+    /* NULL for none; unique among sent messages while it counts (WA_STORE_IDEMPOTENCY_MS) */
     const char *idempotency_key;
     /* what the thread list shows of it; takes no room where the body begins with it */
     wa_slice_t preview;

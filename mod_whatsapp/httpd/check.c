@@ -2,6 +2,8 @@
 /* What can only be checked when the whole configuration is read. */
 #include "httpd/check.h"
 
+#include <signal.h>
+
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <httpd.h>
@@ -153,6 +155,9 @@ int wa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
 
     (void)pconf;
     (void)plog;
+    /* httpd ignores it too, but only when it serves: a file that may not grow (ulimit -f) is to be
+     * an error that is said, not the end without a word. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         wa_terminal_keep();
     }

@@ -423,3 +423,17 @@ void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
         }
     }
 }
+
+void wa_lifecycle_child_stop(apr_pool_t *pchild, int is_graceful)
+{
+    int i;
+
+    (void)pchild;
+    for (i = 0; runtime && !is_graceful && i < runtime->stores->nelts; i++) {
+        wa_store_t *store = APR_ARRAY_IDX(runtime->stores, i, wa_stores_entry_t).store;
+
+        if (store) {
+            wa_store_wait_end(store);
+        }
+    }
+}

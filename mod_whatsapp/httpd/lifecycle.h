@@ -19,4 +19,8 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
  * is logged, and its virtual hosts then answer 500. */
 void wa_lifecycle_child(apr_pool_t *pchild, server_rec *s);
 
+/* The child_stopping hook. Where the process is to end at once, nobody waits for news of the stores
+ * any more; before a graceful end requests are answered as ever. May run in a signal handler. */
+void wa_lifecycle_child_stop(apr_pool_t *pchild, int is_graceful);
+
 #endif

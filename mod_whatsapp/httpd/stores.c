@@ -14,11 +14,10 @@
 #include "httpd/config.h"
 #include "httpd/log.h"
 
-/* Memory that outlives every restart, one piece for each folder that was opened. It holds no
- * pointer into the module, which may be reloaded in between. */
+/* Memory that outlives every restart, one piece for each store that was opened. */
 typedef struct kept_t {
     char identity[64]; /* "" when it is free */
-    wa_store_keep_t keep;
+    wa_store_retained_t retained;
 } kept_t;
 
 /* Finds what is kept of a store, or a free piece. The number in the name is that of the struct's
@@ -29,7 +28,7 @@ static kept_t *kept_find(const char *identity, apr_pool_t *tmp)
     int i;
 
     for (i = 0;; i++) {
-        const char *name = apr_psprintf(tmp, "mod_whatsapp store 1.%d", i);
+        const char *name = apr_psprintf(tmp, "mod_whatsapp store 2.%d", i);
         kept_t *kept = ap_retained_data_get(name);
 
         if (!kept) {
@@ -74,9 +73,9 @@ void wa_stores_options(wa_store_options_t *options, server_rec *s, apr_pool_t *p
     options->account_sid = config->account_sid;
     options->sync = wa_config_sync(config);
     options->sync_interval = config->sync_interval;
-    options->uid = ap_unixd_config.user_id;
-    options->gid = ap_unixd_config.group_id;
-    options->may_make_parents = !config->store_uri;
+    options->server.owner = ap_unixd_config.user_id;
+    options->server.owner_group = ap_unixd_config.group_id;
+    options->server.is_default_place = !config->store_uri;
 }
 
 const char *wa_stores_sharing(const server_rec *owner, const server_rec *s, const char **ptag,
@@ -130,11 +129,11 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
     const char *ignored;
     apr_status_t rv;
 
-    options->keep = &kept->keep;
-    options->must_exist = wa_check_is_reload() && ap_retained_data_get(had) != NULL;
+    options->server.retained = &kept->retained;
+    options->server.had_store = wa_check_is_reload() && ap_retained_data_get(had) != NULL;
     /* What configtest says is said here too, word for word. */
     rv = wa_store_inspect(options, &entry->identity, &entry->reason, pconf);
-    if (rv == APR_SUCCESS && options->may_make_parents) {
+    if (rv == APR_SUCCESS && options->server.is_default_place) {
         rv = parents_make(&entry->reason, pconf);
     }
     if (rv == APR_SUCCESS) {
@@ -145,7 +144,7 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
         (void)ap_retained_data_create(had, 1);
     }
     if (rv == APR_SUCCESS && kept->identity[0] == '\0') {
-        options->keep = NULL;
+        options->server.retained = NULL;
         (void)wa_store_inspect(options, &entry->identity, &ignored, pconf);
         apr_cpystrn(kept->identity, entry->identity, sizeof(kept->identity));
     }

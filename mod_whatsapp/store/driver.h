@@ -3,6 +3,7 @@
 #ifndef WA_STORE_DRIVER_H
 #define WA_STORE_DRIVER_H
 
+#include "base/clock.h"
 #include "store/store.h"
 
 /* WhatsAppStore taken apart: "dbm:/path type=db" has the driver "dbm", the location "/path" and the arguments "type=db". All in the pool of the call. */
@@ -25,6 +26,8 @@ typedef struct wa_store_ops_t {
     apr_status_t (*maintain)(wa_store_t *self, apr_pool_t *tmp);
     apr_uint64_t (*version)(wa_store_t *self, wa_version_e part);
     apr_uint64_t (*thread_version)(wa_store_t *self, const char *counterpart);
+    apr_status_t (*wait)(wa_store_t *self, apr_uint64_t version, apr_interval_time_t timeout);
+    void (*wait_end)(wa_store_t *self);
     apr_status_t (*message_add)(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm,
                                 apr_pool_t *p);
     apr_status_t (*message_update)(wa_store_t *self, const char *key, wa_message_merge_fn merge,
@@ -60,6 +63,13 @@ typedef struct wa_store_ops_t {
     apr_status_t (*parked_get)(wa_store_t *self, const char *key, wa_slice_t *pvalue,
                                apr_pool_t *p);
 } wa_store_ops_t;
+
+/* 1 while the idempotency key of a message with this date counts: what finding it and taking the
+ * key both ask. Any thread. */
+static inline int wa_store_idempotency_counts(apr_int64_t date_ms)
+{
+    return wa_clock_now_ms() - date_ms <= WA_STORE_IDEMPOTENCY_MS;
+}
 
 /* The first member of every driver's struct. */
 struct wa_store_t {

@@ -128,6 +128,16 @@ apr_uint64_t wa_store_thread_version(wa_store_t *store, const char *counterpart)
     return store->ops->thread_version(store, counterpart);
 }
 
+apr_status_t wa_store_wait(wa_store_t *store, apr_uint64_t version, apr_interval_time_t timeout)
+{
+    return store->ops->wait(store, version, timeout);
+}
+
+void wa_store_wait_end(wa_store_t *store)
+{
+    store->ops->wait_end(store);
+}
+
 apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
                                   wa_message_t *pm, apr_pool_t *p)
 {

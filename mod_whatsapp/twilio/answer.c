@@ -65,9 +65,9 @@ static const char *refused_sentence(const wa_twilio_result_t *result, apr_pool_t
                         result->http_status);
 }
 
-/* What a status line alone makes certain (TWILIO.md 1.4). 302 and 303 may follow a request that was
- * acted on, 408 comes from something in between, 5xx may come after the message was made: all
- * unknown. */
+/* What a status line alone makes certain (docs/TWILIO.md section 1.4). 302 and 303 may follow a
+ * request that was acted on, 408 comes from something in between, 5xx may come after the message
+ * was made: all unknown. */
 static wa_twilio_outcome_e outcome_of_status(int status)
 {
     if (status == 429) {

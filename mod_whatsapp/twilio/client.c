@@ -165,7 +165,7 @@ static int content_is_usable(const wa_twilio_message_request_t *request)
     return has_free && !request->content_variables;
 }
 
-/* The form of TWILIO.md 1.1. */
+/* The form of docs/TWILIO.md section 1.1. */
 static apr_status_t form_make(wa_buffer_t *form, const wa_twilio_message_request_t *request,
                               apr_pool_t *p)
 {

@@ -45,8 +45,8 @@ typedef struct wa_twilio_account_t {
     wa_secret_t secret; /* the AuthToken, or the API key's secret; not empty */
 } wa_twilio_account_t;
 
-/* A message to send (TWILIO.md 1.1). Borrowed for the time of the call; NULL or 0 leaves a field
- * out. */
+/* A message to send (docs/TWILIO.md section 1.1). Borrowed for the time of the call; NULL or 0
+ * leaves a field out. */
 typedef struct wa_twilio_message_request_t {
     const wa_twilio_account_t *account; /* who sends */
     const char *to;   /* "+15551230001"; "whatsapp:" is put before it when missing */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of Twilio's error codes (TWILIO.md 1.5). */
+/* The table of Twilio's error codes (docs/TWILIO.md section 1.5). */
 #include "twilio/errors.h"
 
 #include <stdlib.h>

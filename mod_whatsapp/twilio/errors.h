@@ -23,7 +23,7 @@ typedef enum wa_twilio_error_kind_e {
     WA_TWILIO_ERROR_CONTENT
 } wa_twilio_error_kind_e;
 
-/* A sentence for the user about a Twilio error code (TWILIO.md 1.5).
+/* A sentence for the user about a Twilio error code (docs/TWILIO.md section 1.5).
  * @param code Twilio's number; 0 or less means that none is known.
  * @param p where the sentence for a code that is not in the table is made; known ones are static.
  * @return never NULL; an unknown code gives a general sentence that names the number. Any thread.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes and checks X-Twilio-Signature, exactly as Twilio signs (TWILIO.md section 4). */
+/* Makes and checks X-Twilio-Signature, exactly as Twilio signs (docs/TWILIO.md section 4). */
 #ifndef WA_TWILIO_SIGNATURE_H
 #define WA_TWILIO_SIGNATURE_H
 

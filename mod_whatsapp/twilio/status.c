@@ -10,7 +10,7 @@ typedef struct delivery_row_t {
     wa_status_e status;
 } delivery_row_t;
 
-/* TWILIO.md sections 1.3 and 3. */
+/* docs/TWILIO.md sections 1.3 and 3. */
 static const delivery_row_t table[] = {
     [WA_DELIVERY_UNKNOWN] = {NULL, -1, WA_STATUS_PENDING},
     [WA_DELIVERY_ACCEPTED] = {"accepted", 0, WA_STATUS_SUCCESS},

@@ -6,7 +6,7 @@
 
 #include "base/types.h"
 
-/* Twilio's words (TWILIO.md 1.3). The values may be stored: never renumber. */
+/* Twilio's words (docs/TWILIO.md section 1.3). The values may be stored: never renumber. */
 typedef enum wa_delivery_e {
     WA_DELIVERY_UNKNOWN = 0, /* no status known yet, or a word that is not in the table */
     WA_DELIVERY_ACCEPTED = 1,
@@ -30,9 +30,9 @@ wa_delivery_e wa_delivery_parse(const char *word);
 /* Twilio's word for a status, a static string; NULL for WA_DELIVERY_UNKNOWN. Any thread. */
 const char *wa_delivery_name(wa_delivery_e delivery);
 
-/* The place of a status in the merge order (TWILIO.md 3): accepted = scheduled = 0, queued 1,
- * sending 2, sent 3, failed = undelivered = canceled = 4, delivered 5, read 6; -1 for the others.
- * Any thread. */
+/* The place of a status in the merge order (docs/TWILIO.md section 3): accepted = scheduled = 0,
+ * queued 1, sending 2, sent 3, failed = undelivered = canceled = 4, delivered 5, read 6; -1 for the
+ * others. Any thread. */
 int wa_delivery_rank(wa_delivery_e delivery);
 
 /* 1 when `incoming` replaces `now`: a higher rank does, an unknown or inbound word never does,

@@ -183,6 +183,9 @@ int wa_kind_is_number(wa_slice_t address)
 {
     if (wa_slice_starts(address, WA_CUT_CHANNEL)) {
         address = wa_slice_rest(address, sizeof(WA_CUT_CHANNEL) - 1);
+        if (address.len == 0) {
+            return 0; /* of an id that begins with a letter the rest may be the next field */
+        }
     }
     return wa_slice_span(address, '0', '9', "+") == address.len;
 }

@@ -36,7 +36,7 @@ typedef enum {
     WA_USE_TEXT  /* is shown, and has no end of its own */
 } wa_use_e;
 
-/* A name that Twilio is known to use (TWILIO.md sections 2.2 and 3). */
+/* A name that Twilio is known to use (docs/TWILIO.md sections 2.2 and 3). */
 typedef struct wa_known_t {
     const char *name;
     wa_kind_e kind;

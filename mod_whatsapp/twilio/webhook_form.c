@@ -48,6 +48,28 @@ static int is_rival(const wa_cut_t *cut, const wa_known_t *known, wa_slice_t nam
     return !has_own || !is_end_of_other(cut, known, name);
 }
 
+/* Whether a field of that name can have begun at that place: on the right side of those fields that
+ * stand nowhere else. */
+static int is_in_order(const wa_cut_t *cut, const char *at, wa_slice_t name)
+{
+    apr_size_t i;
+
+    for (i = 0; i < cut->count; i++) {
+        const wa_form_field_t *field = &cut->fields[i];
+        const wa_known_t *known = cut->knowns[i];
+        int order;
+
+        if (!known || known->use != WA_USE_WHO || !wa_kind_is_begun(known->kind, field->value)) {
+            continue;
+        }
+        order = wa_slice_compare(field->name, name);
+        if ((order < 0 && at < field->name.ptr) || (order > 0 && at > field->name.ptr)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int has_rival(const wa_cut_t *cut)
 {
     apr_size_t at, i;
@@ -59,7 +81,10 @@ static int has_rival(const wa_cut_t *cut)
             const wa_known_t *known = &wa_knowns[i];
             const apr_size_t len = wa_known_length(known, here);
 
-            if (len > 0 && (known->use == WA_USE_WHO || known->use == WA_USE_SAID)
+            if (len > 0
+                && (known->use == WA_USE_WHO
+                    || (known->use == WA_USE_SAID
+                        && is_in_order(cut, here.ptr, wa_slice_make(here.ptr, len))))
                 && wa_kind_is_begun(known->kind, wa_slice_rest(here, len))
                 && is_rival(cut, known, wa_slice_make(here.ptr, len), wa_slice_rest(here, len))) {
                 return 1;
@@ -328,14 +353,17 @@ static apr_status_t texts_mend(wa_form_t **pmended, const wa_cut_t *cut, const w
     for (i = 0; i < WA_KNOWNS + cut->count; i++) {
         const int is_own = i >= WA_KNOWNS;
         const wa_known_t *known = is_own ? cut->knowns[i - WA_KNOWNS] : &wa_knowns[i];
-        const wa_slice_t name = is_own ? cut->fields[i - WA_KNOWNS].name : wa_slice_of(known->name);
-        const apr_size_t own = wa_cut_find(cut, name);
-        wa_slice_t whole;
+        wa_slice_t name, whole;
+        apr_size_t own;
         int found;
 
-        if (!known || (is_own != (known->kind == WA_KIND_URL))
-            || (is_own ? wa_kind_is_whole(known->kind, cut->fields[own].value)
-                       : known->use != WA_USE_TEXT)) {
+        if (!known || is_own != (known->kind == WA_KIND_URL)) {
+            continue;
+        }
+        name = is_own ? cut->fields[i - WA_KNOWNS].name : wa_slice_of(known->name);
+        own = wa_cut_find(cut, name);
+        if (is_own ? wa_kind_is_whole(known->kind, cut->fields[own].value)
+                   : known->use != WA_USE_TEXT) {
             continue;
         }
         found = text_find(cut, name, own, &whole);

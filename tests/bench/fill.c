@@ -195,8 +195,8 @@ static int run(fill_t *fill, const char *uri, const char *user, apr_pool_t *p)
         fprintf(stderr, "wa-fill: there is no user '%s'\n", user);
         return 1;
     }
-    options.uid = owner ? owner->pw_uid : geteuid();
-    options.gid = owner ? owner->pw_gid : getegid();
+    options.server.owner = owner ? owner->pw_uid : geteuid();
+    options.server.owner_group = owner ? owner->pw_gid : getegid();
     rv = wa_store_open(&fill->store, &options, &error, p);
     if (rv != APR_SUCCESS) {
         return fail(error ? error : "cannot open the store", rv);

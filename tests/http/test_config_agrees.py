@@ -6,6 +6,7 @@ is the server user's."""
 import contextlib
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
@@ -245,6 +246,10 @@ DAMAGES = {
         False,
     ),
     "a store is to be made": (new_store(0o755), False),
+    "a folder that was never given away is left": (
+        both(new_store(0o755), lambda httpd: (parent(httpd) / ".mod_whatsapp.new").mkdir(0o700)),
+        False,
+    ),
     "a store is to be made where there is no folder": (
         lambda httpd: shutil.move(parent(httpd), httpd.folder / "away"),
         True,
@@ -391,6 +396,20 @@ def test_configtest_and_a_start_agree(name):
             assert "WhatsAppStore" in line and str(httpd.folder) in line, line
             said = line.partition("WA0121: ")[2]
             assert said in told, (said, told)
+
+
+@needs_root
+def test_a_start_that_may_not_write_long_files_says_so():
+    """`ulimit -f`: the signal that goes with it ends nobody, and the terminal says what is wrong."""
+    with stopped() as httpd:
+        new_store()(httpd)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (51200, before[1]))
+        try:
+            told = refuses(httpd)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert told and "WA0121" in told, told
 
 
 # ---- the same in a reload, which has the files open ----

@@ -120,8 +120,10 @@ def test_control_characters_from_outside_cannot_forge_a_line(server, api, fresh)
     api.webhook(
         api.account.inbound(
             forged, "hello from a forger", fresh.sid(), ProfileName=forged, WaId=None
-        )
+        ),
+        expect=None,  # such a From may be no form of Twilio's; the line about it is what counts
     )
+    server.claim("WA0237", required=False)
     api.webhook(api.account.inbound(fresh.number(), forged, fresh.sid(), MessageType=forged))
     number = fresh.number()
     sid = api.send(number, fresh.text())["message"]["sid"]

@@ -33,7 +33,7 @@ class Response:
 
 
 def check_headers(response):
-    """The headers of SPEC section 1, which every JSON response carries."""
+    """The headers that docs/API.md promises of every JSON response."""
     assert response.headers.get_all("Content-Type") == [
         "application/json"
     ], response.headers.items()

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 BASE_PATH = "/api/whatsapp-messenger"
 
-# The table of SPEC section 1: which status an error code comes with.
+# The table of docs/API.md: which status an error code comes with.
 STATUS_OF_CODE = {
     "INVALID_INPUT": 400,
     "UNAUTHORIZED": 403,

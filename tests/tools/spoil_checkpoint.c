@@ -88,10 +88,10 @@ int main(int argc, char **argv)
     if (argc < 3 || argc > 4 || stat(argv[1], &info)) {
         return 1;
     }
-    options.uid = info.st_uid;
-    options.gid = info.st_gid;
+    options.server.owner = info.st_uid;
+    options.server.owner_group = info.st_gid;
     /* As a server's child: what it makes is the store's owner's. */
-    if (wa_identity_become(options.uid, options.gid, p) != APR_SUCCESS
+    if (wa_identity_become(options.server.owner, options.server.owner_group, p) != APR_SUCCESS
         || wa_dbm_open(&store, &uri, &options, &error, p) != APR_SUCCESS
         || !(argc == 3 ? spoil(&WA_DBM_STORE(store)->replica, argv[2])
                        : put(&WA_DBM_STORE(store)->replica, argv[2], strtoull(argv[3], NULL, 10)))

@@ -367,6 +367,18 @@ def test_a_delivery_that_is_none_is_refused(folder, delivery):
     assert done.status != 0 and "store.delivery" in done.err
 
 
+def test_a_store_of_version_1_is_refused_with_the_way_over(folder):
+    load(folder / "store", lines_of([message("+15550000001", 1000, "b")]))
+    with open(folder / "store" / "journal", "r+b") as file:
+        file.seek(16)
+        file.write((1).to_bytes(4, "little"))
+    for words in (["stats"], ["dump"], ["verify"], ["load", "-"]):
+        done = ctl(*words, store=folder / "store", stdin="", expect=None)
+        assert done.status != 0 and "has format version 1" in done.err, words
+        assert "dump --output FILE" in done.err
+        assert "load FILE --account-sid SID --user USER" in done.err  # its checksum is of version 2
+
+
 EVERY_MEMBER = {
     "SentMessage": {
         "id": "a",

@@ -72,10 +72,10 @@ static wa_store_options_t options_get(fixture_t *f)
     options.account_sid = f->account_sid;
     options.sync = f->sync;
     options.sync_interval = apr_time_from_sec(1);
-    options.uid = geteuid();
-    options.gid = getegid();
+    options.server.owner = geteuid();
+    options.server.owner_group = getegid();
     options.log = &test_log;
-    options.keep = f->keep;
+    options.server.retained = f->retained;
     return options;
 }
 

@@ -17,7 +17,7 @@ typedef struct fixture_t {
     const char *account_sid;
     const char *error;
     wa_sync_e sync;
-    wa_store_keep_t *keep; /* NULL: the store has its own */
+    wa_store_retained_t *retained; /* NULL: the store has its own */
 } fixture_t;
 
 /* What a visitor was given. */

@@ -6,6 +6,13 @@
 #include "base/clock.h"
 #include "messaging/send/idempotency.h"
 
+/* A key counts by the clock: the store's times are the clock's. */
+static void begin_now(world_t *world, apr_pool_t *p)
+{
+    begin(world, p);
+    fake_store_clock(world->fake, wa_clock_now_ms());
+}
+
 static apr_status_t send_key(world_t *world, const char *key, const char *number, const char *text,
                              wa_send_result_t *result)
 {
@@ -86,7 +93,7 @@ static void test_the_same_again(void **state)
         world_t world;
         wa_send_result_t first;
 
-        begin(&world, *state);
+        begin_now(&world, *state);
         twilio.answer = answers[i];
         assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &first), APR_SUCCESS);
         assert_int_equal(first.is_accepted, i < 2);
@@ -102,7 +109,7 @@ static void test_another_message_under_the_key(void **state)
     world_t world;
     wa_send_result_t result;
 
-    begin(&world, *state);
+    begin_now(&world, *state);
     assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &result), APR_SUCCESS);
     assert_int_equal(send_key(&world, "key", NUMBER, TEXT " ", &result), APR_EACCES);
     assert_non_null(strstr(result.sentence, "Idempotency-Key"));
@@ -119,7 +126,7 @@ static void test_a_bad_key_sends_nothing(void **state)
     world_t world;
     wa_send_result_t result;
 
-    begin(&world, *state);
+    begin_now(&world, *state);
     assert_int_equal(send_key(&world, "", NUMBER, TEXT, &result), APR_EINVAL);
     assert_int_equal(fake_store_count(world.fake), 0);
     assert_int_equal(twilio.calls, 0);
@@ -134,13 +141,15 @@ static void settle(void *baton)
     receipt(world, "delivered", "", id);
 }
 
+static fake_op_e settled_at; /* when the outcome comes */
+
 static void second_meanwhile(world_t *world)
 {
     wa_send_result_t second;
 
     twilio.meanwhile = NULL;
     /* its first look finds the send under way; then the outcome comes */
-    fake_store_meanwhile(world->fake, FAKE_FIND, settle, world);
+    fake_store_meanwhile(world->fake, settled_at, settle, world);
     world->messenger.send_timeout = apr_time_from_sec(600);
     assert_int_equal(send_key(world, "key", NUMBER, TEXT, &second), APR_SUCCESS);
     assert_true(second.is_accepted);
@@ -148,18 +157,85 @@ static void second_meanwhile(world_t *world)
     assert_int_equal(twilio.calls, 1);
 }
 
+/* Between two looks, and while it sleeps. */
 static void test_a_second_while_the_first_is_under_way_waits_for_its_outcome(void **state)
+{
+    static const fake_op_e moments[] = {FAKE_FIND, FAKE_WAIT};
+    size_t i;
+
+    for (i = 0; i < COUNT(moments); i++) {
+        world_t world;
+        wa_send_result_t first;
+
+        begin_now(&world, *state);
+        settled_at = moments[i];
+        twilio.meanwhile = second_meanwhile;
+        assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &first), APR_SUCCESS);
+        assert_true(first.is_accepted);
+        assert_int_equal(twilio.calls, 1);
+        assert_int_equal(fake_store_count(world.fake), 1);
+    }
+}
+
+/* Somebody else's message comes first: that is no answer, and it waits on. */
+static void other_commit(void *baton)
+{
+    world_t *world = baton;
+    wa_slice_t value = WA_SLICE_LITERAL("a receipt of somebody else");
+
+    assert_int_equal(wa_store_parked_add(world->messenger.store, "SMother", value, world->p),
+                     APR_SUCCESS);
+    fake_store_meanwhile(world->fake, FAKE_FIND, settle, world);
+}
+
+static void second_beside_others(world_t *world)
+{
+    wa_send_result_t second;
+
+    twilio.meanwhile = NULL;
+    fake_store_meanwhile(world->fake, FAKE_WAIT, other_commit, world);
+    world->messenger.send_timeout = apr_time_from_sec(600);
+    assert_int_equal(send_key(world, "key", NUMBER, TEXT, &second), APR_SUCCESS);
+    assert_true(second.is_accepted);
+}
+
+static void test_who_waits_goes_on_waiting_when_something_else_is_committed(void **state)
 {
     world_t world;
     wa_send_result_t first;
 
-    begin(&world, *state);
-    fake_store_clock(world.fake, wa_clock_now_ms());
-    twilio.meanwhile = second_meanwhile;
+    begin_now(&world, *state);
+    twilio.meanwhile = second_beside_others;
     assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &first), APR_SUCCESS);
     assert_true(first.is_accepted);
     assert_int_equal(twilio.calls, 1);
-    assert_int_equal(fake_store_count(world.fake), 1);
+}
+
+/* The process is to stop: what is known by then is the answer, long before the first must be
+ * over. */
+static void second_at_the_end(world_t *world)
+{
+    wa_send_result_t second;
+
+    twilio.meanwhile = NULL;
+    world->messenger.send_timeout = apr_time_from_sec(600);
+    wa_store_wait_end(world->messenger.store);
+    assert_int_equal(send_key(world, "key", NUMBER, TEXT, &second), APR_SUCCESS);
+    assert_false(second.is_accepted);
+    assert_int_equal(second.message.status, WA_STATUS_PENDING);
+    assert_non_null(strstr(second.sentence, "Nobody can know"));
+}
+
+static void test_who_waits_is_answered_when_the_process_is_to_stop(void **state)
+{
+    world_t world;
+    wa_send_result_t first;
+
+    begin_now(&world, *state);
+    twilio.meanwhile = second_at_the_end;
+    assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &first), APR_SUCCESS);
+    assert_true(first.is_accepted);
+    assert_int_equal(twilio.calls, 1);
 }
 
 static void second_after_death(world_t *world)
@@ -180,21 +256,20 @@ static void test_a_first_that_died_is_not_waited_for_and_not_sent_again(void **s
     world_t world;
     wa_send_result_t first;
 
-    begin(&world, *state);
+    begin_now(&world, *state);
     fake_store_clock(world.fake, wa_clock_now_ms() - 60000);
     twilio.meanwhile = second_after_death;
     assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &first), APR_SUCCESS);
 }
 
-/* To the millisecond, as the store counts that takes keys (test_store_clock). */
+/* To the millisecond, as the store decides it (test_store_seam). */
 static void test_a_key_counts_for_24_hours(void **state)
 {
     world_t world;
     wa_send_result_t result;
     wa_message_t message;
 
-    begin(&world, *state);
-    fake_store_clock(world.fake, wa_clock_now_ms());
+    begin_now(&world, *state);
     assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &result), APR_SUCCESS);
     fixed_clock_ms = result.message.date_ms + 24 * 3600 * (apr_int64_t)1000;
     assert_int_equal(wa_idempotency_find(&world.messenger, "key", &message, world.p), APR_SUCCESS);
@@ -208,14 +283,14 @@ static void test_a_later_receipt_changes_the_message_and_not_the_verdict(void **
     world_t world;
     wa_send_result_t first, again;
 
-    begin(&world, *state);
+    begin_now(&world, *state);
     assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &first), APR_SUCCESS);
     receipt(&world, "undelivered", "&ErrorCode=63016", NULL);
     assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &again), APR_SUCCESS);
     assert_true(again.is_accepted);
     assert_int_equal(again.message.status, WA_STATUS_FAILED);
 
-    begin(&world, *state);
+    begin_now(&world, *state);
     twilio.answer = (wa_twilio_result_t){.outcome = WA_TWILIO_UNKNOWN, .error = "No answer."};
     assert_int_equal(send_key(&world, "key", NUMBER, TEXT, &first), APR_SUCCESS);
     assert_false(first.is_accepted);
@@ -234,6 +309,8 @@ int main(void)
         POOL_TEST(test_another_message_under_the_key),
         POOL_TEST(test_a_bad_key_sends_nothing),
         POOL_TEST(test_a_second_while_the_first_is_under_way_waits_for_its_outcome),
+        POOL_TEST(test_who_waits_goes_on_waiting_when_something_else_is_committed),
+        POOL_TEST(test_who_waits_is_answered_when_the_process_is_to_stop),
         POOL_TEST(test_a_first_that_died_is_not_waited_for_and_not_sent_again),
         POOL_TEST(test_a_key_counts_for_24_hours),
         POOL_TEST(test_a_later_receipt_changes_the_message_and_not_the_verdict),

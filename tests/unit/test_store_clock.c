@@ -237,7 +237,7 @@ static void what_others_may_still_join_is_held_back(void **state)
     assert_int_equal(time_of_new(f, 1), now + 1);
     assert_int_equal(wa_record_parked_make(&record, &parked, f->p), APR_SUCCESS);
     commit.base = wa_dbm_end(store);
-    assert_int_equal(wa_commit_append(&store->writer, record, &commit), APR_SUCCESS);
+    assert_int_equal(wa_order_append(&store->writer, record, &commit), APR_SUCCESS);
     assert_int_equal(commit.timestamp_ms, now + 1);
     wall_us += 1000;
     assert_int_equal(poll(f, now - 1, 1), now);
@@ -246,7 +246,7 @@ static void what_others_may_still_join_is_held_back(void **state)
     assert_int_equal(wa_store_changes_list(f->store, now, 50, visit, NULL, &changes, f->p),
                      APR_SUCCESS);
     assert_true(changes.is_held_back);
-    assert_int_equal(wa_commit_wait(&store->writer, commit.end), APR_SUCCESS);
+    assert_int_equal(wa_commit_wait(&store->writer, &commit), APR_SUCCESS);
     assert_int_equal(poll(f, now, 1), now + 1);
 }
 

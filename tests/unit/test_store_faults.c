@@ -7,6 +7,7 @@
 static void a_failed_sync_stops_writing_but_not_reading(void **state)
 {
     bench_t *b = *state;
+    wa_commit_t all;
 
     fault_set(FAULT_ERROR, "fdatasync", 1, EIO);
     assert_int_equal(in_message(b, "lost"), APR_TIMEUP);
@@ -15,9 +16,9 @@ static void a_failed_sync_stops_writing_but_not_reading(void **state)
     fixture_log_clear();
     /* the kernel would let the next sync succeed: nobody may be told so */
     assert_int_equal(wa_commit_sync(&WA_DBM_STORE(b->f->store)->writer, 1), APR_TIMEUP);
-    assert_int_equal(
-        wa_commit_wait(&WA_DBM_STORE(b->f->store)->writer, wa_shared_tail(shared(b)).offset),
-        APR_TIMEUP);
+    memset(&all, 0, sizeof(all));
+    all.end = wa_shared_tail(shared(b)).offset;
+    assert_int_equal(wa_commit_wait(&WA_DBM_STORE(b->f->store)->writer, &all), APR_TIMEUP);
     assert_int_equal(in_message(b, "lost-2"), APR_TIMEUP);
     assert_int_equal(wa_store_maintain(b->f->store, b->p), APR_SUCCESS);
     assert_string_equal(fixture_log(), "");
@@ -40,11 +41,10 @@ static void a_sync_that_failed_for_one_failed_for_all(void **state)
     memset(&commit, 0, sizeof(commit));
     assert_int_equal(wa_record_message_make(&record, &n, b->p), APR_SUCCESS);
     commit.base = store->replica.at.offset;
-    commit.keys = 1;
-    assert_int_equal(wa_commit_append(&store->writer, record, &commit), APR_SUCCESS);
+    assert_int_equal(wa_order_append(&store->writer, record, &commit), APR_SUCCESS);
     fault_set(FAULT_ERROR, "fdatasync", 1, EIO);
     assert_int_equal(in_message(b, "lost"), APR_TIMEUP);
-    assert_int_equal(wa_commit_wait(&store->writer, commit.end), APR_TIMEUP);
+    assert_int_equal(wa_commit_wait(&store->writer, &commit), APR_TIMEUP);
     image_check(b, b->model->count, "two waited");
     fixture_reopen(b->f);
     image_check(b, b->model->count, "after the next start");
@@ -65,17 +65,16 @@ static void always_means_always_beside_others_that_do_not(void **state)
     memset(&mine, 0, sizeof(mine));
     assert_int_equal(wa_record_message_make(&record, &n, b->p), APR_SUCCESS);
     mine.base = store->replica.at.offset;
-    mine.keys = 1;
     theirs = mine;
-    assert_int_equal(wa_commit_append(&store->writer, record, &mine), APR_SUCCESS);
+    assert_int_equal(wa_order_append(&store->writer, record, &mine), APR_SUCCESS);
     other.sync = WA_SYNC_OFF;
     assert_int_equal(wa_record_message_make(&record, &m, b->p), APR_SUCCESS);
     theirs.base = mine.end;
-    assert_int_equal(wa_commit_append(&other, record, &theirs), APR_SUCCESS);
-    assert_int_equal(wa_commit_wait(&other, theirs.end), APR_SUCCESS);
+    assert_int_equal(wa_order_append(&other, record, &theirs), APR_SUCCESS);
+    assert_int_equal(wa_commit_wait(&other, &theirs), APR_SUCCESS);
     assert_true(shared(b)->visible >= mine.end);
     fault_set(FAULT_ERROR, "fdatasync", 1, EIO);
-    assert_int_equal(wa_commit_wait(&store->writer, mine.end), APR_TIMEUP);
+    assert_int_equal(wa_commit_wait(&store->writer, &mine), APR_TIMEUP);
     assert_int_equal(fault.seen, 1);
 }
 

@@ -198,11 +198,10 @@ static void a_death_between_synced_and_visible_is_made_good(void **state)
     n.preview = n.body = WA_SLICE_LITERAL("synced");
     assert_int_equal(wa_record_message_make(&record, &n, b->p), APR_SUCCESS);
     commit.base = store->replica.at.offset;
-    commit.keys = 2;
-    assert_int_equal(wa_commit_append(&store->writer, record, &commit), APR_SUCCESS);
+    assert_int_equal(wa_order_append(&store->writer, record, &commit), APR_SUCCESS);
     shared(b)->synced = commit.end;
     assert_true(shared(b)->visible < commit.end);
-    assert_int_equal(wa_commit_wait(&store->writer, commit.end), APR_SUCCESS);
+    assert_int_equal(wa_commit_wait(&store->writer, &commit), APR_SUCCESS);
     model_note(b->model, &op, 0, 0);
     sound_check(b, "synced by the dead");
 }
@@ -296,7 +295,6 @@ static void child_stepped(bench_t *b)
     wa_commit_t commit;
 
     memset(&commit, 0, sizeof(commit));
-    commit.keys = 2;
     n.preview = n.body = wa_slice_of(id);
     if (wa_record_message_make(&record, &n, b->f->p) != APR_SUCCESS
         || wa_dbm_check_begin(store, &commit) != APR_SUCCESS

@@ -225,15 +225,18 @@ static void an_index_of_another_version_is_made_again(void **state)
 static void processes_of_another_version_are_not_joined(void **state)
 {
     bench_t *b = *state;
-    wa_store_keep_t keep = {.layout = WA_SHARED_LAYOUT - 1, .lock_fd = -1, .shared_fd = -1};
+    wa_store_retained_t retained = {{0}};
+    wa_dbm_retained_t *of_another = wa_dbm_retained(&retained);
 
     add(b, 20);
     fixture_close(b->f);
-    b->f->keep = &keep;
+    of_another->layout = WA_SHARED_LAYOUT - 1;
+    of_another->lock_fd = of_another->shared_fd = -1;
+    b->f->retained = &retained;
     assert_int_equal(fixture_open_status(b->f), APR_EINVAL);
     assert_non_null(strstr(b->f->error, "in use by another version of the module"));
-    assert_int_equal(keep.layout, WA_SHARED_LAYOUT - 1);
-    b->f->keep = NULL;
+    assert_int_equal(of_another->layout, WA_SHARED_LAYOUT - 1);
+    b->f->retained = NULL;
     fixture_open(b->f);
     assert_string_equal(fixture_log(), "");
     rows_check(b);

@@ -18,7 +18,8 @@
 #define SM "SM00000000000000000000000000000011"
 #define MM "MM00000000000000000000000000000012"
 
-/* As captured (TWILIO.md section 2.3), with texts that are made of words that could be names. */
+/* As captured (docs/TWILIO.md section 2.3), with texts that are made of words that could be
+ * names. */
 static const char *const genuine[] = {
     "SmsMessageSid=" SM "&NumMedia=0&ProfileName=Ana+G%C3%B3mez&MessageType=text&SmsSid=" SM
     "&WaId=15551230001&SmsStatus=received&Body=Come+Back+Before+Dinner%2C+From+To+Body+Label%3F+1%"
@@ -516,6 +517,55 @@ static void test_cuts_that_hide_or_move_the_sender(void **state)
     }
 }
 
+/* An id begins with a country's letters, after which the rest can be made the next field, when the
+ * order of names allows it. */
+static void test_an_id_is_not_cut_behind_its_channel(void **state)
+{
+    static const char *const countries[] = {"GB", "IN", "IT", "JP", "MX"};
+    static const char *const more[] = {"", "&ExternalUserId=whatsapp%3A"};
+    size_t i, j, taken = 0;
+
+    for (i = 0; i < COUNT(countries); i++) {
+        for (j = 0; j < COUNT(more); j++) {
+            const char *country = countries[i];
+            const char *own = *more[j] ? apr_pstrcat(*state, more[j], country, ".1349", NULL) : "";
+            const char *rest = apr_pstrcat(*state, own,
+                                           "&To=whatsapp%3A%2B14155238886&MessageSid=" SM
+                                           "&AccountSid=" AC "&Body=hello&ApiVersion=2010-04-01",
+                                           NULL);
+
+            taken +=
+                text_taken_of(apr_pstrcat(*state, "From=whatsapp%3A", country, ".1349", rest, NULL),
+                              *state)
+                != NULL;
+            assert_null(text_taken_of(
+                apr_pstrcat(*state, "From=whatsapp%3A&", country, "=.1349", rest, NULL), *state));
+        }
+    }
+    assert_int_equal(taken, COUNT(countries) * COUNT(more));
+}
+
+/* Names that end like a known one stand where that one cannot have begun: names are sorted. */
+static void test_fields_of_the_future_that_end_like_a_known_one(void **state)
+{
+    static const char *const inbound[] = {"ReferralMediaUrl0=https%3A%2F%2Fx.test%2Fa",
+                                          "ReferralMediaContentType0=image%2Fpng",
+                                          "StickerMediaUrl0=https%3A%2F%2Fx.test%2Fa",
+                                          "VenueLatitude=51.5",
+                                          "VenueLongitude=-0.2",
+                                          "ChannelMessageStatus=received",
+                                          "ContextOptOutType=STOP"};
+    size_t i;
+
+    for (i = 0; i < COUNT(inbound); i++) {
+        const char *body = apr_pstrcat(*state, genuine[0], "&", inbound[i], NULL);
+
+        if (!text_taken_of(body, *state)) {
+            fail_msg("refused: %s", inbound[i]);
+        }
+    }
+}
+
 static void test_a_form_that_names_nobody(void **state)
 {
     assert_non_null(text_taken_of("Body=x" REST, *state));
@@ -577,6 +627,8 @@ int main(void)
         POOL_TEST(test_many_new_cuts_at_once),
         POOL_TEST(test_forms_with_fields_that_nobody_knows),
         POOL_TEST(test_cuts_that_hide_or_move_the_sender),
+        POOL_TEST(test_an_id_is_not_cut_behind_its_channel),
+        POOL_TEST(test_fields_of_the_future_that_end_like_a_known_one),
         POOL_TEST(test_a_form_that_names_nobody),
         POOL_TEST(test_a_text_does_not_vanish_into_a_field_that_holds_none),
         POOL_TEST(test_fields_of_the_future_are_taken),

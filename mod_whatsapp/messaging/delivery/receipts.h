@@ -13,8 +13,8 @@
 /* 1 when a webhook's form is a status callback, 0 when it is an inbound message. Any thread. */
 int wa_receipt_is(const wa_form_t *form);
 
-/* Applies one status callback (TWILIO.md section 3). A late, repeated or unknown status changes
- * nothing. One for a message that is not known (yet) is parked for the time it is.
+/* Applies one status callback (docs/TWILIO.md section 3). A late, repeated or unknown status
+ * changes nothing. One for a message that is not known (yet) is parked for the time it is.
  * Logs one line (WA0521, info; WA0522 where nothing changed).
  * @param form        a genuine webhook of our account
  * @param message_id  our message's id from the callback's query, with .N behind it for its part N;

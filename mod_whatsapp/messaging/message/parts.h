@@ -7,7 +7,7 @@
 
 #include "base/slice.h"
 
-/* The longest Body that Twilio takes (TWILIO.md 1.4), in UTF-16 units. */
+/* The longest Body that Twilio takes (docs/TWILIO.md section 1.4), in UTF-16 units. */
 #define WA_PART_UNITS_MAX 1600
 
 /* The most parts that a message of WA_MESSAGE_UNITS_MAX can have. */

@@ -11,7 +11,7 @@
 #include "messaging/message/attributes.h"
 #include "messaging/messenger.h"
 
-/* The most media that Twilio takes with one message (TWILIO.md 1.1). */
+/* The most media that Twilio takes with one message (docs/TWILIO.md section 1.1). */
 #define WA_CONTENT_MEDIA_MAX 10
 
 /* What somebody wants to send, as typed; borrowed. All zero: text alone. */

@@ -11,8 +11,8 @@
 #define KEY_MAX 255
 #define DIGEST_BYTES 16
 
-/* How long a look at the store's version is from the next. */
-#define LOOK_EVERY apr_time_from_msec(5)
+/* A store in which much is committed is not looked at after each commit. */
+#define LOOK_PAUSE apr_time_from_msec(1)
 
 /* What a send takes beside Twilio: two commits, on a machine that has much to do. */
 #define STORE_MS 2000
@@ -61,13 +61,8 @@ const char *wa_idempotency_digest(const wa_slice_t *fields, apr_size_t count, ap
 apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_message_t *message,
                                  apr_pool_t *p)
 {
-    apr_status_t rv = wa_store_message_find(
-        messenger->store, apr_pstrcat(p, WA_KEY_IDEMPOTENCY, key, NULL), message, p);
-
-    if (rv == APR_SUCCESS && wa_clock_now_ms() - message->date_ms > WA_IDEMPOTENCY_MS) {
-        return APR_NOTFOUND;
-    }
-    return rv;
+    return wa_store_message_find(messenger->store, apr_pstrcat(p, WA_KEY_IDEMPOTENCY, key, NULL),
+                                 message, p);
 }
 
 int wa_idempotency_is_done(const wa_delivery_t *delivery)
@@ -77,45 +72,49 @@ int wa_idempotency_is_done(const wa_delivery_t *delivery)
            || (delivery->part_count == 1 && delivery->parts[0].is != WA_PART_WAITING);
 }
 
-/* When whoever sends this message has given up on Twilio, or has died. */
-static apr_int64_t deadline_of(const wa_messenger_t *messenger, const wa_message_t *message,
-                               apr_size_t calls)
+/* How long it is until whoever sends this message has given up on Twilio, or has died. */
+static apr_interval_time_t patience_of(const wa_messenger_t *messenger, const wa_message_t *message,
+                                       apr_size_t calls)
 {
     const apr_interval_time_t limit =
         messenger->send_timeout > 0 ? messenger->send_timeout : DEFAULT_SEND_TIMEOUT;
+    const apr_int64_t age_ms = wa_clock_now_ms() - message->date_ms;
 
-    const apr_int64_t now_ms = wa_clock_now_ms();
-    const apr_int64_t began_ms = message->date_ms < now_ms ? message->date_ms : now_ms;
-
-    return began_ms + (apr_time_as_msec(limit) + STORE_MS) * (apr_int64_t)calls;
+    return (limit + apr_time_from_msec(STORE_MS)) * (apr_interval_time_t)calls
+           - (age_ms > 0 ? apr_time_from_msec(age_ms) : 0);
 }
 
 apr_status_t wa_idempotency_wait(wa_messenger_t *messenger, wa_message_t *message,
                                  wa_delivery_t *delivery, apr_pool_t *p)
 {
     const char *id = wa_slice_string(message->id, p);
-    const apr_int64_t deadline = deadline_of(messenger, message, delivery->part_count);
-    apr_uint64_t seen = wa_store_version(messenger->store, WA_VERSION_ALL);
+    const apr_time_t until =
+        wa_clock_steady_us() + patience_of(messenger, message, delivery->part_count);
+    apr_interval_time_t left, pause = 0;
     apr_pool_t *tmp;
     apr_status_t rv = apr_pool_create(&tmp, p);
 
-    /* The version was read before the message is: nothing can slip between them. */
     while (rv == APR_SUCCESS) {
+        /* Read before the message is: nothing can slip between them. */
+        const apr_uint64_t seen = wa_store_version(messenger->store, WA_VERSION_ALL);
+
         rv = wa_store_message_find(messenger->store, id, message, tmp);
         if (rv != APR_SUCCESS) {
             break;
         }
         wa_delivery_read(delivery, message, tmp);
-        if (wa_idempotency_is_done(delivery) || wa_clock_now_ms() >= deadline) {
+        left = until - wa_clock_steady_us();
+        if (wa_idempotency_is_done(delivery) || left <= 0) {
             break;
         }
-        while (wa_store_version(messenger->store, WA_VERSION_ALL) == seen
-               && wa_clock_now_ms() < deadline) {
-            apr_sleep(LOOK_EVERY);
+        apr_sleep(pause);
+        pause = LOOK_PAUSE;
+        if (wa_store_wait(messenger->store, seen, left) != APR_SUCCESS) {
+            break;
         }
-        seen = wa_store_version(messenger->store, WA_VERSION_ALL);
         apr_pool_clear(tmp);
     }
+    /* However the waiting ended: what is known now, in the caller's pool. */
     if (rv == APR_SUCCESS) {
         rv = wa_store_message_find(messenger->store, id, message, p);
         wa_delivery_read(delivery, message, p);

@@ -9,9 +9,6 @@
 #include "messaging/messenger.h"
 #include "messaging/delivery/state.h"
 
-/* How long a key counts. */
-#define WA_IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
-
 /* Checks a key: 1 to 255 printable ASCII characters.
  * @param psentence  out: NULL, or with APR_EINVAL what is allowed. @return APR_SUCCESS |
  * APR_EINVAL. Any thread. */
@@ -22,7 +19,7 @@ apr_status_t wa_idempotency_check(const char *key, wa_sentence_t *psentence);
  * @return 32 hex digits in p, NULL when the system failed. Any thread that may use p. */
 const char *wa_idempotency_digest(const wa_slice_t *fields, apr_size_t count, apr_pool_t *p);
 
-/* Finds the message that was made with the key in the last 24 hours.
+/* Finds the message that was made with the key while that counts (WA_STORE_IDEMPOTENCY_MS).
  * @return APR_SUCCESS *message, slices in p | APR_NOTFOUND there is none | the store's. Any
  * thread. */
 apr_status_t wa_idempotency_find(wa_messenger_t *messenger, const char *key, wa_message_t *message,

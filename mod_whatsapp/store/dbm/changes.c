@@ -106,7 +106,7 @@ static apr_status_t end_closed_get(wa_dbm_store_t *store, wa_tail_t *at, apr_int
 
     wa_dbm_end_get(store, at);
     *pclosed_ms = at->timestamp_ms;
-    rv = wa_commit_time_close(&store->writer, at->timestamp_ms, &end);
+    rv = wa_order_time_close(&store->writer, at->timestamp_ms, &end);
     /* After a failed sync nothing more becomes visible. */
     if (rv == APR_SUCCESS && end > at->offset
         && !__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)) {

@@ -37,25 +37,30 @@ apr_status_t wa_dbm_contacts_list(wa_store_t *self, wa_contact_visit_fn visit, v
     return rv;
 }
 
-apr_status_t wa_dbm_contact_find(wa_store_t *self, const char *key, wa_contact_t *pc, apr_pool_t *p)
+/* Finds a contact by its id or by its number. @return APR_SUCCESS | APR_NOTFOUND | APR_EGENERAL */
+static apr_status_t contact_get(wa_dbm_store_t *store, wa_slice_t key, int is_number,
+                                wa_contact_t *pc)
 {
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
     const wa_replica_contact_t *c;
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
 
-    (void)p;
     if (rv != APR_SUCCESS) {
         return rv;
     }
     pthread_rwlock_rdlock(&store->replica.lock);
-    c = apr_hash_get(*key == '+' ? store->replica.contacts_by_number
-                                 : store->replica.contacts_by_id,
-                     key, (apr_ssize_t)strlen(key));
+    c = apr_hash_get(is_number ? store->replica.contacts_by_number : store->replica.contacts_by_id,
+                     key.ptr, (apr_ssize_t)key.len);
     if (c) {
         contact_fill(pc, c);
     }
     pthread_rwlock_unlock(&store->replica.lock);
     return c ? APR_SUCCESS : APR_NOTFOUND;
+}
+
+apr_status_t wa_dbm_contact_find(wa_store_t *self, const char *key, wa_contact_t *pc, apr_pool_t *p)
+{
+    (void)p;
+    return contact_get(WA_DBM_STORE(self), wa_slice_of(key), *key == '+', pc);
 }
 
 /* Commits a contact record whose preconditions hold up to commit->base. @return like wa_dbm_commit_try */
@@ -74,8 +79,6 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
                                 apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    const char *id = wa_slice_string(contact->id, p);
-    const char *number = wa_slice_string(contact->phone_number, p);
     wa_record_contact_t record = {contact->id, contact->phone_number, contact->display_name,
                                   contact->created_ms};
     wa_commit_t commit;
@@ -87,13 +90,13 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (wa_dbm_contact_find(self, number, pc, p) == APR_SUCCESS
-            || wa_dbm_contact_find(self, id, pc, p) == APR_SUCCESS) {
+        if (contact_get(store, contact->phone_number, 1, pc) == APR_SUCCESS
+            || contact_get(store, contact->id, 0, pc) == APR_SUCCESS) {
             return APR_EEXIST;
         }
         rv = contact_commit(store, WA_RECORD_CONTACT, &record, &commit, p);
     } while (APR_STATUS_IS_EAGAIN(rv));
-    return rv == APR_SUCCESS ? wa_dbm_contact_find(self, id, pc, p) : rv;
+    return rv == APR_SUCCESS ? contact_get(store, contact->id, 0, pc) : rv;
 }
 
 /* Commits a record about a contact that is there.
@@ -112,7 +115,7 @@ static apr_status_t contact_change(wa_store_t *self, wa_record_type_e type, cons
     do {
         rv = wa_dbm_check_begin(store, &commit);
         if (rv == APR_SUCCESS) {
-            rv = wa_dbm_contact_find(self, id, pc, tmp);
+            rv = contact_get(store, wa_slice_of(id), 0, pc);
         }
         if (rv != APR_SUCCESS) {
             return rv;
@@ -131,7 +134,7 @@ apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t 
 {
     apr_status_t rv = contact_change(self, WA_RECORD_CONTACT, id, display_name, pc, p);
 
-    return rv == APR_SUCCESS ? wa_dbm_contact_find(self, id, pc, p) : rv;
+    return rv == APR_SUCCESS ? contact_get(WA_DBM_STORE(self), wa_slice_of(id), 0, pc) : rv;
 }
 
 apr_status_t wa_dbm_contact_delete(wa_store_t *self, const char *id, apr_pool_t *tmp)

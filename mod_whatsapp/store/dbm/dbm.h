@@ -8,7 +8,9 @@
 
 #include "store/dbm/checkpoint.h"
 #include "store/dbm/commit.h"
+#include "store/dbm/log_local.h"
 #include "store/dbm/replica.h"
+#include "store/dbm/retained.h"
 #include "store/driver.h"
 
 /* What a tool wants of opening a store beside what a server does. */
@@ -29,16 +31,19 @@ typedef struct wa_dbm_store_t {
     wa_index_t index;
     wa_replica_t replica;
     wa_shared_t *shared;
+    wa_log_local_t local;
     wa_log_writer_t writer;
     wa_checkpoint_place_t place;
-    wa_store_keep_t own_keep; /* used when the options give none */
-    wa_store_keep_t *keep;
+    wa_dbm_retained_t own_retained; /* used when the options give none */
+    wa_dbm_retained_t *retained;
     const wa_dbm_tool_t *tool; /* NULL for a server */
     const char *trouble;       /* why opening failed, where its status does not tell; in pool */
     pid_t opened_by;           /* only this process closes the store */
     /* 1: a view of somebody else's store, or one that was given up: nothing is written to it, and
      * nothing noted of it, in files or in shared memory */
     int is_read_only;
+    int is_wait_over;           /* atomic: nobody waits any more in this process */
+    apr_uint64_t news_told_end; /* what the upkeep of this process told waiters last */
     apr_time_t
         checked_at; /* by wa_clock_steady_us: since when this process has seen changes that are in no checkpoint */
 } wa_dbm_store_t;

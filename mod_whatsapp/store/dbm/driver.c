@@ -11,6 +11,7 @@
 #include "store/dbm/threads.h"
 #include "store/dbm/upkeep.h"
 #include "store/dbm/uri.h"
+#include "store/dbm/wait.h"
 #include "store/dbm/write.h"
 
 apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
@@ -42,6 +43,8 @@ const wa_store_ops_t wa_store_dbm_ops = {
     .maintain = wa_dbm_maintain,
     .version = wa_dbm_version,
     .thread_version = wa_dbm_thread_version,
+    .wait = wa_dbm_wait,
+    .wait_end = wa_dbm_wait_end,
     .message_add = wa_dbm_message_add,
     .message_update = wa_dbm_message_update,
     .message_find = wa_dbm_message_find,

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 #include "store/dbm/mapping.h"
 
 #define JOURNAL "journal"
+
+/* A folder that root makes, until it is given away. */
+#define UNFINISHED ".mod_whatsapp.new"
 
 static const char *const journal_all[] = {JOURNAL, "journal.before-compact",
                                           "journal.before-retime", NULL};
@@ -87,13 +91,16 @@ static apr_status_t root_make(const char *folder, apr_uid_t uid, apr_gid_t gid, 
     }
     if (!wa_path_is_safe(parent, 0, p)) {
         rv = APR_EACCES;
-    } else if (mkdirat(in, slash + 1, 0700)) {
+    } else if ((unlinkat(in, UNFINISHED, AT_REMOVEDIR) && errno != ENOENT)
+               || mkdirat(in, UNFINISHED, 0700)) {
         rv = APR_FROM_OS_ERROR(errno);
     } else {
-        fd = openat(in, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || fstat(fd, &info) || fchown(fd, uid, gid) || fchmod(fd, 0700)) {
+        /* It gets its name when it is the user's: who is killed before leaves nothing that a later start would refuse. */
+        fd = openat(in, UNFINISHED, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &info) || fchown(fd, uid, gid) || fchmod(fd, 0700)
+            || renameat(in, UNFINISHED, in, slash + 1)) {
             rv = APR_FROM_OS_ERROR(errno);
-            unlinkat(in, slash + 1, AT_REMOVEDIR);
+            unlinkat(in, UNFINISHED, AT_REMOVEDIR);
         }
     }
     if (fd >= 0) {

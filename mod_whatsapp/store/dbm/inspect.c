@@ -232,7 +232,7 @@ static apr_status_t room_check(const look_t *look)
 /* There is no store. Where the server had one somebody took it away: a new one in its place would answer as if there had never been a message. */
 static apr_status_t absence_check(const look_t *look)
 {
-    if (!look->options->must_exist) {
+    if (!look->options->server.had_store) {
         return APR_SUCCESS;
     }
     *look->perror =
@@ -264,7 +264,7 @@ static apr_status_t parent_check(look_t *look, const struct stat *info)
                                      look->folder, look->there);
         return APR_ENOTDIR;
     }
-    if (is_deep && !look->options->may_make_parents) {
+    if (is_deep && !look->options->server.is_default_place) {
         *look->perror = apr_psprintf(
             look->p, "%s cannot be created: there is no folder %s", look->folder,
             wa_slice_string(wa_slice_make(look->folder,
@@ -405,15 +405,15 @@ static int is_file(int folder, const char *name, apr_uint64_t dev, apr_uint64_t 
            && (apr_uint64_t)info.st_dev == dev && (apr_uint64_t)info.st_ino == ino;
 }
 
-static int is_kept_lock(int folder, const wa_store_keep_t *keep)
+static int is_kept_lock(int folder, const wa_dbm_retained_t *retained)
 {
     struct stat held;
 
-    return fstat(keep->lock_fd, &held) == 0
+    return fstat(retained->lock_fd, &held) == 0
            && is_file(folder, "lock", (apr_uint64_t)held.st_dev, (apr_uint64_t)held.st_ino);
 }
 
-int wa_dbm_keep_is_of_another(const wa_store_keep_t *keep, const char *folder)
+int wa_dbm_retained_is_of_another(const wa_dbm_retained_t *retained, const char *folder)
 {
     int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int is_of_another;
@@ -421,8 +421,8 @@ int wa_dbm_keep_is_of_another(const wa_store_keep_t *keep, const char *folder)
     if (fd < 0) {
         return 0;
     }
-    is_of_another =
-        !is_kept_lock(fd, keep) && !is_file(fd, "journal", keep->journal_dev, keep->journal_ino);
+    is_of_another = !is_kept_lock(fd, retained)
+                    && !is_file(fd, "journal", retained->journal_dev, retained->journal_ino);
     close(fd);
     return is_of_another;
 }
@@ -430,7 +430,7 @@ int wa_dbm_keep_is_of_another(const wa_store_keep_t *keep, const char *folder)
 int wa_dbm_folder_is_ours(const wa_dbm_store_t *store)
 {
     int fd = open(store->place.folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int is_ours_now = fd >= 0 && is_kept_lock(fd, store->keep);
+    int is_ours_now = fd >= 0 && is_kept_lock(fd, store->retained);
 
     if (fd >= 0) {
         close(fd);
@@ -441,16 +441,17 @@ int wa_dbm_folder_is_ours(const wa_dbm_store_t *store)
 /* Old children may still write to these files, and what all processes share in memory fits no others. */
 static apr_status_t live_check(const look_t *look)
 {
-    const wa_store_keep_t *keep = look->options->keep;
+    wa_store_retained_t *memory = look->options->server.retained;
+    const wa_dbm_retained_t *retained = memory ? wa_dbm_retained(memory) : NULL;
     wa_shared_t shared;
 
-    if (!keep || keep->layout != WA_SHARED_LAYOUT
-        || wa_dbm_keep_is_of_another(keep, look->folder)) {
+    if (!retained || retained->layout != WA_SHARED_LAYOUT
+        || wa_dbm_retained_is_of_another(retained, look->folder)) {
         return APR_SUCCESS;
     }
-    if (!is_kept_lock(look->fd, keep)
-        || !is_file(look->fd, "journal", keep->journal_dev, keep->journal_ino)
-        || pread(keep->shared_fd, &shared, sizeof(shared), 0) != (ssize_t)sizeof(shared)
+    if (!is_kept_lock(look->fd, retained)
+        || !is_file(look->fd, "journal", retained->journal_dev, retained->journal_ino)
+        || pread(retained->shared_fd, &shared, sizeof(shared), 0) != (ssize_t)sizeof(shared)
         || !are_long_enough(look->fd, &shared)) {
         *look->perror = apr_psprintf(look->p,
                                      "files in %s were removed, cut or replaced while the server "
@@ -533,14 +534,15 @@ apr_status_t wa_dbm_inspect(const wa_store_uri_t *uri, const wa_store_options_t 
         return rv;
     }
     look.folder = key + strlen("dbm:");
-    look.is_root = geteuid() == 0 && options->uid != 0;
-    look.owner = geteuid() == 0 ? options->uid : geteuid();
+    look.is_root = geteuid() == 0 && options->server.owner != 0;
+    look.owner = geteuid() == 0 ? options->server.owner : geteuid();
     real = realpath(look.folder, NULL);
     look.real = real ? apr_pstrdup(p, real) : NULL;
     free(real);
-    rv = wa_identity_enter(&before, options->uid, options->gid, p);
+    rv = wa_identity_enter(&before, options->server.owner, options->server.owner_group, p);
     if (rv != APR_SUCCESS) {
-        *perror = apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)options->uid, look.folder);
+        *perror =
+            apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)options->server.owner, look.folder);
         return rv;
     }
     rv = look_around(&look, pidentity);

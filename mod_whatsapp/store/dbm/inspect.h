@@ -13,7 +13,7 @@ apr_status_t wa_dbm_inspect(const wa_store_uri_t *uri, const wa_store_options_t 
 /* 1 when what is kept over restarts belongs to other files than those that are in the folder
  * now: it, or all of them, was replaced. 0 also where only some were, or where nothing can be
  * told. One thread. */
-int wa_dbm_keep_is_of_another(const wa_store_keep_t *keep, const char *folder);
+int wa_dbm_retained_is_of_another(const wa_dbm_retained_t *retained, const char *folder);
 
 /* 1 when the store's path still leads to the folder that was locked when it was opened. Any
  * thread. */

@@ -13,6 +13,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 
 static const char journal_magic[16] = "mod_whatsapp\n\x1a\0";
@@ -151,12 +152,15 @@ static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options
         return APR_EINVAL;
     }
     if (head.version != WA_JOURNAL_VERSION) {
-        *perror = apr_psprintf(p,
-                               "%s has format version %u, this module reads version %u; carry it "
-                               "over with the whatsappctl that came with the module that wrote it, "
-                               "\"whatsappctl --store STORE dump --output FILE\", and this one's "
-                               "\"whatsappctl --store NEW-STORE load FILE\"",
-                               options->path, head.version, WA_JOURNAL_VERSION);
+        head.account_sid[sizeof(head.account_sid) - 1] = '\0';
+        *perror = apr_psprintf(
+            p,
+            "%s has format version %u, this module reads version %u; carry it over with the "
+            "whatsappctl that came with the module that wrote it, \"whatsappctl --store STORE dump "
+            "--output FILE\", and this one's \"whatsappctl --store NEW-STORE load FILE "
+            "--account-sid %s --user USER\", where USER is the one that httpd runs as",
+            options->path, head.version, WA_JOURNAL_VERSION,
+            head.crc == head_crc(&head) ? head.account_sid : "SID");
         return APR_EINVAL;
     }
     if (head.crc != head_crc(&head)) {
@@ -324,6 +328,24 @@ apr_status_t wa_journal_size(wa_journal_t *j, apr_uint64_t *psize)
     }
     *psize = (apr_uint64_t)info.st_size;
     return APR_SUCCESS;
+}
+
+apr_status_t wa_journal_refuse(const wa_journal_t *j, apr_status_t why)
+{
+    static apr_int64_t last_ms;
+    apr_int64_t now = wa_clock_steady_us() / 1000;
+    apr_int64_t last = __atomic_load_n(&last_ms, __ATOMIC_RELAXED);
+
+    if ((!last || now - last >= 1000)
+        && __atomic_compare_exchange_n(&last_ms, &last, now, 0, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED)) {
+        WA_LOG(j->log, WA_LOG_ERR, "WA0412", why,
+               "%s cannot grow: no space, or not writable; messages are refused until it can",
+               j->path);
+    }
+    return APR_STATUS_IS_ENOSPC(why) || APR_STATUS_IS_EACCES(why) || why == EROFS || why == EDQUOT
+               ? APR_ENOSPC
+               : APR_EGENERAL;
 }
 
 apr_status_t wa_journal_cut(wa_journal_t *j, apr_uint64_t offset)

@@ -73,6 +73,10 @@ apr_status_t wa_journal_content_end(wa_journal_t *j, apr_uint64_t from, apr_uint
 /* The size of the file. @return APR_SUCCESS | the operating system's status */
 apr_status_t wa_journal_size(wa_journal_t *j, apr_uint64_t *psize);
 
+/* Says, once a second at most, why the journal or what goes with it cannot grow (WA0412).
+ * @return what the writer is told: APR_ENOSPC no room, or not writable | APR_EGENERAL. Any thread. */
+apr_status_t wa_journal_refuse(const wa_journal_t *j, apr_status_t why);
+
 /* Cuts everything from `offset` on. @return APR_SUCCESS | the operating system's status. The caller keeps all writers out. */
 apr_status_t wa_journal_cut(wa_journal_t *j, apr_uint64_t offset);
 

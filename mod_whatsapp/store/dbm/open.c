@@ -34,22 +34,23 @@ static apr_uid_t owner_get(const wa_dbm_store_t *store)
 /* Locks the folder for this server, or finds that it has it already. *pis_live is 1 then: other processes of this server use the store now. */
 static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perror, apr_pool_t *p)
 {
-    wa_store_keep_t *keep = store->keep;
+    wa_dbm_retained_t *retained = store->retained;
     apr_status_t rv;
     int fd;
 
     *pis_live = 0;
-    if (keep->layout == WA_SHARED_LAYOUT && wa_dbm_keep_is_of_another(keep, store->place.folder)) {
+    if (retained->layout == WA_SHARED_LAYOUT
+        && wa_dbm_retained_is_of_another(retained, store->place.folder)) {
         /* Another folder is here now: the one before stays with those that still use it. */
-        close(keep->shared_fd);
-        close(keep->lock_fd);
-        keep->layout = 0;
+        close(retained->shared_fd);
+        close(retained->lock_fd);
+        retained->layout = 0;
     }
-    if (keep->layout == WA_SHARED_LAYOUT) {
+    if (retained->layout == WA_SHARED_LAYOUT) {
         *pis_live = 1;
         return APR_SUCCESS;
     }
-    if (keep->layout) {
+    if (retained->layout) {
         *perror = apr_psprintf(p,
                                "%s is in use by another version of the module; stop the server and "
                                "start it again, a restart is not enough",
@@ -76,12 +77,12 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
         close(fd);
         return rv;
     }
-    keep->lock_fd = fd;
-    keep->shared_fd = memfd_create("mod_whatsapp", MFD_CLOEXEC);
-    if (keep->shared_fd < 0 || ftruncate(keep->shared_fd, (off_t)sizeof(wa_shared_t))) {
+    retained->lock_fd = fd;
+    retained->shared_fd = memfd_create("mod_whatsapp", MFD_CLOEXEC);
+    if (retained->shared_fd < 0 || ftruncate(retained->shared_fd, (off_t)sizeof(wa_shared_t))) {
         rv = APR_FROM_OS_ERROR(errno);
-        if (keep->shared_fd >= 0) {
-            close(keep->shared_fd);
+        if (retained->shared_fd >= 0) {
+            close(retained->shared_fd);
         }
         close(fd);
         return rv;
@@ -92,13 +93,14 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
 static apr_status_t shared_map(wa_dbm_store_t *store)
 {
     void *base = mmap(NULL, sizeof(wa_shared_t), PROT_READ | PROT_WRITE, MAP_SHARED,
-                      store->keep->shared_fd, 0);
+                      store->retained->shared_fd, 0);
 
     if (base == MAP_FAILED) {
         return APR_FROM_OS_ERROR(errno);
     }
     store->shared = base;
     store->writer.shared = base;
+    wa_log_local_init(&store->local, &store->journal, base, store->writer.sync);
     return APR_SUCCESS;
 }
 
@@ -168,27 +170,10 @@ static void release(wa_dbm_store_t *store)
         munmap(store->shared, sizeof(wa_shared_t));
         store->shared = NULL;
     }
-    if (store->keep == &store->own_keep && store->own_keep.layout) {
-        close(store->own_keep.shared_fd);
-        close(store->own_keep.lock_fd);
-        store->own_keep.layout = 0;
-    }
-}
-
-/* Cuts the space that is allocated ahead: a journal without it says that it was closed in order. */
-static void journal_trim(wa_dbm_store_t *store)
-{
-    wa_shared_t *s = store->shared;
-
-    if (wa_shared_lock(&s->append, NULL) == APR_SUCCESS) {
-        apr_uint64_t end = wa_shared_tail(s).offset;
-
-        if (!__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)
-            && end == __atomic_load_n(&s->checkpoint_offset, __ATOMIC_ACQUIRE)
-            && wa_journal_cut(&store->journal, end) == APR_SUCCESS) {
-            s->reserved_end = end;
-        }
-        wa_shared_unlock(&s->append);
+    if (store->retained == &store->own_retained && store->own_retained.layout) {
+        close(store->own_retained.shared_fd);
+        close(store->own_retained.lock_fd);
+        store->own_retained.layout = 0;
     }
 }
 
@@ -201,7 +186,8 @@ static void settle(wa_dbm_store_t *store, apr_pool_t *tmp)
         && replica_refresh(store, tmp) == APR_SUCCESS) {
         wa_dbm_checkpoint(store, tmp);
     }
-    journal_trim(store);
+    wa_order_trim(&store->writer,
+                  __atomic_load_n(&store->shared->checkpoint_offset, __ATOMIC_ACQUIRE));
 }
 
 static apr_status_t close_cleanup(void *data)
@@ -248,12 +234,14 @@ static void store_init(wa_dbm_store_t *store, const wa_store_options_t *options,
 {
     store->pool = p;
     store->log = options->log;
-    store->keep = options->keep ? options->keep : &store->own_keep;
+    store->retained =
+        options->server.retained ? wa_dbm_retained(options->server.retained) : &store->own_retained;
     store->opened_by = getpid();
-    store->place.uid = options->uid;
-    store->place.gid = options->gid;
+    store->place.uid = options->server.owner;
+    store->place.gid = options->server.owner_group;
     store->place.log = options->log;
     store->journal.map.fd = -1;
+    store->writer.backend = &store->local.base;
     store->writer.journal = &store->journal;
     store->writer.index = &store->index;
     store->writer.sync = options->sync;
@@ -264,8 +252,12 @@ static void store_init(wa_dbm_store_t *store, const wa_store_options_t *options,
 static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *options,
                                const char **perror, apr_pool_t *p)
 {
-    wa_journal_options_t journal = {NULL,         options->account_sid, options->uid,
-                                    options->gid, options->log,         0};
+    wa_journal_options_t journal = {NULL,
+                                    options->account_sid,
+                                    options->server.owner,
+                                    options->server.owner_group,
+                                    options->log,
+                                    0};
     apr_status_t rv;
 
     journal.path = apr_pstrcat(p, store->place.folder, "/journal", NULL);
@@ -279,8 +271,8 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
         rv = wa_loss_check_emptied(&store->place, &store->journal, perror, p);
     }
     if (rv == APR_SUCCESS) {
-        const wa_index_place_t at = {store->place.folder, store->journal.salt, options->uid,
-                                     options->gid};
+        const wa_index_place_t at = {store->place.folder, store->journal.salt,
+                                     options->server.owner, options->server.owner_group};
 
         rv = wa_index_open(&store->index, &at, perror, p);
     }
@@ -290,15 +282,15 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
     return rv;
 }
 
-static void keep_note(wa_dbm_store_t *store)
+static void retained_note(wa_dbm_store_t *store)
 {
     struct stat info;
 
     if (fstat(store->journal.map.fd, &info) == 0) {
-        store->keep->journal_dev = (apr_uint64_t)info.st_dev;
-        store->keep->journal_ino = (apr_uint64_t)info.st_ino;
+        store->retained->journal_dev = (apr_uint64_t)info.st_dev;
+        store->retained->journal_ino = (apr_uint64_t)info.st_ino;
     }
-    store->keep->layout = WA_SHARED_LAYOUT;
+    store->retained->layout = WA_SHARED_LAYOUT;
 }
 
 /* All that opening does in the folder. The caller is its owner. */
@@ -335,8 +327,8 @@ static apr_status_t folder_open(wa_dbm_store_t *store, const wa_store_options_t 
         return rv;
     }
     if (!is_live) {
-        close(store->keep->shared_fd);
-        close(store->keep->lock_fd);
+        close(store->retained->shared_fd);
+        close(store->retained->lock_fd);
     }
     release(store);
     return rv;
@@ -361,15 +353,16 @@ apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *ur
         rv = wa_dbm_uri_type(uri, &store->place.type, perror, p);
     }
     if (rv == APR_SUCCESS) {
-        rv = wa_folder_make(store->place.folder, options->uid, options->gid, &is_made, perror, p);
+        rv = wa_folder_make(store->place.folder, options->server.owner, options->server.owner_group,
+                            &is_made, perror, p);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = wa_identity_enter(&before, options->uid, options->gid, p);
+    rv = wa_identity_enter(&before, options->server.owner, options->server.owner_group, p);
     if (rv != APR_SUCCESS) {
-        *perror =
-            apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)options->uid, store->place.folder);
+        *perror = apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)options->server.owner,
+                               store->place.folder);
         return rv;
     }
     rv = folder_open(store, options, perror, p);
@@ -381,7 +374,7 @@ apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *ur
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    keep_note(store);
+    retained_note(store);
     apr_pool_cleanup_register(p, store, close_cleanup, apr_pool_cleanup_null);
     *pstore = store;
     return APR_SUCCESS;

@@ -237,6 +237,21 @@ apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char
     return rv == APR_SUCCESS && !k.row ? APR_NOTFOUND : rv;
 }
 
+apr_status_t wa_dbm_idempotency_find(wa_dbm_store_t *store, const char *key, apr_uint64_t *prow,
+                                     wa_message_t *m)
+{
+    apr_status_t rv = wa_dbm_key_find(store, "idem", key, prow);
+
+    if (rv == APR_SUCCESS) {
+        rv = wa_dbm_message_get(store, *prow, m);
+    }
+    if (rv == APR_SUCCESS && !wa_store_idempotency_counts(m->date_ms)) {
+        memset(m, 0, sizeof(*m));
+        rv = APR_NOTFOUND;
+    }
+    return rv;
+}
+
 apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t *pm, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
@@ -250,12 +265,11 @@ apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t
         return rv;
     }
     if (!strncmp(key, WA_KEY_IDEMPOTENCY, prefix)) {
-        rv = wa_dbm_key_find(store, "idem", key + prefix, &row);
-    } else {
-        rv = wa_dbm_key_find(store, "id", key, &row);
-        if (APR_STATUS_IS_NOTFOUND(rv)) {
-            rv = wa_dbm_key_find(store, "sid", key, &row);
-        }
+        return wa_dbm_idempotency_find(store, key + prefix, &row, pm);
+    }
+    rv = wa_dbm_key_find(store, "id", key, &row);
+    if (APR_STATUS_IS_NOTFOUND(rv)) {
+        rv = wa_dbm_key_find(store, "sid", key, &row);
     }
     return rv == APR_SUCCESS ? wa_dbm_message_get(store, row, pm) : rv;
 }

@@ -16,6 +16,11 @@ apr_status_t wa_dbm_message_get(wa_dbm_store_t *store, apr_uint64_t row, wa_mess
 apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key,
                              apr_uint64_t *prow);
 
+/* Finds the message of an idempotency key that counts. @return like wa_dbm_key_find. Any thread
+ * that does not hold the replica's lock. */
+apr_status_t wa_dbm_idempotency_find(wa_dbm_store_t *store, const char *key, apr_uint64_t *prow,
+                                     wa_message_t *m);
+
 /* How far this process's replica is (wa_dbm_end), with the time, number and counts of the last
  * record. Any thread that does not hold the replica's lock. */
 void wa_dbm_end_get(wa_dbm_store_t *store, wa_tail_t *at);

@@ -7,11 +7,16 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "store/store.h"
 
 #define PAYLOAD(r) ((const char *)(r) + sizeof(wa_record_t))
-#define ID_MAX 64
-#define NAME_MAX_BYTES 255 /* counterparts, phone numbers, idempotency keys, keys of parked facts */
-#define TEXT_MAX 4096      /* previews, display names, parked values */
+/* What is read is bounded as what is written. */
+#define ID_MAX WA_STORE_ID_MAX
+#define NAME_MAX_BYTES WA_STORE_NAME_MAX
+#define TEXT_MAX WA_STORE_TEXT_MAX
+
+_Static_assert(WA_STORE_MESSAGE_MAX + 4096 < WA_RECORD_MAX, "the longest message has to fit");
+
 #define ALIGN8(n) (((n) + 7u) & ~(apr_size_t)7u)
 
 typedef struct message_lengths_t {
@@ -91,8 +96,40 @@ static apr_status_t cursor_end(const cursor_t *c)
     return c->failed || c->left ? APR_EGENERAL : APR_SUCCESS;
 }
 
-static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, const wa_slice_t *parts,
-                                apr_size_t count, apr_pool_t *p)
+static void key_set(wa_record_keys_t *keys, int place, const char *kind, wa_slice_t name,
+                    wa_key_use_e use)
+{
+    if (name.len) {
+        keys->key[place] = (wa_record_key_t){kind, name, use};
+        keys->made += use == WA_KEY_MADE;
+    }
+}
+
+/* The places of keys are on the disk, as those of the touches. */
+void wa_record_message_keys(const wa_record_message_t *m, wa_record_keys_t *keys)
+{
+    memset(keys, 0, sizeof(*keys));
+    key_set(keys, 0, "id", m->id, WA_KEY_MADE);
+    key_set(keys, 1, "sid", m->sid, WA_KEY_MADE);
+    key_set(keys, 2, "idem", m->idempotency_key, WA_KEY_MADE);
+}
+
+static void touches_set(wa_record_t *r, const wa_record_keys_t *keys)
+{
+    int i;
+
+    for (i = 0; i < WA_RECORD_TOUCHES; i++) {
+        const wa_record_key_t *key = &keys->key[i];
+
+        r->touch[i] = key->kind && key->use != WA_KEY_REPEATED
+                          ? wa_record_touch(key->kind, key->name.ptr, key->name.len)
+                          : 0;
+    }
+}
+
+/* @param row  the message that it is about, 0 for none */
+static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, apr_uint64_t row,
+                                const wa_slice_t *parts, apr_size_t count, apr_pool_t *p)
 {
     apr_size_t payload = 0, i;
     wa_record_t *r;
@@ -111,6 +148,7 @@ static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, const w
     r = apr_palloc(p, ALIGN8(sizeof(*r) + payload));
     memset(r, 0, sizeof(*r));
     r->type = (apr_byte_t)type;
+    r->row = row;
     r->payload_length = (apr_uint32_t)payload;
     r->length = (apr_uint32_t)ALIGN8(sizeof(*r) + payload);
     at = (char *)r + sizeof(*r);
@@ -122,6 +160,14 @@ static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, const w
     }
     memset(at, 0, (apr_size_t)((char *)r + r->length - at));
     r->payload_crc = wa_crc32c(0, PAYLOAD(r), payload);
+    if (type != WA_RECORD_MESSAGE) { /* whose maker has the parts at hand */
+        wa_record_keys_t keys;
+
+        if (wa_record_keys_read(r, &keys) != APR_SUCCESS) {
+            return APR_EINVAL;
+        }
+        touches_set(r, &keys);
+    }
     *pr = r;
     return APR_SUCCESS;
 }
@@ -168,6 +214,7 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
                                        .phone_number = wa_slice_of(m->phone_number),
                                        .idempotency_key = wa_slice_of(m->idempotency_key)};
     message_lengths_t l;
+    wa_record_keys_t keys;
     apr_status_t rv;
 
     *pr = NULL;
@@ -187,15 +234,11 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
                                     m->attributes,
                                     m->delivery};
 
-        rv = record_make(pr, WA_RECORD_MESSAGE, parts, sizeof(parts) / sizeof(parts[0]), p);
+        rv = record_make(pr, WA_RECORD_MESSAGE, 0, parts, sizeof(parts) / sizeof(parts[0]), p);
     }
     if (rv == APR_SUCCESS) {
-        (*pr)->touch[0] = wa_record_touch("id", named.id.ptr, named.id.len);
-        (*pr)->touch[1] = named.sid.len ? wa_record_touch("sid", named.sid.ptr, named.sid.len) : 0;
-        (*pr)->touch[2] =
-            named.idempotency_key.len
-                ? wa_record_touch("idem", named.idempotency_key.ptr, named.idempotency_key.len)
-                : 0;
+        wa_record_message_keys(&named, &keys);
+        touches_set(*pr, &keys);
     }
     return rv;
 }
@@ -230,7 +273,6 @@ apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, 
 {
     state_lengths_t l;
     wa_slice_t parts[3];
-    apr_status_t rv;
 
     *pr = NULL;
     if (s->sid.len > ID_MAX || s->status > WA_STATUS_FAILED) {
@@ -245,13 +287,7 @@ apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, 
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = s->sid;
     parts[2] = s->delivery;
-    rv = record_make(pr, WA_RECORD_STATE, parts, 3, p);
-    if (rv == APR_SUCCESS) {
-        (*pr)->row = row;
-        (*pr)->touch[0] = wa_record_touch("state", &row, sizeof(row));
-        (*pr)->touch[1] = s->sid_is_new ? wa_record_touch("sid", s->sid.ptr, s->sid.len) : 0;
-    }
-    return rv;
+    return record_make(pr, WA_RECORD_STATE, row, parts, 3, p);
 }
 
 apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s)
@@ -273,7 +309,6 @@ apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type,
 {
     thread_lengths_t l = {t->flags, (apr_uint32_t)t->counterpart.len};
     wa_slice_t parts[2];
-    apr_status_t rv;
 
     *pr = NULL;
     if (!t->counterpart.len || t->counterpart.len > NAME_MAX_BYTES) {
@@ -281,12 +316,7 @@ apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type,
     }
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = t->counterpart;
-    rv = record_make(pr, type, parts, 2, p);
-    if (rv == APR_SUCCESS) {
-        (*pr)->row = row;
-        (*pr)->touch[0] = wa_record_touch("thread", t->counterpart.ptr, t->counterpart.len);
-    }
-    return rv;
+    return record_make(pr, type, row, parts, 2, p);
 }
 
 apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t)
@@ -304,7 +334,6 @@ apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
 {
     contact_lengths_t l;
     wa_slice_t parts[4];
-    apr_status_t rv;
 
     *pr = NULL;
     if (!contact->id.len || contact->id.len > ID_MAX || !contact->phone_number.len
@@ -321,13 +350,7 @@ apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
     parts[1] = contact->id;
     parts[2] = contact->phone_number;
     parts[3] = contact->display_name;
-    rv = record_make(pr, type, parts, 4, p);
-    if (rv == APR_SUCCESS) {
-        (*pr)->touch[0] = wa_record_touch("contact", contact->id.ptr, contact->id.len);
-        (*pr)->touch[1] =
-            wa_record_touch("number", contact->phone_number.ptr, contact->phone_number.len);
-    }
-    return rv;
+    return record_make(pr, type, 0, parts, 4, p);
 }
 
 apr_status_t wa_record_contact_read(const wa_record_t *r, wa_record_contact_t *contact)
@@ -347,7 +370,6 @@ apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k
 {
     parked_lengths_t l = {(apr_uint32_t)k->key.len, (apr_uint32_t)k->value.len};
     wa_slice_t parts[3];
-    apr_status_t rv;
 
     *pr = NULL;
     if (!k->key.len || k->key.len > NAME_MAX_BYTES || k->value.len > TEXT_MAX) {
@@ -356,11 +378,7 @@ apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = k->key;
     parts[2] = k->value;
-    rv = record_make(pr, WA_RECORD_PARKED, parts, 3, p);
-    if (rv == APR_SUCCESS) {
-        (*pr)->touch[0] = wa_record_touch("park", k->key.ptr, k->key.len);
-    }
-    return rv;
+    return record_make(pr, WA_RECORD_PARKED, 0, parts, 3, p);
 }
 
 apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k)
@@ -371,6 +389,51 @@ apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k)
     k->key = cursor_take_text(&c, l.key, 1, NAME_MAX_BYTES);
     k->value = cursor_take_text(&c, l.value, 0, TEXT_MAX);
     return cursor_end(&c);
+}
+
+apr_status_t wa_record_keys_read(const wa_record_t *r, wa_record_keys_t *keys)
+{
+    wa_record_message_t m;
+    wa_record_state_t s;
+    wa_record_thread_t t;
+    wa_record_contact_t c;
+    wa_record_parked_t k;
+    apr_status_t rv = APR_SUCCESS;
+
+    memset(keys, 0, sizeof(*keys));
+    switch (r->type) {
+    case WA_RECORD_MESSAGE:
+        rv = wa_record_message_read(r, &m);
+        wa_record_message_keys(&m, keys);
+        break;
+    case WA_RECORD_STATE:
+        rv = wa_record_state_read(r, &s);
+        key_set(keys, 0, "state", wa_slice_make((const char *)&r->row, sizeof(r->row)),
+                WA_KEY_GUARDED);
+        key_set(keys, 1, "sid", s.sid, s.sid_is_new ? WA_KEY_MADE : WA_KEY_REPEATED);
+        break;
+    case WA_RECORD_READ:
+    case WA_RECORD_FLAGS:
+        rv = wa_record_thread_read(r, &t);
+        key_set(keys, 0, "thread", t.counterpart, WA_KEY_GUARDED);
+        break;
+    case WA_RECORD_CONTACT:
+    case WA_RECORD_CONTACT_DELETE:
+        rv = wa_record_contact_read(r, &c);
+        key_set(keys, 0, "contact", c.id, WA_KEY_GUARDED);
+        key_set(keys, 1, "number", c.phone_number, WA_KEY_GUARDED);
+        break;
+    case WA_RECORD_PARKED:
+        rv = wa_record_parked_read(r, &k);
+        key_set(keys, 0, "park", k.key, WA_KEY_GUARDED);
+        break;
+    default:
+        break;
+    }
+    if (rv != APR_SUCCESS) {
+        memset(keys, 0, sizeof(*keys));
+    }
+    return rv;
 }
 
 apr_int64_t wa_record_date_ms(const wa_record_t *r)
@@ -420,35 +483,11 @@ int wa_record_payload_is_valid(const wa_record_t *r)
            || r->payload_crc == wa_crc32c(0, PAYLOAD(r), r->payload_length);
 }
 
-static int payload_is_readable(const wa_record_t *r)
-{
-    wa_record_message_t m;
-    wa_record_state_t s;
-    wa_record_thread_t t;
-    wa_record_contact_t c;
-    wa_record_parked_t k;
-
-    switch (r->type) {
-    case WA_RECORD_MESSAGE:
-        return wa_record_message_read(r, &m) == APR_SUCCESS;
-    case WA_RECORD_STATE:
-        return wa_record_state_read(r, &s) == APR_SUCCESS;
-    case WA_RECORD_READ:
-    case WA_RECORD_FLAGS:
-        return wa_record_thread_read(r, &t) == APR_SUCCESS;
-    case WA_RECORD_CONTACT:
-    case WA_RECORD_CONTACT_DELETE:
-        return wa_record_contact_read(r, &c) == APR_SUCCESS;
-    case WA_RECORD_PARKED:
-        return wa_record_parked_read(r, &k) == APR_SUCCESS;
-    default:
-        return 1;
-    }
-}
-
 int wa_record_is_sound(const wa_record_t *r)
 {
-    return wa_record_payload_is_valid(r) && payload_is_readable(r);
+    wa_record_keys_t keys;
+
+    return wa_record_payload_is_valid(r) && wa_record_keys_read(r, &keys) == APR_SUCCESS;
 }
 
 int wa_record_is_next(const wa_record_chain_t *chain, const wa_record_t *r)

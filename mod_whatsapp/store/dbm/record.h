@@ -39,7 +39,7 @@ typedef enum {
 /* On disk at an offset that is a multiple of 8, followed by the payload and zeros up to `length`.
  * header_crc covers everything after it in the header and the offset and the store's salt, so that a record is valid only where it was written and
  * cannot be forged by message text. prev_crc names the header of the record before it. `touch` are the hashes of what the record's validity
- * depends on (see commit.h). */
+ * depends on (see order.h). */
 typedef struct wa_record_t {
     apr_uint32_t magic;
     apr_uint32_t header_crc;
@@ -122,6 +122,34 @@ apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t);
 apr_status_t wa_record_contact_read(const wa_record_t *r, wa_record_contact_t *c);
 apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k);
 
+/* What a name that a record has to do with means. */
+typedef enum {
+    WA_KEY_GUARDED, /* two records that have it are never written without their writers seeing each other */
+    WA_KEY_MADE,    /* the same, and from this record on its message is found by the name */
+    WA_KEY_REPEATED /* its message is found by the name since an earlier record */
+} wa_key_use_e;
+
+typedef struct wa_record_key_t {
+    const char *
+        kind; /* "id", "sid", "idem": of messages; "state", "thread", "contact", "number", "park"; NULL: none */
+    wa_slice_t name; /* in the record */
+    wa_key_use_e use;
+} wa_record_key_t;
+
+/* The key at place n is what touch[n] is the hash of; one without a kind is none. */
+typedef struct wa_record_keys_t {
+    wa_record_key_t key[WA_RECORD_TOUCHES];
+    unsigned made; /* how many of them are WA_KEY_MADE */
+} wa_record_keys_t;
+
+/* Which names a record has to do with, from its type, its row and its payload: the touches of making one, the count of keys
+ * in its commit, what the index gets, and what is looked for when the index is checked all follow from this.
+ * @return APR_SUCCESS | APR_EGENERAL the payload is not a readable one: there are none. Any thread. */
+apr_status_t wa_record_keys_read(const wa_record_t *r, wa_record_keys_t *keys);
+
+/* The same for who has read a message already. Any thread. */
+void wa_record_message_keys(const wa_record_message_t *m, wa_record_keys_t *keys);
+
 /* When a record was made by the clock of then, which its timestamp may be ahead of: unix milliseconds, to the second where the two differ. A clock that was
  * never set (before 2010) counts as not known, and then it is the timestamp. Any thread. */
 apr_int64_t wa_record_date_ms(const wa_record_t *r);
@@ -157,7 +185,7 @@ typedef struct wa_record_chain_t {
 int wa_record_is_next(const wa_record_chain_t *chain, const wa_record_t *r);
 
 /* Whoever finds two names with one touch gains that one of their writers tries a second time: so it needs no key.
- * The hash that stands in `touch` for a thing: a kind ("id", "sid", "idem", "number", "state", "thread", "park") and its name. Never 0. Any thread. */
+ * The hash that stands in `touch` for a key: its kind and its name. Never 0. Any thread. */
 apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len);
 
 /* A filler record header for `length` bytes of cut-out damage. Any thread. */

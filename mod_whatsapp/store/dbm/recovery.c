@@ -44,50 +44,56 @@ typedef struct rows_look_t {
 } rows_look_t;
 
 /* 1 when a key leads to a row that is not older (a message that was stored again after damage has the newer row). */
-static int key_is_sound(wa_dbm_store_t *store, const char *kind, wa_slice_t key, apr_uint64_t row)
+static int key_is_sound(wa_dbm_store_t *store, const wa_record_key_t *key, apr_uint64_t row)
 {
     apr_uint64_t found;
     char text[256];
 
-    if (!key.len) {
-        return 1;
-    }
-    if (key.len >= sizeof(text)) {
+    if (key->name.len >= sizeof(text)) {
         return 0;
     }
-    memcpy(text, key.ptr, key.len);
-    text[key.len] = '\0';
-    return wa_dbm_key_find(store, kind, text, &found) == APR_SUCCESS && found >= row;
+    memcpy(text, key->name.ptr, key->name.len);
+    text[key->name.len] = '\0';
+    return wa_dbm_key_find(store, key->kind, text, &found) == APR_SUCCESS && found >= row;
+}
+
+/* 1 when a record can be read and all names lead to its row by which its message is to be found. */
+static int keys_are_sound(wa_dbm_store_t *store, const wa_record_t *r)
+{
+    wa_record_keys_t keys;
+    int is_sound = wa_record_keys_read(r, &keys) == APR_SUCCESS, i;
+
+    for (i = 0; is_sound && i < WA_RECORD_TOUCHES; i++) {
+        if (keys.key[i].kind && keys.key[i].use != WA_KEY_GUARDED) {
+            is_sound = key_is_sound(store, &keys.key[i], r->row);
+        }
+    }
+    return is_sound;
 }
 
 static int state_is_sound(wa_dbm_store_t *store, apr_uint64_t row, apr_uint64_t state)
 {
     const wa_record_t *r = wa_journal_record(&store->journal, state, store->replica.at.offset);
-    wa_record_state_t s;
 
-    return r && r->type == WA_RECORD_STATE && r->row == row
-           && wa_record_state_read(r, &s) == APR_SUCCESS && key_is_sound(store, "sid", s.sid, row);
+    return r && r->type == WA_RECORD_STATE && r->row == row && keys_are_sound(store, r);
 }
 
 static int row_is_sound(wa_dbm_store_t *store, apr_uint64_t row, rows_look_t *look)
 {
     const wa_row_t *entry = wa_index_row(&store->index, row);
     apr_uint64_t previous;
-    wa_record_message_t m;
     const wa_record_t *r;
 
     if (entry && !entry->offset) {
         return ++look->lost_seen <= look->lost;
     }
     r = entry ? wa_journal_record(&store->journal, entry->offset, store->replica.at.offset) : NULL;
-    if (!r || r->type != WA_RECORD_MESSAGE || r->row != row || !wa_record_payload_is_valid(r)
-        || wa_record_message_read(r, &m) != APR_SUCCESS) {
+    if (!r || r->type != WA_RECORD_MESSAGE || r->row != row || !wa_record_payload_is_valid(r)) {
         return 0;
     }
     /* A state after the checkpoint is judged when the records there have been applied. */
     return wa_index_previous(&store->index, row, entry, &previous) == APR_SUCCESS
-           && key_is_sound(store, "id", m.id, row) && key_is_sound(store, "sid", m.sid, row)
-           && key_is_sound(store, "idem", m.idempotency_key, row)
+           && keys_are_sound(store, r)
            && (!entry->state
                || (entry->state >= store->replica.at.offset && entry->state < look->size)
                || state_is_sound(store, row, entry->state));
@@ -324,7 +330,7 @@ static apr_status_t record_apply(wa_dbm_store_t *store, const wa_record_t *r, ap
     const wa_tail_t *at = &store->replica.at;
     apr_status_t rv = wa_index_reserve(
         &store->index, r->type == WA_RECORD_MESSAGE && r->row > at->rows ? r->row : at->rows,
-        r->number > at->records ? r->number : at->records, at->keys + 3);
+        r->number > at->records ? r->number : at->records, at->keys + WA_RECORD_TOUCHES);
 
     return rv == APR_SUCCESS ? wa_replica_apply(&store->replica, end) : rv;
 }

@@ -69,33 +69,27 @@ static void thread_changed(wa_replica_t *replica, wa_replica_thread_t *t, const 
     __atomic_store_n(&replica->threads_version, end, __ATOMIC_RELEASE);
 }
 
-static apr_status_t key_put(wa_replica_t *replica, const char *kind, wa_slice_t key,
-                            apr_uint64_t row)
+/* Has the row be found by the keys that its record makes, or leaves the count of keys as it was.
+ * @param are_repeated_too  1: by those that an earlier record made as well */
+static apr_status_t keys_put(wa_replica_t *replica, const wa_record_keys_t *keys, apr_uint64_t row,
+                             int are_repeated_too)
 {
-    apr_status_t rv = wa_index_key_put(replica->index, replica->at.keys,
-                                       wa_index_hash(replica->index, kind, key.ptr, key.len), row);
+    apr_uint64_t count = replica->at.keys;
+    apr_status_t rv = APR_SUCCESS;
+    int i;
 
+    for (i = 0; rv == APR_SUCCESS && i < WA_RECORD_TOUCHES; i++) {
+        const wa_record_key_t *key = &keys->key[i];
+
+        if (key->use == WA_KEY_MADE || (are_repeated_too && key->use == WA_KEY_REPEATED)) {
+            rv = wa_index_key_put(
+                replica->index, count,
+                wa_index_hash(replica->index, key->kind, key->name.ptr, key->name.len), row);
+            count += rv == APR_SUCCESS;
+        }
+    }
     if (rv == APR_SUCCESS) {
-        __atomic_store_n(&replica->at.keys, replica->at.keys + 1, __ATOMIC_RELEASE);
-    }
-    return rv;
-}
-
-/* Puts all keys of a message, or leaves the count of keys as it was. */
-static apr_status_t message_keys_put(wa_replica_t *replica, const wa_record_message_t *m,
-                                     apr_uint64_t row)
-{
-    apr_uint64_t keys = replica->at.keys;
-    apr_status_t rv = key_put(replica, "id", m->id, row);
-
-    if (rv == APR_SUCCESS && m->sid.len) {
-        rv = key_put(replica, "sid", m->sid, row);
-    }
-    if (rv == APR_SUCCESS && m->idempotency_key.len) {
-        rv = key_put(replica, "idem", m->idempotency_key, row);
-    }
-    if (rv != APR_SUCCESS) {
-        __atomic_store_n(&replica->at.keys, keys, __ATOMIC_RELEASE);
+        __atomic_store_n(&replica->at.keys, count, __ATOMIC_RELEASE);
     }
     return rv;
 }
@@ -104,6 +98,7 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
 {
     wa_replica_thread_t *t;
     wa_record_message_t m;
+    wa_record_keys_t keys;
     apr_uint64_t skip;
     wa_row_t *row;
     apr_status_t rv = wa_record_message_read(r, &m);
@@ -119,7 +114,8 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
         return APR_ENOMEM;
     }
     /* All that can fail comes first: a record that is applied again must not be counted again. */
-    rv = message_keys_put(replica, &m, r->row);
+    wa_record_message_keys(&m, &keys);
+    rv = keys_put(replica, &keys, r->row, 0);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -173,6 +169,7 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
     wa_row_t *row;
     wa_record_message_t m;
     wa_record_state_t s;
+    wa_record_keys_t keys;
     wa_replica_thread_t *t;
     apr_status_t rv = wa_record_state_read(r, &s);
 
@@ -199,9 +196,9 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
         wa_replica_pending_set(replica, r->row,
                                m.direction == WA_DIRECTION_SENT && s.status == WA_STATUS_PENDING);
     }
-    return s.sid_is_new || is_sid_lost(replica, r, &s, offset)
-               ? key_put(replica, "sid", s.sid, r->row)
-               : APR_SUCCESS;
+    rv = wa_record_keys_read(r, &keys);
+    return rv == APR_SUCCESS ? keys_put(replica, &keys, r->row, is_sid_lost(replica, r, &s, offset))
+                             : rv;
 }
 
 /* How many received messages of the thread come after `row`. Costs as many steps as there are messages after it. */

@@ -11,10 +11,11 @@
 #include "store/dbm/index.h"
 #include "store/dbm/journal.h"
 #include "store/dbm/shared.h"
+#include "store/store.h"
 
-#define WA_PARKED_MAX 65536u
-#define WA_PARKED_VALUE_MAX 4096u
-#define WA_PENDING_MAX 65536u
+/* So many are kept, the newest. */
+#define WA_PARKED_MAX WA_STORE_OPEN_MIN
+#define WA_PENDING_MAX WA_STORE_OPEN_MIN
 
 typedef struct wa_replica_contact_t {
     wa_slice_t id, phone_number, display_name; /* in the journal's mapping */

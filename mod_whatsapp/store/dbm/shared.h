@@ -7,9 +7,10 @@
 
 #include <apr_errno.h>
 #include <apr_pools.h>
+#include <apr_time.h>
 
 /* Of the struct below and of the index files, which all processes of a server write together: a change of either is a new number here. */
-#define WA_SHARED_LAYOUT 6u
+#define WA_SHARED_LAYOUT 8u
 
 /* Where the journal ends and what its last record was. */
 typedef struct wa_tail_t {
@@ -27,17 +28,28 @@ typedef struct wa_tail_t {
  * - `tails` is written only under `append`, always the unused one, then `tail_current` is flipped by one store: a writer killed anywhere leaves the old
  *   tail or the new one, never a mixture.
  * - `visible` only grows (but when a failed sync cuts the journal, and then only what nobody saw is cut).
+ * - `durable` is written only under `sync`, in the same way. `visible` is not beyond it but under WA_SYNC_INTERVAL and WA_SYNC_OFF.
+ * - The tail goes back only where the log refused a batch (log_backend.h), to `durable`: whoever waits for what was behind that
+ *   sees that `withdrawals` is another number.
  * - `failed` once set stays set until the store is opened anew. */
 typedef struct wa_shared_t {
     apr_uint32_t layout;
     apr_uint32_t tail_current; /* atomic: counts; its lowest bit says which tail holds */
     wa_tail_t tails[2];
-    pthread_mutex_t append; /* robust: who may write at the journal's end */
-    pthread_mutex_t sync;   /* robust: who syncs for all */
-    pthread_mutex_t upkeep; /* robust: who makes a checkpoint */
+    apr_uint32_t durable_current; /* atomic: like tail_current */
+    wa_tail_t durables[2];        /* the end of what is durable */
+    pthread_mutex_t append;       /* robust: who may write at the journal's end */
+    pthread_mutex_t sync;         /* robust: who syncs for all */
+    pthread_mutex_t upkeep;       /* robust: who makes a checkpoint */
     apr_uint64_t
-        reserved_end;     /* the journal's file is ready to be written up to here; under `append` */
-    apr_uint32_t failed;  /* atomic: a sync failed, nothing is written any more */
+        reserved_end; /* the journal's file is ready to be written up to here; under `append` */
+    apr_uint64_t
+        wipe_end; /* behind the tail, up to here, there may be what was never durable; under `append` */
+    apr_int64_t
+        batched_ms; /* where others append too: the last batch ends at this time, no later one gets it; under `append` */
+    apr_uint32_t is_withdrawing; /* 1: the tail goes back to `durable` first; under `append` */
+    apr_int32_t withdrawn_why;   /* atomic: an apr_status_t, what those are told who wait for it */
+    apr_uint32_t failed;         /* atomic: a sync failed, nothing is written any more */
     apr_uint32_t damaged; /* atomic: damage was found, no checkpoint may be written any more */
     apr_uint64_t checkpoint_offset; /* atomic: the journal up to here is in the newest checkpoint */
     apr_uint64_t checkpoint_number; /* of that checkpoint; under `upkeep` */
@@ -54,8 +66,16 @@ typedef struct wa_shared_t {
     apr_uint64_t
         batch_end;      /* atomic: the sync that runs, or ran last, covers the journal up to here */
     apr_uint32_t batch; /* atomic: the number of that sync */
+    apr_uint32_t withdrawals; /* atomic: how often the tail went back */
+    apr_uint32_t doubts;      /* atomic: how often nobody could know whether a batch is durable */
+    apr_uint64_t doubt_end;   /* atomic: where the last such batch ends */
     apr_uint32_t batch_ended
         [2]; /* atomic futex words: [n & 1] changes when sync n ended, and when sync n - 1 did */
+    apr_uint32_t news; /* atomic futex word of who waits for `visible` to grow */
+    /* atomic: the highest `visible` that anybody began to wait at, and the `visible` up to which
+     * waiters were woken last. While the first is not below the second somebody may be asleep. */
+    apr_uint64_t news_waited;
+    apr_uint64_t news_told;
 } wa_shared_t;
 
 /* Makes *s new: locks free, tails at `tail`. Nobody else may use it meanwhile. @return APR_SUCCESS | APR_EGENERAL */
@@ -77,6 +97,22 @@ wa_tail_t wa_shared_tail(const wa_shared_t *s);
 
 /* Publishes a new end. The caller holds `append`. */
 void wa_shared_tail_set(wa_shared_t *s, const wa_tail_t *tail);
+
+/* The end of what is durable. Any thread. */
+wa_tail_t wa_shared_durable(const wa_shared_t *s);
+
+/* Publishes a new one. The caller holds `sync`. */
+void wa_shared_durable_set(wa_shared_t *s, const wa_tail_t *tail);
+
+/* For who has raised `visible`: wakes those that wait for it, in all processes. Costs two reads
+ * where nobody does. One who dies before it, or anywhere in it, leaves it to the next. Any
+ * thread. */
+void wa_shared_news_tell(wa_shared_t *s);
+
+/* Sleeps while `visible` is `seen`, at most `limit`, unless s->news is not `news` any more. May
+ * wake for no reason. Any thread. */
+void wa_shared_news_wait(wa_shared_t *s, apr_uint32_t news, apr_uint64_t seen,
+                         apr_interval_time_t limit);
 
 /* Sleeps while *word is `value`, at most 20 ms. May wake for no reason. Any thread. */
 void wa_shared_wait(const apr_uint32_t *word, apr_uint32_t value);

@@ -84,6 +84,15 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
                   && !__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST);
     apr_status_t rv = wa_commit_sync(&store->writer, is_left);
 
+    if (rv == APR_SUCCESS) {
+        rv = wa_commit_follow(&store->writer);
+    }
+    /* Who made it visible may have died before it could wake who waits for it. */
+    if (store->news_told_end != visible) {
+        store->news_told_end = visible;
+        wa_shared_news_tell(store->shared);
+    }
+
     if (store->checked_at == 0 || grown == 0) {
         store->checked_at = now;
     }

@@ -8,9 +8,6 @@
 
 #include "store/dbm/read.h"
 
-/* An idempotency key is forgotten after this long. */
-#define IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
-
 apr_status_t wa_dbm_check_begin(wa_dbm_store_t *store, wa_commit_t *commit)
 {
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
@@ -26,11 +23,14 @@ apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_co
     if (store->is_read_only) {
         return APR_TIMEUP;
     }
-    rv = wa_commit_append(&store->writer, record, commit);
+    rv = wa_order_append(&store->writer, record, commit);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
         return rv;
     }
-    waited = wa_commit_wait(&store->writer, commit->end);
+    waited = wa_commit_wait(&store->writer, commit);
+    if (APR_STATUS_IS_EAGAIN(rv) && waited == APR_INCOMPLETE) {
+        return APR_TIMEUP; /* what is in the way is in doubt: of this one nothing is stored */
+    }
     return waited != APR_SUCCESS ? waited : rv;
 }
 
@@ -45,14 +45,7 @@ static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_message_new_t
         rv = wa_dbm_key_find(store, "sid", m->sid, prow);
     }
     if (APR_STATUS_IS_NOTFOUND(rv) && m->idempotency_key) {
-        rv = wa_dbm_key_find(store, "idem", m->idempotency_key, prow);
-        if (rv == APR_SUCCESS) {
-            rv = wa_dbm_message_get(store, *prow, &old);
-            if (rv == APR_SUCCESS
-                && apr_time_as_msec(apr_time_now()) - old.date_ms > IDEMPOTENCY_MS) {
-                rv = APR_NOTFOUND;
-            }
-        }
+        rv = wa_dbm_idempotency_find(store, m->idempotency_key, prow, &old);
     }
     return rv;
 }
@@ -75,8 +68,6 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
         return rv;
     }
     memset(&commit, 0, sizeof(commit));
-    commit.keys =
-        1u + (m->sid != NULL && *m->sid) + (m->idempotency_key != NULL && *m->idempotency_key);
     do {
         apr_uint64_t row;
 
@@ -167,7 +158,6 @@ apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message
             return rv;
         }
         commit.timestamp_ms = 0;
-        commit.keys = record->touch[1] ? 1 : 0;
         rv = wa_dbm_commit_try(store, record, &commit);
     } while (APR_STATUS_IS_EAGAIN(rv));
     if (rv == APR_SUCCESS) {
@@ -212,7 +202,7 @@ apr_status_t wa_dbm_parked_add(wa_store_t *self, const char *key, wa_slice_t val
             parked.value = wa_slice_make(joined, now->value.len + 1 + value.len);
         }
         pthread_rwlock_unlock(&store->replica.lock);
-        if (parked.value.len > WA_PARKED_VALUE_MAX || parked.key.len > 255) {
+        if (parked.value.len > WA_STORE_TEXT_MAX || parked.key.len > WA_STORE_NAME_MAX) {
             return APR_ENOSPC;
         }
         rv = wa_record_parked_make(&record, &parked, tmp);

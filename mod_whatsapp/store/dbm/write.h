@@ -12,10 +12,10 @@
 apr_status_t wa_dbm_check_begin(wa_dbm_store_t *store, wa_commit_t *commit);
 
 /* Commits a record whose preconditions hold up to commit->base.
- * @param commit  like wa_commit_append
+ * @param commit  like wa_order_append
  * @return APR_SUCCESS durable and visible | APR_EAGAIN another record was in the way and is
  *     visible now: check and try again | APR_TIMEUP the store is read-only | what
- *     wa_commit_append and wa_commit_wait say. Any thread that does not hold the replica's lock. */
+ *     wa_order_append and wa_commit_wait say. Any thread that does not hold the replica's lock. */
 apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_commit_t *commit);
 
 /* The operations `message_add`, `message_update`, `parked_add` and `parked_get`. */
