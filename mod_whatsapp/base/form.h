@@ -33,8 +33,8 @@ typedef struct wa_form_t {
 
 /* Parses an application/x-www-form-urlencoded body as Twilio signs it (docs/TWILIO.md section 4):
  * split on '&', empty segments skipped, split at the first '=', no '=' means an empty value; in
- * names and values '+' becomes a space and %XX its byte, a '%' without two hex digits stays as it is. Also
- * right for a query string.
+ * names and values '+' becomes a space and %XX its byte, a '%' without two hex digits stays as it
+ * is. Also right for a query string.
  * @param pf          out: NULL unless APR_SUCCESS; lives in p. Slices without encoding point
  *                    into `body`, which must live as long
  * @param body        `len` bytes, no NUL needed at the end

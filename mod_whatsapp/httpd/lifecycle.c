@@ -432,7 +432,8 @@ void wa_lifecycle_child_stop(apr_pool_t *pchild, int is_graceful)
     for (i = 0; runtime && !is_graceful && i < runtime->stores->nelts; i++) {
         wa_store_t *store = APR_ARRAY_IDX(runtime->stores, i, wa_stores_entry_t).store;
 
-        if (store)
+        if (store) {
             wa_store_wait_end(store);
+        }
     }
 }

@@ -20,7 +20,8 @@ typedef struct wa_stores_entry_t {
     int is_new; /* 1: what wa_stores_open just made; its trouble was not told yet */
 } wa_stores_entry_t;
 
-/* The options with which the store of `s` would be opened, without the log and what is retained of it. In p. */
+/* The options with which the store of `s` would be opened, without the log and what is retained of
+ * it. In p. */
 void wa_stores_options(wa_store_options_t *options, server_rec *s, apr_pool_t *p);
 
 /* Why two servers cannot have one store.

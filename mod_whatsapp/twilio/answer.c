@@ -66,8 +66,8 @@ static const char *refused_sentence(const wa_twilio_result_t *result, apr_pool_t
 }
 
 /* What a status line alone makes certain (docs/TWILIO.md section 1.4). 302 and 303 may follow a
- * request that was acted on, 408 comes from something in between, 5xx may come after the message was
- * made: all unknown. */
+ * request that was acted on, 408 comes from something in between, 5xx may come after the message
+ * was made: all unknown. */
 static wa_twilio_outcome_e outcome_of_status(int status)
 {
     if (status == 429) {

@@ -48,7 +48,8 @@ static int is_rival(const wa_cut_t *cut, const wa_known_t *known, wa_slice_t nam
     return !has_own || !is_end_of_other(cut, known, name);
 }
 
-/* Whether a field of that name can have begun at that place: on the right side of those fields that stand nowhere else. */
+/* Whether a field of that name can have begun at that place: on the right side of those fields that
+ * stand nowhere else. */
 static int is_in_order(const wa_cut_t *cut, const char *at, wa_slice_t name)
 {
     apr_size_t i;

@@ -10,10 +10,11 @@
 
 /*
  * Twilio signs names and values one behind the other, sorted by name, with nothing between them
- * (docs/TWILIO.md section 4): "From=whatsapp:+1" and "Fr=omwhatsapp:+1" have one signature. Who holds
- * one signed form can cut it anew, but cannot change a byte, nor the order: a field begins where
- * another one ended, and its name sorts behind that one's. Twilio adds fields when it likes, so a
- * field is never refused for its name. What holds for every form that is taken, however it was cut:
+ * (docs/TWILIO.md section 4): "From=whatsapp:+1" and "Fr=omwhatsapp:+1" have one signature. Who
+ * holds one signed form can cut it anew, but cannot change a byte, nor the order: a field begins
+ * where another one ended, and its name sorts behind that one's. Twilio adds fields when it likes,
+ * so a field is not refused for being new. What holds for every form that is taken, however it was
+ * cut:
  *
  *   1  Who, whose and which: From, To, MessageSid and AccountSid stand, with a value of their kind,
  *      nowhere but in their own fields, or at the end of a longer name (ForwardedFrom) that their

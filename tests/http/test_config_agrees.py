@@ -400,7 +400,7 @@ def test_configtest_and_a_start_agree(name):
 
 @needs_root
 def test_a_start_that_may_not_write_long_files_says_so():
-    """`ulimit -f`: the signal that goes with it ends nobody, and the terminal says what is wrong."""
+    """`ulimit -f`: the signal that goes with it ends nobody; the terminal says what is wrong."""
     with stopped() as httpd:
         new_store()(httpd)
         before = resource.getrlimit(resource.RLIMIT_FSIZE)

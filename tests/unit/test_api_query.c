@@ -36,27 +36,26 @@ static const char *escaped(wa_slice_t s, apr_pool_t *p)
     return text;
 }
 
-static int member_read(wa_request_t *q, int *presult)
+static int member_read(wa_query_t *query, wa_request_t *q)
 {
     apr_pool_t *p = found ? apr_pool_parent_get(q->r->pool) : NULL;
     const char *counterpart;
-    wa_query_t query;
     wa_slice_t text;
 
-    if (!wa_query_read(&query, q)
-        || (wanted->range && !wa_query_number(&query, wanted->name, wanted->range, &found->number))
-        || (!wanted->range && !wa_query_text(&query, wanted->name, &text, &found->is_given))) {
-        *presult = query.result;
+    if (!wa_query_read(query, q)) {
         return 0;
     }
     if (wanted->range) {
-        return 1;
+        return wa_query_number(query, wanted->name, wanted->range, &found->number);
+    }
+    if (!wa_query_text(query, wanted->name, &text, &found->is_given)) {
+        return 0;
     }
     found->text = escaped(text, p);
     if (!wanted->is_counterpart) {
         return 1;
     }
-    if (!wa_query_counterpart(q, text, &counterpart, presult)) {
+    if (!wa_query_counterpart(q, text, &counterpart, &query->result)) {
         return 0;
     }
     found->text = apr_pstrdup(p, counterpart);
@@ -66,11 +65,11 @@ static int member_read(wa_request_t *q, int *presult)
 /* An endpoint that reads the member. */
 static int endpoint(wa_request_t *q)
 {
+    wa_query_t query;
     wa_reply_t reply;
-    int result;
 
-    if (!member_read(q, &result)) {
-        return result;
+    if (!member_read(&query, q)) {
+        return query.result;
     }
     wa_reply_begin(&reply, q, 16);
     return wa_reply_end(&reply, APR_SUCCESS, NULL);

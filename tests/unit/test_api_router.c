@@ -292,7 +292,8 @@ static void test_paths_elsewhere_are_not_found(void **state)
     }
 }
 
-/* What stands for an open part is what it decodes to, whatever it is; the query is not looked at. */
+/* What stands for an open part is what it decodes to, whatever it is; the query is not looked
+ * at. */
 static void test_the_open_parts_of_a_path(void **state)
 {
     static const struct {

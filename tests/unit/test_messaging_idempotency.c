@@ -211,7 +211,8 @@ static void test_who_waits_goes_on_waiting_when_something_else_is_committed(void
     assert_int_equal(twilio.calls, 1);
 }
 
-/* The process is to stop: what is known by then is the answer, long before the first must be over. */
+/* The process is to stop: what is known by then is the answer, long before the first must be
+ * over. */
 static void second_at_the_end(world_t *world)
 {
     wa_send_result_t second;

@@ -18,7 +18,8 @@
 #define SM "SM00000000000000000000000000000011"
 #define MM "MM00000000000000000000000000000012"
 
-/* As captured (docs/TWILIO.md section 2.3), with texts that are made of words that could be names. */
+/* As captured (docs/TWILIO.md section 2.3), with texts that are made of words that could be
+ * names. */
 static const char *const genuine[] = {
     "SmsMessageSid=" SM "&NumMedia=0&ProfileName=Ana+G%C3%B3mez&MessageType=text&SmsSid=" SM
     "&WaId=15551230001&SmsStatus=received&Body=Come+Back+Before+Dinner%2C+From+To+Body+Label%3F+1%"
@@ -516,7 +517,8 @@ static void test_cuts_that_hide_or_move_the_sender(void **state)
     }
 }
 
-/* An id begins with a country's letters, after which the rest can be made the next field, when the order of names allows it. */
+/* An id begins with a country's letters, after which the rest can be made the next field, when the
+ * order of names allows it. */
 static void test_an_id_is_not_cut_behind_its_channel(void **state)
 {
     static const char *const countries[] = {"GB", "IN", "IT", "JP", "MX"};

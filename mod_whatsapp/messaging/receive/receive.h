@@ -9,7 +9,8 @@
 #include "base/form.h"
 #include "messaging/messenger.h"
 
-/* Stores one inbound message (docs/TWILIO.md section 2.2), whatever its kind and whoever it is from:
+/* Stores one inbound message (docs/TWILIO.md section 2.2), whatever its kind and whoever it is
+ * from:
  *   text, media    body or caption as sent; media[] for MediaUrl0..N, with paths of ours: see
  *                  messaging/receive/media.h
  *   location       "Location: label, address (latitude, longitude)" in the body
