@@ -50,7 +50,8 @@ static int store_parse(ctl_t *ctl, const char *text)
     return CTL_DONE;
 }
 
-/* What may stand anywhere in the command line. The numbers are of no letter: such an option has no short form. */
+/* What may stand anywhere in the command line. The numbers are of no letter: such an option has no
+ * short form. */
 enum { OPTION_STORE = 256, OPTION_VERSION, OPTION_FIRST_OF_COMMAND };
 
 static const apr_getopt_option_t general[] = {{"store", OPTION_STORE, 1, NULL},

@@ -125,7 +125,8 @@ static apr_status_t message_put(compact_t *c, const wa_record_t *record)
     return record_put(c, record, &header, &offset);
 }
 
-/* The newest state of a row as it is on the disk, and the sid that the message itself was stored with. */
+/* The newest state of a row as it is on the disk, and the sid that the message itself was stored
+ * with. */
 static apr_status_t row_get(compact_t *c, apr_uint64_t row, wa_record_state_t *newest,
                             wa_record_message_t *m)
 {
@@ -184,7 +185,8 @@ static apr_status_t state_put(compact_t *c, const wa_walk_step_t *step)
     return rv;
 }
 
-/* Keeps the newest mark and flags. A mark may be on a row that is lost: then it counts up to the one before. */
+/* Keeps the newest mark and flags. A mark may be on a row that is lost: then it counts up to the
+ * one before. */
 static apr_status_t thread_put(compact_t *c, const wa_walk_step_t *step)
 {
     wa_record_t header = *step->record;
@@ -212,7 +214,8 @@ static apr_status_t thread_put(compact_t *c, const wa_walk_step_t *step)
     return record_put(c, step->record, &header, &offset);
 }
 
-/* Keeps contacts as they are now. A deletion stays where nothing newer tells a client that the thread has changed. */
+/* Keeps contacts as they are now. A deletion stays where nothing newer tells a client that the
+ * thread has changed. */
 static apr_status_t contact_put(compact_t *c, const wa_walk_step_t *step)
 {
     const wa_replica_t *replica = &c->view->store.replica;
@@ -323,7 +326,8 @@ static int contacts_are_equal(const wa_replica_t *a, const wa_replica_t *b)
     return 1;
 }
 
-/* Opens what was written, which makes what is derived, and compares it with what it was made from. */
+/* Opens what was written, which makes what is derived, and compares it with what it was made
+ * from. */
 static int result_check(compact_t *c, const char *work)
 {
     wa_dbm_store_t *store;

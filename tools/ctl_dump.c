@@ -105,7 +105,8 @@ static void extra_text(extras_t *e, const char *name, wa_slice_t text)
     wa_json_string(extra_begin(e, name), text);
 }
 
-/* What a webhook said beside the message's own fields, and where its attachments are, as a form: its values may be any bytes. */
+/* What a webhook said beside the message's own fields, and where its attachments are, as a form:
+ * its values may be any bytes. */
 static wa_slice_t form_make(const wa_message_t *m, apr_pool_t *p)
 {
     wa_slice_t rest = m->attributes, form;
@@ -129,8 +130,8 @@ static wa_slice_t form_make(const wa_message_t *m, apr_pool_t *p)
     return form;
 }
 
-/* All sids by which a message is found, the oldest first and the current one last, where that is not just the one that the API shows: a message
- * sent in parts has several. */
+/* All sids by which a message is found, the oldest first and the current one last, where that is
+ * not just the one that the API shows: a message sent in parts has several. */
 static void sids_add(extras_t *e, const wa_message_t *m, const wa_record_message_t *fixed,
                      apr_uint64_t row, wa_slice_t shown)
 {
@@ -170,7 +171,8 @@ static void sids_add(extras_t *e, const wa_message_t *m, const wa_record_message
     wa_json_array_end(e->w);
 }
 
-/* Of a sent message what is known of its delivery, of a received one what its webhook said. @return the sid that the API shows */
+/* Of a sent message what is known of its delivery, of a received one what its webhook said.
+ * @return the sid that the API shows */
 static wa_slice_t facts_add(extras_t *e, const wa_message_t *m)
 {
     wa_delivery_t delivery;
@@ -292,7 +294,8 @@ static int all_dump(dump_t *d)
     return rv == APR_SUCCESS ? CTL_DONE : ctl_error_status(rv, "the dump cannot be written");
 }
 
-/* Opens where the dump goes. What is no regular file (a pipe, /dev/null) is written to as it is. @param pis_file  out: 1 when it gets its name at the end */
+/* Opens where the dump goes. What is no regular file (a pipe, /dev/null) is written to as it is.
+ * @param pis_file  out: 1 when it gets its name at the end */
 static int out_open(dump_t *d, const char *path, int *pis_file)
 {
     struct stat info;

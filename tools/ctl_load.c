@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* whatsappctl load: reads everything, judges everything, then makes a new store beside the old one and swaps the two. */
+/* whatsappctl load: reads everything, judges everything, then makes a new store beside the old one
+ * and swaps the two. */
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -357,7 +358,8 @@ static int entries_append(load_t *l)
 
 /* ---- threads: read marks and flags ---- */
 
-/* The row up to which a thread is read when its last `unread` received messages are not. @return APR_SUCCESS | APR_EGENERAL */
+/* The row up to which a thread is read when its last `unread` received messages are not.
+ * @return APR_SUCCESS | APR_EGENERAL */
 static apr_status_t read_row_find(load_t *l, const wa_replica_thread_t *t, apr_uint64_t unread,
                                   apr_uint64_t *prow)
 {

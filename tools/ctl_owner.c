@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who does the work: root only opens what it alone may, then a process of the store's owner goes on. */
+/* Who does the work: root only opens what it alone may, then a process of the store's owner goes
+ * on. */
 #include "ctl_owner.h"
 
 #include <dirent.h>
@@ -98,7 +99,8 @@ static int is_empty(int fd)
     return count == 0;
 }
 
-/* An empty folder that was there: the owner's, or root's own where nobody else could have put it. */
+/* An empty folder that was there: the owner's, or root's own where nobody else could have put
+ * it. */
 static int folder_take(ctl_t *ctl, const char *folder)
 {
     struct stat info;

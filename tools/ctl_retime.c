@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* whatsappctl retime: writes the journal again with right times where a clock that was ahead has dated it ahead. */
+/* whatsappctl retime: writes the journal again with right times where a clock that was ahead has
+ * dated it ahead. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -98,7 +99,8 @@ static int times_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
     return is_changed;
 }
 
-/* The delivery of a sent message with all times in it that are after now made right. @return 1 when there were any */
+/* The delivery of a sent message with all times in it that are after now made right.
+ * @return 1 when there were any */
 static int delivery_mend(const retime_t *c, wa_status_e status, wa_slice_t *pdelivery)
 {
     const wa_message_t message = {.status = status, .delivery = *pdelivery};
@@ -190,7 +192,8 @@ static apr_status_t parked_mend(retime_t *c, const wa_record_t *r, wa_record_t *
     return wa_record_parked_make(pmade, &k, c->tmp);
 }
 
-/* What stands in the payload: times, and where the state before is. @param pmade  out: NULL when nothing is to be changed */
+/* What stands in the payload: times, and where the state before is.
+ * @param pmade  out: NULL when nothing is to be changed */
 static apr_status_t payload_mend(retime_t *c, const wa_record_t *r, wa_record_t **pmade)
 {
     *pmade = NULL;
@@ -260,7 +263,8 @@ static int is_same_but_for_times(const wa_replica_t *a, const wa_replica_t *b)
            && apr_hash_count(a->parked) == apr_hash_count(b->parked);
 }
 
-/* Opens what was written, which makes what is derived, and compares it with what it was made from. */
+/* Opens what was written, which makes what is derived, and compares it with what it was made
+ * from. */
 static int result_check(retime_t *c, const char *work)
 {
     const apr_int64_t last_ms = c->entries[c->count - 1].ms;

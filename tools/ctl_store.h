@@ -7,13 +7,16 @@
 #include "store/dbm/rewrite.h"
 #include "store/dbm/view.h"
 
-/* Finds the store, takes on its owner (ctl_owner_become) and refuses a folder in which something is planted. @return CTL_DONE | CTL_FAILED, said */
+/* Finds the store, takes on its owner (ctl_owner_become) and refuses a folder in which something is
+ * planted.
+ * @return CTL_DONE | CTL_FAILED, said */
 int ctl_store_find(ctl_t *ctl);
 
 /* Refuses a folder in which something is planted. @return CTL_DONE | CTL_FAILED, said */
 int ctl_store_inspect(ctl_t *ctl);
 
-/* Called with each step of reading a view, after it was applied. @return APR_SUCCESS | what ends the reading */
+/* Called with each step of reading a view, after it was applied.
+ * @return APR_SUCCESS | what ends the reading */
 typedef apr_status_t (*ctl_step_fn)(void *baton, wa_view_t *view, const wa_walk_step_t *step);
 
 /* Opens a view of the store, reads it to its end and settles it.
@@ -22,7 +25,8 @@ typedef apr_status_t (*ctl_step_fn)(void *baton, wa_view_t *view, const wa_walk_
  * @return CTL_DONE | another exit code, said */
 int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_view_t **pview);
 
-/* Reads the journal of a view again, up to the view's end. @return CTL_DONE | another exit code, said */
+/* Reads the journal of a view again, up to the view's end.
+ * @return CTL_DONE | another exit code, said */
 int ctl_view_again(ctl_t *ctl, wa_view_t *view, const char *label, ctl_step_fn visit, void *baton);
 
 /* Opens the store in `folder` as its only owner, makes what is derived, in the pool p.
@@ -31,10 +35,12 @@ int ctl_view_again(ctl_t *ctl, wa_view_t *view, const char *label, ctl_step_fn v
 int ctl_store_open(ctl_t *ctl, const char *folder, const char *account_sid, int is_rebuild,
                    wa_dbm_store_t **pstore, apr_pool_t *p);
 
-/* The type of apr_dbm for new checkpoints: what was asked for, else the store's own, else the default. */
+/* The type of apr_dbm for new checkpoints: what was asked for, else the store's own, else the
+ * default. */
 const char *ctl_store_type(const ctl_t *ctl, apr_pool_t *p);
 
-/* Writes a checkpoint that holds everything and closes the store by destroying p. @return CTL_DONE | CTL_FAILED, said */
+/* Writes a checkpoint that holds everything and closes the store by destroying p.
+ * @return CTL_DONE | CTL_FAILED, said */
 int ctl_store_close(wa_dbm_store_t *store, apr_pool_t *p);
 
 /* Before the end of a program that failed: what is open is closed without a checkpoint. */
@@ -43,12 +49,14 @@ void ctl_stores_abandon(void);
 /* Takes the store's lock until the program ends. @return CTL_DONE | CTL_FAILED, said */
 int ctl_store_lock(ctl_t *ctl);
 
-/* Makes an empty folder `name` in the store's folder, which is removed if the program ends early. One that a killed call left is removed before.
+/* Makes an empty folder `name` in the store's folder, which is removed if the program ends early.
+ * One that a killed call left is removed before.
  * @param is_trial  1: what is left of another call stays, and is refused
  * @return CTL_DONE | CTL_FAILED, said */
 int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfolder);
 
-/* Begins a new journal of the view's account in the folder `work`; the caller releases *out. @return CTL_DONE | CTL_FAILED, said */
+/* Begins a new journal of the view's account in the folder `work`; the caller releases *out.
+ * @return CTL_DONE | CTL_FAILED, said */
 int ctl_journal_create(ctl_t *ctl, const wa_view_t *view, const char *work, wa_rewrite_t *out);
 
 #endif

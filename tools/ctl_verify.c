@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* whatsappctl verify: reads the journal and compares everything that is derived with what it says. */
+/* whatsappctl verify: reads the journal and compares everything that is derived with what it
+ * says. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,9 +32,12 @@ typedef struct verify_t {
     wa_checkpoint_t checkpoint;
     wa_replica_t *loaded;
     int is_compared;
-    apr_int64_t time_ms; /* of the last record, for the order of times */
-    apr_uint64_t rows;   /* how many messages have come, while keys are checked */
-    wa_index_t index;    /* the files as they are */
+    /* of the last record, for the order of times */
+    apr_int64_t time_ms;
+    /* how many messages have come, while keys are checked */
+    apr_uint64_t rows;
+    /* the files as they are */
+    wa_index_t index;
 } verify_t;
 
 static void differ(verify_t *v, place_e place, const char *format, ...)
@@ -303,7 +307,8 @@ static void row_check(verify_t *v, apr_uint64_t row)
                is->offset == should->offset ? "; the row before it is wrong" : "");
         return;
     }
-    /* Others may be ahead of what was read here: then the states lead back to the one that is expected. */
+    /* Others may be ahead of what was read here: then the states lead back to the one that is
+     * expected. */
     while (state >= end && state != should->state && v->view->is_owned && !ctl_is_interrupted()) {
         const wa_record_t *r =
             wa_journal_record(&v->view->store.journal, state, v->view->walk.size);

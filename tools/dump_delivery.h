@@ -13,8 +13,8 @@
  * {"parts": [{"place": "taken", "status": "delivered", "errorCode": 0, "sid": "SM..."}, ...],
  *  "times": {"sent": 1700000000000, ...}, "digest": "...", "answer": "accepted", "reason": "..."}
  *
- * A part's place is waiting, taken, failed, unknown or stopped (wa_part_e), the answer accepted or refused (wa_answer_e). What is not known
- * is left out.
+ * A part's place is waiting, taken, failed, unknown or stopped (wa_part_e), the answer accepted or
+ * refused (wa_answer_e). What is not known is left out.
  */
 
 /* Writes the object. */

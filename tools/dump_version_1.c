@@ -20,7 +20,8 @@
  * times  <word>=<unix ms>, with a comma between two
  * parts  <is>:<word>:<error code>:<sid>, with a comma between two
  *
- * What is last may hold anything. Of 1 and 2 the word, the code and the sentence are among the API's members too.
+ * What is last may hold anything. Of 1 and 2 the word, the code and the sentence are among the
+ * API's members too.
  */
 
 static wa_delivery_e word_check(long value)

@@ -39,16 +39,19 @@ typedef struct load_piece_t {
 /* Opens a file, or stdin for "-". @return APR_SUCCESS | the operating system's status. */
 apr_status_t load_input_open(load_input_t *in, const char *name);
 
-/* Makes the file `input` in the folder for a copy of what can be read only once; nothing when it can be read again. Before the first piece.
+/* Makes the file `input` in the folder for a copy of what can be read only once; nothing when it
+ * can be read again. Before the first piece.
  * @return APR_SUCCESS | the operating system's status */
 apr_status_t load_input_spool(load_input_t *in, const char *folder, apr_pool_t *p);
 
 /* Gives the next piece that is not blank.
- * @param pwrong  out: NULL, or with APR_EINVAL what is wrong in line piece->line: nothing after it can be read
+ * @param pwrong  out: NULL, or with APR_EINVAL what is wrong in line piece->line: nothing after it
+ *     can be read
  * @return APR_SUCCESS | APR_EOF | APR_EINVAL | the operating system's status */
 apr_status_t load_input_next(load_input_t *in, load_piece_t *piece, const char **pwrong);
 
-/* Reads a piece again by its offset and length, in any order. @return APR_SUCCESS | APR_EGENERAL the file was changed | the operating system's status */
+/* Reads a piece again by its offset and length, in any order.
+ * @return APR_SUCCESS | APR_EGENERAL the file was changed | the operating system's status */
 apr_status_t load_input_again(load_input_t *in, load_piece_t *piece);
 
 /* Closes the files. */

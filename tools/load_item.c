@@ -177,7 +177,8 @@ static wa_status_e status_get(reader_t *r)
     return WA_STATUS_SUCCESS;
 }
 
-/* Reads what is known of a sent message's outcome. The API shows an error only where there is one, and always where a message failed. */
+/* Reads what is known of a sent message's outcome. The API shows an error only where there is one,
+ * and always where a message failed. */
 static void outcome_read(reader_t *r, wa_delivery_t *delivery)
 {
     const char *word = text_optional(r, "deliveryStatus");
@@ -267,7 +268,8 @@ static apr_size_t media_get(reader_t *r, wa_media_t *media)
     return count;
 }
 
-/* The sids by which the message is found: those in "store", or the one that is shown. The first goes into the message, the others follow as states. */
+/* The sids by which the message is found: those in "store", or the one that is shown. The first
+ * goes into the message, the others follow as states. */
 static void sids_get(reader_t *r, load_item_t *item, const json_t *list, const char *shown)
 {
     apr_size_t i, count = json_array_size(list);
@@ -297,7 +299,8 @@ static const char *sid_get(reader_t *r, const char *id)
     if (sid && !wa_id_is_sid(sid, "SM,MM")) {
         wrong(r, "sid", "must be the sid of a message: SM or MM and 32 hex digits");
     }
-    /* Some keep a message under Twilio's id: then a receipt or a repeated webhook can still find it. */
+    /* Some keep a message under Twilio's id: then a receipt or a repeated webhook can still find
+     * it. */
     return !sid && wa_id_is_sid(id, "SM,MM") ? id : sid;
 }
 
@@ -335,7 +338,8 @@ static const char *our_number_get(reader_t *r)
     return number ? number : "";
 }
 
-/* What a webhook said beside the message's own fields, as dumps have it: a form. Where it names attachments, they are those of the message. */
+/* What a webhook said beside the message's own fields, as dumps have it: a form. Where it names
+ * attachments, they are those of the message. */
 static void form_read(reader_t *r, const reader_t *extra, wa_attributes_t *attributes)
 {
     const char *text = json_string_value(member(extra, "form"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One {"key":...,"value":...} of a dump or an export: read, checked, and made into what the store takes. */
+/* One {"key":...,"value":...} of a dump or an export: read, checked, and made into what the store
+ * takes. */
 #ifndef WA_TOOLS_LOAD_ITEM_H
 #define WA_TOOLS_LOAD_ITEM_H
 
@@ -18,13 +19,17 @@ typedef enum {
 
 typedef struct load_item_t {
     load_kind_e kind;
-    apr_int64_t time_ms; /* a message's timestamp, a contact's updatedAt */
-    unsigned repaired;   /* half characters that were replaced */
-    unsigned unknown;    /* members that are not known and left out */
+    /* a message's timestamp, a contact's updatedAt */
+    apr_int64_t time_ms;
+    /* half characters that were replaced */
+    unsigned repaired;
+    /* members that are not known and left out */
+    unsigned unknown;
     /* a message */
-    wa_message_new_t message; /* its sid is the first of all, when it has several */
-    const char *const *
-        sids; /* the sids after the first, oldest first, ended by NULL; the last is the current one */
+    /* its sid is the first of all, when it has several */
+    wa_message_new_t message;
+    /* the sids after the first, oldest first, ended by NULL; the last is the current one */
+    const char *const *sids;
     int is_unread;
     /* a thread */
     const char *counterpart;
@@ -41,7 +46,9 @@ typedef struct load_item_t {
 const char *load_item_read(load_item_t *item, char *text, apr_size_t len, apr_int64_t now_ms,
                            apr_pool_t *p);
 
-/* Replaces escaped halves of surrogate pairs (\ud83d without its other half), which cut texts have, by \ufffd. @return how many */
+/* Replaces escaped halves of surrogate pairs (\ud83d without its other half), which cut texts have,
+ * by \ufffd.
+ * @return how many */
 unsigned load_surrogates_repair(char *text, apr_size_t len);
 
 #endif

@@ -23,7 +23,8 @@ static apr_int64_t run_try(retime_entry_t *first, const retime_entry_t *last, ap
     return last->ms;
 }
 
-/* Entries first … last have no date. They end before `limit_ms`, and are drawn together where they have to. */
+/* Entries first … last have no date. They end before `limit_ms`, and are drawn together where they
+ * have to. */
 static void run_place(retime_entry_t *first, const retime_entry_t *last, apr_int64_t before_ms,
                       apr_int64_t limit_ms)
 {

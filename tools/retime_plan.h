@@ -12,14 +12,16 @@ typedef struct retime_entry_t {
     apr_int64_t ms;      /* out */
 } retime_entry_t;
 
-/* Gives each entry a time: growing from entry to entry, after `before_ms`, and up to `now_ms` as far as that has room for all.
- * One whose date is known gets that. Those between two that are known keep their distances, as late as what follows allows; where that is too little room, they are
+/* Gives each entry a time: growing from entry to entry, after `before_ms`, and up to `now_ms` as
+ * far as that has room for all. One whose date is known gets that. Those between two that are known
+ * keep their distances, as late as what follows allows; where that is too little room, they are
  * drawn together.
  * @param before_ms  of the last record that is not ahead, 0 for none */
 void retime_plan(retime_entry_t *entries, apr_size_t count, apr_int64_t before_ms,
                  apr_int64_t now_ms);
 
-/* The new time of what was at `ms`: of the first entry that was not before that; the last one's beyond all. */
+/* The new time of what was at `ms`: of the first entry that was not before that; the last one's
+ * beyond all. */
 apr_int64_t retime_map(const retime_entry_t *entries, apr_size_t count, apr_int64_t ms);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* whatsappctl: what an admin does with a store beside serving it. Reads the command line and ends in order whatever happens. */
+/* whatsappctl: what an admin does with a store beside serving it. Reads the command line and ends
+ * in order whatever happens. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a store driver provides: one operation for each function of store.h, and the table of drivers. */
+/* What a store driver provides: one operation for each function of store.h, and the table of
+ * drivers. */
 #ifndef WA_STORE_DRIVER_H
 #define WA_STORE_DRIVER_H
 
 #include "base/clock.h"
 #include "store/store.h"
 
-/* WhatsAppStore taken apart: "dbm:/path type=db" has the driver "dbm", the location "/path" and the arguments "type=db". All in the pool of the call. */
+/* WhatsAppStore taken apart: "dbm:/path type=db" has the driver "dbm", the location "/path" and the
+ * arguments "type=db". All in the pool of the call. */
 typedef struct wa_store_uri_t {
     const char *driver;
     const char *location;
     const char *arguments; /* never NULL */
 } wa_store_uri_t;
 
-/* Each operation fulfils the contract of the function of the same name in store.h; `self` is the driver's own struct, whose first member is the wa_store_t. */
+/* Each operation fulfils the contract of the function of the same name in store.h; `self` is the
+ * driver's own struct, whose first member is the wa_store_t. */
 typedef struct wa_store_ops_t {
     const char *name;
     apr_status_t (*check)(const wa_store_uri_t *uri, const char **perror, const char **pkey,
@@ -76,7 +79,8 @@ struct wa_store_t {
     const wa_store_ops_t *ops;
 };
 
-/* The drivers. A new one is a folder beside dbm/, a line here and a line in the table in store.c. */
+/* The drivers. A new one is a folder beside dbm/, a line here and a line in the table in
+ * store.c. */
 extern const wa_store_ops_t wa_store_dbm_ops;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An operating system that fails, or kills the process, at any call, and a store to try it on. For one file of a test program. */
+/* An operating system that fails, or kills the process, at any call, and a store to try it on. For
+ * one file of a test program. */
 #ifndef WA_TESTS_STORE_FAULTS_H
 #define WA_TESTS_STORE_FAULTS_H
 
@@ -30,7 +31,8 @@
 #include "store/dbm/write.h"
 #include "store_model.h"
 
-/* ---- the faults: calls of libc that this program puts itself in front of, for the library and for APR alike ---- */
+/* ---- the faults: calls of libc that this program puts itself in front of, for the library and for
+ * APR alike ---- */
 
 #define VISIBLE __attribute__((visibility("default")))
 
@@ -345,7 +347,8 @@ static inline apr_status_t in_message(bench_t *b, const char *id)
     return model_run(b->model, b->f, &op);
 }
 
-/* Runs `work` in a child with a fault and waits for it. @return 1 when it was killed, 0 when it came to its end */
+/* Runs `work` in a child with a fault and waits for it.
+ * @return 1 when it was killed, 0 when it came to its end */
 static inline int child_run(bench_t *b, void (*work)(bench_t *b))
 {
     int status;
@@ -368,7 +371,8 @@ static inline int child_run(bench_t *b, void (*work)(bench_t *b))
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define ALL_TYPES(f) TEST(f), TEST(f), TEST(f)
 
-/* Berkeley DB keeps memory of a file that it could not write: its leak, provoked here on purpose. LeakSanitizer asks this; nothing else does. */
+/* Berkeley DB keeps memory of a file that it could not write: its leak, provoked here on purpose.
+ * LeakSanitizer asks this; nothing else does. */
 __attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {

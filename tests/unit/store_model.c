@@ -643,7 +643,8 @@ static apr_status_t read_changes(reader_t *r)
     return APR_SUCCESS;
 }
 
-/* Every message that is served must be found by its id, its sid and its idempotency key, and no other one by any. */
+/* Every message that is served must be found by its id, its sid and its idempotency key, and no
+ * other one by any. */
 static apr_status_t read_keys(reader_t *r)
 {
     int i;

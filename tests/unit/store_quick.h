@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An operating system that does not wait for the disk, for programs that open thousands of stores: what they look at is in the page cache. For one
- * file of a test program. */
+/* An operating system that does not wait for the disk, for programs that open thousands of stores:
+ * what they look at is in the page cache. For one file of a test program. */
 #ifndef WA_TESTS_STORE_QUICK_H
 #define WA_TESTS_STORE_QUICK_H
 

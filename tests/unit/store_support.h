@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store in a temporary folder, and short ways to put things into it, for the store's unit tests. */
+/* A store in a temporary folder, and short ways to put things into it, for the store's unit
+ * tests. */
 #ifndef WA_TESTS_STORE_SUPPORT_H
 #define WA_TESTS_STORE_SUPPORT_H
 
@@ -37,10 +38,12 @@ apr_status_t fixture_open_second(fixture_t *f, wa_store_t **pstore, const char *
 void fixture_close(fixture_t *f);
 void fixture_reopen(fixture_t *f);
 
-/* How far loops over bytes and calls go at once: 1, more where a tool (valgrind) makes everything slow. */
+/* How far loops over bytes and calls go at once: 1, more where a tool (valgrind) makes everything
+ * slow. */
 int test_step(void);
 
-/* What all stores of this process logged at notice level or above since the last clear: "TAG text" lines. */
+/* What all stores of this process logged at notice level or above since the last clear: "TAG text"
+ * lines. */
 void fixture_log_clear(void);
 const char *fixture_log(void);
 
@@ -55,7 +58,8 @@ apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const
 /* Fails the test unless the slice holds `text`. */
 void assert_slice(wa_slice_t slice, const char *text);
 
-/* The newest time up to which the store has everything: the T of a poll by a client that is ahead. */
+/* The newest time up to which the store has everything: the T of a poll by a client that is
+ * ahead. */
 apr_int64_t store_time(fixture_t *f);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the answers that a process remembers: which one is given, which go, and that no reader loses one. */
+/* Tests of the answers that a process remembers: which one is given, which go, and that no reader
+ * loses one. */
 #include "test_base.h"
 
 #include <stdio.h>

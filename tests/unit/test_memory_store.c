@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests the store with a heap that is full at each of its allocations: it says so or the process ends, and what is on the disk is sound. */
+/* Tests the store with a heap that is full at each of its allocations: it says so or the process
+ * ends, and what is on the disk is sound. */
 #include "memory_faults.h"
 
 #include <stdio.h>
@@ -39,7 +40,8 @@ static int status_is_known(apr_status_t rv)
            || APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_NOTFOUND(rv) || APR_STATUS_IS_EEXIST(rv);
 }
 
-/* Opens the store, does what is left of the operations and closes it, with one allocation failing. */
+/* Opens the store, does what is left of the operations and closes it, with one allocation
+ * failing. */
 static void life(void *baton)
 {
     world_t *w = baton;
@@ -277,7 +279,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(any_allocation_may_fail, "sdbm"),
-#ifndef __SANITIZE_ADDRESS__ /* Berkeley DB compares what it could not allocate, which ends the process there */
+/* Berkeley DB compares what it could not allocate, which ends the process there. */
+#ifndef __SANITIZE_ADDRESS__
         TEST(any_allocation_may_fail, "db"),
 #endif
         TEST(any_allocation_may_fail, "gdbm"),

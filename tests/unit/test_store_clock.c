@@ -25,7 +25,8 @@
 #define CHECKPOINT_AGE apr_time_from_sec(300)
 #define HOUR ((int64_t)3600 * 1000000)
 
-/* ---- the clocks, which this program puts itself in front of, for the library and for APR alike ---- */
+/* ---- the clocks, which this program puts itself in front of, for the library and for APR alike
+ * ---- */
 
 static int64_t wall_shift_us; /* added to the wall clock */
 static int64_t wall_us;       /* what the wall clock says, 0: the truth */
@@ -99,7 +100,8 @@ static apr_status_t visit(void *baton, const wa_message_t *m, int is_update)
     return APR_SUCCESS;
 }
 
-/* Stores three messages and polls: these three come, in order, after all that came before, and none twice. */
+/* Stores three messages and polls: these three come, in order, after all that came before, and none
+ * twice. */
 static void three_come(fixture_t *f, int turn, apr_int64_t *psince)
 {
     wa_changes_t changes;
@@ -250,7 +252,8 @@ static void what_others_may_still_join_is_held_back(void **state)
     assert_int_equal(poll(f, now, 1), now + 1);
 }
 
-/* A new store of another machine's clock, set right by days afterwards: what is newest is what came last. */
+/* A new store of another machine's clock, set right by days afterwards: what is newest is what came
+ * last. */
 static void the_thread_list_follows_the_order_of_arrival(void **state)
 {
     fixture_t *f = *state;
@@ -271,7 +274,8 @@ static void the_thread_list_follows_the_order_of_arrival(void **state)
 
 static const char *const ana = "+15551230001", *const bea = "+15551230002";
 
-/* Opens the store again, so that all is read from a checkpoint, or from the journal as after a kill. */
+/* Opens the store again, so that all is read from a checkpoint, or from the journal as after a
+ * kill. */
 static void reopen(fixture_t *f, int is_killed)
 {
     snapshot_t *s = is_killed ? snapshot_take(f, f->p) : NULL;

@@ -373,7 +373,8 @@ static void a_change_that_changes_nothing_is_none(void **state)
     assert_slice(c.phone_number, "+1222");
 }
 
-/* Times that an import gives go on from what is there, and from what somebody was told to be all. */
+/* Times that an import gives go on from what is there, and from what somebody was told to be
+ * all. */
 static void a_given_time_is_never_before_what_was_told(void **state)
 {
     fixture_t *f = *state;

@@ -29,7 +29,8 @@ static void a_failed_sync_stops_writing_but_not_reading(void **state)
     sound_check(b, "writing again");
 }
 
-/* Two writers wait for the same sync: it fails for one, and the other must not be told that its record is stored. */
+/* Two writers wait for the same sync: it fails for one, and the other must not be told that its
+ * record is stored. */
 static void a_sync_that_failed_for_one_failed_for_all(void **state)
 {
     bench_t *b = *state;
@@ -50,8 +51,9 @@ static void a_sync_that_failed_for_one_failed_for_all(void **state)
     image_check(b, b->model->count, "after the next start");
 }
 
-/* After WhatsAppSync was changed and the server restarted gracefully, generations that sync and that do not write at once: what the one that
- * always syncs answers is on the disk, though the other shows it at once. */
+/* After WhatsAppSync was changed and the server restarted gracefully, generations that sync and
+ * that do not write at once: what the one that always syncs answers is on the disk, though the
+ * other shows it at once. */
 static void always_means_always_beside_others_that_do_not(void **state)
 {
     bench_t *b = *state;
@@ -129,7 +131,8 @@ static void a_full_disk_refuses_and_recovers(void **state)
     sound_check(b, "after a full disk");
 }
 
-/* Each call of a whole life fails once: what was answered with success is there, what was not is not. */
+/* Each call of a whole life fails once: what was answered with success is there, what was not is
+ * not. */
 static void every_single_call_may_fail(void **state)
 {
     static const int errors[] = {EIO, ENOSPC};
@@ -201,7 +204,8 @@ static void child_update(bench_t *b)
     }
 }
 
-/* Another process has noted a state that this one has not come to: it goes on with the one it knows. */
+/* Another process has noted a state that this one has not come to: it goes on with the one it
+ * knows. */
 static void a_state_from_ahead_is_no_damage(void **state)
 {
     bench_t *b = *state;
@@ -223,7 +227,8 @@ static void a_state_from_ahead_is_no_damage(void **state)
     assert_int_equal(wa_store_message_find(b->f->store, "SMnewer", &now, b->p), APR_SUCCESS);
 }
 
-/* A slow process applies a message's record when another has applied its change already: the change stays. */
+/* A slow process applies a message's record when another has applied its change already: the change
+ * stays. */
 static void a_late_apply_takes_no_state_away(void **state)
 {
     bench_t *b = *state;
@@ -284,7 +289,8 @@ static void a_checkpoint_that_cannot_be_finished_leaves_the_one_before(void **st
     assert_string_equal(fixture_log(), "");
 }
 
-/* apr_dbm does not tell when its writes fail: what it wrote is read back before it is believed, wherever the disk was full. */
+/* apr_dbm does not tell when its writes fail: what it wrote is read back before it is believed,
+ * wherever the disk was full. */
 static void a_checkpoint_on_a_full_disk_is_not_believed(void **state)
 {
     bench_t *b = *state;

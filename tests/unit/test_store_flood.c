@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests that names which an outsider chose to fall together in apr's own hash tables do not in ours, in memory and on the disk. */
+/* Tests that names which an outsider chose to fall together in apr's own hash tables do not in
+ * ours, in memory and on the disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,7 +91,8 @@ static void test_chosen_names_spread(void **state)
     assert_true(chain_longest(by_process, uuids) <= CHAIN_MAX);
 }
 
-/* How often two names that were put one after the other stand one after the other in a table: in one chain all do, in many hardly any. */
+/* How often two names that were put one after the other stand one after the other in a table: in
+ * one chain all do, in many hardly any. */
 static unsigned neighbours(apr_hash_t *table, const char *const *names, apr_pool_t *p)
 {
     apr_hash_t *places = wa_table_make(p);
@@ -152,7 +154,8 @@ static void test_the_tables_of_a_replica_are_not_flooded(void **state)
     fixture_destroy(f);
 }
 
-/* The key tables on the disk: names that fall together under one store's salt do not under another's, nor do those of one kind under another kind. */
+/* The key tables on the disk: names that fall together under one store's salt do not under
+ * another's, nor do those of one kind under another kind. */
 static void test_keys_on_the_disk_go_by_the_salt(void **state)
 {
     const apr_uint64_t salts[] = {0x123456789abcdef0u, 0x123456789abcdef1u};

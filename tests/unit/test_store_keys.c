@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests which keys a record makes, and that touches, the commit's count and the index agree on it. */
+/* Tests which keys a record makes, and that touches, the commit's count and the index agree on
+ * it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,7 +116,8 @@ static void each_type_of_record_has_its_keys_at_their_places(void **state)
     assert_null(keys.key[0].kind);
 }
 
-/* Walks a journal of every kind of record: each name leads to its message, and all counts are one. */
+/* Walks a journal of every kind of record: each name leads to its message, and all counts are
+ * one. */
 static void the_index_has_what_the_records_make(void **state)
 {
     fixture_t *f = *state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests the store with processes that are killed: at every call, at any instruction, with every lock, again and again. */
+/* Tests the store with processes that are killed: at every call, at any instruction, with every
+ * lock, again and again. */
 #include "store_faults.h"
 
 #include <limits.h>
@@ -23,7 +24,8 @@ static void whole_life(bench_t *b)
     fixture_close(b->f);
 }
 
-/* A server that is killed at its n-th call, for every n: what it answered is there, at most one more, and nothing else. */
+/* A server that is killed at its n-th call, for every n: what it answered is there, at most one
+ * more, and nothing else. */
 static void every_single_call_may_be_the_last(void **state)
 {
     static const fault_e kinds[] = {FAULT_KILL, FAULT_KILL_HALF, FAULT_KILL_AFTER};
@@ -92,7 +94,8 @@ static void child_message(bench_t *b)
     in_message(b, "of-the-dead");
 }
 
-/* One of several processes dies at each call of a commit: the others go on at once and see its message or do not, but nothing else. */
+/* One of several processes dies at each call of a commit: the others go on at once and see its
+ * message or do not, but nothing else. */
 static void a_writer_may_die_at_every_call_among_others(void **state)
 {
     static const fault_e kinds[] = {FAULT_KILL, FAULT_KILL_HALF, FAULT_KILL_AFTER};
@@ -183,7 +186,8 @@ static void who_dies_with_a_lock_blocks_nobody(void **state)
     sound_check(b, "after deaths with locks");
 }
 
-/* Who synced died before it could say what readers may see: the next one says it instead of waiting for ever. */
+/* Who synced died before it could say what readers may see: the next one says it instead of waiting
+ * for ever. */
 static void a_death_between_synced_and_visible_is_made_good(void **state)
 {
     bench_t *b = *state;
@@ -237,8 +241,8 @@ static snapshot_t *stopped(bench_t *b, stop_e kind, apr_pool_t *p)
     return s;
 }
 
-/* A start is killed at its first call, the next one at its second and so on, each over what the one before left: in the end there is what one
- * start that nobody disturbed makes of it. */
+/* A start is killed at its first call, the next one at its second and so on, each over what the one
+ * before left: in the end there is what one start that nobody disturbed makes of it. */
 static void recovery_may_die_again_and_again(void **state)
 {
     static const fault_e kinds[] = {FAULT_KILL, FAULT_KILL_HALF, FAULT_KILL_AFTER};
@@ -278,7 +282,8 @@ static void recovery_may_die_again_and_again(void **state)
 
 /* ---- any instruction ---- */
 
-/* Where a commit is killed: after so many instructions, or after one that changed what processes share for the n-th time. */
+/* Where a commit is killed: after so many instructions, or after one that changed what processes
+ * share for the n-th time. */
 typedef struct instant_t {
     long instructions; /* LONG_MAX: no end to them */
     int changes;       /* 0: they do not matter */
@@ -321,7 +326,8 @@ static void see(bench_t *b, apr_uint64_t row, seen_t *seen)
     seen->row = *wa_index_row(&WA_DBM_STORE(b->f->store)->index, row);
 }
 
-/* Kills a commit at an instant. @return how many instructions it made; *pis_over is 1 when it came to its end first */
+/* Kills a commit at an instant.
+ * @return how many instructions it made; *pis_over is 1 when it came to its end first */
 static long commit_kill(bench_t *b, const instant_t *instant, int *pis_over)
 {
     apr_uint64_t row = wa_shared_tail(shared(b)).rows + 1;
@@ -358,7 +364,8 @@ static long commit_kill(bench_t *b, const instant_t *instant, int *pis_over)
     return steps;
 }
 
-/* After the death of a writer: the next message is taken at once. Notes in the model what became of the dead one's.
+/* After the death of a writer: the next message is taken at once. Notes in the model what became of
+ * the dead one's.
  * @return 1 when it is there */
 static int next_goes_on(bench_t *b, int turn)
 {
@@ -388,7 +395,8 @@ typedef struct deaths_t {
     int wiped; /* after which there was something to wipe */
 } deaths_t;
 
-/* Kills one commit after the other, each at the instant that comes next, until one comes to its end before. */
+/* Kills one commit after the other, each at the instant that comes next, until one comes to its end
+ * before. */
 static deaths_t writers_die(bench_t *b, instant_t first, instant_t step, int limit)
 {
     bench_t *one = NULL;
@@ -417,8 +425,8 @@ static deaths_t writers_die(bench_t *b, instant_t first, instant_t step, int lim
     return deaths;
 }
 
-/* A writer dies right after each instruction of a commit that changes what processes share, and at any others: nobody is blocked, and its message
- * is there whole or not at all. */
+/* A writer dies right after each instruction of a commit that changes what processes share, and at
+ * any others: nobody is blocked, and its message is there whole or not at all. */
 static void a_writer_may_die_at_any_instruction(void **state)
 {
     const int others = 60;
@@ -457,7 +465,8 @@ static void child_checkpoint(bench_t *b)
     wa_dbm_checkpoint(WA_DBM_STORE(b->f->store), b->f->p);
 }
 
-/* Whoever makes a checkpoint dies at every call of it; the next one is made over what it left, and a start believes only a whole one. */
+/* Whoever makes a checkpoint dies at every call of it; the next one is made over what it left, and
+ * a start believes only a whole one. */
 static void who_makes_a_checkpoint_may_die_at_every_call(void **state)
 {
     bench_t *b = *state;
@@ -512,7 +521,8 @@ static void current_check(bench_t *b, int at)
     }
 }
 
-/* Who made the newest checkpoint died before it could say so: the next one must not be made in its place. */
+/* Who made the newest checkpoint died before it could say so: the next one must not be made in its
+ * place. */
 static void the_newest_checkpoint_stays_while_the_next_is_made(void **state)
 {
     bench_t *b = *state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests what stands above the log with a log of another kind: shared by two hosts, slow, refusing, and at times silent about what it did. */
+/* Tests what stands above the log with a log of another kind: shared by two hosts, slow, refusing,
+ * and at times silent about what it did. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -500,8 +501,9 @@ static void others_that_came_first_stand_first(void **state)
     agree_check(h);
 }
 
-/* What is durable is known to others, who may close its millisecond and commit after it: nothing gets the time of a batch that
- * ended, whichever host writes next, though all of this happens within one. */
+/* What is durable is known to others, who may close its millisecond and commit after it: nothing
+ * gets the time of a batch that ended, whichever host writes next, though all of this happens
+ * within one. */
 static void no_two_batches_share_a_millisecond(void **state)
 {
     hosts_t *h = *state;
@@ -664,7 +666,8 @@ static void upkeep_goes_on_beside_doubt(void **state)
 
 enum { PROCESSES = 2, MESSAGES = 60, ALL = HOSTS * PROCESSES * MESSAGES };
 
-/* Shared with the writers, each of which polls from where its last poll ended, on its own host; the last one changes hosts. */
+/* Shared with the writers, each of which polls from where its last poll ended, on its own host; the
+ * last one changes hosts. */
 typedef struct storm_t {
     apr_status_t told[ALL];
     apr_uint32_t seen[HOSTS * PROCESSES + 1][ALL];
@@ -825,7 +828,8 @@ static void child_stepped(hosts_t *h, const char *id)
     _exit(0);
 }
 
-/* Kills it right after `changes` changes of what the host's processes share, or `steps` instructions, whichever comes first.
+/* Kills it right after `changes` changes of what the host's processes share, or `steps`
+ * instructions, whichever comes first.
  * @return 1 when it came to its end first */
 static int stepped_kill(hosts_t *h, const char *id, int changes, long steps)
 {
@@ -856,8 +860,9 @@ static int stepped_kill(hosts_t *h, const char *id, int changes, long steps)
     return is_over;
 }
 
-/* After a death at any place of being refused, wiping, following and trying again: nobody is blocked, the hosts agree, and the message
- * is there on all or on none. @return 1 when it is there */
+/* After a death at any place of being refused, wiping, following and trying again: nobody is
+ * blocked, the hosts agree, and the message is there on all or on none.
+ * @return 1 when it is there */
 static int death_check(hosts_t *h, int turn, const char *dead)
 {
     int was = is_there(h, 0, dead), is;
@@ -879,7 +884,8 @@ static void a_writer_that_is_refused_may_die_at_any_instruction(void **state)
     for (turn = 1; !is_over && turn < (test_step() > 1 ? 4 : 400); turn++) {
         const char *dead = apr_psprintf(h->p, "dead-%d", turn);
 
-        /* Two of its own host are in doubt, the other host comes first: all that there is to do comes at once. */
+        /* Two of its own host are in doubt, the other host comes first: all that there is to do
+         * comes at once. */
         h->server->next = DO_REFUSE_SILENT;
         assert_int_equal(add(h, 0, apr_psprintf(h->p, "doubt-%d", turn)), APR_INCOMPLETE);
         assert_int_equal(add(h, 1, apr_psprintf(h->p, "b-%d", turn)), APR_SUCCESS);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests the list of pending messages through the store seam, over updates, restarts and rebuilds. */
+/* Tests the list of pending messages through the store seam, over updates, restarts and
+ * rebuilds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests what is left when the power goes: of every page that was not synced, the new or the old content, at random. */
+/* Tests what is left when the power goes: of every page that was not synced, the new or the old
+ * content, at random. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -171,7 +172,8 @@ VISIBLE int clock_gettime(clockid_t id, struct timespec *now)
     return rc;
 }
 
-/* What is on the disk when the power goes now. With `is_in_order` the journal was written from its beginning on, up to some page. */
+/* What is on the disk when the power goes now. With `is_in_order` the journal was written from its
+ * beginning on, up to some page. */
 static snapshot_t *power_cut(const fixture_t *f, int is_in_order, apr_pool_t *p)
 {
     snapshot_t *s = snapshot_take(f, p);
@@ -251,8 +253,9 @@ static void bench_destroy(bench_t *b)
     fixture_destroy(b->f);
 }
 
-/* How many records the store has that was opened after the power came back: it must be those, as they were. With `is_any` any of them may be missing,
- * and only what the store says must be in agreement with itself. */
+/* How many records the store has that was opened after the power came back: it must be those, as
+ * they were. With `is_any` any of them may be missing, and only what the store says must be in
+ * agreement with itself. */
 static int records_after(bench_t *b, int is_in_order, int is_any, apr_pool_t *p)
 {
     const char *folder = disk_folder, *found;

@@ -82,7 +82,8 @@ static void *writer_main(void *data)
     return NULL;
 }
 
-/* A child process with THREADS writers; with `is_shared` all write the same messages, otherwise each its own. */
+/* A child process with THREADS writers; with `is_shared` all write the same messages, otherwise
+ * each its own. */
 static pid_t writers_start(fixture_t *f, report_t *report, unsigned process, int is_shared,
                            unsigned count)
 {

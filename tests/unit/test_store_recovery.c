@@ -52,7 +52,8 @@ static bench_t *bench_create(const char *type)
     b->killed = snapshot_take(f, f->p);
     for (i = 0; i < b->killed->count; i++) {
         if (!strcmp(b->killed->files[i].name, "journal")) {
-            /* much less of what is allocated ahead: looking through megabytes of zeros takes most of the time otherwise */
+            /* much less of what is allocated ahead: looking through megabytes of zeros takes most
+             * of the time otherwise */
             b->killed->files[i].size = b->killed->files[i].length + (64 << 10);
         }
     }
@@ -106,8 +107,8 @@ static void write_check(bench_t *b, const char *id)
     assert_int_equal(thread_get(b->f, "+19990001").message_count, 1);
 }
 
-/* Opens what is in the folder: it must hold the first `count` records but for the lost ones, say `tag` (NULL: nothing at warning level), and be sound
- * when it is opened again. */
+/* Opens what is in the folder: it must hold the first `count` records but for the lost ones, say
+ * `tag` (NULL: nothing at warning level), and be sound when it is opened again. */
 static void repair_check(bench_t *b, int count, const char *lost, const char *tag, const char *what)
 {
     fixture_log_clear();
@@ -266,7 +267,8 @@ static void garbage_after_the_end_is_cut_and_kept(void **state)
             garbage[n] = (char)(rand() % 255 + 1);
         }
         if (turn > 0) {
-            /* a record that was good at another place, and the same with its number made right by an ill-willed hand */
+            /* a record that was good at another place, and the same with its number made right by
+             * an ill-willed hand */
             memcpy(garbage, bytes + old->begin, (apr_size_t)(old->end - old->begin));
         }
         if (turn > 1) {
@@ -421,7 +423,8 @@ static void zeroed_pages_take_only_what_was_in_them(void **state)
     }
 }
 
-/* Damage in what the checkpoint holds is found when it is read, never served, and gone after the next start. */
+/* Damage in what the checkpoint holds is found when it is read, never served, and gone after the
+ * next start. */
 static void damage_before_the_checkpoint_is_found_by_reading_and_healed_by_a_start(void **state)
 {
     bench_t *b = *state;
@@ -520,7 +523,8 @@ static int file_hurt(bench_t *b, const char *name, hurt_e how, int turn)
     return 1;
 }
 
-/* Everything must be served, at once or, where the damage shows only in use, after the next start. Never anything wrong in between. */
+/* Everything must be served, at once or, where the damage shows only in use, after the next start.
+ * Never anything wrong in between. */
 static void hurt_check(bench_t *b, const snapshot_t *s, const char *name, hurt_e how, int turn)
 {
     const char *what = apr_psprintf(b->f->p, "%s: %s (%d)", name, hurts[how], turn);
@@ -626,7 +630,8 @@ static apr_status_t change_count(void *baton, const wa_message_t *m, int is_upda
     return APR_SUCCESS;
 }
 
-/* A mark with a time that is too early would let a poll begin too late, and messages would be hidden. */
+/* A mark with a time that is too early would let a poll begin too late, and messages would be
+ * hidden. */
 static void a_mark_that_points_too_far_hides_nothing(void **state)
 {
     bench_t *b = *state;
@@ -790,7 +795,8 @@ static void refused_and_untouched(bench_t *b, const char *sentence)
     }
 }
 
-/* A journal has its first block before it has its name: one without it was cut, whatever is or is not beside it. */
+/* A journal has its first block before it has its name: one without it was cut, whatever is or is
+ * not beside it. */
 static void a_journal_without_its_first_block_is_refused(void **state)
 {
     static const char zeros[WA_JOURNAL_START];
@@ -868,7 +874,8 @@ static void a_journal_that_is_gone_is_refused(void **state)
     }
 }
 
-/* The first block is there and nothing else: the checkpoint, which was written after the journal, knows better. */
+/* The first block is there and nothing else: the checkpoint, which was written after the journal,
+ * knows better. */
 static void a_journal_that_was_emptied_is_refused(void **state)
 {
     bench_t *b = *state;

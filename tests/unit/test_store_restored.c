@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests a journal that was put back into a folder whose other files tell of another course of the same store. */
+/* Tests a journal that was put back into a folder whose other files tell of another course of the
+ * same store. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -94,7 +95,8 @@ static int damage_count(fork_t *k)
     return count;
 }
 
-/* The store must hold what its journal says, all of it and nothing else, and say `tag` (NULL: nothing that calls for anybody). */
+/* The store must hold what its journal says, all of it and nothing else, and say `tag` (NULL:
+ * nothing that calls for anybody). */
 static void journal_check(fork_t *k, const course_t *course, const char *tag, const char *what)
 {
     const char *wanted = model_image(course->model, course->model->count, NULL, k->p);

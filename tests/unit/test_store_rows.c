@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests what the index says of a thread's rows, whoever wrote them: the one before, and the hint eight before. */
+/* Tests what the index says of a thread's rows, whoever wrote them: the one before, and the hint
+ * eight before. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -168,7 +168,8 @@ static void a_view_notes_no_damage_and_makes_no_checkpoint(void **state)
     assert_int_equal(wa_dbm_checkpoint(&view->store, f->p), APR_EBUSY);
     assert_int_equal(wa_store_maintain(&view->store.base, f->p), APR_SUCCESS);
     assert_string_equal(folder_state(store_folder(f), f->p), before);
-    /* It is read-only, not broken: what says that a sync failed or damage was found says nothing. */
+    /* It is read-only, not broken: what says that a sync failed or damage was found says
+     * nothing. */
     assert_int_equal(view->shared.failed, 0);
     assert_int_equal(view->shared.damaged, 0);
 }

@@ -5,7 +5,8 @@
 #include "store/dbm/damage.h"
 #include "store/dbm/read.h"
 
-/* A walk looks at no more records than this, whatever they are: the rest comes with the next call. */
+/* A walk looks at no more records than this, whatever they are: the rest comes with the next
+ * call. */
 #define CHANGES_RECORDS 20000
 #define CHANGES_UPDATES 4096 /* slots for rows that changed, a power of two */
 #define CHANGES_MAX \
@@ -34,7 +35,8 @@ static int walk_put(changes_walk_t *w, apr_uint64_t row)
     return 1;
 }
 
-/* Looks at one record: gives a new message in *m (its id is empty otherwise), notes an older one that changed. */
+/* Looks at one record: gives a new message in *m (its id is empty otherwise), notes an older one
+ * that changed. */
 static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, changes_walk_t *w,
                                 wa_message_t *m)
 {
@@ -78,7 +80,8 @@ static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w
     return rv;
 }
 
-/* Where to begin looking for what came after `since_ms`. A mark is believed only where its record agrees: one that pointed too far would hide messages. */
+/* Where to begin looking for what came after `since_ms`. A mark is believed only where its record
+ * agrees: one that pointed too far would hide messages. */
 static apr_uint64_t changes_start(wa_dbm_store_t *store, const wa_tail_t *at, apr_int64_t since_ms)
 {
     apr_uint64_t offset = wa_index_mark_find(&store->index, at->records, since_ms);
@@ -95,9 +98,9 @@ static apr_uint64_t changes_start(wa_dbm_store_t *store, const wa_tail_t *at, ap
     return offset;
 }
 
-/* Where the replica is, and the newest time up to which it has everything that there will ever be. That is the last
- * record's time, unless another record of the same millisecond is written and not yet visible: then what has this time is
- * left to the next call. */
+/* Where the replica is, and the newest time up to which it has everything that there will ever be.
+ * That is the last record's time, unless another record of the same millisecond is written and not
+ * yet visible: then what has this time is left to the next call. */
 static apr_status_t end_closed_get(wa_dbm_store_t *store, wa_tail_t *at, apr_int64_t *pclosed_ms)
 {
     const wa_record_t *next;

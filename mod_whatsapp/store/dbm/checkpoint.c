@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes and loads checkpoints through apr_dbm, checking every one after it was written and before it is believed. */
+/* Writes and loads checkpoints through apr_dbm, checking every one after it was written and before
+ * it is believed. */
 #include "store/dbm/checkpoint.h"
 
 #include <errno.h>
@@ -112,7 +113,8 @@ static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_
     return rv;
 }
 
-/* 1 when the numbers can be those of a checkpoint of a journal that goes to its offset: nothing is counted, mapped or looked for by others. */
+/* 1 when the numbers can be those of a checkpoint of a journal that goes to its offset: nothing is
+ * counted, mapped or looked for by others. */
 static int is_possible(const wa_checkpoint_t *c)
 {
     const wa_tail_t *at = &c->at;
@@ -424,7 +426,8 @@ out:
     return rv;
 }
 
-/* apr_dbm has numbers of its own for what went wrong in a library; the operating system's is where that left it. */
+/* apr_dbm has numbers of its own for what went wrong in a library; the operating system's is where
+ * that left it. */
 static apr_status_t dbm_status(apr_status_t rv)
 {
     if (rv < APR_OS_START_USERERR) {
@@ -479,7 +482,8 @@ static apr_status_t file_sync(const char *path, const wa_checkpoint_place_t *pla
     return rv;
 }
 
-/* apr_dbm_close tells of no failure: so the files are synced by their names, and read back whole. */
+/* apr_dbm_close tells of no failure: so the files are synced by their names, and read back
+ * whole. */
 static apr_status_t state_settle(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                  pair_fn visit, apr_pool_t *tmp)
 {

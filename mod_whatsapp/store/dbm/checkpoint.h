@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checkpoints: threads, contacts and parked facts written whole into a new apr_dbm file, and the file CURRENT that names it. */
+/* Checkpoints: threads, contacts and parked facts written whole into a new apr_dbm file, and the
+ * file CURRENT that names it. */
 #ifndef WA_STORE_DBM_CHECKPOINT_H
 #define WA_STORE_DBM_CHECKPOINT_H
 
@@ -23,19 +24,25 @@ typedef struct wa_checkpoint_place_t {
     const wa_log_t *log;
 } wa_checkpoint_place_t;
 
-/* Reads CURRENT. @return APR_SUCCESS | APR_NOTFOUND there is none | APR_EGENERAL it is damaged or another journal's
- *         | APR_EINVAL another version of the module wrote it, and the index beside it | the operating system's status */
+/* Reads CURRENT.
+ * @return APR_SUCCESS | APR_NOTFOUND there is none | APR_EGENERAL it is damaged or another
+ *     journal's
+ *         | APR_EINVAL another version of the module wrote it, and the index beside it | the
+ *         operating system's status */
 apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                 apr_pool_t *p);
 
-/* Loads a checkpoint into an empty replica. @return APR_SUCCESS | anything else: the replica is to be thrown away and the journal read from its beginning */
+/* Loads a checkpoint into an empty replica.
+ * @return APR_SUCCESS | anything else: the replica is to be thrown away and the journal read from
+ *     its beginning */
 apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                 wa_replica_t *replica, apr_pool_t *tmp);
 
-/* Writes a checkpoint of the replica as it is now, after making the index durable, and names it in CURRENT; older files are removed. Readers of the replica
- * wait only while its rows are copied.
+/* Writes a checkpoint of the replica as it is now, after making the index durable, and names it in
+ * CURRENT; older files are removed. Readers of the replica wait only while its rows are copied.
  * @param c  in: number; out: what was written
- * @return APR_SUCCESS | APR_ENOSPC or another status (logged): the checkpoint before stays. One caller at a time in all processes. */
+ * @return APR_SUCCESS | APR_ENOSPC or another status (logged): the checkpoint before stays. One
+ *     caller at a time in all processes. */
 apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                  wa_replica_t *replica, apr_pool_t *tmp);
 

@@ -7,7 +7,8 @@
 
 #include "base/clock.h"
 
-/* Wakes those whose records the sync that just ended covers, and one of those that it came too early for: that one leads the next sync. */
+/* Wakes those whose records the sync that just ended covers, and one of those that it came too
+ * early for: that one leads the next sync. */
 /* @param rv  how it ended: where nothing was made durable all look again */
 static void sync_announce(wa_shared_t *s, apr_status_t rv)
 {
@@ -28,7 +29,8 @@ static apr_status_t follow_locked(wa_log_writer_t *w)
     return rv == APR_SUCCESS && records.len ? wa_order_adopt(w, records) : rv;
 }
 
-/* The log did not make the journal durable up to `end`. The caller holds `sync`. @return what its waiters are told, too */
+/* The log did not make the journal durable up to `end`. The caller holds `sync`.
+ * @return what its waiters are told, too */
 static apr_status_t batch_fail(wa_log_writer_t *w, apr_uint64_t end, apr_status_t why)
 {
     wa_shared_t *s = w->shared;
@@ -57,7 +59,8 @@ static apr_status_t sync_locked(wa_log_writer_t *w)
     wa_tail_t end;
     apr_status_t rv = wa_order_batch_end(w, &end);
 
-    /* After a failed sync the kernel calls the lost pages clean: another one would succeed and say nothing. */
+    /* After a failed sync the kernel calls the lost pages clean: another one would succeed and say
+     * nothing. */
     if (__atomic_load_n(&s->failed, __ATOMIC_SEQ_CST)) {
         return APR_TIMEUP;
     }
@@ -79,7 +82,8 @@ static apr_status_t sync_locked(wa_log_writer_t *w)
     return APR_SUCCESS;
 }
 
-/* The word that changes when the sync ends that covers the journal up to `end`: the one that runs, or the next. */
+/* The word that changes when the sync ends that covers the journal up to `end`: the one that runs,
+ * or the next. */
 static apr_uint32_t *batch_word(wa_shared_t *s, apr_uint64_t end)
 {
     apr_uint32_t batch;
@@ -109,13 +113,15 @@ static int is_in_place(const wa_log_writer_t *w, const wa_commit_t *commit)
 static apr_status_t outcome_get(const wa_log_writer_t *w, const wa_commit_t *commit)
 {
     const wa_shared_t *s = w->shared;
-    /* These two before `visible`: what was taken back, or in doubt, before it was seen there is not what is seen. */
+    /* These two before `visible`: what was taken back, or in doubt, before it was seen there is not
+     * what is seen. */
     const int is_withdrawn =
         __atomic_load_n(&s->withdrawals, __ATOMIC_SEQ_CST) != commit->withdrawals;
     const int is_doubted = __atomic_load_n(&s->doubts, __ATOMIC_SEQ_CST) != commit->doubts
                            && __atomic_load_n(&s->doubt_end, __ATOMIC_SEQ_CST) >= commit->end;
 
-    /* Visible is not yet durable while an older generation of this server, that does not sync always, writes too. */
+    /* Visible is not yet durable while an older generation of this server, that does not sync
+     * always, writes too. */
     if (__atomic_load_n(&s->visible, __ATOMIC_SEQ_CST) >= commit->end
         && (wa_order_is_shown_at_once(w)
             || __atomic_load_n(&s->synced, __ATOMIC_ACQUIRE) >= commit->end)) {

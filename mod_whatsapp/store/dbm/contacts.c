@@ -8,7 +8,8 @@
 
 #include "store/dbm/write.h"
 
-/* Copies a contact; its slices are in the journal's mapping and stay. The caller holds the replica's lock. */
+/* Copies a contact; its slices are in the journal's mapping and stay. The caller holds the
+ * replica's lock. */
 static void contact_fill(wa_contact_t *out, const wa_replica_contact_t *c)
 {
     out->id = c->id;
@@ -63,7 +64,8 @@ apr_status_t wa_dbm_contact_find(wa_store_t *self, const char *key, wa_contact_t
     return contact_get(WA_DBM_STORE(self), wa_slice_of(key), *key == '+', pc);
 }
 
-/* Commits a contact record whose preconditions hold up to commit->base. @return like wa_dbm_commit_try */
+/* Commits a contact record whose preconditions hold up to commit->base.
+ * @return like wa_dbm_commit_try */
 static apr_status_t contact_commit(wa_dbm_store_t *store, wa_record_type_e type,
                                    const wa_record_contact_t *contact, wa_commit_t *commit,
                                    apr_pool_t *tmp)

@@ -15,10 +15,12 @@
 
 /* What a tool wants of opening a store beside what a server does. */
 typedef struct wa_dbm_tool_t {
-    int is_rebuild; /* 1: believe nothing but the journal */
-    const volatile sig_atomic_t
-        *stop; /* NULL, or: not 0 once reading shall end, which then gives APR_EINTR */
-    /* Told how far the journal is read; anything but APR_SUCCESS ends it, and is what opening gives. NULL for none. */
+    /* 1: believe nothing but the journal */
+    int is_rebuild;
+    /* NULL, or: not 0 once reading shall end, which then gives APR_EINTR */
+    const volatile sig_atomic_t *stop;
+    /* Told how far the journal is read; anything but APR_SUCCESS ends it, and is what opening
+     * gives. NULL for none. */
     apr_status_t (*watch)(void *baton, apr_uint64_t done, apr_uint64_t total);
     void *baton;
 } wa_dbm_tool_t;
@@ -34,18 +36,24 @@ typedef struct wa_dbm_store_t {
     wa_log_local_t local;
     wa_log_writer_t writer;
     wa_checkpoint_place_t place;
-    wa_dbm_retained_t own_retained; /* used when the options give none */
+    /* used when the options give none */
+    wa_dbm_retained_t own_retained;
     wa_dbm_retained_t *retained;
-    const wa_dbm_tool_t *tool; /* NULL for a server */
-    const char *trouble;       /* why opening failed, where its status does not tell; in pool */
-    pid_t opened_by;           /* only this process closes the store */
+    /* NULL for a server */
+    const wa_dbm_tool_t *tool;
+    /* why opening failed, where its status does not tell; in pool */
+    const char *trouble;
+    /* only this process closes the store */
+    pid_t opened_by;
     /* 1: a view of somebody else's store, or one that was given up: nothing is written to it, and
      * nothing noted of it, in files or in shared memory */
     int is_read_only;
-    int is_wait_over;           /* atomic: nobody waits any more in this process */
-    apr_uint64_t news_told_end; /* what the upkeep of this process told waiters last */
-    apr_time_t
-        checked_at; /* by wa_clock_steady_us: since when this process has seen changes that are in no checkpoint */
+    /* atomic: nobody waits any more in this process */
+    int is_wait_over;
+    /* what the upkeep of this process told waiters last */
+    apr_uint64_t news_told_end;
+    /* by wa_clock_steady_us: since when this process has seen changes that are in no checkpoint */
+    apr_time_t checked_at;
 } wa_dbm_store_t;
 
 #define WA_DBM_STORE(s) ((wa_dbm_store_t *)(void *)(s))

@@ -32,7 +32,8 @@ static const char *const file_names[] = {JOURNAL, "journal.new", "rows",        
 static const char *const file_beginnings[] = {"keys.", "state-", "__db.state-", "damaged-", NULL};
 static const char *const folder_names[] = {"load.new", "compact.new", "retime.new", NULL};
 
-/* What a start opens for writing, and makes where it is missing. Opening goes by this list, and so does looking. */
+/* What a start opens for writing, and makes where it is missing. Opening goes by this list, and so
+ * does looking. */
 static const char *const needed_names[] = {"lock", JOURNAL, "rows", "marks", NULL};
 static const char *const needed_beginnings[] = {"keys.", NULL};
 
@@ -75,7 +76,8 @@ static const char *reason(apr_status_t rv, apr_pool_t *p)
 
 /* ---- making ---- */
 
-/* As root, where only root can change what the path leads to: so what was made is what is given away. */
+/* As root, where only root can change what the path leads to: so what was made is what is given
+ * away. */
 static apr_status_t root_make(const char *folder, apr_uid_t uid, apr_gid_t gid, apr_pool_t *p)
 {
     const char *slash = strrchr(folder, '/');
@@ -95,7 +97,8 @@ static apr_status_t root_make(const char *folder, apr_uid_t uid, apr_gid_t gid, 
                || mkdirat(in, UNFINISHED, 0700)) {
         rv = APR_FROM_OS_ERROR(errno);
     } else {
-        /* It gets its name when it is the user's: who is killed before leaves nothing that a later start would refuse. */
+        /* It gets its name when it is the user's: who is killed before leaves nothing that a later
+         * start would refuse. */
         fd = openat(in, UNFINISHED, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &info) || fchown(fd, uid, gid) || fchmod(fd, 0700)
             || renameat(in, UNFINISHED, in, slash + 1)) {

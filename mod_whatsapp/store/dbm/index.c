@@ -63,7 +63,8 @@ static apr_status_t table_open(wa_mapping_t *m, wa_index_t *x, const char *name,
         return rv;
     }
     *pend = (apr_uint64_t)info.st_size;
-    /* A copy may have left out what was zero: writing there through the mapping could find the disk full, and die of it. */
+    /* A copy may have left out what was zero: writing there through the mapping could find the disk
+     * full, and die of it. */
     if ((apr_uint64_t)info.st_blocks * 512 < *pend) {
         rv = wa_file_allocate(fd, 0, *pend);
     }
@@ -396,7 +397,8 @@ apr_status_t wa_index_sync(wa_index_t *x)
     return APR_SUCCESS;
 }
 
-/* The address of a part of a table, NULL where the table ends before it: a mapping goes further than its file, and who touches that ends by a signal. */
+/* The address of a part of a table, NULL where the table ends before it: a mapping goes further
+ * than its file, and who touches that ends by a signal. */
 static void *table_at(wa_mapping_t *m, apr_uint64_t *pend, apr_uint64_t offset, apr_uint64_t length)
 {
     struct stat info;

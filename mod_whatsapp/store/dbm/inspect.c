@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks at a store's folder and says what would keep it from being opened; changes nothing, follows no link in it, waits for nothing. */
+/* Looks at a store's folder and says what would keep it from being opened; changes nothing, follows
+ * no link in it, waits for nothing. */
 #include "store/dbm/inspect.h"
 
 #include <errno.h>
@@ -19,8 +20,9 @@
 #include "store/dbm/uri.h"
 #include "store/dbm/view.h"
 
-/* With so much room in the file system, and so many times the journal's length, nothing that a start makes anew can lack it: an index is less than twice as long as
- * its journal, and of damage no more is kept than the journal has. */
+/* With so much room in the file system, and so many times the journal's length, nothing that a
+ * start makes anew can lack it: an index is less than twice as long as its journal, and of damage
+ * no more is kept than the journal has. */
 #define ROOM_LEAST ((apr_uint64_t)16 << 20)
 #define ROOM_TIMES 3
 
@@ -47,7 +49,8 @@ static const char *os_text(apr_status_t rv, apr_pool_t *p)
 
 /* ---- the folder's place ---- */
 
-/* The folder on a path that the caller may not enter, NULL for none. What a link leads to is on another path. */
+/* The folder on a path that the caller may not enter, NULL for none. What a link leads to is on
+ * another path. */
 static const char *closed_find(const char *path, apr_pool_t *p)
 {
     const char *end = path;
@@ -84,7 +87,8 @@ static apr_status_t unreachable_tell(const look_t *look, apr_status_t rv)
     return rv;
 }
 
-/* Finds the deepest part of the path that exists. O_PATH opens nothing: no device or FIFO notices. */
+/* Finds the deepest part of the path that exists. O_PATH opens nothing: no device or FIFO
+ * notices. */
 static apr_status_t place_find(look_t *look, struct stat *info, const char **pidentity)
 {
     char *at = apr_pstrdup(look->p, look->folder);
@@ -130,7 +134,8 @@ static apr_status_t room_tell(const look_t *look, const char *path, apr_status_t
     return rv;
 }
 
-/* Takes what a start would take, in a file that has no name and is gone when it is closed: quotas and what is kept for root count. */
+/* Takes what a start would take, in a file that has no name and is gone when it is closed: quotas
+ * and what is kept for root count. */
 static apr_status_t room_try(const look_t *look, const char *path, apr_uint64_t bytes)
 {
     int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -159,7 +164,8 @@ static apr_status_t new_room_check(const look_t *look, const char *path)
     return room_try(look, path, wa_index_level_size(0) + WA_JOURNAL_START);
 }
 
-/* What a start would find out, found out without writing: reads what it would read. @return 0 where it cannot be told */
+/* What a start would find out, found out without writing: reads what it would read.
+ * @return 0 where it cannot be told */
 static apr_uint64_t room_rehearse(const look_t *look, apr_pool_t *tmp)
 {
     const wa_view_options_t options = {.folder = look->folder, .is_quick = 1};
@@ -201,7 +207,8 @@ static int is_missing(const look_t *look)
     return 0;
 }
 
-/* The disk may be full where the files are large enough, and must not be where they are to be made. Most have so much room that nobody has to count. */
+/* The disk may be full where the files are large enough, and must not be where they are to be made.
+ * Most have so much room that nobody has to count. */
 static apr_status_t room_check(const look_t *look)
 {
     apr_uint64_t most, need;
@@ -229,7 +236,8 @@ static apr_status_t room_check(const look_t *look)
 
 /* ---- a folder that is to be made ---- */
 
-/* There is no store. Where the server had one somebody took it away: a new one in its place would answer as if there had never been a message. */
+/* There is no store. Where the server had one somebody took it away: a new one in its place would
+ * answer as if there had never been a message. */
 static apr_status_t absence_check(const look_t *look)
 {
     if (!look->options->server.had_store) {
@@ -289,7 +297,8 @@ static apr_status_t parent_check(look_t *look, const struct stat *info)
     return new_room_check(look, look->there);
 }
 
-/* The rest of that, as root: it makes folders only where nobody else can change what the path leads to. */
+/* The rest of that, as root: it makes folders only where nobody else can change what the path leads
+ * to. */
 static apr_status_t root_parent_check(const look_t *look)
 {
     if (faccessat(AT_FDCWD, look->there, W_OK | X_OK, AT_EACCESS)) {
@@ -438,7 +447,8 @@ int wa_dbm_folder_is_ours(const wa_dbm_store_t *store)
     return is_ours_now;
 }
 
-/* Old children may still write to these files, and what all processes share in memory fits no others. */
+/* Old children may still write to these files, and what all processes share in memory fits no
+ * others. */
 static apr_status_t live_check(const look_t *look)
 {
     wa_store_retained_t *memory = look->options->server.retained;

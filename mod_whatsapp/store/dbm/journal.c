@@ -59,7 +59,8 @@ static apr_status_t head_write(int fd, const wa_journal_options_t *options)
     return rv;
 }
 
-/* A journal gets its name when its first block is on the disk: one without it is no journal whose making was cut short, it was cut itself. */
+/* A journal gets its name when its first block is on the disk: one without it is no journal whose
+ * making was cut short, it was cut itself. */
 static apr_status_t journal_create(int *pfd, const wa_journal_options_t *options, apr_pool_t *p)
 {
     const char *temporary = apr_pstrcat(p, options->path, ".new", NULL);

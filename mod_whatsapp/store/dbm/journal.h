@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal file: its first block, its records in the mapping, and writing, cutting and syncing it. */
+/* The journal file: its first block, its records in the mapping, and writing, cutting and syncing
+ * it. */
 #ifndef WA_STORE_DBM_JOURNAL_H
 #define WA_STORE_DBM_JOURNAL_H
 
@@ -37,21 +38,24 @@ typedef struct wa_journal_options_t {
     int is_read_only; /* 1: a tool that only looks */
 } wa_journal_options_t;
 
-/* Opens the journal. Creates an empty one where there is none, so that a kill at any instant leaves none or a whole one: one that
- * is shorter than its first block was cut, and is refused.
+/* Opens the journal. Creates an empty one where there is none, so that a kill at any instant leaves
+ * none or a whole one: one that is shorter than its first block was cut, and is refused.
  * @param perror  out: NULL or a sentence in p
- * @return APR_SUCCESS | APR_EINVAL not a journal of this format, byte order or account | the operating system's status. One thread. */
+ * @return APR_SUCCESS | APR_EINVAL not a journal of this format, byte order or account | the
+ *     operating system's status. One thread. */
 apr_status_t wa_journal_open(wa_journal_t *j, const wa_journal_options_t *options,
                              const char **perror, apr_pool_t *p);
 
-/* Whether wa_journal_open would take the file `fd`, of which it only reads the first block. @return like wa_journal_open. One thread. */
+/* Whether wa_journal_open would take the file `fd`, of which it only reads the first block.
+ * @return like wa_journal_open. One thread. */
 apr_status_t wa_journal_inspect(int fd, const wa_journal_options_t *options, const char **perror,
                                 apr_pool_t *p);
 
 /* Unmaps and closes it. One thread. */
 void wa_journal_release(wa_journal_t *j);
 
-/* The record at `offset`, which ends at or before `end` and whose header is valid; NULL otherwise. The payload is not checked. Any thread. */
+/* The record at `offset`, which ends at or before `end` and whose header is valid; NULL otherwise.
+ * The payload is not checked. Any thread. */
 const wa_record_t *wa_journal_record(wa_journal_t *j, apr_uint64_t offset, apr_uint64_t end);
 
 /* The same with its payload checked. What is not valid is logged (WA0403). Any thread. */
@@ -74,10 +78,12 @@ apr_status_t wa_journal_content_end(wa_journal_t *j, apr_uint64_t from, apr_uint
 apr_status_t wa_journal_size(wa_journal_t *j, apr_uint64_t *psize);
 
 /* Says, once a second at most, why the journal or what goes with it cannot grow (WA0412).
- * @return what the writer is told: APR_ENOSPC no room, or not writable | APR_EGENERAL. Any thread. */
+ * @return what the writer is told: APR_ENOSPC no room, or not writable | APR_EGENERAL. Any
+ * thread. */
 apr_status_t wa_journal_refuse(const wa_journal_t *j, apr_status_t why);
 
-/* Cuts everything from `offset` on. @return APR_SUCCESS | the operating system's status. The caller keeps all writers out. */
+/* Cuts everything from `offset` on.
+ * @return APR_SUCCESS | the operating system's status. The caller keeps all writers out. */
 apr_status_t wa_journal_cut(wa_journal_t *j, apr_uint64_t offset);
 
 #endif

@@ -47,7 +47,8 @@ int wa_lock_is_taken(const char *folder)
     if (wa_file_open(&fd, path, O_RDONLY, 0, 0) != APR_SUCCESS) {
         return 0;
     }
-    /* Another's lock shows in that it cannot be shared. It is held for no longer than the question takes. */
+    /* Another's lock shows in that it cannot be shared. It is held for no longer than the question
+     * takes. */
     is_taken = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     close(fd);
     return is_taken;

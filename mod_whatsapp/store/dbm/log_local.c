@@ -46,8 +46,9 @@ static apr_status_t journal_allocate(const wa_log_local_t *l, apr_uint64_t end, 
     return rv;
 }
 
-/* Makes room up to `end`. A block that was only allocated costs its first sync a second write, of the file system's own notes that it
- * holds data now; zeros that are on the disk already spare that, a portion at a time: a third of a sync's time. */
+/* Makes room up to `end`. A block that was only allocated costs its first sync a second write, of
+ * the file system's own notes that it holds data now; zeros that are on the disk already spare
+ * that, a portion at a time: a third of a sync's time. */
 static apr_status_t journal_reserve(const wa_log_local_t *l, apr_uint64_t end)
 {
     wa_shared_t *s = l->shared;
@@ -66,7 +67,8 @@ static apr_status_t journal_reserve(const wa_log_local_t *l, apr_uint64_t end)
     if (l->sync == WA_SYNC_ALWAYS) {
         to = end + PREPARE_STEP < size ? end + PREPARE_STEP : size;
         rv = zeros_write(fd, s->reserved_end, to);
-        /* Whether it succeeds is of no interest: what these blocks will hold is synced when it is there. */
+        /* Whether it succeeds is of no interest: what these blocks will hold is synced when it is
+         * there. */
         (void)sync_file_range(fd, (off_t)s->reserved_end, (off_t)(to - s->reserved_end),
                               SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
     }

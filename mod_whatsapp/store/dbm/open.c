@@ -31,7 +31,8 @@ static apr_uid_t owner_get(const wa_dbm_store_t *store)
     return geteuid() == 0 ? store->place.uid : geteuid();
 }
 
-/* Locks the folder for this server, or finds that it has it already. *pis_live is 1 then: other processes of this server use the store now. */
+/* Locks the folder for this server, or finds that it has it already. *pis_live is 1 then: other
+ * processes of this server use the store now. */
 static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perror, apr_pool_t *p)
 {
     wa_dbm_retained_t *retained = store->retained;
@@ -124,7 +125,8 @@ static apr_status_t start(wa_dbm_store_t *store, apr_pool_t *tmp)
     return rv;
 }
 
-/* Brings this process's replica up to date, by way of the newest checkpoint where that is the shorter one. */
+/* Brings this process's replica up to date, by way of the newest checkpoint where that is the
+ * shorter one. */
 static apr_status_t replica_refresh(wa_dbm_store_t *store, apr_pool_t *tmp)
 {
     apr_status_t rv = APR_SUCCESS;
@@ -345,7 +347,8 @@ apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *ur
 
     store_init(store, options, p);
     store->tool = tool;
-    /* A tool may stand in the folder, or in the one above it: its path may lead where the owner cannot go. */
+    /* A tool may stand in the folder, or in the one above it: its path may lead where the owner
+     * cannot go. */
     store->place.folder = uri->location;
     rv = tool && uri->location[0] == '.' ? APR_SUCCESS
                                          : wa_dbm_uri_folder(uri, &store->place.folder, perror, p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Puts records in order under the lock `append`: checks against what came in between, times, numbers, and the journal's end. */
+/* Puts records in order under the lock `append`: checks against what came in between, times,
+ * numbers, and the journal's end. */
 #include "store/dbm/order.h"
 
 #include <string.h>
@@ -32,7 +33,8 @@ void wa_order_show(wa_shared_t *s, apr_uint64_t end)
 
 /* ---- the lock, and what a holder leaves that died ---- */
 
-/* Brings to its end what `wipe_end` and `is_withdrawing` say was begun. The caller holds `append`. */
+/* Brings to its end what `wipe_end` and `is_withdrawing` say was begun. The caller holds
+ * `append`. */
 static apr_status_t end_restore(wa_log_writer_t *w)
 {
     wa_shared_t *s = w->shared;
@@ -51,8 +53,9 @@ static apr_status_t end_restore(wa_log_writer_t *w)
     return rv;
 }
 
-/* Takes the lock of the journal's end, and tidies up after a holder that died: what it may have written after the published
- * end was never answered for, and must not be taken for a record later. The caller unlocks it where this is APR_SUCCESS. */
+/* Takes the lock of the journal's end, and tidies up after a holder that died: what it may have
+ * written after the published end was never answered for, and must not be taken for a record later.
+ * The caller unlocks it where this is APR_SUCCESS. */
 static apr_status_t append_lock(wa_log_writer_t *w)
 {
     wa_shared_t *s = w->shared;
@@ -99,7 +102,8 @@ static apr_uint64_t conflict_find(wa_log_writer_t *w, const wa_record_t *record,
     return 0;
 }
 
-/* No record gets this time any more: somebody was told that nothing comes at it, or a batch ended at it that others may know. */
+/* No record gets this time any more: somebody was told that nothing comes at it, or a batch ended
+ * at it that others may know. */
 static apr_int64_t time_over(const wa_shared_t *s)
 {
     const apr_int64_t closed = __atomic_load_n(&s->closed_ms, __ATOMIC_ACQUIRE);

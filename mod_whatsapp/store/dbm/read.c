@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading messages: by row, by key and in pages, from the replica, the index and the mapped journal; and the versions of what is read. */
+/* Reading messages: by row, by key and in pages, from the replica, the index and the mapped
+ * journal; and the versions of what is read. */
 #include "store/dbm/read.h"
 
 #include <string.h>
@@ -36,7 +37,8 @@ static int thread_part_get(wa_dbm_store_t *store, wa_slice_t counterpart, thread
     return t != NULL;
 }
 
-/* The newest state of a row that this replica has come to, 0 for none: another process may be ahead of it and have noted newer ones. */
+/* The newest state of a row that this replica has come to, 0 for none: another process may be ahead
+ * of it and have noted newer ones. */
 static apr_uint64_t state_get(wa_dbm_store_t *store, const wa_row_t *entry, apr_uint64_t row,
                               apr_uint64_t end)
 {
@@ -227,7 +229,8 @@ apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char
     apr_status_t rv;
 
     *prow = 0;
-    /* No lock: what belongs to the end that the caller saw was written before that end; more does no harm. */
+    /* No lock: what belongs to the end that the caller saw was written before that end; more does
+     * no harm. */
     k.rows = __atomic_load_n(&store->replica.at.rows, __ATOMIC_ACQUIRE);
     keys = __atomic_load_n(&store->replica.at.keys, __ATOMIC_ACQUIRE);
     rv = wa_index_key_find(&store->index, keys,
@@ -306,7 +309,8 @@ static apr_status_t cursor_read(wa_dbm_store_t *store, const char *counterpart, 
     return strcmp(cursor, same) == 0 ? APR_SUCCESS : APR_EINVAL;
 }
 
-/* Asks the CPU for a record's bytes ahead of their use: the records of a page lie far apart, and fetched together they cost little more than one. */
+/* Asks the CPU for a record's bytes ahead of their use: the records of a page lie far apart, and
+ * fetched together they cost little more than one. */
 static void record_prefetch(wa_dbm_store_t *store, apr_uint64_t offset)
 {
     const char *at = NULL;

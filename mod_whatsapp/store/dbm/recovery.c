@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Brings an exclusively owned store to a sound state after any stop: checkpoint, then the journal's records after it, then a clean end. */
+/* Brings an exclusively owned store to a sound state after any stop: checkpoint, then the journal's
+ * records after it, then a clean end. */
 #include "store/dbm/recovery.h"
 
 #include <errno.h>
@@ -43,7 +44,8 @@ typedef struct rows_look_t {
     apr_uint64_t lost_seen;
 } rows_look_t;
 
-/* 1 when a key leads to a row that is not older (a message that was stored again after damage has the newer row). */
+/* 1 when a key leads to a row that is not older (a message that was stored again after damage has
+ * the newer row). */
 static int key_is_sound(wa_dbm_store_t *store, const wa_record_key_t *key, apr_uint64_t row)
 {
     apr_uint64_t found;
@@ -99,7 +101,8 @@ static int row_is_sound(wa_dbm_store_t *store, apr_uint64_t row, rows_look_t *lo
                || state_is_sound(store, row, entry->state));
 }
 
-/* Looks at rows all over the index and at their keys: a lost or foreign file shows here, a single damaged entry when it is used. */
+/* Looks at rows all over the index and at their keys: a lost or foreign file shows here, a single
+ * damaged entry when it is used. */
 static int index_is_sound(wa_dbm_store_t *store, apr_uint64_t size)
 {
     apr_uint64_t rows = store->replica.at.rows, i;
@@ -170,7 +173,8 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
     return APR_NOTFOUND;
 }
 
-/* After a stop without order: 1 when no row before the checkpoint has a state that the journal (any more) has not. */
+/* After a stop without order: 1 when no row before the checkpoint has a state that the journal (any
+ * more) has not. */
 static int states_are_there(wa_dbm_store_t *store, apr_uint64_t rows, apr_uint64_t from)
 {
     apr_uint64_t row;
@@ -196,7 +200,8 @@ static int states_are_there(wa_dbm_store_t *store, apr_uint64_t rows, apr_uint64
 
 #define NAMES_MAX 20
 
-/* Keeps a copy of damaged bytes in a file of its own before they are overwritten. Where an admin closed that of an earlier damage it gets another name. */
+/* Keeps a copy of damaged bytes in a file of its own before they are overwritten. Where an admin
+ * closed that of an earlier damage it gets another name. */
 static apr_status_t damage_keep(wa_dbm_store_t *store, apr_uint64_t from, apr_uint64_t to,
                                 const char **ppath, apr_pool_t *tmp)
 {
@@ -307,7 +312,8 @@ static wa_record_chain_t chain_of(const wa_replica_t *replica, int is_broken)
     return chain;
 }
 
-/* Where damage at `offset` ends: at the next record that can come after it. What looks like one and cannot is part of it. */
+/* Where damage at `offset` ends: at the next record that can come after it. What looks like one and
+ * cannot is part of it. */
 static apr_status_t damage_end(wa_dbm_store_t *store, apr_uint64_t offset, apr_uint64_t size,
                                apr_uint64_t *pnext)
 {
@@ -414,7 +420,8 @@ static apr_status_t recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
 
 apr_status_t wa_dbm_recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *tmp)
 {
-    /* Asked before anything is repaired: that would make these agree with a journal that lost its end. */
+    /* Asked before anything is repaired: that would make these agree with a journal that lost its
+     * end. */
     const apr_uint64_t known_rows = wa_loss_rows_known(&store->index);
     const wa_tail_t *at = &store->replica.at;
     apr_uint64_t size;

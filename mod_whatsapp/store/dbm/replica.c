@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Applies journal records to the replica and to the mapped index, one function for each type of record. */
+/* Applies journal records to the replica and to the mapped index, one function for each type of
+ * record. */
 #include "store/dbm/replica.h"
 
 #include <string.h>
@@ -124,7 +125,8 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
         t = wa_replica_thread_create(replica, m.counterpart);
     }
     skip = wa_replica_thread_row_put(replica, t, r->row);
-    /* `state` is not touched: a new row's is 0, and another process may have applied the message's first change already. */
+    /* `state` is not touched: a new row's is 0, and another process may have applied the message's
+     * first change already. */
     if (row->offset != offset) {
         row->previous = wa_index_previous_make(replica->index, r->row, t->last_row);
         row->skip = skip;
@@ -149,7 +151,8 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     return APR_SUCCESS;
 }
 
-/* 1 when the record that made the sid findable may be among those that damage took: the state before is not there. */
+/* 1 when the record that made the sid findable may be among those that damage took: the state
+ * before is not there. */
 static int is_sid_lost(wa_replica_t *replica, const wa_record_t *r, const wa_record_state_t *s,
                        apr_uint64_t offset)
 {
@@ -201,7 +204,8 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
                              : rv;
 }
 
-/* How many received messages of the thread come after `row`. Costs as many steps as there are messages after it. */
+/* How many received messages of the thread come after `row`. Costs as many steps as there are
+ * messages after it. */
 static apr_uint64_t unread_after(wa_replica_t *replica, const wa_replica_thread_t *t,
                                  apr_uint64_t row, apr_uint64_t end)
 {
@@ -344,10 +348,12 @@ apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end)
     return APR_SUCCESS;
 }
 
-/* An append reads what a try leaves out, under the lock that all writers share: about 500 messages. */
+/* An append reads what a try leaves out, under the lock that all writers share: about 500
+ * messages. */
 #define TRY_BYTES_MAX ((apr_uint64_t)256 << 10)
 
-/* Waits for another thread that is at it only when more than `spare` bytes of the journal are missing. */
+/* Waits for another thread that is at it only when more than `spare` bytes of the journal are
+ * missing. */
 static apr_status_t catch_up(wa_replica_t *replica, const wa_shared_t *shared, apr_uint64_t spare)
 {
     apr_uint64_t visible = __atomic_load_n(&shared->visible, __ATOMIC_ACQUIRE);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process's own copy of threads, contacts and parked facts, brought up to date by applying the journal's new records. */
+/* A process's own copy of threads, contacts and parked facts, brought up to date by applying the
+ * journal's new records. */
 #ifndef WA_STORE_DBM_REPLICA_H
 #define WA_STORE_DBM_REPLICA_H
 
@@ -46,44 +47,57 @@ typedef struct wa_replica_parked_t {
     struct wa_replica_parked_t *next; /* by age, the oldest first */
 } wa_replica_parked_t;
 
-/* Guarded by `lock`: readers of threads, contacts and parked facts take it shared, applying takes it alone. What is marked atomic may be read without. */
+/* Guarded by `lock`: readers of threads, contacts and parked facts take it shared, applying takes
+ * it alone. What is marked atomic may be read without. */
 typedef struct wa_replica_t {
     pthread_rwlock_t lock;
-    apr_pool_t *pool; /* its own root pool: threads and contacts live here */
+    /* its own root pool: threads and contacts live here */
+    apr_pool_t *pool;
     wa_journal_t *journal;
     wa_index_t *index;
-    wa_tail_t at;                    /* how far it is; `offset` is atomic */
-    apr_uint64_t threads_version;    /* atomic */
-    apr_uint64_t contacts_version;   /* atomic */
-    apr_int64_t threads_changed_ms;  /* newest changed_ms of all threads */
-    apr_int64_t inbound_date_max_ms; /* no thread without inbound_before_ms has a newer date */
-    apr_hash_t *threads;             /* by counterpart */
+    /* how far it is; `offset` is atomic */
+    wa_tail_t at;
+    /* atomic */
+    apr_uint64_t threads_version;
+    /* atomic */
+    apr_uint64_t contacts_version;
+    /* newest changed_ms of all threads */
+    apr_int64_t threads_changed_ms;
+    /* no thread without inbound_before_ms has a newer date */
+    apr_int64_t inbound_date_max_ms;
+    /* by counterpart */
+    apr_hash_t *threads;
     wa_replica_thread_t *newest, *oldest;
     apr_hash_t *contacts_by_id;
     apr_hash_t *contacts_by_number;
-    apr_array_header_t *contacts; /* of wa_replica_contact_t *, by name */
+    /* of wa_replica_contact_t *, by name */
+    apr_array_header_t *contacts;
     wa_replica_contact_t *free_contacts;
     apr_hash_t *parked;
     wa_replica_parked_t *parked_first, *parked_last;
-    apr_array_header_t
-        *pending; /* of apr_uint64_t, rows of sent messages that are pending, growing */
+    /* of apr_uint64_t, rows of sent messages that are pending, growing */
+    apr_array_header_t *pending;
 } wa_replica_t;
 
-/* Makes an empty replica at the journal's beginning. @return APR_SUCCESS | APR_ENOMEM. One thread. */
+/* Makes an empty replica at the journal's beginning.
+ * @return APR_SUCCESS | APR_ENOMEM. One thread. */
 apr_status_t wa_replica_init(wa_replica_t *replica, wa_journal_t *journal, wa_index_t *index);
 
 /* Frees its memory. One thread. */
 void wa_replica_release(wa_replica_t *replica);
 
-/* Applies the journal's records up to `end`, which must be a record's end. The caller holds `lock` alone, or is the only thread.
+/* Applies the journal's records up to `end`, which must be a record's end. The caller holds `lock`
+ * alone, or is the only thread.
  * @return APR_SUCCESS | APR_EGENERAL a record is damaged (logged): the replica stays before it */
 apr_status_t wa_replica_apply(wa_replica_t *replica, apr_uint64_t end);
 
-/* Brings the replica up to what readers may see. Without news it is one atomic read of shared memory.
+/* Brings the replica up to what readers may see. Without news it is one atomic read of shared
+ * memory.
  * @return APR_SUCCESS | APR_EGENERAL (logged). Any thread that does not hold `lock`. */
 apr_status_t wa_replica_catch_up(wa_replica_t *replica, const wa_shared_t *shared);
 
-/* The same for who can do with a little less: where another thread is at it and little is missing, it returns at once.
+/* The same for who can do with a little less: where another thread is at it and little is missing,
+ * it returns at once.
  * @return APR_SUCCESS | APR_EGENERAL (logged). Any thread that does not hold `lock`. */
 apr_status_t wa_replica_catch_up_try(wa_replica_t *replica, const wa_shared_t *shared);
 

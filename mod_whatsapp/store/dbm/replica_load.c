@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fills an empty replica from what a checkpoint holds, believing nothing that the journal does not say too. */
+/* Fills an empty replica from what a checkpoint holds, believing nothing that the journal does not
+ * say too. */
 #include "store/dbm/replica_load.h"
 
 #include <stdlib.h>
 
 #include "store/dbm/replica_parts.h"
 
-/* A record that a checkpoint or the index points to. Where it is not right the journal is read again and shows what is damaged, so nothing is logged. */
+/* A record that a checkpoint or the index points to. Where it is not right the journal is read
+ * again and shows what is damaged, so nothing is logged. */
 static const wa_record_t *record_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)
 {
     const wa_record_t *r = wa_journal_record(replica->journal, offset, end);
@@ -96,8 +98,9 @@ apr_status_t wa_replica_pending_load(wa_replica_t *replica, apr_uint64_t row, co
     return APR_SUCCESS;
 }
 
-/* 1 when the journal's last record before the checkpoint is the one that the checkpoint was made at. Where another course of the same store was put
- * back, everything after would look like damage, be it a whole record or the middle of one. */
+/* 1 when the journal's last record before the checkpoint is the one that the checkpoint was made
+ * at. Where another course of the same store was put back, everything after would look like damage,
+ * be it a whole record or the middle of one. */
 static int journal_is_the_same(wa_replica_t *replica, const wa_tail_t *at)
 {
     apr_uint64_t offset = wa_index_mark_find(replica->index, at->records, APR_INT64_MAX);

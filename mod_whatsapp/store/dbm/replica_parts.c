@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lists and tables that a replica is made of: threads by their last message, contacts by name, parked facts by age, pending rows. */
+/* The lists and tables that a replica is made of: threads by their last message, contacts by name,
+ * parked facts by age, pending rows. */
 #include "store/dbm/replica_parts.h"
 
 #include <string.h>
 
 #include "base/clock.h"
 
-/* apr_pools give no failure but abort; allocation sizes here are small and bounded by what the journal holds. */
+/* apr_pools give no failure but abort; allocation sizes here are small and bounded by what the
+ * journal holds. */
 
 /* ---- threads ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing a journal for itself: a copy of another one's sound part, or records put one after the other; and putting it in the old one's place. */
+/* Writing a journal for itself: a copy of another one's sound part, or records put one after the
+ * other; and putting it in the old one's place. */
 #ifndef WA_STORE_DBM_REWRITE_H
 #define WA_STORE_DBM_REWRITE_H
 
@@ -26,34 +27,40 @@ apr_status_t wa_rewrite_create_copy(wa_rewrite_t *w, wa_journal_t *from,
                                     const wa_journal_options_t *options, const char **perror,
                                     apr_pool_t *p);
 
-/* Puts a record at the end: gives it number, chain and checksum. All else in the header is the caller's.
+/* Puts a record at the end: gives it number, chain and checksum. All else in the header is the
+ * caller's.
  * @param payload  header->length bytes less the header: the payload and its padding
  * @param poffset  out: where it is
  * @return APR_SUCCESS | APR_ENOMEM | the operating system's status. One thread. */
 apr_status_t wa_rewrite_put(wa_rewrite_t *w, const wa_record_t *header, const char *payload,
                             apr_uint64_t *poffset);
 
-/* In a copy: puts a record as it is, which must stand at the same place in the original. @return like wa_rewrite_put. One thread. */
+/* In a copy: puts a record as it is, which must stand at the same place in the original.
+ * @return like wa_rewrite_put. One thread. */
 apr_status_t wa_rewrite_put_same(wa_rewrite_t *w, const wa_record_t *record);
 
-/* Writes and syncs all that was put. @return APR_SUCCESS | the operating system's status. One thread. */
+/* Writes and syncs all that was put.
+ * @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_rewrite_finish(wa_rewrite_t *w);
 
 /* Closes the file and frees the memory; may be called at any time, more than once. One thread. */
 void wa_rewrite_release(wa_rewrite_t *w);
 
-/* Puts the closed store in the folder `from` (on the same file system) in the place of the one in `folder`, whose lock the caller holds. The journal is replaced by one
- * rename: whatever happens there is the old store or the new one, and at worst the next start reads the journal from its beginning. `from` is
- * removed.
+/* Puts the closed store in the folder `from` (on the same file system) in the place of the one in
+ * `folder`, whose lock the caller holds. The journal is replaced by one rename: whatever happens
+ * there is the old store or the new one, and at worst the next start reads the journal from its
+ * beginning. `from` is removed.
  * @param keep  NULL, or the name under which the old journal stays in the folder
  * @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_folder_swap(const char *folder, const char *from, const char *keep,
                             apr_pool_t *tmp);
 
-/* Removes the files in a folder. @return APR_SUCCESS | the operating system's status. One thread. */
+/* Removes the files in a folder.
+ * @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_folder_clear(const char *folder, apr_pool_t *tmp);
 
-/* Removes a folder and the files in it. @return APR_SUCCESS | the operating system's status. One thread. */
+/* Removes a folder and the files in it.
+ * @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_folder_remove(const char *folder, apr_pool_t *tmp);
 
 #endif

@@ -8,7 +8,8 @@
 #include "store/dbm/ahead.h"
 #include "store/dbm/inspect.h"
 
-/* A checkpoint is due when the journal grew by this much, or by a part of its size, or after a while. */
+/* A checkpoint is due when the journal grew by this much, or by a part of its size, or after a
+ * while. */
 #define CHECKPOINT_BYTES ((apr_uint64_t)8 << 20)
 #define CHECKPOINT_PART 32
 #define CHECKPOINT_AFTER apr_time_from_sec(300)
@@ -16,7 +17,8 @@
 /* After a failed one, on a full disk perhaps, all processes leave it alone for so long. */
 #define CHECKPOINT_PAUSE apr_time_from_sec(60)
 
-/* The number that comes after those of all checkpoints: who made the newest may have died before it could say so. */
+/* The number that comes after those of all checkpoints: who made the newest may have died before it
+ * could say so. */
 static apr_uint64_t checkpoint_number_next(wa_dbm_store_t *store, apr_pool_t *tmp)
 {
     apr_uint64_t number = store->shared->checkpoint_number;
@@ -79,7 +81,8 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
         visible / CHECKPOINT_PART > CHECKPOINT_BYTES ? visible / CHECKPOINT_PART : CHECKPOINT_BYTES;
     apr_time_t now = wa_clock_steady_us();
     apr_time_t failed_at = __atomic_load_n(&store->shared->checkpoint_failed_us, __ATOMIC_RELAXED);
-    /* Who appended what is not visible yet may have died before its sync: nobody else would make one until the next commit. */
+    /* Who appended what is not visible yet may have died before its sync: nobody else would make
+     * one until the next commit. */
     int is_left = wa_shared_tail(store->shared).offset > visible
                   && !__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST);
     apr_status_t rv = wa_commit_sync(&store->writer, is_left);

@@ -43,7 +43,8 @@ static apr_status_t journal_open(wa_view_t *view, const char **perror, apr_pool_
     return rv;
 }
 
-/* Opens the index and an empty replica. @param at  how far the index's files are to be believed; NULL: not at all */
+/* Opens the index and an empty replica.
+ * @param at  how far the index's files are to be believed; NULL: not at all */
 static apr_status_t parts_open(wa_view_t *view, const wa_tail_t *at)
 {
     const wa_index_room_t room = room_for(view->walk.size);

@@ -18,7 +18,8 @@ apr_status_t wa_walk_init(wa_walk_t *w, wa_journal_t *journal, const wa_tail_t *
     return wa_journal_size(journal, &w->size);
 }
 
-/* The next record if it is whole and the one that was written after the last. After damage the chain is broken once. */
+/* The next record if it is whole and the one that was written after the last. After damage the
+ * chain is broken once. */
 static const wa_record_t *record_take(wa_walk_t *w)
 {
     const wa_record_t *r = wa_journal_record(w->journal, w->offset, w->size);
@@ -58,7 +59,8 @@ apr_status_t wa_walk_next(wa_walk_t *w, wa_walk_step_t *step)
             w->is_over = 1;
             return APR_EOF;
         }
-        /* Writers come one after the other: now that a later record is whole, this one was given its time. */
+        /* Writers come one after the other: now that a later record is whole, this one was given
+         * its time. */
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         step->record = record_take(w);
     }

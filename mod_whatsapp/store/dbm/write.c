@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writing operations on messages and parked facts: check against what is visible, append, and try again where something came in between. */
+/* The writing operations on messages and parked facts: check against what is visible, append, and
+ * try again where something came in between. */
 #include "store/dbm/write.h"
 
 #include <string.h>
@@ -96,7 +97,8 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
     return rv == APR_SUCCESS ? wa_dbm_message_get(store, commit.row, pm) : rv;
 }
 
-/* Makes the STATE record that follows from what `merge` says. @return APR_SUCCESS | what merge returned | APR_EINVAL | APR_EEXIST the new sid is another's */
+/* Makes the STATE record that follows from what `merge` says.
+ * @return APR_SUCCESS | what merge returned | APR_EINVAL | APR_EEXIST the new sid is another's */
 static apr_status_t state_make(wa_dbm_store_t *store, apr_uint64_t row, const wa_message_t *now,
                                const wa_message_state_t *next, wa_record_t **precord, apr_pool_t *p)
 {
