@@ -70,13 +70,14 @@ static apr_status_t listed_take(void *baton, const wa_twilio_message_t *message,
 static apr_status_t pass_read(pass_t *pass, const wa_reconcile_run_t *run, apr_int64_t from_ms,
                               apr_int64_t to_ms)
 {
-    const wa_twilio_message_visitor_t visitor = {listed_take, pass};
+    wa_twilio_message_visitor_t visitor;
     wa_twilio_query_t query = {
         .account = &run->account, .from = run->messenger->number, .page_size = 100};
     wa_twilio_result_t result;
     apr_status_t rv;
 
     memset(pass, 0, sizeof(*pass));
+    visitor = (wa_twilio_message_visitor_t){listed_take, pass};
     pass->run = run;
     pass->from_ms = from_ms;
     pass->left = WA_RECONCILE_RECEIPTS_MAX;
