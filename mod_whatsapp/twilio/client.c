@@ -241,7 +241,8 @@ static void result_log(const wa_twilio_client_t *client, const wa_twilio_message
                                         "rate limited"};
     int is_fine = result->outcome == WA_TWILIO_ACCEPTED || result->outcome == WA_TWILIO_REFUSED;
 
-    WA_LOG(client->log, is_fine ? WA_LOG_INFO : WA_LOG_WARNING, "WA0301", APR_SUCCESS,
+    /* What was sent is said once, by who sends (WA0501). */
+    WA_LOG(client->log, is_fine ? WA_LOG_DEBUG : WA_LOG_WARNING, "WA0301", APR_SUCCESS,
            "send to %s %s: sid=%s len=%" APR_SIZE_T_FMT
            " http=%d error=%d status=%s tries=%d ms=%" APR_TIME_T_FMT " request=%s%s%s",
            wa_phone_mask(request->to, p), words[result->outcome], result->sid ? result->sid : "-",

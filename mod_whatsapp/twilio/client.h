@@ -109,8 +109,9 @@ apr_status_t wa_twilio_client_create(wa_twilio_client_t **pclient,
 
 /* Asks Twilio to send one message, and says what is certain about it. A try that certainly did
  * nothing (not reached, 429) is repeated with growing random pauses, or Twilio's Retry-After, while
- * tries and time last; nothing else is ever repeated. Logs one line at info (WA0301), and one at
- * error (WA0302, at most once a minute) when the credentials are refused.
+ * tries and time last; nothing else is ever repeated. Logs one line at debug (WA0301; at warning
+ * when Twilio could not be asked), and one at error (WA0302, at most once a minute) when the
+ * credentials are refused.
  * @param result out: always filled when APR_SUCCESS is returned; strings in p.
  * @return APR_SUCCESS whatever Twilio said or did not say: see result->outcome | APR_EINVAL the
  *     request or account has no shape that could be sent (to, from, content or credentials missing,

@@ -521,7 +521,7 @@ static void test_log_tells_no_secrets(void **state)
         }
     }
     assert_int_equal(count_of(log.text, "WA0301"), COUNT(modes));
-    assert_int_equal(count_of(log.text, "[6] WA0301"), 3);
+    assert_int_equal(count_of(log.text, "[7] WA0301"), 3);
     assert_int_equal(count_of(log.text, "len=12"), COUNT(modes));
     assert_non_null(strstr(log.text, "+1555***0001"));
     assert_non_null(strstr(log.text, "http=201"));
