@@ -85,8 +85,12 @@ apr_status_t wa_dbm_maintain(wa_store_t *self, apr_pool_t *tmp)
      * one until the next commit. */
     int is_left = wa_shared_tail(store->shared).offset > visible
                   && !__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST);
-    apr_status_t rv = wa_commit_sync(&store->writer, is_left);
+    apr_status_t rv;
 
+    if (store->is_read_only) {
+        return APR_SUCCESS;
+    }
+    rv = wa_commit_sync(&store->writer, is_left);
     if (rv == APR_SUCCESS) {
         rv = wa_commit_follow(&store->writer);
     }
