@@ -737,44 +737,17 @@ def certificates(folder):
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
 
-    openssl(
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=ca",
-        "-addext",
-        "keyUsage=critical,keyCertSign,cRLSign",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.crt",
-    )
-    openssl(
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=ana",
-        "-keyout",
-        "own.key",
-        "-out",
-        "own.crt",
-    )
+    fresh_key = ("-newkey", "rsa:2048", "-nodes")
+    for name, subject, *more in (
+        ("ca", "/CN=ca", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        ("own", "/CN=ana"),
+    ):
+        files = ("-keyout", f"{name}.key", "-out", f"{name}.crt")
+        openssl("req", "-x509", *fresh_key, "-days", "2", "-subj", subject, *more, *files)
     for name in ("localhost", "ana"):
         openssl(
             "req",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
+            *fresh_key,
             "-subj",
             f"/CN={name}",
             "-keyout",

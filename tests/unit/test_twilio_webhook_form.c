@@ -517,6 +517,10 @@ static void test_cuts_that_hide_or_move_the_sender(void **state)
     }
 }
 
+#define RECEIPT                                                        \
+    "&From=whatsapp%3A%2B14155238886&MessageSid=" SM "&AccountSid=" AC \
+    "&MessageStatus=delivered&ApiVersion=2010-04-01"
+
 /* An id begins with a country's letters, after which the rest can be made the next field, when the
  * order of names allows it. */
 static void test_an_id_is_not_cut_behind_its_channel(void **state)
@@ -543,6 +547,9 @@ static void test_an_id_is_not_cut_behind_its_channel(void **state)
         }
     }
     assert_int_equal(taken, COUNT(countries) * COUNT(more));
+    /* The same of a receipt, which says in To whom it is about. */
+    assert_non_null(text_taken_of("To=whatsapp%3AUS.1349" RECEIPT, *state));
+    assert_null(text_taken_of("To=whatsapp%3A&US=.1349" RECEIPT, *state));
 }
 
 /* Names that end like a known one stand where that one cannot have begun: names are sorted. */

@@ -42,17 +42,16 @@ static void media_path_add(wa_json_writer_t *w, wa_slice_t id, apr_size_t n, con
     WA_BUFFER_ADD_LITERAL(w->b, "\"");
 }
 
-static void media_render(wa_json_writer_t *w, const wa_message_t *message, const char *base_path)
+/* Attachments stand first, then the template; the fields behind them are for no client. */
+static void attributes_render(wa_json_writer_t *w, const wa_message_t *message,
+                              const char *base_path)
 {
     wa_slice_t rest = message->attributes;
-    wa_attribute_t media;
-    wa_attribute_e kind;
-    apr_size_t n = 0;
+    wa_attribute_t one;
+    wa_attribute_e kind = wa_attributes_next(&rest, &one);
+    apr_size_t n;
 
-    while ((kind = wa_attributes_next(&rest, &media)) != WA_ATTRIBUTE_NONE) {
-        if (kind != WA_ATTRIBUTE_MEDIA && kind != WA_ATTRIBUTE_LINK) {
-            continue;
-        }
+    for (n = 0; kind == WA_ATTRIBUTE_MEDIA || kind == WA_ATTRIBUTE_LINK; n++) {
         if (n == 0) {
             WA_JSON_NAME(w, "media");
             wa_json_array_begin(w);
@@ -61,25 +60,17 @@ static void media_render(wa_json_writer_t *w, const wa_message_t *message, const
         if (kind == WA_ATTRIBUTE_MEDIA) {
             media_path_add(w, message->id, n, base_path);
         } else {
-            WA_JSON_STRING(w, "url", media.url);
+            WA_JSON_STRING(w, "url", one.url);
         }
-        WA_JSON_STRING(w, "contentType", media.content_type);
+        WA_JSON_STRING(w, "contentType", one.content_type);
         wa_json_object_end(w);
-        n++;
+        kind = wa_attributes_next(&rest, &one);
     }
     if (n > 0) {
         wa_json_array_end(w);
     }
-}
-
-static void attributes_render(wa_json_writer_t *w, const wa_message_t *message,
-                              const char *base_path)
-{
-    const wa_slice_t content_sid = wa_attributes_content_sid(message->attributes);
-
-    media_render(w, message, base_path);
-    if (content_sid.len > 0) {
-        WA_JSON_STRING(w, "contentSid", content_sid);
+    if (kind == WA_ATTRIBUTE_CONTENT_SID) {
+        WA_JSON_STRING(w, "contentSid", one.content_sid);
     }
 }
 

@@ -25,8 +25,6 @@
 
 #define SEND_TIMEOUT_DEFAULT apr_time_from_sec(30)
 
-#define NEVER_TAKEN "Twilio never took this message: it was not sent, and sending it anew is safe."
-
 typedef wa_reconcile_run_t run_t;
 
 /* A pending message of ours, or one part of it. Strings in the run's pool. */
