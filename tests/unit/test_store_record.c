@@ -61,7 +61,7 @@ static void a_preview_ends_with_its_body(void **state)
     free(r);
 }
 
-/* Every byte of the lengths set to every value: read as it is, or refused, and nothing beyond it. */
+/* Every byte of the lengths set to every value: read as it is or refused, and nothing beyond it. */
 static void no_length_leads_out(void **state)
 {
     apr_pool_t *p = *state;
