@@ -27,6 +27,7 @@ PICTURE = base64.b64decode(
     "rkJggg=="
 )
 
+PAGES_LOG = "logs/pages.log"
 LOGIN_MODULES = ["auth_basic", "authn_core", "authn_file", "authz_user"]
 
 
@@ -141,6 +142,7 @@ class Messenger:
             (httpd.folder / "whatsapp.users").chmod(0o644)
         return (
             "TypesConfig /dev/null\n"
+            f'CustomLog {PAGES_LOG} "%>s %m %{{Origin}}i"\n'
             + messenger(self.account, self.store, self.between.url, extra="WhatsAppMaxSends 512\n")
             + shipped
         )
@@ -240,6 +242,19 @@ class Messenger:
         self.simulator.config(webhook=self.webhook)
         self.start()
 
+    def answers(self):
+        """What httpd answered to requests that say which page they come from, oldest first."""
+        try:
+            lines = (self.httpd.folder / PAGES_LOG).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            lines = []
+        answers = [line.split(" ", 2) for line in lines]
+        return [
+            {"status": int(status), "method": method, "origin": origin}
+            for status, method, origin in answers
+            if origin != "-"
+        ]
+
     def stop(self):
         self.httpd.stop()
 
@@ -260,6 +275,7 @@ def main():
         "release",
         "receipt",
         "created",
+        "answers",
         "seed",
         "reset",
         "stop",

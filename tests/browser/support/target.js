@@ -21,6 +21,7 @@ export async function startTarget(command = process.env.WA_TEST_SERVER_COMMAND) 
  * release()                                    Twilio answers what it holds
  * receipt({id, deliveryStatus, status, errorCode, errorMessage})  news of a message that was sent
  * created()                                    [{to, body}] that Twilio has taken, oldest first
+ * answers()                                    [{status, method, origin}] that a real server gave to requests which say whose page made them
  * seed({threads, messages, from})              many threads with one message, and one thread with many
  * reset()                                      an empty messenger
  * stop(), start()                              the server goes away, and comes back with what it has stored, at the same place
@@ -104,7 +105,7 @@ class CommandTarget extends Target {
     this.child = spawn('/bin/sh', ['-c', this.command], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
     this.origin = (await this.#next()).origin;
-    for (const op of ['inbound', 'outcome', 'release', 'receipt', 'created', 'seed', 'reset', 'stop', 'start']) {
+    for (const op of ['inbound', 'outcome', 'release', 'receipt', 'created', 'answers', 'seed', 'reset', 'stop', 'start']) {
       this[op] = (args) => this.#call(op, args);
     }
     return this;
