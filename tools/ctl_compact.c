@@ -12,6 +12,7 @@
 #include "ctl_end.h"
 #include "ctl_say.h"
 #include "ctl_store.h"
+#include "store/file/swap.h"
 
 #define KEPT_NAME "journal.before-compact"
 
@@ -22,7 +23,7 @@ typedef struct compact_thread_t {
 
 typedef struct compact_t {
     ctl_t *ctl;
-    wa_view_t *view;
+    wa_snapshot_t *snapshot;
     wa_rewrite_t out;
     apr_pool_t *tmp;
     apr_hash_t *threads;  /* of compact_thread_t, by counterpart */
@@ -46,14 +47,14 @@ static compact_thread_t *thread_get(compact_t *c, wa_slice_t counterpart)
     return t;
 }
 
-static apr_status_t newest_note(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+static apr_status_t newest_note(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
 {
     compact_t *c = baton;
     wa_record_thread_t n;
     compact_thread_t *t;
     apr_status_t rv;
 
-    (void)view;
+    (void)snapshot;
     if (!step->record || step->record->type == WA_RECORD_FILLER) {
         return APR_SUCCESS;
     }
@@ -77,20 +78,21 @@ static apr_status_t newest_note(void *baton, wa_view_t *view, const wa_walk_step
 static void sid_note(compact_t *c, wa_slice_t sid)
 {
     const wa_replica_parked_t *parked =
-        sid.len ? apr_hash_get(c->view->store.replica.parked, sid.ptr, (apr_ssize_t)sid.len) : NULL;
+        sid.len ? apr_hash_get(c->snapshot->store.replica.parked, sid.ptr, (apr_ssize_t)sid.len)
+                : NULL;
 
     if (parked) {
         apr_hash_set(c->known, parked->key.ptr, (apr_ssize_t)parked->key.len, parked);
     }
 }
 
-static apr_status_t sids_note(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+static apr_status_t sids_note(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
 {
     wa_record_message_t m;
     wa_record_state_t s;
     apr_status_t rv = APR_SUCCESS;
 
-    (void)view;
+    (void)snapshot;
     if (step->record && step->record->type == WA_RECORD_MESSAGE) {
         rv = wa_record_message_read(step->record, &m);
         sid_note(baton, m.sid);
@@ -130,9 +132,9 @@ static apr_status_t message_put(compact_t *c, const wa_record_t *record)
 static apr_status_t row_get(compact_t *c, apr_uint64_t row, wa_record_state_t *newest,
                             wa_record_message_t *m)
 {
-    const wa_row_t *entry = wa_index_row(&c->view->store.index, row);
-    wa_journal_t *journal = &c->view->store.journal;
-    apr_uint64_t end = c->view->store.replica.at.offset;
+    const wa_row_t *entry = wa_index_row(&c->snapshot->store.index, row);
+    wa_journal_t *journal = &c->snapshot->store.journal;
+    apr_uint64_t end = c->snapshot->store.replica.at.offset;
     const wa_record_t *message = entry ? wa_journal_record(journal, entry->offset, end) : NULL;
     const wa_record_t *state = entry ? wa_journal_record(journal, entry->state, end) : NULL;
 
@@ -153,7 +155,7 @@ static apr_status_t state_put(compact_t *c, const wa_walk_step_t *step)
     apr_status_t rv;
     int is_newest;
 
-    if (!row || row > c->view->store.replica.at.rows || !c->rows[row]) {
+    if (!row || row > c->snapshot->store.replica.at.rows || !c->rows[row]) {
         wa_record_t header = *step->record;
 
         header.row = 0; /* its message is lost; only its time may count */
@@ -168,7 +170,7 @@ static apr_status_t state_put(compact_t *c, const wa_walk_step_t *step)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    is_newest = wa_index_row(&c->view->store.index, row)->state == step->offset;
+    is_newest = wa_index_row(&c->snapshot->store.index, row)->state == step->offset;
     if (!is_newest && (!s.sid_is_new || wa_slice_is_equal(s.sid, newest.sid))) {
         c->states_left++;
         return APR_SUCCESS;
@@ -204,8 +206,8 @@ static apr_status_t thread_put(compact_t *c, const wa_walk_step_t *step)
         return APR_SUCCESS;
     }
     if (header.type == WA_RECORD_READ) {
-        row = t->read_row < c->view->store.replica.at.rows ? t->read_row
-                                                           : c->view->store.replica.at.rows;
+        row = t->read_row < c->snapshot->store.replica.at.rows ? t->read_row
+                                                               : c->snapshot->store.replica.at.rows;
         while (row && !c->rows[row] && !ctl_is_interrupted()) {
             row--;
         }
@@ -218,7 +220,7 @@ static apr_status_t thread_put(compact_t *c, const wa_walk_step_t *step)
  * thread has changed. */
 static apr_status_t contact_put(compact_t *c, const wa_walk_step_t *step)
 {
-    const wa_replica_t *replica = &c->view->store.replica;
+    const wa_replica_t *replica = &c->snapshot->store.replica;
     const wa_replica_contact_t *contact;
     const wa_replica_thread_t *t;
     wa_record_contact_t n;
@@ -248,7 +250,7 @@ static apr_status_t parked_put(compact_t *c, const wa_walk_step_t *step)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    parked = apr_hash_get(c->view->store.replica.parked, k.key.ptr, (apr_ssize_t)k.key.len);
+    parked = apr_hash_get(c->snapshot->store.replica.parked, k.key.ptr, (apr_ssize_t)k.key.len);
     if (step->offset != c->last
         && (!parked || parked->offset != step->offset
             || apr_hash_get(c->known, k.key.ptr, (apr_ssize_t)k.key.len))) {
@@ -258,11 +260,11 @@ static apr_status_t parked_put(compact_t *c, const wa_walk_step_t *step)
     return same_put(c, step->record);
 }
 
-static apr_status_t step_put(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+static apr_status_t step_put(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
 {
     compact_t *c = baton;
 
-    (void)view;
+    (void)snapshot;
     if (!step->record) {
         return APR_EGENERAL;
     }
@@ -340,10 +342,10 @@ static int result_check(compact_t *c, const char *work)
         return rc;
     }
     if (store->replica.at.records != c->out.at.records
-        || store->replica.pending->nelts != c->view->store.replica.pending->nelts
-        || store->replica.at.timestamp_ms != c->view->store.replica.at.timestamp_ms
-        || !threads_are_equal(&store->replica, &c->view->store.replica)
-        || !contacts_are_equal(&store->replica, &c->view->store.replica)) {
+        || store->replica.pending->nelts != c->snapshot->store.replica.pending->nelts
+        || store->replica.at.timestamp_ms != c->snapshot->store.replica.at.timestamp_ms
+        || !threads_are_equal(&store->replica, &c->snapshot->store.replica)
+        || !contacts_are_equal(&store->replica, &c->snapshot->store.replica)) {
         return ctl_error(
             "the compacted journal does not say what the old one says; nothing was changed. "
             "This is a mistake in whatsappctl: please report it");
@@ -355,7 +357,7 @@ static int result_check(compact_t *c, const char *work)
 
 static int journal_write(compact_t *c, const char *work)
 {
-    const apr_size_t rows = (apr_size_t)c->view->store.replica.at.rows + 1;
+    const apr_size_t rows = (apr_size_t)c->snapshot->store.replica.at.rows + 1;
     apr_status_t rv;
     int rc;
 
@@ -364,11 +366,11 @@ static int journal_write(compact_t *c, const char *work)
     if (!c->rows || !c->states) {
         return ctl_error("out of memory: %" APR_SIZE_T_FMT " MB are needed", rows * 40 / 1000000);
     }
-    rc = ctl_journal_create(c->ctl, c->view, work, &c->out);
+    rc = ctl_journal_create(c->ctl, c->snapshot, work, &c->out);
     if (rc != CTL_DONE) {
         return rc;
     }
-    rc = ctl_view_again(c->ctl, c->view, "compacting", step_put, c);
+    rc = ctl_snapshot_again(c->ctl, c->snapshot, "compacting", step_put, c);
     if (rc == CTL_DONE) {
         rv = wa_rewrite_finish(&c->out);
         rc = rv == APR_SUCCESS ? CTL_DONE
@@ -379,14 +381,14 @@ static int journal_write(compact_t *c, const char *work)
 
 static int view_judge(const compact_t *c)
 {
-    wa_view_t *view = c->view;
+    wa_snapshot_t *snapshot = c->snapshot;
     apr_uint64_t rest;
-    apr_status_t rv = wa_walk_rest(&view->walk, &rest);
+    apr_status_t rv = wa_walk_rest(&snapshot->walk, &rest);
 
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the journal's end cannot be read");
     }
-    if (!view->damaged && !rest) {
+    if (!snapshot->damaged && !rest) {
         return CTL_DONE;
     }
     ctl_error("%s/journal is damaged or has an unfinished end: run whatsappctl rebuild, which sets "
@@ -401,13 +403,13 @@ static int compact(compact_t *c, int is_delete)
     const char *work = NULL;
     apr_uint64_t before;
     apr_status_t rv;
-    int rc = ctl_view_read(ctl, 0, newest_note, c, &c->view);
+    int rc = ctl_snapshot_read(ctl, 0, newest_note, c, &c->snapshot);
 
     if (rc == CTL_DONE) {
         rc = view_judge(c);
     }
-    if (rc == CTL_DONE && apr_hash_count(c->view->store.replica.parked)) {
-        rc = ctl_view_again(ctl, c->view, "looking for sids", sids_note, c);
+    if (rc == CTL_DONE && apr_hash_count(c->snapshot->store.replica.parked)) {
+        rc = ctl_snapshot_again(ctl, c->snapshot, "looking for sids", sids_note, c);
     }
     if (rc == CTL_DONE) {
         rc = ctl_work_folder(ctl, "compact.new", 0, &work);
@@ -419,7 +421,7 @@ static int compact(compact_t *c, int is_delete)
     if (rc != CTL_DONE) {
         return rc;
     }
-    before = c->view->store.replica.at.offset;
+    before = c->snapshot->store.replica.at.offset;
     if (c->out.at.offset >= before) {
         ctl_note(ctl, "nothing is superseded: the journal stays as it is (%s)",
                  ctl_bytes(before, ctl->pool));

@@ -10,8 +10,8 @@
 #include "ctl_end.h"
 #include "ctl_say.h"
 #include "progress.h"
-#include "store/dbm/rewrite.h"
-#include "store/dbm/walk.h"
+#include "store/log/rewrite.h"
+#include "store/log/walk.h"
 
 /* Copies the records that the walk gives. */
 static int records_copy(ctl_t *ctl, wa_walk_t *walk, wa_rewrite_t *w)

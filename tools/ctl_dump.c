@@ -20,14 +20,14 @@
 #include "messaging/list/render.h"
 #include "messaging/message/attributes.h"
 #include "messaging/message/preview.h"
-#include "store/dbm/read.h"
+#include "store/dbm/operation/read.h"
 
 /* A date that is so near to the timestamp is not told. */
 #define DATE_DIFFERS_MS ((apr_int64_t)60000)
 
 typedef struct dump_t {
     ctl_t *ctl;
-    wa_view_t *view;
+    wa_snapshot_t *snapshot;
     FILE *out;
     wa_buffer_t line;
     apr_pool_t *tmp; /* of one message */
@@ -135,7 +135,7 @@ static wa_slice_t form_make(const wa_message_t *m, apr_pool_t *p)
 static void sids_add(extras_t *e, const wa_message_t *m, const wa_record_message_t *fixed,
                      apr_uint64_t row, wa_slice_t shown)
 {
-    wa_dbm_store_t *store = &e->dump->view->store;
+    wa_dbm_store_t *store = &e->dump->snapshot->store;
     apr_uint64_t end = store->replica.at.offset;
     const wa_row_t *entry = wa_index_row(&store->index, row);
     apr_uint64_t state = entry ? entry->state : 0;
@@ -218,7 +218,7 @@ static void message_write(extras_t *e, const wa_message_t *m, const wa_record_me
     extras_end(e);
 }
 
-static apr_status_t message_dump(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+static apr_status_t message_dump(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
 {
     dump_t *d = baton;
     wa_record_message_t fixed;
@@ -233,7 +233,7 @@ static apr_status_t message_dump(void *baton, wa_view_t *view, const wa_walk_ste
     apr_pool_clear(d->tmp);
     rv = wa_record_message_read(step->record, &fixed);
     if (rv == APR_SUCCESS) {
-        rv = wa_dbm_message_get(&view->store, step->record->row, &m);
+        rv = wa_dbm_message_get(&snapshot->store, step->record->row, &m);
     }
     if (rv != APR_SUCCESS) {
         return rv;
@@ -279,14 +279,14 @@ static apr_status_t contact_dump(void *baton, const wa_contact_t *contact)
 static int all_dump(dump_t *d)
 {
     apr_status_t rv;
-    int rc = ctl_view_again(d->ctl, d->view, "dumping", message_dump, d);
+    int rc = ctl_snapshot_again(d->ctl, d->snapshot, "dumping", message_dump, d);
 
     if (rc != CTL_DONE) {
         return rc;
     }
-    rv = wa_store_threads_list(&d->view->store.base, 0, thread_dump, d);
+    rv = wa_store_threads_list(&d->snapshot->store.base, 0, thread_dump, d);
     if (rv == APR_SUCCESS) {
-        rv = wa_store_contacts_list(&d->view->store.base, contact_dump, d);
+        rv = wa_store_contacts_list(&d->snapshot->store.base, contact_dump, d);
     }
     if (rv == APR_SUCCESS && fflush(d->out)) {
         rv = APR_FROM_OS_ERROR(errno);
@@ -352,7 +352,7 @@ int ctl_dump(ctl_t *ctl, ctl_arguments_t arguments)
     /* Before the store's owner is taken on: where it goes is for who runs this to write. */
     rc = out_open(&d, path, &is_file);
     if (rc == CTL_DONE) {
-        rc = ctl_view_read(ctl, 0, NULL, NULL, &d.view);
+        rc = ctl_snapshot_read(ctl, 0, NULL, NULL, &d.snapshot);
     }
     if (rc != CTL_DONE) {
         return rc;
@@ -374,10 +374,10 @@ int ctl_dump(ctl_t *ctl, ctl_arguments_t arguments)
     if (d.garbled) {
         ctl_error("%" APR_UINT64_T_FMT " values that are no text were left out", d.garbled);
     }
-    if (d.view->damaged) {
+    if (d.snapshot->damaged) {
         ctl_error("%" APR_UINT64_T_FMT
                   " bytes of the journal are damaged: what stood there is not in the dump",
-                  d.view->damaged);
+                  d.snapshot->damaged);
     }
-    return d.garbled || d.view->damaged ? CTL_BAD : CTL_DONE;
+    return d.garbled || d.snapshot->damaged ? CTL_BAD : CTL_DONE;
 }

@@ -8,7 +8,7 @@
 
 #include <apr_strings.h>
 
-#include "store/dbm/rewrite.h"
+#include "store/file/swap.h"
 
 #define LEFTOVERS 4
 

@@ -23,7 +23,8 @@
 #include "load_input.h"
 #include "load_item.h"
 #include "progress.h"
-#include "store/dbm/read.h"
+#include "store/dbm/operation/read.h"
+#include "store/file/swap.h"
 
 #define TIME_LAST INT64_MAX
 

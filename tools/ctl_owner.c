@@ -20,7 +20,7 @@
 #include "base/identity.h"
 #include "base/slice.h"
 #include "ctl_say.h"
-#include "store/dbm/folder.h"
+#include "store/file/folder.h"
 
 /* What is made outside of the store's folder, and gets its end by who made it. */
 typedef struct outside_t {

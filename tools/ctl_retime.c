@@ -14,7 +14,8 @@
 #include "ctl_store.h"
 #include "messaging/delivery/state.h"
 #include "retime_plan.h"
-#include "store/dbm/ahead.h"
+#include "store/dbm/lifecycle/ahead.h"
+#include "store/file/swap.h"
 
 #define KEPT_NAME "journal.before-retime"
 
@@ -23,7 +24,7 @@
 
 typedef struct retime_t {
     ctl_t *ctl;
-    wa_view_t *view;
+    wa_snapshot_t *snapshot;
     wa_rewrite_t out;
     apr_pool_t *tmp;
     apr_int64_t now_ms, before_ms;
@@ -35,13 +36,13 @@ typedef struct retime_t {
 
 /* ---- what is ahead ---- */
 
-static apr_status_t entry_note(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+static apr_status_t entry_note(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
 {
     retime_t *c = baton;
     const wa_record_t *r = step->record;
     retime_entry_t *e;
 
-    (void)view;
+    (void)snapshot;
     if (!r || r->type == WA_RECORD_FILLER) {
         return APR_SUCCESS;
     }
@@ -158,7 +159,7 @@ static apr_status_t state_mend(retime_t *c, const wa_record_t *r, wa_record_t **
     wa_record_state_t s;
     apr_status_t rv = wa_record_state_read(r, &s);
 
-    if (rv != APR_SUCCESS || r->row == 0 || r->row > c->view->store.replica.at.rows) {
+    if (rv != APR_SUCCESS || r->row == 0 || r->row > c->snapshot->store.replica.at.rows) {
         return rv; /* its message is lost */
     }
     /* Where the state before is lost, this one has to make the sid findable. */
@@ -211,7 +212,7 @@ static apr_status_t payload_mend(retime_t *c, const wa_record_t *r, wa_record_t 
     }
 }
 
-static apr_status_t step_put(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+static apr_status_t step_put(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
 {
     retime_t *c = baton;
     const wa_record_t *r = step->record;
@@ -219,7 +220,7 @@ static apr_status_t step_put(void *baton, wa_view_t *view, const wa_walk_step_t 
     wa_record_t *made, header;
     apr_status_t rv;
 
-    (void)view;
+    (void)snapshot;
     if (!r || r->type == WA_RECORD_FILLER) {
         return r ? APR_SUCCESS : APR_EGENERAL;
     }
@@ -278,7 +279,7 @@ static int result_check(retime_t *c, const char *work)
         return rc;
     }
     if (store->replica.at.records != c->out.at.records || store->replica.at.timestamp_ms != last_ms
-        || !is_same_but_for_times(&store->replica, &c->view->store.replica)) {
+        || !is_same_but_for_times(&store->replica, &c->snapshot->store.replica)) {
         return ctl_error("the new journal does not say what the old one says; nothing was changed. "
                          "This is a mistake in whatsappctl: please report it");
     }
@@ -289,7 +290,7 @@ static int result_check(retime_t *c, const char *work)
 
 static int journal_write(retime_t *c, const char *work)
 {
-    const apr_size_t rows = (apr_size_t)c->view->store.replica.at.rows + 1;
+    const apr_size_t rows = (apr_size_t)c->snapshot->store.replica.at.rows + 1;
     apr_status_t rv;
     int rc;
 
@@ -297,11 +298,11 @@ static int journal_write(retime_t *c, const char *work)
     if (!c->states) {
         return ctl_error("out of memory: %" APR_SIZE_T_FMT " MB are needed", rows * 8 / 1000000);
     }
-    rc = ctl_journal_create(c->ctl, c->view, work, &c->out);
+    rc = ctl_journal_create(c->ctl, c->snapshot, work, &c->out);
     if (rc != CTL_DONE) {
         return rc;
     }
-    rc = ctl_view_again(c->ctl, c->view, "retiming", step_put, c);
+    rc = ctl_snapshot_again(c->ctl, c->snapshot, "retiming", step_put, c);
     if (rc == CTL_DONE) {
         rv = wa_rewrite_finish(&c->out);
         rc = rv == APR_SUCCESS ? CTL_DONE
@@ -313,12 +314,12 @@ static int journal_write(retime_t *c, const char *work)
 static int view_judge(const retime_t *c)
 {
     apr_uint64_t rest;
-    const apr_status_t rv = wa_walk_rest(&c->view->walk, &rest);
+    const apr_status_t rv = wa_walk_rest(&c->snapshot->walk, &rest);
 
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the journal's end cannot be looked at");
     }
-    if (c->view->damaged || rest) {
+    if (c->snapshot->damaged || rest) {
         ctl_error("%s/journal is damaged or has an unfinished end: run whatsappctl rebuild, which "
                   "sets that aside, then retime",
                   c->ctl->folder);
@@ -346,7 +347,7 @@ static int retime(retime_t *c, int is_dry, int is_delete)
     ctl_t *ctl = c->ctl;
     const char *work = NULL;
     apr_status_t rv;
-    int rc = ctl_view_read(ctl, 0, entry_note, c, &c->view);
+    int rc = ctl_snapshot_read(ctl, 0, entry_note, c, &c->snapshot);
 
     if (rc == CTL_DONE) {
         rc = view_judge(c);
@@ -354,7 +355,7 @@ static int retime(retime_t *c, int is_dry, int is_delete)
     if (rc != CTL_DONE) {
         return rc;
     }
-    if (!wa_ahead_of(c->view->store.replica.at.timestamp_ms, c->now_ms)) {
+    if (!wa_ahead_of(c->snapshot->store.replica.at.timestamp_ms, c->now_ms)) {
         if (!is_dry) {
             /* one that was killed after its work was done may have left this */
             (void)wa_folder_remove(apr_pstrcat(ctl->pool, ctl->folder, "/retime.new", NULL),

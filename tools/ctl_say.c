@@ -9,7 +9,7 @@
 #include <apr_time.h>
 
 #include "ctl_end.h"
-#include "store/dbm/record.h"
+#include "store/log/record.h"
 
 static void say(const char *format, va_list arguments, const char *more)
 {

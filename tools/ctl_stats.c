@@ -14,10 +14,10 @@
 #include "ctl_end.h"
 #include "ctl_say.h"
 #include "ctl_store.h"
-#include "store/dbm/ahead.h"
+#include "store/dbm/lifecycle/ahead.h"
 
 typedef struct stats_t {
-    wa_view_t *view;
+    wa_snapshot_t *snapshot;
     apr_uint64_t threads, unread, parked, contacts;
     apr_uint64_t messages; /* that threads have: those lost to damage are not counted */
     apr_int64_t oldest_ms, newest_ms;
@@ -54,13 +54,13 @@ static apr_status_t contact_count(void *baton, const wa_contact_t *contact)
 /* @return APR_SUCCESS | APR_EINTR | the store's */
 static apr_status_t contents_count(stats_t *s)
 {
-    apr_status_t rv = wa_store_threads_list(&s->view->store.base, 0, thread_count, s);
+    apr_status_t rv = wa_store_threads_list(&s->snapshot->store.base, 0, thread_count, s);
 
     if (rv == APR_SUCCESS) {
-        rv = wa_store_contacts_list(&s->view->store.base, contact_count, s);
+        rv = wa_store_contacts_list(&s->snapshot->store.base, contact_count, s);
     }
     /* The seam reads these one by one; how many there are only the driver tells. */
-    s->parked = apr_hash_count(s->view->store.replica.parked);
+    s->parked = apr_hash_count(s->snapshot->store.replica.parked);
     return rv;
 }
 
@@ -69,7 +69,7 @@ static void oldest_find(stats_t *s)
 {
     wa_walk_step_t step;
     wa_walk_t walk;
-    apr_status_t rv = wa_walk_init(&walk, &s->view->store.journal, NULL);
+    apr_status_t rv = wa_walk_init(&walk, &s->snapshot->store.journal, NULL);
 
     while (rv == APR_SUCCESS && !s->oldest_ms && !ctl_is_interrupted()) {
         rv = wa_walk_next(&walk, &step);
@@ -126,20 +126,20 @@ static int is_level_used(int level, apr_uint64_t keys)
 
 static void text_print(const stats_t *s, const ctl_t *ctl)
 {
-    const wa_tail_t *at = &s->view->store.replica.at;
-    const wa_checkpoint_t *c = &s->view->checkpoint;
+    const wa_tail_t *at = &s->snapshot->store.replica.at;
+    const wa_checkpoint_t *c = &s->snapshot->checkpoint;
     apr_uint64_t keys = at->keys;
     apr_pool_t *p = ctl->pool;
     int level;
 
     printf("store        %s\n", ctl->shown);
-    printf("account      %s\n", s->view->store.journal.account_sid);
-    printf("in use       %s\n", s->view->is_owned ? "yes: a server or a tool owns it" : "no");
+    printf("account      %s\n", s->snapshot->store.journal.account_sid);
+    printf("in use       %s\n", s->snapshot->is_owned ? "yes: a server or a tool owns it" : "no");
     printf("messages     %" APR_UINT64_T_FMT " in %" APR_UINT64_T_FMT " threads, %" APR_UINT64_T_FMT
            " unread\n",
            s->messages, s->threads, s->unread);
     printf("pending      %d sent messages whose outcome is not known\n",
-           s->view->store.replica.pending->nelts);
+           s->snapshot->store.replica.pending->nelts);
     printf("contacts     %" APR_UINT64_T_FMT "\n", s->contacts);
     printf("parked       %" APR_UINT64_T_FMT " receipts of messages that are not known\n",
            s->parked);
@@ -153,7 +153,7 @@ static void text_print(const stats_t *s, const ctl_t *ctl)
     }
     printf("journal      %s used, %s allocated, %" APR_UINT64_T_FMT " records\n",
            ctl_bytes(s->journal_used, p), ctl_bytes(s->journal_allocated, p), at->records);
-    if (s->view->is_from_checkpoint) {
+    if (s->snapshot->is_from_checkpoint) {
         printf("checkpoint   number %" APR_UINT64_T_FMT " (type %s), %s of journal after it\n",
                c->number, c->type, ctl_bytes(s->after_checkpoint, p));
     } else {
@@ -168,9 +168,9 @@ static void text_print(const stats_t *s, const ctl_t *ctl)
                " slots taken (%.1f%%; 62.5%% is full)\n",
                level, taken, slots, 100.0 * (double)taken / (double)slots);
     }
-    if (s->view->damaged) {
+    if (s->snapshot->damaged) {
         printf("DAMAGE       %s of the journal after the checkpoint: run whatsappctl verify\n",
-               ctl_bytes(s->view->damaged, p));
+               ctl_bytes(s->snapshot->damaged, p));
     }
     if (s->damaged_files) {
         printf("set aside    %" APR_UINT64_T_FMT " files damaged-N\n", s->damaged_files);
@@ -199,26 +199,26 @@ static json_t *levels_json(apr_uint64_t keys)
 
 static int json_print(const stats_t *s, const ctl_t *ctl)
 {
-    const wa_tail_t *at = &s->view->store.replica.at;
-    const wa_checkpoint_t *c = &s->view->checkpoint;
+    const wa_tail_t *at = &s->snapshot->store.replica.at;
+    const wa_checkpoint_t *c = &s->snapshot->checkpoint;
     json_t *j = json_pack(
         "{s:s,s:s,s:b,s:I,s:I,s:I,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:b,s:I,"
         "s:b}",
-        "store", ctl->shown, "accountSid", s->view->store.journal.account_sid, "inUse",
-        s->view->is_owned, "messages", (json_int_t)s->messages, "threads", (json_int_t)s->threads,
-        "unread", (json_int_t)s->unread, "pending", s->view->store.replica.pending->nelts,
-        "contacts", (json_int_t)s->contacts, "parked", (json_int_t)s->parked, "oldestTimestamp",
-        (json_int_t)s->oldest_ms, "newestTimestamp", (json_int_t)s->newest_ms, "lastChange",
-        (json_int_t)at->timestamp_ms, "records", (json_int_t)at->records, "journalBytes",
-        (json_int_t)s->journal_used, "journalAllocatedBytes", (json_int_t)s->journal_allocated,
-        "indexBytes", (json_int_t)s->index_bytes, "checkpointFileBytes", (json_int_t)s->state_bytes,
-        "keyLevels", levels_json(at->keys), "damagedBytes", (json_int_t)s->view->damaged,
-        "damagedFiles", (json_int_t)s->damaged_files, "hasJournalBeforeCompact",
-        s->has_before_compact, "aheadMs", (json_int_t)s->ahead_ms, "hasJournalBeforeRetime",
-        s->has_before_retime);
+        "store", ctl->shown, "accountSid", s->snapshot->store.journal.account_sid, "inUse",
+        s->snapshot->is_owned, "messages", (json_int_t)s->messages, "threads",
+        (json_int_t)s->threads, "unread", (json_int_t)s->unread, "pending",
+        s->snapshot->store.replica.pending->nelts, "contacts", (json_int_t)s->contacts, "parked",
+        (json_int_t)s->parked, "oldestTimestamp", (json_int_t)s->oldest_ms, "newestTimestamp",
+        (json_int_t)s->newest_ms, "lastChange", (json_int_t)at->timestamp_ms, "records",
+        (json_int_t)at->records, "journalBytes", (json_int_t)s->journal_used,
+        "journalAllocatedBytes", (json_int_t)s->journal_allocated, "indexBytes",
+        (json_int_t)s->index_bytes, "checkpointFileBytes", (json_int_t)s->state_bytes, "keyLevels",
+        levels_json(at->keys), "damagedBytes", (json_int_t)s->snapshot->damaged, "damagedFiles",
+        (json_int_t)s->damaged_files, "hasJournalBeforeCompact", s->has_before_compact, "aheadMs",
+        (json_int_t)s->ahead_ms, "hasJournalBeforeRetime", s->has_before_retime);
     char *text;
 
-    if (j && s->view->is_from_checkpoint) {
+    if (j && s->snapshot->is_from_checkpoint) {
         json_object_set_new(j, "checkpoint",
                             json_pack("{s:I,s:s,s:I}", "number", (json_int_t)c->number, "type",
                                       c->type, "journalBytesAfter",
@@ -245,15 +245,15 @@ int ctl_stats(ctl_t *ctl, ctl_arguments_t arguments)
     if (!ctl_arguments_read(arguments, options, NULL)) {
         return CTL_FAILED;
     }
-    rc = ctl_view_read(ctl, 1, NULL, NULL, &s.view);
+    rc = ctl_snapshot_read(ctl, 1, NULL, NULL, &s.snapshot);
     if (rc != CTL_DONE) {
         return rc;
     }
-    s.journal_used = s.view->store.replica.at.offset;
-    if (s.view->is_from_checkpoint) {
-        s.after_checkpoint = s.journal_used - s.view->checkpoint.at.offset;
+    s.journal_used = s.snapshot->store.replica.at.offset;
+    if (s.snapshot->is_from_checkpoint) {
+        s.after_checkpoint = s.journal_used - s.snapshot->checkpoint.at.offset;
     }
-    s.ahead_ms = wa_ahead_of(s.view->store.replica.at.timestamp_ms, wa_clock_now_ms());
+    s.ahead_ms = wa_ahead_of(s.snapshot->store.replica.at.timestamp_ms, wa_clock_now_ms());
     rv = contents_count(&s);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the threads and contacts cannot be counted");

@@ -16,10 +16,11 @@
 #include "ctl_say.h"
 #include "progress.h"
 #include "store/dbm/driver.h"
-#include "store/dbm/folder.h"
-#include "store/dbm/lock.h"
-#include "store/dbm/open.h"
-#include "store/dbm/upkeep.h"
+#include "store/file/folder.h"
+#include "store/file/lock.h"
+#include "store/dbm/lifecycle/open.h"
+#include "store/dbm/lifecycle/upkeep.h"
+#include "store/file/swap.h"
 
 /* The store that is open for writing; there is one at a time. */
 static wa_dbm_store_t *open_store;
@@ -73,13 +74,14 @@ int ctl_store_find(ctl_t *ctl)
     return CTL_DONE;
 }
 
-int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_view_t **pview)
+int ctl_snapshot_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton,
+                      wa_snapshot_t **psnapshot)
 {
-    wa_view_options_t options = {NULL, &ctl->log, &wa_store_dbm_ops, ctl_stop(), is_quick};
+    wa_snapshot_options_t options = {NULL, &ctl->log, &wa_store_dbm_ops, ctl_stop(), is_quick};
     const char *error = NULL;
     progress_t progress;
     wa_walk_step_t step;
-    wa_view_t *view;
+    wa_snapshot_t *snapshot;
     apr_status_t rv;
     int rc = ctl_store_find(ctl);
 
@@ -87,45 +89,46 @@ int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_v
         return rc;
     }
     options.folder = ctl->folder;
-    rv = wa_view_open(&view, &options, &error, ctl->pool);
+    rv = wa_snapshot_open(&snapshot, &options, &error, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "%s", error ? error : "the store cannot be opened");
     }
-    *pview = view;
+    *psnapshot = snapshot;
     progress_begin(&progress, "reading", ctl->is_quiet);
     while (rv == APR_SUCCESS) {
-        rv = wa_view_next(view, &step);
+        rv = wa_snapshot_next(snapshot, &step);
         if (rv == APR_SUCCESS && visit) {
-            rv = visit(baton, view, &step);
+            rv = visit(baton, snapshot, &step);
         }
         if (rv == APR_SUCCESS && ctl_is_interrupted()) {
             rv = APR_EINTR;
         }
-        progress_update(&progress, step.offset, view->walk.size);
+        progress_update(&progress, step.offset, snapshot->walk.size);
     }
     progress_end(&progress);
     if (rv != APR_EOF) {
         return ctl_error_status(rv, "reading stopped at byte %" APR_UINT64_T_FMT " of %s/journal",
                                 step.offset, ctl->folder);
     }
-    wa_view_settle(view);
+    wa_snapshot_settle(snapshot);
     return CTL_DONE;
 }
 
-int ctl_view_again(ctl_t *ctl, wa_view_t *view, const char *label, ctl_step_fn visit, void *baton)
+int ctl_snapshot_again(ctl_t *ctl, wa_snapshot_t *snapshot, const char *label, ctl_step_fn visit,
+                       void *baton)
 {
-    apr_uint64_t end = view->store.replica.at.offset;
+    apr_uint64_t end = snapshot->store.replica.at.offset;
     progress_t progress;
     wa_walk_step_t step;
     wa_walk_t walk;
-    apr_status_t rv = wa_walk_init(&walk, &view->store.journal, NULL);
+    apr_status_t rv = wa_walk_init(&walk, &snapshot->store.journal, NULL);
 
     walk.size = end < walk.size ? end : walk.size;
     progress_begin(&progress, label, ctl->is_quiet);
     while (rv == APR_SUCCESS) {
         rv = wa_walk_next(&walk, &step);
         if (rv == APR_SUCCESS) {
-            rv = visit(baton, view, &step);
+            rv = visit(baton, snapshot, &step);
         }
         if (rv == APR_SUCCESS && ctl_is_interrupted()) {
             rv = APR_EINTR;
@@ -264,10 +267,11 @@ int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfo
     return CTL_DONE;
 }
 
-int ctl_journal_create(ctl_t *ctl, const wa_view_t *view, const char *work, wa_rewrite_t *out)
+int ctl_journal_create(ctl_t *ctl, const wa_snapshot_t *snapshot, const char *work,
+                       wa_rewrite_t *out)
 {
     const wa_journal_options_t options = {apr_pstrcat(ctl->pool, work, "/journal", NULL),
-                                          view->store.journal.account_sid,
+                                          snapshot->store.journal.account_sid,
                                           ctl->uid,
                                           ctl->gid,
                                           &ctl->log,

@@ -4,8 +4,8 @@
 #define WA_TOOLS_CTL_STORE_H
 
 #include "ctl.h"
-#include "store/dbm/rewrite.h"
-#include "store/dbm/view.h"
+#include "store/log/rewrite.h"
+#include "store/dbm/lifecycle/snapshot.h"
 
 /* Finds the store, takes on its owner (ctl_owner_become) and refuses a folder in which something is
  * planted.
@@ -15,19 +15,22 @@ int ctl_store_find(ctl_t *ctl);
 /* Refuses a folder in which something is planted. @return CTL_DONE | CTL_FAILED, said */
 int ctl_store_inspect(ctl_t *ctl);
 
-/* Called with each step of reading a view, after it was applied.
+/* Called with each step of reading a snapshot, after it was applied.
  * @return APR_SUCCESS | what ends the reading */
-typedef apr_status_t (*ctl_step_fn)(void *baton, wa_view_t *view, const wa_walk_step_t *step);
+typedef apr_status_t (*ctl_step_fn)(void *baton, wa_snapshot_t *snapshot,
+                                    const wa_walk_step_t *step);
 
-/* Opens a view of the store, reads it to its end and settles it.
- * @param is_quick  as in wa_view_options_t
+/* Opens a snapshot of the store, reads it to its end and settles it.
+ * @param is_quick  as in wa_snapshot_options_t
  * @param visit  may be NULL
  * @return CTL_DONE | another exit code, said */
-int ctl_view_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton, wa_view_t **pview);
+int ctl_snapshot_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton,
+                      wa_snapshot_t **psnapshot);
 
-/* Reads the journal of a view again, up to the view's end.
+/* Reads the journal of a snapshot again, up to the snapshot's end.
  * @return CTL_DONE | another exit code, said */
-int ctl_view_again(ctl_t *ctl, wa_view_t *view, const char *label, ctl_step_fn visit, void *baton);
+int ctl_snapshot_again(ctl_t *ctl, wa_snapshot_t *snapshot, const char *label, ctl_step_fn visit,
+                       void *baton);
 
 /* Opens the store in `folder` as its only owner, makes what is derived, in the pool p.
  * @param account_sid  NULL: whatever is in the journal, which must exist
@@ -55,8 +58,9 @@ int ctl_store_lock(ctl_t *ctl);
  * @return CTL_DONE | CTL_FAILED, said */
 int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfolder);
 
-/* Begins a new journal of the view's account in the folder `work`; the caller releases *out.
+/* Begins a new journal of the snapshot's account in the folder `work`; the caller releases *out.
  * @return CTL_DONE | CTL_FAILED, said */
-int ctl_journal_create(ctl_t *ctl, const wa_view_t *view, const char *work, wa_rewrite_t *out);
+int ctl_journal_create(ctl_t *ctl, const wa_snapshot_t *snapshot, const char *work,
+                       wa_rewrite_t *out);
 
 #endif

@@ -12,7 +12,7 @@
 #include "ctl_end.h"
 #include "ctl_say.h"
 #include "ctl_store.h"
-#include "store/dbm/ahead.h"
+#include "store/dbm/lifecycle/ahead.h"
 
 #define SHOWN_MAX 100
 
@@ -23,7 +23,7 @@ static const char *const place_names[IN_COUNT] = {"journal", "rows", "marks", "k
 
 typedef struct verify_t {
     ctl_t *ctl;
-    wa_view_t *view;
+    wa_snapshot_t *snapshot;
     int is_all;
     apr_uint64_t found[IN_COUNT];
     int is_uncertain;
@@ -77,7 +77,7 @@ static void checkpoint_begin(verify_t *v)
     apr_status_t rv;
 
     v->is_begun = 1;
-    rv = wa_view_checkpoint_load(v->view, &v->checkpoint, &v->loaded, v->ctl->pool);
+    rv = wa_snapshot_checkpoint_load(v->snapshot, &v->checkpoint, &v->loaded, v->ctl->pool);
     if (APR_STATUS_IS_NOTFOUND(rv)) {
         return;
     }
@@ -196,11 +196,11 @@ static void pending_compare(verify_t *v, const wa_replica_t *is, const wa_replic
 /* Called when the journal is read up to where the checkpoint was made. */
 static void checkpoint_compare(verify_t *v)
 {
-    const wa_replica_t *should = &v->view->store.replica;
+    const wa_replica_t *should = &v->snapshot->store.replica;
     const wa_tail_t *a = &v->checkpoint.at, *b = &should->at;
 
     v->is_compared = 1;
-    if (v->view->damaged || !v->loaded) {
+    if (v->snapshot->damaged || !v->loaded) {
         return;
     }
     if (a->records != b->records || a->rows != b->rows || a->keys != b->keys || a->crc != b->crc
@@ -219,12 +219,12 @@ static void checkpoint_compare(verify_t *v)
 
 /* ---- the journal ---- */
 
-static apr_status_t record_check(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+static apr_status_t record_check(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
 {
     verify_t *v = baton;
     const wa_record_t *r = step->record;
 
-    v->view = view;
+    v->snapshot = snapshot;
     if (!v->is_begun) {
         checkpoint_begin(v);
     }
@@ -246,7 +246,7 @@ static apr_status_t record_check(void *baton, wa_view_t *view, const wa_walk_ste
     }
     if (v->has_checkpoint && !v->is_compared
         && step->offset + step->length >= v->checkpoint.at.offset) {
-        if (step->offset + step->length > v->checkpoint.at.offset && !view->damaged) {
+        if (step->offset + step->length > v->checkpoint.at.offset && !snapshot->damaged) {
             differ(v, IN_CHECKPOINT,
                    "CURRENT names byte %" APR_UINT64_T_FMT ", where no record ends",
                    v->checkpoint.at.offset);
@@ -259,7 +259,7 @@ static apr_status_t record_check(void *baton, wa_view_t *view, const wa_walk_ste
 /* What stands behind the last whole record. */
 static apr_status_t end_check(verify_t *v)
 {
-    wa_walk_t *walk = &v->view->walk;
+    wa_walk_t *walk = &v->snapshot->walk;
     apr_uint64_t rest;
     apr_status_t rv = wa_walk_rest(walk, &rest);
 
@@ -269,7 +269,7 @@ static apr_status_t end_check(verify_t *v)
                ", but the checkpoint has seen it up to byte %" APR_UINT64_T_FMT
                ": what stood there is damaged or cut off",
                walk->offset, v->checkpoint.at.offset);
-    } else if (rest && !v->view->is_owned) {
+    } else if (rest && !v->snapshot->is_owned) {
         uncertain(
             v,
             "journal: %" APR_UINT64_T_FMT " bytes at its end (byte %" APR_UINT64_T_FMT
@@ -286,8 +286,8 @@ static apr_status_t end_check(verify_t *v)
 static void row_check(verify_t *v, apr_uint64_t row)
 {
     const wa_row_t *is = wa_index_row(&v->index, row),
-                   *should = wa_index_row(&v->view->store.index, row);
-    apr_uint64_t state, end = v->view->store.replica.at.offset;
+                   *should = wa_index_row(&v->snapshot->store.index, row);
+    apr_uint64_t state, end = v->snapshot->store.replica.at.offset;
     int is_old;
 
     if (!is || !should) {
@@ -309,9 +309,10 @@ static void row_check(verify_t *v, apr_uint64_t row)
     }
     /* Others may be ahead of what was read here: then the states lead back to the one that is
      * expected. */
-    while (state >= end && state != should->state && v->view->is_owned && !ctl_is_interrupted()) {
+    while (state >= end && state != should->state && v->snapshot->is_owned
+           && !ctl_is_interrupted()) {
         const wa_record_t *r =
-            wa_journal_record(&v->view->store.journal, state, v->view->walk.size);
+            wa_journal_record(&v->snapshot->store.journal, state, v->snapshot->walk.size);
         wa_record_state_t s;
 
         if (!r) {
@@ -335,10 +336,10 @@ static void row_check(verify_t *v, apr_uint64_t row)
 
 static void marks_check(verify_t *v)
 {
-    apr_uint64_t marks = v->view->store.replica.at.records / WA_MARK_EVERY, m;
+    apr_uint64_t marks = v->snapshot->store.replica.at.records / WA_MARK_EVERY, m;
     const wa_mark_t *is = wa_mapping_at(&v->index.marks, 0, (marks + 1) * sizeof(*is));
     const wa_mark_t *should =
-        wa_mapping_at(&v->view->store.index.marks, 0, (marks + 1) * sizeof(*is));
+        wa_mapping_at(&v->snapshot->store.index.marks, 0, (marks + 1) * sizeof(*is));
 
     for (m = 1; is && should && m <= marks && !ctl_is_interrupted(); m++) {
         if (!is[m].offset && should[m].offset >= v->checkpoint.at.offset) {
@@ -381,13 +382,13 @@ static void key_check(verify_t *v, const wa_record_key_t *key, const wa_walk_ste
     }
 }
 
-static apr_status_t keys_check(void *baton, wa_view_t *view, const wa_walk_step_t *step)
+static apr_status_t keys_check(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
 {
     verify_t *v = baton;
     wa_record_keys_t keys;
     int i;
 
-    (void)view;
+    (void)snapshot;
     if (!step->record || wa_record_keys_read(step->record, &keys) != APR_SUCCESS) {
         return APR_SUCCESS;
     }
@@ -432,11 +433,11 @@ static int files_check(verify_t *v)
 
 static int index_check(verify_t *v)
 {
-    const wa_tail_t *end = &v->view->store.replica.at;
+    const wa_tail_t *end = &v->snapshot->store.replica.at;
     const wa_index_room_t room = {end->rows, end->records, v->checkpoint.at.keys};
     apr_uint64_t row;
     apr_status_t rv =
-        wa_index_open_copy(&v->index, v->ctl->folder, v->view->store.journal.salt, &room);
+        wa_index_open_copy(&v->index, v->ctl->folder, v->snapshot->store.journal.salt, &room);
     int rc = CTL_DONE;
 
     if (rv != APR_SUCCESS) {
@@ -448,7 +449,7 @@ static int index_check(verify_t *v)
         }
         marks_check(v);
         if (v->checkpoint.at.keys) {
-            rc = ctl_view_again(v->ctl, v->view, "checking keys", keys_check, v);
+            rc = ctl_snapshot_again(v->ctl, v->snapshot, "checking keys", keys_check, v);
         }
     }
     wa_index_release(&v->index);
@@ -459,7 +460,7 @@ static int index_check(verify_t *v)
 
 static int result_print(const verify_t *v)
 {
-    const wa_tail_t *at = &v->view->store.replica.at;
+    const wa_tail_t *at = &v->snapshot->store.replica.at;
     const apr_int64_t ahead_ms = wa_ahead_of(at->timestamp_ms, wa_clock_now_ms());
     apr_uint64_t differences = 0;
     int place;
@@ -473,7 +474,7 @@ static int result_print(const verify_t *v)
     }
     printf("%" APR_UINT64_T_FMT " records, %" APR_UINT64_T_FMT " messages, %s of journal%s\n",
            at->records, at->rows, ctl_bytes(at->offset, v->ctl->pool),
-           v->view->is_owned
+           v->snapshot->is_owned
                ? " (a server or a tool owns the store; what it wrote meanwhile was not looked at)"
                : "");
     if (ahead_ms) {
@@ -513,7 +514,7 @@ int ctl_verify(ctl_t *ctl, ctl_arguments_t arguments)
     if (!ctl_arguments_read(arguments, options, NULL)) {
         return CTL_FAILED;
     }
-    rc = ctl_view_read(ctl, 0, record_check, &v, &v.view);
+    rc = ctl_snapshot_read(ctl, 0, record_check, &v, &v.snapshot);
     if (rc != CTL_DONE) {
         return rc;
     }
@@ -521,7 +522,7 @@ int ctl_verify(ctl_t *ctl, ctl_arguments_t arguments)
         checkpoint_begin(&v);
     }
     if (v.has_checkpoint && !v.is_compared
-        && v.checkpoint.at.offset == v.view->store.replica.at.offset) {
+        && v.checkpoint.at.offset == v.snapshot->store.replica.at.offset) {
         checkpoint_compare(&v);
     }
     rv = end_check(&v);

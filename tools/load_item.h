@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "base/types.h"
-#include "store/dbm/record.h"
+#include "store/log/record.h"
 
 typedef enum {
     LOAD_MESSAGE = 0,

@@ -228,7 +228,7 @@ def craft_current(text, name, value):
 
 
 def previous_made(salt, row, previous):
-    """What `rows` has for the row before (mod_whatsapp/store/dbm/index.c)."""
+    """What `rows` has for the row before (mod_whatsapp/store/view/index.c)."""
     mask = 2**64 - 1
     h = (row * 0x9E3779B97F4A7C15 & mask) ^ (previous * 0xC2B2AE3D27D4EB4F & mask) ^ salt
     h = (h ^ h >> 31) * 0xD6E8FEB86659FD93 & mask

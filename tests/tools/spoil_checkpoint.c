@@ -11,7 +11,7 @@
 
 #include "base/identity.h"
 #include "store/dbm/driver.h"
-#include "store/dbm/upkeep.h"
+#include "store/dbm/lifecycle/upkeep.h"
 
 static int spoil(wa_replica_t *replica, const char *what)
 {

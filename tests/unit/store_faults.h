@@ -26,9 +26,9 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "store/dbm/read.h"
-#include "store/dbm/upkeep.h"
-#include "store/dbm/write.h"
+#include "store/dbm/operation/read.h"
+#include "store/dbm/lifecycle/upkeep.h"
+#include "store/dbm/operation/write.h"
 #include "store_model.h"
 
 /* ---- the faults: calls of libc that this program puts itself in front of, for the library and for

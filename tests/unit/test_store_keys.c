@@ -13,7 +13,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "store/dbm/read.h"
+#include "store/dbm/operation/read.h"
 #include "store_model.h"
 
 #define NUMBER "+15551230001"

@@ -22,8 +22,8 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "store/dbm/upkeep.h"
-#include "store/dbm/write.h"
+#include "store/dbm/lifecycle/upkeep.h"
+#include "store/dbm/operation/write.h"
 #include "store_model.h"
 
 #define NUMBER "+15551230001"

@@ -21,7 +21,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "store/dbm/upkeep.h"
+#include "store/dbm/lifecycle/upkeep.h"
 #include "store_model.h"
 
 #define VISIBLE __attribute__((visibility("default")))

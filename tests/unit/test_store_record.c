@@ -12,7 +12,7 @@
 
 #include <apr_general.h>
 
-#include "store/dbm/record.h"
+#include "store/log/record.h"
 
 /* docs/STORE.md: where a message's lengths are behind the header. */
 #define PREVIEW_AT (sizeof(wa_record_t) + 30)

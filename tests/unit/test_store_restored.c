@@ -14,7 +14,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "store/dbm/view.h"
+#include "store/dbm/lifecycle/snapshot.h"
 #include "store_model.h"
 #include "store_quick.h"
 
@@ -121,15 +121,15 @@ static void journal_check(fork_t *k, const course_t *course, const char *tag, co
 /* A tool that believes the checkpoint where it may. */
 static void view_check(fork_t *k, int is_from_checkpoint, const char *what)
 {
-    const wa_view_options_t options = {.folder = apr_pstrcat(k->p, k->f->folder, "/store", NULL),
-                                       .is_quick = 1};
+    const wa_snapshot_options_t options = {
+        .folder = apr_pstrcat(k->p, k->f->folder, "/store", NULL), .is_quick = 1};
     const char *error;
-    wa_view_t *view;
+    wa_snapshot_t *snapshot;
     apr_pool_t *p;
 
     assert_int_equal(apr_pool_create(&p, k->p), APR_SUCCESS);
-    assert_int_equal(wa_view_open(&view, &options, &error, p), APR_SUCCESS);
-    if (view->is_from_checkpoint != is_from_checkpoint) {
+    assert_int_equal(wa_snapshot_open(&snapshot, &options, &error, p), APR_SUCCESS);
+    if (snapshot->is_from_checkpoint != is_from_checkpoint) {
         fail_msg("%s: a tool should%s believe the checkpoint", what,
                  is_from_checkpoint ? "" : " not");
     }

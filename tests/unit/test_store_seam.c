@@ -12,7 +12,7 @@
 #include <apr_general.h>
 
 #include "fake_store.h"
-#include "store/dbm/checkpoint.h"
+#include "store/view/checkpoint.h"
 
 /* ---- the fake is strict ---- */
 

@@ -6,10 +6,10 @@
 
 #include <sys/types.h>
 
-#include "store/dbm/checkpoint.h"
-#include "store/dbm/commit.h"
-#include "store/dbm/log_local.h"
-#include "store/dbm/replica.h"
+#include "store/view/checkpoint.h"
+#include "store/log/commit.h"
+#include "store/log/local.h"
+#include "store/view/replica.h"
 #include "store/dbm/retained.h"
 #include "store/driver.h"
 

@@ -2,17 +2,17 @@
 /* The dbm driver's entry in the table of drivers, which every store that is opened gets. */
 #include "store/dbm/driver.h"
 
-#include "store/dbm/changes.h"
-#include "store/dbm/contacts.h"
-#include "store/dbm/inspect.h"
-#include "store/dbm/open.h"
-#include "store/dbm/pending.h"
-#include "store/dbm/read.h"
-#include "store/dbm/threads.h"
-#include "store/dbm/upkeep.h"
-#include "store/dbm/uri.h"
-#include "store/dbm/wait.h"
-#include "store/dbm/write.h"
+#include "store/dbm/operation/changes.h"
+#include "store/dbm/operation/contacts.h"
+#include "store/dbm/lifecycle/inspect.h"
+#include "store/dbm/lifecycle/open.h"
+#include "store/dbm/operation/pending.h"
+#include "store/dbm/operation/read.h"
+#include "store/dbm/operation/threads.h"
+#include "store/dbm/lifecycle/upkeep.h"
+#include "store/dbm/lifecycle/uri.h"
+#include "store/dbm/operation/wait.h"
+#include "store/dbm/operation/write.h"
 
 apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
                               const wa_store_options_t *options, const wa_dbm_tool_t *tool,

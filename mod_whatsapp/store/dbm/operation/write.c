@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writing operations on messages and parked facts: check against what is visible, append, and
+ * try again where something came in between. */
+#include "store/dbm/operation/write.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "store/dbm/operation/read.h"
+
+apr_status_t wa_dbm_check_begin(wa_dbm_store_t *store, wa_commit_t *commit)
+{
+    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
+
+    commit->base = wa_dbm_end(store);
+    return rv;
+}
+
+apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_commit_t *commit)
+{
+    apr_status_t rv, waited;
+
+    if (store->is_read_only) {
+        return APR_TIMEUP;
+    }
+    rv = wa_order_append(&store->writer, record, commit);
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EAGAIN(rv)) {
+        return rv;
+    }
+    waited = wa_commit_wait(&store->writer, commit);
+    if (APR_STATUS_IS_EAGAIN(rv) && waited == APR_INCOMPLETE) {
+        return APR_TIMEUP; /* what is in the way is in doubt: of this one nothing is stored */
+    }
+    return waited != APR_SUCCESS ? waited : rv;
+}
+
+/* The row of a message that is there already under one of the new one's keys. */
+static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_message_new_t *m,
+                                   apr_uint64_t *prow)
+{
+    apr_status_t rv = wa_dbm_key_find(store, "id", m->id, prow);
+    wa_message_t old;
+
+    if (APR_STATUS_IS_NOTFOUND(rv) && m->sid) {
+        rv = wa_dbm_key_find(store, "sid", m->sid, prow);
+    }
+    if (APR_STATUS_IS_NOTFOUND(rv) && m->idempotency_key) {
+        rv = wa_dbm_idempotency_find(store, m->idempotency_key, prow, &old);
+    }
+    return rv;
+}
+
+static wa_slice_t slice_dup(wa_slice_t s, apr_pool_t *p)
+{
+    return wa_slice_make(s.len ? apr_pmemdup(p, s.ptr, s.len) : NULL, s.len);
+}
+
+apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_message_t *pm,
+                                apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_t *record;
+    wa_commit_t commit;
+    int is_again = 0;
+    apr_status_t rv = wa_record_message_make(&record, m, p);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    memset(&commit, 0, sizeof(commit));
+    do {
+        apr_uint64_t row;
+
+        /* What this replica does not know yet the append finds in the way. */
+        rv = is_again ? wa_replica_catch_up(&store->replica, store->shared)
+                      : wa_replica_catch_up_try(&store->replica, store->shared);
+        is_again = 1;
+        commit.base = wa_dbm_end(store);
+        if (rv == APR_SUCCESS) {
+            rv = duplicate_find(store, m, &row);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = pm ? wa_dbm_message_get(store, row, pm) : APR_SUCCESS;
+            return rv == APR_SUCCESS ? APR_EEXIST : rv;
+        }
+        if (!APR_STATUS_IS_NOTFOUND(rv)) {
+            return rv;
+        }
+        commit.timestamp_ms = m->timestamp_ms;
+        rv = wa_dbm_commit_try(store, record, &commit);
+    } while (APR_STATUS_IS_EAGAIN(rv));
+    if (rv != APR_SUCCESS || !pm) {
+        return rv;
+    }
+    rv = wa_replica_catch_up(&store->replica, store->shared);
+    return rv == APR_SUCCESS ? wa_dbm_message_get(store, commit.row, pm) : rv;
+}
+
+/* Makes the STATE record that follows from what `merge` says.
+ * @return APR_SUCCESS | what merge returned | APR_EINVAL | APR_EEXIST the new sid is another's */
+static apr_status_t state_make(wa_dbm_store_t *store, apr_uint64_t row, const wa_message_t *now,
+                               const wa_message_state_t *next, wa_record_t **precord, apr_pool_t *p)
+{
+    const wa_row_t *entry = wa_index_row(&store->index, row);
+    wa_record_state_t state;
+    apr_uint64_t other;
+    apr_status_t rv;
+
+    memset(&state, 0, sizeof(state));
+    state.status = next->status;
+    state.sid = next->sid ? wa_slice_of(next->sid) : now->sid;
+    state.delivery = next->delivery;
+    state.previous = entry ? __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) : 0;
+    if (next->sid && !wa_slice_is_equal(state.sid, now->sid)) {
+        rv = wa_dbm_key_find(store, "sid", next->sid, &other);
+        if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
+            return rv;
+        }
+        state.sid_is_new = rv != APR_SUCCESS || other != row;
+    }
+    return wa_record_state_make(precord, &state, row, p);
+}
+
+apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge,
+                                   void *baton, wa_message_t *pm, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_commit_t commit;
+    apr_uint64_t row;
+    apr_status_t rv;
+
+    memset(&commit, 0, sizeof(commit));
+    do {
+        wa_message_state_t next;
+        wa_record_t *record;
+
+        memset(&next, 0, sizeof(next));
+        rv = wa_dbm_check_begin(store, &commit);
+        if (rv == APR_SUCCESS) {
+            rv = wa_dbm_key_find(store, "id", key, &row);
+        }
+        if (APR_STATUS_IS_NOTFOUND(rv)) {
+            rv = wa_dbm_key_find(store, "sid", key, &row);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = wa_dbm_message_get(store, row, pm);
+        }
+        if (rv == APR_SUCCESS) {
+            next.status = pm->status;
+            rv = merge(baton, pm, &next, p);
+            if (APR_STATUS_IS_EEXIST(rv)) {
+                return APR_SUCCESS;
+            }
+        }
+        if (rv == APR_SUCCESS) {
+            rv = state_make(store, row, pm, &next, &record, p);
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        commit.timestamp_ms = 0;
+        rv = wa_dbm_commit_try(store, record, &commit);
+    } while (APR_STATUS_IS_EAGAIN(rv));
+    if (rv == APR_SUCCESS) {
+        rv = wa_replica_catch_up(&store->replica, store->shared);
+    }
+    return rv == APR_SUCCESS ? wa_dbm_message_get(store, row, pm) : rv;
+}
+
+/* ---- parked facts ---- */
+
+static const wa_replica_parked_t *parked_find(wa_dbm_store_t *store, const char *key)
+{
+    return apr_hash_get(store->replica.parked, key, (apr_ssize_t)strlen(key));
+}
+
+apr_status_t wa_dbm_parked_add(wa_store_t *self, const char *key, wa_slice_t value, apr_pool_t *tmp)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_parked_t parked;
+    wa_record_t *record;
+    wa_commit_t commit;
+    apr_status_t rv;
+
+    memset(&commit, 0, sizeof(commit));
+    do {
+        const wa_replica_parked_t *now;
+
+        rv = wa_dbm_check_begin(store, &commit);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        parked.key = wa_slice_of(key);
+        parked.value = value;
+        pthread_rwlock_rdlock(&store->replica.lock);
+        now = parked_find(store, key);
+        if (now) {
+            char *joined = apr_palloc(tmp, now->value.len + 1 + value.len);
+
+            memcpy(joined, now->value.ptr, now->value.len);
+            joined[now->value.len] = '\n';
+            memcpy(joined + now->value.len + 1, value.ptr, value.len);
+            parked.value = wa_slice_make(joined, now->value.len + 1 + value.len);
+        }
+        pthread_rwlock_unlock(&store->replica.lock);
+        if (parked.value.len > WA_STORE_TEXT_MAX || parked.key.len > WA_STORE_NAME_MAX) {
+            return APR_ENOSPC;
+        }
+        rv = wa_record_parked_make(&record, &parked, tmp);
+        if (rv == APR_SUCCESS) {
+            commit.timestamp_ms = 0;
+            rv = wa_dbm_commit_try(store, record, &commit);
+        }
+    } while (APR_STATUS_IS_EAGAIN(rv));
+    return rv;
+}
+
+apr_status_t wa_dbm_parked_get(wa_store_t *self, const char *key, wa_slice_t *pvalue, apr_pool_t *p)
+{
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    const wa_replica_parked_t *parked;
+    apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    pthread_rwlock_rdlock(&store->replica.lock);
+    parked = parked_find(store, key);
+    if (parked) {
+        *pvalue = slice_dup(parked->value, p);
+    }
+    pthread_rwlock_unlock(&store->replica.lock);
+    return parked ? APR_SUCCESS : APR_NOTFOUND;
+}
