@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds, tests, checks and installs mod_whatsapp. `make help` lists the targets.
 #
-#   BUILD=folder      where everything goes (build)
+#   BUILD=directory      where everything goes (build)
 #   SANITIZE=list     e.g. address,undefined: how test-asan builds
 #   APXS=path         the apxs of the httpd that the module is for
-#   DESTDIR=folder    put before every path that install writes
+#   DESTDIR=directory    put before every path that install writes
 
 BUILD    ?= build
 APXS     ?= $(shell command -v apxs 2>/dev/null || command -v apxs2 2>/dev/null || echo apxs)
@@ -38,7 +38,7 @@ CFLAGS_ALL = -std=gnu11 $(OPT) $(HARDEN) $(SAN) $(WARN) -fvisibility=hidden -fPI
 # Tests compare with cmocka's integer casts, which -Wconversion cannot bear.
 CFLAGS_TEST = $(CFLAGS_ALL) -Wno-conversion -Wno-sign-conversion -Itests/unit
 
-# The layers below api/ are compiled without httpd's include folder: they cannot use it by mistake.
+# The layers below api/ are compiled without httpd's include directory: they cannot use it by mistake.
 LIB_SRC  := $(sort $(shell find mod_whatsapp/base mod_whatsapp/store mod_whatsapp/twilio mod_whatsapp/messaging -name '*.c' 2>/dev/null))
 MOD_SRC  := $(sort $(wildcard mod_whatsapp/*.c) $(shell find mod_whatsapp/httpd mod_whatsapp/api -name '*.c' 2>/dev/null))
 UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c))
@@ -220,7 +220,7 @@ RELOCATE    = sed -e 's|/usr/lib/apache2/modules|$(LIBEXEC)|' -e 's|/usr/share/m
 # What is installed, its configuration as it was laid down and the web client: conf/setup.sh compares with it what is there now.
 SETUP = conf/setup.sh '$(DESTDIR)$(CONF_DIR)' '$(DESTDIR)$(SHARE)'
 
-# Under sudo nothing is built: it would be root's, in the user's folder.
+# Under sudo nothing is built: it would be root's, in the user's directory.
 .PHONY: built
 built:
 	@if ! [ -e $(BUILD)/mod_whatsapp.so ] || ! [ -e $(BUILD)/whatsappctl ] || $(MAKE) -n all | grep -q -e ' -c -o '; then \

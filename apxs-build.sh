@@ -8,7 +8,7 @@ usage() {
     cat <<'END'
 usage: ./apxs-build.sh COMMAND
 
-  run [--port N] [--state FOLDER] [--public-url URL]
+  run [--port N] [--state DIRECTORY] [--public-url URL]
             builds and runs a messenger of its own on 127.0.0.1:8080, until Ctrl-C. With TWILIO_ACCOUNT_SID,
             TWILIO_AUTH_TOKEN and TWILIO_WHATSAPP_NUMBER set it talks to Twilio, otherwise to a simulator that it starts
   test      builds and runs every test
@@ -37,7 +37,7 @@ as_root() {
     fi
 }
 
-# Under sudo, as the user who called it where this folder is theirs: what is built should be theirs, too.
+# Under sudo, as the user who called it where this directory is theirs: what is built should be theirs, too.
 as_caller() {
     local owner home
     owner=$(stat -c %u .)
@@ -118,8 +118,8 @@ stop_children() {
 
 port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The folder of the web client as the server's user can read it: the one here, or a copy.
-frontend_folder() {
+# The directory of the web client as the server's user can read it: the one here, or a copy.
+frontend_directory() {
     local copy=$STATE/frontend
     if [ "$(id -u)" -ne 0 ] || runuser -u www-data -- test -r "$PWD/frontend/index.html"; then
         echo "$PWD/frontend"
@@ -237,7 +237,7 @@ DocumentRoot "$STATE/htdocs"
 </Directory>
 RedirectMatch 302 ^/$ /whatsapp-messenger/
 END
-    sed "s|/usr/share/mod_whatsapp/frontend|$(frontend_folder)|" conf/whatsapp.conf
+    sed "s|/usr/share/mod_whatsapp/frontend|$(frontend_directory)|" conf/whatsapp.conf
     is_public || write_open_door
 }
 

@@ -3,7 +3,7 @@
 # Puts configuration and web client in place, and removes them, without losing what an admin changed. For `make install` and `uninstall`.
 #
 #   setup.sh CONF_DIR SHARE put NAME              the file NAME, from standard input
-#   setup.sh CONF_DIR SHARE put-frontend FOLDER   the web client
+#   setup.sh CONF_DIR SHARE put-frontend DIRECTORY   the web client
 #   setup.sh CONF_DIR SHARE remove NAME...        both again
 #
 # SHARE/installed holds everything as it was put: what differs from that was changed here.

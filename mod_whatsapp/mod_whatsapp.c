@@ -11,7 +11,7 @@
 #include "api/api.h"
 #include "httpd/check.h"
 #include "httpd/config.h"
-#include "httpd/door.h"
+#include "httpd/access.h"
 #include "httpd/keepalive.h"
 #include "httpd/lifecycle.h"
 #include "httpd/limits.h"
@@ -28,7 +28,7 @@ static int handle(request_rec *r)
         return DECLINED;
     }
     outer = wa_log_bind(r);
-    rc = wa_api_handler(r, wa_config_get(r->server)->api, wa_door_user_flaw);
+    rc = wa_api_handler(r, wa_config_get(r->server)->api, wa_access_user_flaw);
     (void)wa_log_bind(outer);
     wa_status_count(r);
     return rc;
@@ -50,7 +50,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_translate_name(wa_mapping_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
     /* Of the kind of httpd's own: it may then still check an internal request of one configuration
      * only once. */
-    ap_hook_check_authz(wa_door_user_keep, NULL, NULL, APR_HOOK_REALLY_FIRST,
+    ap_hook_check_authz(wa_access_user_keep, NULL, NULL, APR_HOOK_REALLY_FIRST,
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_type_checker(wa_mapping_settle, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(wa_mapping_restore, NULL, NULL, APR_HOOK_REALLY_LAST);
@@ -60,6 +60,6 @@ static void register_hooks(apr_pool_t *p)
 }
 
 AP_DECLARE_MODULE(whatsapp) = {
-    STANDARD20_MODULE_STUFF, wa_door_create,     wa_door_merge,  wa_config_create,
-    wa_config_merge,         wa_config_commands, register_hooks, 0,
+    STANDARD20_MODULE_STUFF, wa_access_create,   wa_access_merge, wa_config_create,
+    wa_config_merge,         wa_config_commands, register_hooks,  0,
 };

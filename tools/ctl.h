@@ -22,10 +22,10 @@ enum {
 typedef struct ctl_t {
     apr_pool_t *pool;
     const char
-        *folder; /* of the store, absolute, without / at its end; or ".", see ctl_owner_become */
+        *directory; /* of the store, absolute, without / at its end; or ".", see ctl_owner_become */
     const char *shown; /* the same for messages, always absolute */
     const char *type;  /* of apr_dbm; NULL when it was not given */
-    const char *store; /* as given: what folder and type are read from */
+    const char *store; /* as given: what directory and type are read from */
     const char *help;  /* what --help says: of the command once it is known */
     int has_command;
     int is_quiet;

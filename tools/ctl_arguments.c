@@ -11,42 +11,42 @@
 #include "base/slice.h"
 #include "ctl_say.h"
 
-/* Takes --store apart: a folder, or "dbm:folder [type=...]". */
+/* Takes --store apart: a directory, or "dbm:directory [type=...]". */
 static int store_parse(ctl_t *ctl, const char *text)
 {
     const char *end, *rest;
-    char *folder;
+    char *directory;
 
     if (!strncmp(text, "dbm:", 4)) {
         text += 4;
         end = text + strcspn(text, " \t");
         rest = end + strspn(end, " \t");
         if (*rest && strncmp(rest, "type=", 5)) {
-            return ctl_error("'%s' after the store's folder is not known; allowed is type=db, "
+            return ctl_error("'%s' after the store's directory is not known; allowed is type=db, "
                              "type=gdbm or type=sdbm",
                              rest);
         }
         ctl->type = *rest ? apr_pstrdup(ctl->pool, rest + 5) : NULL;
         text = wa_slice_string(wa_slice_make(text, (apr_size_t)(end - text)), ctl->pool);
     }
-    if (apr_filepath_merge(&folder, NULL, text, 0, ctl->pool) != APR_SUCCESS || !*text) {
-        return ctl_error("'%s' is no store: give its folder, or dbm:folder", text);
+    if (apr_filepath_merge(&directory, NULL, text, 0, ctl->pool) != APR_SUCCESS || !*text) {
+        return ctl_error("'%s' is no store: give its directory, or dbm:directory", text);
     }
-    if (folder[0] != '/') {
+    if (directory[0] != '/') {
         char *here;
 
         if (apr_filepath_get(&here, 0, ctl->pool) != APR_SUCCESS
-            || apr_filepath_merge(&folder, here, text, 0, ctl->pool) != APR_SUCCESS) {
-            return ctl_error("'%s' is no store: give its folder, or dbm:folder", text);
+            || apr_filepath_merge(&directory, here, text, 0, ctl->pool) != APR_SUCCESS) {
+            return ctl_error("'%s' is no store: give its directory, or dbm:directory", text);
         }
     }
-    while (strlen(folder) > 1 && folder[strlen(folder) - 1] == '/') {
-        folder[strlen(folder) - 1] = '\0';
+    while (strlen(directory) > 1 && directory[strlen(directory) - 1] == '/') {
+        directory[strlen(directory) - 1] = '\0';
     }
-    if (strlen(folder) > 3800) {
-        return ctl_error("the path of the store's folder is too long");
+    if (strlen(directory) > 3800) {
+        return ctl_error("the path of the store's directory is too long");
     }
-    ctl->folder = ctl->shown = folder;
+    ctl->directory = ctl->shown = directory;
     return CTL_DONE;
 }
 

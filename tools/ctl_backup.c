@@ -33,14 +33,14 @@ static const char *target_path(const char *typed, apr_pool_t *p)
 }
 
 /* Makes what is derived in the copy, so that a server starts on it at once. */
-static int copy_complete(ctl_t *ctl, const char *folder, apr_uint64_t *prows)
+static int copy_complete(ctl_t *ctl, const char *directory, apr_uint64_t *prows)
 {
     wa_dbm_store_t *store;
     apr_pool_t *p;
     int rc;
 
     apr_pool_create(&p, ctl->pool);
-    rc = ctl_store_open(ctl, folder, NULL, 1, &store, p);
+    rc = ctl_store_open(ctl, directory, NULL, 1, &store, p);
     if (rc != CTL_DONE) {
         return rc;
     }
@@ -48,37 +48,37 @@ static int copy_complete(ctl_t *ctl, const char *folder, apr_uint64_t *prows)
     return ctl_store_close(store, p);
 }
 
-/* Makes the copy's folder, as whoever runs this, then goes on as the store's owner. */
-static int target_begin(ctl_t *ctl, const char *folder, int *ptarget)
+/* Makes the copy's directory, as whoever runs this, then goes on as the store's owner. */
+static int target_begin(ctl_t *ctl, const char *directory, int *ptarget)
 {
     struct stat info;
     int rc;
 
-    if (stat(apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL), &info)
-        || stat(ctl->folder, &info)) {
+    if (stat(apr_pstrcat(ctl->pool, ctl->directory, "/journal", NULL), &info)
+        || stat(ctl->directory, &info)) {
         return ctl_store_find(ctl); /* says what is the matter */
     }
     ctl->uid = info.st_uid;
     ctl->gid = info.st_gid;
-    rc = ctl_outside_folder(ctl, folder, 1, ptarget);
+    rc = ctl_outside_directory(ctl, directory, 1, ptarget);
     return rc == CTL_DONE ? ctl_store_find(ctl) : rc;
 }
 
 int ctl_backup(ctl_t *ctl, ctl_arguments_t arguments)
 {
     const ctl_option_t options[] = {{NULL, NULL, NULL}};
-    const char *typed, *folder;
+    const char *typed, *directory;
     apr_uint64_t rows = 0;
     int rc, target = -1;
 
     if (!ctl_arguments_read(arguments, options, &typed)) {
         return CTL_FAILED;
     }
-    folder = typed ? target_path(typed, ctl->pool) : NULL;
-    if (!folder) {
-        return ctl_error("backup needs the folder to copy to; see --help");
+    directory = typed ? target_path(typed, ctl->pool) : NULL;
+    if (!directory) {
+        return ctl_error("backup needs the directory to copy to; see --help");
     }
-    rc = target_begin(ctl, folder, &target);
+    rc = target_begin(ctl, directory, &target);
     if (rc != CTL_DONE) {
         return rc;
     }
@@ -89,16 +89,17 @@ int ctl_backup(ctl_t *ctl, ctl_arguments_t arguments)
     }
     if (renameat(target, "journal.new", target, "journal")) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s/journal.new cannot be renamed",
-                                folder);
+                                directory);
     }
     rc = copy_complete(ctl, ".", &rows);
     if (rc == CTL_DONE && fsync(target)) {
-        rc = ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be synced to the disk", folder);
+        rc = ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be synced to the disk",
+                              directory);
     }
     if (rc != CTL_DONE) {
         return rc;
     }
     ctl_leftover_keep();
-    ctl_note(ctl, "backup of %" APR_UINT64_T_FMT " messages in %s", rows, folder);
+    ctl_note(ctl, "backup of %" APR_UINT64_T_FMT " messages in %s", rows, directory);
     return CTL_DONE;
 }

@@ -47,7 +47,7 @@ static compact_thread_t *thread_get(compact_t *c, wa_slice_t counterpart)
     return t;
 }
 
-static apr_status_t newest_note(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
+static apr_status_t newest_note(void *baton, wa_snapshot_t *snapshot, const wa_scan_step_t *step)
 {
     compact_t *c = baton;
     wa_record_thread_t n;
@@ -86,7 +86,7 @@ static void sid_note(compact_t *c, wa_slice_t sid)
     }
 }
 
-static apr_status_t sids_note(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
+static apr_status_t sids_note(void *baton, wa_snapshot_t *snapshot, const wa_scan_step_t *step)
 {
     wa_record_message_t m;
     wa_record_state_t s;
@@ -146,7 +146,7 @@ static apr_status_t row_get(compact_t *c, apr_uint64_t row, wa_record_state_t *n
 }
 
 /* Keeps a message's newest state, and earlier ones that made other sids findable. */
-static apr_status_t state_put(compact_t *c, const wa_walk_step_t *step)
+static apr_status_t state_put(compact_t *c, const wa_scan_step_t *step)
 {
     apr_uint64_t row = step->record->row, offset;
     wa_record_state_t s, newest;
@@ -189,7 +189,7 @@ static apr_status_t state_put(compact_t *c, const wa_walk_step_t *step)
 
 /* Keeps the newest mark and flags. A mark may be on a row that is lost: then it counts up to the
  * one before. */
-static apr_status_t thread_put(compact_t *c, const wa_walk_step_t *step)
+static apr_status_t thread_put(compact_t *c, const wa_scan_step_t *step)
 {
     wa_record_t header = *step->record;
     const compact_thread_t *t;
@@ -218,7 +218,7 @@ static apr_status_t thread_put(compact_t *c, const wa_walk_step_t *step)
 
 /* Keeps contacts as they are now. A deletion stays where nothing newer tells a client that the
  * thread has changed. */
-static apr_status_t contact_put(compact_t *c, const wa_walk_step_t *step)
+static apr_status_t contact_put(compact_t *c, const wa_scan_step_t *step)
 {
     const wa_replica_t *replica = &c->snapshot->store.replica;
     const wa_replica_contact_t *contact;
@@ -241,7 +241,7 @@ static apr_status_t contact_put(compact_t *c, const wa_walk_step_t *step)
     return is_kept ? same_put(c, step->record) : APR_SUCCESS;
 }
 
-static apr_status_t parked_put(compact_t *c, const wa_walk_step_t *step)
+static apr_status_t parked_put(compact_t *c, const wa_scan_step_t *step)
 {
     const wa_replica_parked_t *parked;
     wa_record_parked_t k;
@@ -260,7 +260,7 @@ static apr_status_t parked_put(compact_t *c, const wa_walk_step_t *step)
     return same_put(c, step->record);
 }
 
-static apr_status_t step_put(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
+static apr_status_t step_put(void *baton, wa_snapshot_t *snapshot, const wa_scan_step_t *step)
 {
     compact_t *c = baton;
 
@@ -383,7 +383,7 @@ static int view_judge(const compact_t *c)
 {
     wa_snapshot_t *snapshot = c->snapshot;
     apr_uint64_t rest;
-    apr_status_t rv = wa_walk_rest(&snapshot->walk, &rest);
+    apr_status_t rv = wa_scan_rest(&snapshot->scan, &rest);
 
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the journal's end cannot be read");
@@ -393,7 +393,7 @@ static int view_judge(const compact_t *c)
     }
     ctl_error("%s/journal is damaged or has an unfinished end: run whatsappctl rebuild, which sets "
               "that aside, then compact",
-              c->ctl->folder);
+              c->ctl->directory);
     return CTL_BAD;
 }
 
@@ -412,7 +412,7 @@ static int compact(compact_t *c, int is_delete)
         rc = ctl_snapshot_again(ctl, c->snapshot, "looking for sids", sids_note, c);
     }
     if (rc == CTL_DONE) {
-        rc = ctl_work_folder(ctl, "compact.new", 0, &work);
+        rc = ctl_work_directory(ctl, "compact.new", 0, &work);
     }
     if (rc == CTL_DONE) {
         rc = journal_write(c, work);
@@ -431,7 +431,7 @@ static int compact(compact_t *c, int is_delete)
     if (rc != CTL_DONE) {
         return rc;
     }
-    rv = wa_folder_swap(ctl->folder, work, is_delete ? NULL : KEPT_NAME, ctl->pool);
+    rv = wa_directory_swap(ctl->directory, work, is_delete ? NULL : KEPT_NAME, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the new journal cannot be put in place");
     }
@@ -468,7 +468,7 @@ int ctl_compact(ctl_t *ctl, ctl_arguments_t arguments)
         rc = compact(&c, is_delete);
     }
     if (rc == CTL_DONE && is_delete) {
-        unlink(apr_pstrcat(ctl->pool, ctl->folder, "/" KEPT_NAME, NULL));
+        unlink(apr_pstrcat(ctl->pool, ctl->directory, "/" KEPT_NAME, NULL));
     }
     free(c.rows);
     free(c.states);

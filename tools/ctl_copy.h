@@ -7,9 +7,9 @@
 
 /* Copies the store's journal up to its last whole record to a new file, checking all of it, and
  * syncs it.
- * @param folder  open folder in which the file `name` is made: the process stands in it
+ * @param directory  open directory in which the file `name` is made: the process stands in it
  *     afterwards, and what is in it is removed if the program ends early. -1: name is a path
  * @return CTL_DONE | another exit code, said */
-int ctl_journal_copy(ctl_t *ctl, int folder, const char *name);
+int ctl_journal_copy(ctl_t *ctl, int directory, const char *name);
 
 #endif

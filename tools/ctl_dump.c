@@ -218,7 +218,7 @@ static void message_write(extras_t *e, const wa_message_t *m, const wa_record_me
     extras_end(e);
 }
 
-static apr_status_t message_dump(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
+static apr_status_t message_dump(void *baton, wa_snapshot_t *snapshot, const wa_scan_step_t *step)
 {
     dump_t *d = baton;
     wa_record_message_t fixed;

@@ -72,9 +72,9 @@ void ctl_leftovers_remove(apr_pool_t *p)
 
         if (len && path[len - 1] == '/') {
             path[len - 1] = '\0';
-            wa_folder_clear(path, p);
+            wa_directory_clear(path, p);
         } else if (unlink(path) && errno == EISDIR) {
-            wa_folder_remove(path, p);
+            wa_directory_remove(path, p);
         }
     }
 }

@@ -20,8 +20,8 @@ apr_status_t ctl_go_on(void);
 /* Not 0 once somebody wants the program to end: what searches in the store's files look at. */
 const volatile sig_atomic_t *ctl_stop(void);
 
-/* What is removed when the program ends before ctl_leftover_keep: a file, a folder with its
- * files, or (with a / at the end) only the files in a folder. Absolute, at most 4; the newest is
+/* What is removed when the program ends before ctl_leftover_keep: a file, a directory with its
+ * files, or (with a / at the end) only the files in a directory. Absolute, at most 4; the newest is
  * removed first. */
 void ctl_leftover(const char *path);
 

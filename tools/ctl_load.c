@@ -149,7 +149,7 @@ static apr_status_t message_judge(load_t *l, const load_piece_t *piece, const lo
             line_refuse(l, piece->line,
                         "is not newer than everything in the store; to bring in older messages "
                         "dump the store, and load "
-                        "that dump and this file together (cat) into a new folder");
+                        "that dump and this file together (cat) into a new directory");
             return APR_SUCCESS;
         }
     }
@@ -439,58 +439,58 @@ typedef struct load_options_t {
 } load_options_t;
 
 /* A new store belongs to --user, else to who runs this; an old one to whom it belonged. */
-static int owner_find(ctl_t *ctl, const load_options_t *o, int has_folder, int has_store)
+static int owner_find(ctl_t *ctl, const load_options_t *o, int has_directory, int has_store)
 {
     const struct passwd *user = o->user ? getpwnam(o->user) : NULL;
     struct stat info;
 
     ctl->uid = geteuid();
     ctl->gid = getegid();
-    if (has_folder && !stat(ctl->folder, &info)) {
+    if (has_directory && !stat(ctl->directory, &info)) {
         ctl->uid = info.st_uid;
         ctl->gid = info.st_gid;
     }
     if (o->user && !user) {
         return ctl_error("there is no user '%s'", o->user);
     }
-    if (user && has_folder && user->pw_uid != ctl->uid) {
+    if (user && has_directory && user->pw_uid != ctl->uid) {
         return has_store ? ctl_error("the store in %s does not belong to '%s': leave --user out",
-                                     ctl->folder, o->user)
+                                     ctl->directory, o->user)
                          : ctl_error("%s does not belong to '%s': change its owner, or name a "
-                                     "folder that is not there yet",
-                                     ctl->folder, o->user);
+                                     "directory that is not there yet",
+                                     ctl->directory, o->user);
     }
-    if (user && !has_folder) {
+    if (user && !has_directory) {
         ctl->uid = user->pw_uid;
         ctl->gid = user->pw_gid;
     }
     return CTL_DONE;
 }
 
-/* Makes the folder of a new store, locks it, and makes the folder to work in. */
+/* Makes the directory of a new store, locks it, and makes the directory to work in. */
 static int place_make(ctl_t *ctl, const load_options_t *o, load_input_t *in, int *phas_store,
                       const char **pwork)
 {
     struct stat info;
     apr_status_t rv;
-    int has_folder = access(ctl->folder, F_OK) == 0, fd, rc;
+    int has_directory = access(ctl->directory, F_OK) == 0, fd, rc;
 
-    *phas_store = !lstat(apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL), &info);
-    rc = owner_find(ctl, o, has_folder, *phas_store);
+    *phas_store = !lstat(apr_pstrcat(ctl->pool, ctl->directory, "/journal", NULL), &info);
+    rc = owner_find(ctl, o, has_directory, *phas_store);
     if (rc != CTL_DONE) {
         return rc;
     }
     if (!*phas_store && !wa_id_is_sid(o->account_sid, "AC")) {
         return ctl_error("there is no store in %s yet: say whose it is with --account-sid AC...",
-                         ctl->folder);
+                         ctl->directory);
     }
     /* All that is for who runs this to open or to make comes before the owner is taken on. */
     rv = load_input_open(in, o->file);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "%s cannot be read", o->file);
     }
-    if (!has_folder) {
-        rc = ctl_outside_folder(ctl, ctl->folder, 0, &fd);
+    if (!has_directory) {
+        rc = ctl_outside_directory(ctl, ctl->directory, 0, &fd);
         if (o->is_dry) {
             ctl_outside_is_trial();
         }
@@ -498,8 +498,8 @@ static int place_make(ctl_t *ctl, const load_options_t *o, load_input_t *in, int
     if (rc == CTL_DONE) {
         rc = ctl_owner_become(ctl);
     }
-    if (rc == CTL_DONE && !has_folder) {
-        ctl_leftover(apr_pstrcat(ctl->pool, ctl->folder, "/", NULL));
+    if (rc == CTL_DONE && !has_directory) {
+        ctl_leftover(apr_pstrcat(ctl->pool, ctl->directory, "/", NULL));
     }
     if (rc == CTL_DONE) {
         rc = ctl_store_inspect(ctl);
@@ -507,7 +507,7 @@ static int place_make(ctl_t *ctl, const load_options_t *o, load_input_t *in, int
     if (rc == CTL_DONE) {
         rc = ctl_store_lock(ctl);
     }
-    return rc == CTL_DONE ? ctl_work_folder(ctl, "load.new", o->is_dry, pwork) : rc;
+    return rc == CTL_DONE ? ctl_work_directory(ctl, "load.new", o->is_dry, pwork) : rc;
 }
 
 static void summary_print(const load_t *l, int is_dry)
@@ -532,7 +532,7 @@ static void summary_print(const load_t *l, int is_dry)
     }
 }
 
-/* Fills the store in the folder `work` and closes it. */
+/* Fills the store in the directory `work` and closes it. */
 static int work_fill(load_t *l, const char *work, const char *account_sid, apr_pool_t *p)
 {
     int rc = ctl_store_open(l->ctl, work, account_sid, 1, &l->store, p);
@@ -575,7 +575,7 @@ static int load(load_t *l, const load_options_t *o)
     if (rc != CTL_DONE || o->is_dry) {
         return rc;
     }
-    rv = wa_folder_swap(ctl->folder, work, NULL, ctl->pool);
+    rv = wa_directory_swap(ctl->directory, work, NULL, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the loaded store cannot be put in place");
     }

@@ -20,22 +20,22 @@
 #include "base/identity.h"
 #include "base/slice.h"
 #include "ctl_say.h"
-#include "store/file/folder.h"
+#include "store/file/directory.h"
 
-/* What is made outside of the store's folder, and gets its end by who made it. */
+/* What is made outside of the store's directory, and gets its end by who made it. */
 typedef struct outside_t {
-    int in;          /* the folder that it is in; -1: there is nothing */
+    int in;          /* the directory that it is in; -1: there is nothing */
     char name[300];  /* outlives the pool */
-    char final[300]; /* of a file: the name that it gets; empty: a folder */
-    int was_there;   /* a folder that was empty and root's: it is given back */
+    char final[300]; /* of a file: the name that it gets; empty: a directory */
+    int was_there;   /* a directory that was empty and root's: it is given back */
     int is_trial;    /* it goes in any case */
-    int fd;          /* that folder */
+    int fd;          /* that directory */
 } outside_t;
 
 static outside_t outside = {.in = -1, .fd = -1};
 static int is_owner_process;
 
-/* The folder of a path, and the path's last part. */
+/* The directory of a path, and the path's last part. */
 static int parent_open(ctl_t *ctl, const char *path, const char **pname)
 {
     const char *slash = strrchr(path, '/');
@@ -99,44 +99,44 @@ static int is_empty(int fd)
     return count == 0;
 }
 
-/* An empty folder that was there: the owner's, or root's own where nobody else could have put
+/* An empty directory that was there: the owner's, or root's own where nobody else could have put
  * it. */
-static int folder_take(ctl_t *ctl, const char *folder)
+static int directory_take(ctl_t *ctl, const char *directory)
 {
     struct stat info;
     int rc = CTL_DONE;
 
     if (fstat(outside.fd, &info)) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be looked at", folder);
+        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be looked at", directory);
     }
     if (info.st_uid == ctl->uid || geteuid() != 0) {
         return CTL_DONE;
     }
-    if (info.st_uid != 0 || !wa_path_is_safe(folder, 0, ctl->pool)) {
+    if (info.st_uid != 0 || !wa_path_is_safe(directory, 0, ctl->pool)) {
         return ctl_error("%s is not the store's owner's, and others than root can change it or the "
-                         "folders above it: name a new folder",
-                         folder);
+                         "directories above it: name a new directory",
+                         directory);
     }
     outside.was_there = 1;
     if (fchown(outside.fd, ctl->uid, ctl->gid)) {
         rc = ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be given to the store's owner",
-                              folder);
+                              directory);
     }
     return rc;
 }
 
-int ctl_outside_folder(ctl_t *ctl, const char *folder, int has_to_be_empty, int *pfd)
+int ctl_outside_directory(ctl_t *ctl, const char *directory, int has_to_be_empty, int *pfd)
 {
     const char *error = NULL, *name;
-    int is_made, in = parent_open(ctl, folder, &name);
+    int is_made, in = parent_open(ctl, directory, &name);
     apr_status_t rv;
 
     if (in < 0) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", folder);
+        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", directory);
     }
-    rv = wa_folder_make(folder, ctl->uid, ctl->gid, &is_made, &error, ctl->pool);
+    rv = wa_directory_make(directory, ctl->uid, ctl->gid, &is_made, &error, ctl->pool);
     if (rv != APR_SUCCESS) {
-        return ctl_error_status(rv, "%s cannot be made%s%s", folder, error ? ": " : "",
+        return ctl_error_status(rv, "%s cannot be made%s%s", directory, error ? ": " : "",
                                 error ? error : "");
     }
     outside.fd = openat(in, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -147,10 +147,10 @@ int ctl_outside_folder(ctl_t *ctl, const char *folder, int has_to_be_empty, int 
     *pfd = outside.fd;
     if (outside.fd < 0 || (has_to_be_empty && !is_empty(outside.fd))) {
         return ctl_error(
-            "%s is no empty folder: name a new one, so that no older backup is overwritten",
-            folder);
+            "%s is no empty directory: name a new one, so that no older backup is overwritten",
+            directory);
     }
-    return is_made || !has_to_be_empty ? CTL_DONE : folder_take(ctl, folder);
+    return is_made || !has_to_be_empty ? CTL_DONE : directory_take(ctl, directory);
 }
 
 void ctl_outside_is_trial(void)
@@ -221,20 +221,20 @@ static void owner_finish(int status)
     exit(rc);
 }
 
-/* Where the owner cannot go by the store's path, it stands in the folder. */
-static int place_take(ctl_t *ctl, int folder)
+/* Where the owner cannot go by the store's path, it stands in the directory. */
+static int place_take(ctl_t *ctl, int directory)
 {
     struct stat there, here;
 
-    if (fstat(folder, &here)) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be looked at", ctl->folder);
+    if (fstat(directory, &here)) {
+        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be looked at", ctl->directory);
     }
-    if (!stat(ctl->folder, &there) && there.st_dev == here.st_dev && there.st_ino == here.st_ino
-        && wa_path_is_safe(ctl->folder, ctl->uid, ctl->pool)) {
+    if (!stat(ctl->directory, &there) && there.st_dev == here.st_dev && there.st_ino == here.st_ino
+        && wa_path_is_safe(ctl->directory, ctl->uid, ctl->pool)) {
         return CTL_DONE;
     }
-    ctl->folder = ".";
-    return fchdir(folder)
+    ctl->directory = ".";
+    return fchdir(directory)
                ? ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be entered", ctl->shown)
                : CTL_DONE;
 }
@@ -243,7 +243,7 @@ int ctl_owner_become(ctl_t *ctl)
 {
     struct stat info;
     uid_t links_of;
-    int folder, rc;
+    int directory, rc;
     apr_status_t rv;
     sigset_t wanted, before;
     pid_t pid, parent;
@@ -251,25 +251,26 @@ int ctl_owner_become(ctl_t *ctl)
     if (geteuid() != 0) {
         return CTL_DONE;
     }
-    folder = wa_path_open(ctl->folder, &links_of, ctl->pool);
-    if (folder < 0 || fstat(folder, &info)) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be opened", ctl->folder);
+    directory = wa_path_open(ctl->directory, &links_of, ctl->pool);
+    if (directory < 0 || fstat(directory, &info)) {
+        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be opened", ctl->directory);
     }
     ctl->uid = info.st_uid;
     ctl->gid = wa_identity_group(info.st_uid, info.st_gid, ctl->pool);
     if (links_of && links_of != ctl->uid) {
-        close(folder);
+        close(directory);
         return ctl_error("%s leads through a symbolic link of somebody who is neither root nor the "
-                         "store's owner: name the folder itself",
-                         ctl->folder);
+                         "store's owner: name the directory itself",
+                         ctl->directory);
     }
     if (ctl->uid == 0) {
-        close(folder);
-        return wa_path_is_safe(ctl->folder, 0, ctl->pool)
+        close(directory);
+        return wa_path_is_safe(ctl->directory, 0, ctl->pool)
                    ? CTL_DONE
-                   : ctl_error("%s belongs to root, but others can change it or the folders above "
-                               "it: root does not work there; give it to the server's user",
-                               ctl->folder);
+                   : ctl_error(
+                       "%s belongs to root, but others can change it or the directories above "
+                       "it: root does not work there; give it to the server's user",
+                       ctl->directory);
     }
     fflush(NULL);
     sigemptyset(&wanted);
@@ -296,10 +297,10 @@ int ctl_owner_become(ctl_t *ctl)
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
     if (rv != APR_SUCCESS) {
-        return ctl_error_status(rv, "the owner of %s (user %lu) cannot be taken on", ctl->folder,
+        return ctl_error_status(rv, "the owner of %s (user %lu) cannot be taken on", ctl->directory,
                                 (unsigned long)ctl->uid);
     }
-    rc = place_take(ctl, folder);
-    close(folder);
+    rc = place_take(ctl, directory);
+    close(directory);
     return rc;
 }

@@ -6,10 +6,11 @@
 
 #include "ctl.h"
 
-/* When root runs the program and the store's folder is another's: goes on in a process that is the
- * owner for good; root waits for it, finishes what is outside of the folder and ends with its exit
- * code. What only root may open has to be open before. Finds out uid and gid. Where the owner
- * cannot follow the store's path, the process stands in the folder and ctl->folder is ".".
+/* When root runs the program and the store's directory is another's: goes on in a process that is
+ * the owner for good; root waits for it, finishes what is outside of the directory and ends with
+ * its exit code. What only root may open has to be open before. Finds out uid and gid. Where the
+ * owner cannot follow the store's path, the process stands in the directory and ctl->directory is
+ * ".".
  * @return CTL_DONE in the process that is to go on | CTL_FAILED, said */
 int ctl_owner_become(ctl_t *ctl);
 
@@ -18,11 +19,11 @@ int ctl_owner_become(ctl_t *ctl);
  * @return CTL_DONE | CTL_FAILED, said */
 int ctl_outside_file(ctl_t *ctl, const char *path, int *pfd);
 
-/* Makes a folder of the store's owner (ctl->uid), or takes one that is there; one that was made is
- * removed unless the program ends well. What is in it is the caller's to remove.
+/* Makes a directory of the store's owner (ctl->uid), or takes one that is there; one that was made
+ * is removed unless the program ends well. What is in it is the caller's to remove.
  * @param has_to_be_empty  1: refuse one that is not, and take an empty one of root's over
  * @return CTL_DONE | CTL_FAILED, said */
-int ctl_outside_folder(ctl_t *ctl, const char *folder, int has_to_be_empty, int *pfd);
+int ctl_outside_directory(ctl_t *ctl, const char *directory, int has_to_be_empty, int *pfd);
 
 /* What was made goes, however well the program ends. */
 void ctl_outside_is_trial(void);

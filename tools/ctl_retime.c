@@ -36,7 +36,7 @@ typedef struct retime_t {
 
 /* ---- what is ahead ---- */
 
-static apr_status_t entry_note(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
+static apr_status_t entry_note(void *baton, wa_snapshot_t *snapshot, const wa_scan_step_t *step)
 {
     retime_t *c = baton;
     const wa_record_t *r = step->record;
@@ -212,7 +212,7 @@ static apr_status_t payload_mend(retime_t *c, const wa_record_t *r, wa_record_t 
     }
 }
 
-static apr_status_t step_put(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
+static apr_status_t step_put(void *baton, wa_snapshot_t *snapshot, const wa_scan_step_t *step)
 {
     retime_t *c = baton;
     const wa_record_t *r = step->record;
@@ -231,7 +231,7 @@ static apr_status_t step_put(void *baton, wa_snapshot_t *snapshot, const wa_walk
     }
     header = made ? *made : *r;
     header.row = r->row;
-    memcpy(header.touch, r->touch, sizeof(header.touch));
+    memcpy(header.conflicts, r->conflicts, sizeof(header.conflicts));
     header.timestamp_ms = r->timestamp_ms;
     header.date_s = r->date_s;
     if (r->timestamp_ms > c->now_ms) {
@@ -314,7 +314,7 @@ static int journal_write(retime_t *c, const char *work)
 static int view_judge(const retime_t *c)
 {
     apr_uint64_t rest;
-    const apr_status_t rv = wa_walk_rest(&c->snapshot->walk, &rest);
+    const apr_status_t rv = wa_scan_rest(&c->snapshot->scan, &rest);
 
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the journal's end cannot be looked at");
@@ -322,7 +322,7 @@ static int view_judge(const retime_t *c)
     if (c->snapshot->damaged || rest) {
         ctl_error("%s/journal is damaged or has an unfinished end: run whatsappctl rebuild, which "
                   "sets that aside, then retime",
-                  c->ctl->folder);
+                  c->ctl->directory);
         return CTL_BAD;
     }
     return CTL_DONE;
@@ -358,8 +358,8 @@ static int retime(retime_t *c, int is_dry, int is_delete)
     if (!wa_ahead_of(c->snapshot->store.replica.at.timestamp_ms, c->now_ms)) {
         if (!is_dry) {
             /* one that was killed after its work was done may have left this */
-            (void)wa_folder_remove(apr_pstrcat(ctl->pool, ctl->folder, "/retime.new", NULL),
-                                   ctl->pool);
+            (void)wa_directory_remove(apr_pstrcat(ctl->pool, ctl->directory, "/retime.new", NULL),
+                                      ctl->pool);
         }
         ctl_note(ctl, "nothing is dated after now: the journal stays as it is");
         return CTL_DONE;
@@ -369,7 +369,7 @@ static int retime(retime_t *c, int is_dry, int is_delete)
         plan_tell(c, 1);
         return CTL_DONE;
     }
-    rc = ctl_work_folder(ctl, "retime.new", 0, &work);
+    rc = ctl_work_directory(ctl, "retime.new", 0, &work);
     if (rc == CTL_DONE) {
         rc = journal_write(c, work);
     }
@@ -380,7 +380,7 @@ static int retime(retime_t *c, int is_dry, int is_delete)
     if (rc != CTL_DONE) {
         return rc;
     }
-    rv = wa_folder_swap(ctl->folder, work, is_delete ? NULL : KEPT_NAME, ctl->pool);
+    rv = wa_directory_swap(ctl->directory, work, is_delete ? NULL : KEPT_NAME, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "the new journal cannot be put in place");
     }
@@ -416,7 +416,7 @@ int ctl_retime(ctl_t *ctl, ctl_arguments_t arguments)
         rc = retime(&c, is_dry, is_delete);
     }
     if (rc == CTL_DONE && is_delete && !is_dry) {
-        unlink(apr_pstrcat(ctl->pool, ctl->folder, "/" KEPT_NAME, NULL));
+        unlink(apr_pstrcat(ctl->pool, ctl->directory, "/" KEPT_NAME, NULL));
     }
     free(c.entries);
     free(c.states);

@@ -67,12 +67,12 @@ static apr_status_t contents_count(stats_t *s)
 /* The time of the first message: it is among the first records, whatever comes later. */
 static void oldest_find(stats_t *s)
 {
-    wa_walk_step_t step;
-    wa_walk_t walk;
-    apr_status_t rv = wa_walk_init(&walk, &s->snapshot->store.journal, NULL);
+    wa_scan_step_t step;
+    wa_scan_t scan;
+    apr_status_t rv = wa_scan_init(&scan, &s->snapshot->store.journal, NULL);
 
     while (rv == APR_SUCCESS && !s->oldest_ms && !ctl_is_interrupted()) {
-        rv = wa_walk_next(&walk, &step);
+        rv = wa_scan_next(&scan, &step);
         if (rv == APR_SUCCESS && step.record && step.record->type == WA_RECORD_MESSAGE) {
             s->oldest_ms = step.record->timestamp_ms;
         }
@@ -84,17 +84,17 @@ static void files_measure(stats_t *s, const ctl_t *ctl)
     apr_finfo_t info;
     apr_dir_t *dir;
 
-    if (apr_dir_open(&dir, ctl->folder, ctl->pool) != APR_SUCCESS) {
+    if (apr_dir_open(&dir, ctl->directory, ctl->pool) != APR_SUCCESS) {
         return;
     }
     while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        const char *path = apr_pstrcat(ctl->pool, ctl->folder, "/", info.name, NULL);
+        const char *path = apr_pstrcat(ctl->pool, ctl->directory, "/", info.name, NULL);
         struct stat st;
         apr_uint64_t bytes = lstat(path, &st) ? 0 : (apr_uint64_t)st.st_blocks * 512;
 
         if (!strcmp(info.name, "journal")) {
             s->journal_allocated = bytes ? (apr_uint64_t)st.st_size : 0;
-        } else if (!strcmp(info.name, "rows") || !strcmp(info.name, "marks")
+        } else if (!strcmp(info.name, "rows") || !strcmp(info.name, "times")
                    || !strncmp(info.name, "keys.", 5)) {
             s->index_bytes += bytes;
         } else if (!strncmp(info.name, "state-", 6)) {

@@ -16,7 +16,7 @@
 #include "ctl_say.h"
 #include "progress.h"
 #include "store/dbm/driver.h"
-#include "store/file/folder.h"
+#include "store/file/directory.h"
 #include "store/file/lock.h"
 #include "store/dbm/lifecycle/open.h"
 #include "store/dbm/lifecycle/upkeep.h"
@@ -28,14 +28,14 @@ static wa_dbm_store_t *open_store;
 int ctl_store_inspect(ctl_t *ctl)
 {
     const char *error = NULL;
-    apr_status_t rv = wa_folder_inspect(ctl->folder, ctl->uid, &error, ctl->pool);
+    apr_status_t rv = wa_directory_inspect(ctl->directory, ctl->uid, &error, ctl->pool);
 
     if (rv == APR_SUCCESS) {
         return CTL_DONE;
     }
     return APR_STATUS_IS_EACCES(rv) && error
                ? ctl_error("%s", error)
-               : ctl_error_status(rv, "%s", error ? error : "the store's folder cannot be read");
+               : ctl_error_status(rv, "%s", error ? error : "the store's directory cannot be read");
 }
 
 int ctl_store_find(ctl_t *ctl)
@@ -47,10 +47,10 @@ int ctl_store_find(ctl_t *ctl)
     if (ctl->is_found) {
         return CTL_DONE;
     }
-    if (stat(ctl->folder, &info) || !S_ISDIR(info.st_mode)) {
+    if (stat(ctl->directory, &info) || !S_ISDIR(info.st_mode)) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno ? errno : ENOTDIR),
-                                "there is no store in %s: name its folder with --store",
-                                ctl->folder);
+                                "there is no store in %s: name its directory with --store",
+                                ctl->directory);
     }
     ctl->uid = info.st_uid;
     ctl->gid = wa_identity_group(info.st_uid, info.st_gid, ctl->pool);
@@ -61,14 +61,15 @@ int ctl_store_find(ctl_t *ctl)
     if (rc != CTL_DONE) {
         return rc;
     }
-    journal = apr_pstrcat(ctl->pool, ctl->folder, "/journal", NULL);
+    journal = apr_pstrcat(ctl->pool, ctl->directory, "/journal", NULL);
     if (access(journal, R_OK)) {
         if (errno == EACCES) {
             return ctl_error("%s may not be read: run this as the server's user, or as root",
                              journal);
         }
-        return ctl_error("there is no store in %s (no file journal): name its folder with --store",
-                         ctl->shown);
+        return ctl_error(
+            "there is no store in %s (no file journal): name its directory with --store",
+            ctl->shown);
     }
     ctl->is_found = 1;
     return CTL_DONE;
@@ -80,7 +81,7 @@ int ctl_snapshot_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton,
     wa_snapshot_options_t options = {NULL, &ctl->log, &wa_store_dbm_ops, ctl_stop(), is_quick};
     const char *error = NULL;
     progress_t progress;
-    wa_walk_step_t step;
+    wa_scan_step_t step;
     wa_snapshot_t *snapshot;
     apr_status_t rv;
     int rc = ctl_store_find(ctl);
@@ -88,7 +89,7 @@ int ctl_snapshot_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton,
     if (rc != CTL_DONE) {
         return rc;
     }
-    options.folder = ctl->folder;
+    options.directory = ctl->directory;
     rv = wa_snapshot_open(&snapshot, &options, &error, ctl->pool);
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "%s", error ? error : "the store cannot be opened");
@@ -103,12 +104,12 @@ int ctl_snapshot_read(ctl_t *ctl, int is_quick, ctl_step_fn visit, void *baton,
         if (rv == APR_SUCCESS && ctl_is_interrupted()) {
             rv = APR_EINTR;
         }
-        progress_update(&progress, step.offset, snapshot->walk.size);
+        progress_update(&progress, step.offset, snapshot->scan.size);
     }
     progress_end(&progress);
     if (rv != APR_EOF) {
         return ctl_error_status(rv, "reading stopped at byte %" APR_UINT64_T_FMT " of %s/journal",
-                                step.offset, ctl->folder);
+                                step.offset, ctl->directory);
     }
     wa_snapshot_settle(snapshot);
     return CTL_DONE;
@@ -119,14 +120,14 @@ int ctl_snapshot_again(ctl_t *ctl, wa_snapshot_t *snapshot, const char *label, c
 {
     apr_uint64_t end = snapshot->store.replica.at.offset;
     progress_t progress;
-    wa_walk_step_t step;
-    wa_walk_t walk;
-    apr_status_t rv = wa_walk_init(&walk, &snapshot->store.journal, NULL);
+    wa_scan_step_t step;
+    wa_scan_t scan;
+    apr_status_t rv = wa_scan_init(&scan, &snapshot->store.journal, NULL);
 
-    walk.size = end < walk.size ? end : walk.size;
+    scan.size = end < scan.size ? end : scan.size;
     progress_begin(&progress, label, ctl->is_quiet);
     while (rv == APR_SUCCESS) {
-        rv = wa_walk_next(&walk, &step);
+        rv = wa_scan_next(&scan, &step);
         if (rv == APR_SUCCESS) {
             rv = visit(baton, snapshot, &step);
         }
@@ -153,13 +154,13 @@ static apr_status_t watch(void *baton, apr_uint64_t done, apr_uint64_t total)
 
 const char *ctl_store_type(const ctl_t *ctl, apr_pool_t *p)
 {
-    wa_checkpoint_place_t place = {.folder = ctl->folder};
+    wa_checkpoint_place_t place = {.directory = ctl->directory};
     wa_journal_options_t options = {NULL, NULL, 0, 0, NULL, 1};
     const char *error, *type = ctl->type;
     wa_journal_t journal;
     wa_checkpoint_t c;
 
-    options.path = apr_pstrcat(p, ctl->folder, "/journal", NULL);
+    options.path = apr_pstrcat(p, ctl->directory, "/journal", NULL);
     if (!type && wa_journal_open(&journal, &options, &error, p) == APR_SUCCESS) {
         place.salt = journal.salt;
         wa_journal_release(&journal);
@@ -171,10 +172,10 @@ const char *ctl_store_type(const ctl_t *ctl, apr_pool_t *p)
     return type ? type : "default";
 }
 
-int ctl_store_open(ctl_t *ctl, const char *folder, const char *account_sid, int is_rebuild,
+int ctl_store_open(ctl_t *ctl, const char *directory, const char *account_sid, int is_rebuild,
                    wa_dbm_store_t **pstore, apr_pool_t *p)
 {
-    wa_store_uri_t uri = {"dbm", folder, NULL};
+    wa_store_uri_t uri = {"dbm", directory, NULL};
     wa_store_options_t options = {.account_sid = account_sid,
                                   .sync = WA_SYNC_OFF,
                                   .server = {.owner = ctl->uid, .owner_group = ctl->gid},
@@ -196,7 +197,7 @@ int ctl_store_open(ctl_t *ctl, const char *folder, const char *account_sid, int 
     *pstore = open_store = store ? WA_DBM_STORE(store) : NULL;
     if (APR_STATUS_IS_EEXIST(rv)) {
         return ctl_error("%s is in use by a server or another tool: stop httpd, then try again",
-                         folder);
+                         directory);
     }
     if (rv != APR_SUCCESS) {
         return ctl_error_status(rv, "%s", error ? error : "the store cannot be opened");
@@ -230,40 +231,40 @@ int ctl_store_lock(ctl_t *ctl)
     apr_status_t rv;
     int fd;
 
-    rv = wa_lock_take(&fd, ctl->folder, ctl->uid, ctl->gid);
+    rv = wa_lock_take(&fd, ctl->directory, ctl->uid, ctl->gid);
     if (APR_STATUS_IS_EEXIST(rv)) {
         return ctl_error("%s is in use by a server or another tool: stop httpd, then try again",
-                         ctl->folder);
+                         ctl->directory);
     }
     if (rv != APR_SUCCESS) {
-        return ctl_error_status(rv, "%s/lock cannot be opened", ctl->folder);
+        return ctl_error_status(rv, "%s/lock cannot be opened", ctl->directory);
     }
     /* What a killed compact or retime left would get a third name by the next. */
-    rv = wa_folder_heal(ctl->folder);
+    rv = wa_directory_heal(ctl->directory);
     return rv == APR_SUCCESS
                ? CTL_DONE
                : ctl_error_status(rv, "%s: what a killed rewrite left cannot be removed",
-                                  ctl->folder);
+                                  ctl->directory);
 }
 
-int ctl_work_folder(ctl_t *ctl, const char *name, int is_trial, const char **pfolder)
+int ctl_work_directory(ctl_t *ctl, const char *name, int is_trial, const char **pdirectory)
 {
-    const char *folder = apr_pstrcat(ctl->pool, ctl->folder, "/", name, NULL);
+    const char *directory = apr_pstrcat(ctl->pool, ctl->directory, "/", name, NULL);
     struct stat info;
 
     /* What a killed one left; the lock says that nobody uses it. */
-    if (!lstat(folder, &info)
+    if (!lstat(directory, &info)
         && (is_trial || !S_ISDIR(info.st_mode)
-            || wa_folder_remove(folder, ctl->pool) != APR_SUCCESS)) {
-        return ctl_error("%s is in the way%s", folder,
+            || wa_directory_remove(directory, ctl->pool) != APR_SUCCESS)) {
+        return ctl_error("%s is in the way%s", directory,
                          is_trial ? " and a dry run removes nothing: load without --dry-run does"
                                   : " and cannot be removed");
     }
-    if (mkdir(folder, 0700)) {
-        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", folder);
+    if (mkdir(directory, 0700)) {
+        return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", directory);
     }
-    ctl_leftover(folder);
-    *pfolder = folder;
+    ctl_leftover(directory);
+    *pdirectory = directory;
     return CTL_DONE;
 }
 

@@ -19,7 +19,7 @@
 /* What a difference is in; for counting. */
 typedef enum { IN_JOURNAL, IN_ROWS, IN_MARKS, IN_KEYS, IN_CHECKPOINT, IN_COUNT } place_e;
 
-static const char *const place_names[IN_COUNT] = {"journal", "rows", "marks", "keys", "checkpoint"};
+static const char *const place_names[IN_COUNT] = {"journal", "rows", "times", "keys", "checkpoint"};
 
 typedef struct verify_t {
     ctl_t *ctl;
@@ -219,7 +219,7 @@ static void checkpoint_compare(verify_t *v)
 
 /* ---- the journal ---- */
 
-static apr_status_t record_check(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
+static apr_status_t record_check(void *baton, wa_snapshot_t *snapshot, const wa_scan_step_t *step)
 {
     verify_t *v = baton;
     const wa_record_t *r = step->record;
@@ -259,16 +259,16 @@ static apr_status_t record_check(void *baton, wa_snapshot_t *snapshot, const wa_
 /* What stands behind the last whole record. */
 static apr_status_t end_check(verify_t *v)
 {
-    wa_walk_t *walk = &v->snapshot->walk;
+    wa_scan_t *scan = &v->snapshot->scan;
     apr_uint64_t rest;
-    apr_status_t rv = wa_walk_rest(walk, &rest);
+    apr_status_t rv = wa_scan_rest(scan, &rest);
 
-    if (v->has_checkpoint && walk->offset < v->checkpoint.at.offset) {
+    if (v->has_checkpoint && scan->offset < v->checkpoint.at.offset) {
         differ(v, IN_JOURNAL,
                "ends at byte %" APR_UINT64_T_FMT
                ", but the checkpoint has seen it up to byte %" APR_UINT64_T_FMT
                ": what stood there is damaged or cut off",
-               walk->offset, v->checkpoint.at.offset);
+               scan->offset, v->checkpoint.at.offset);
     } else if (rest && !v->snapshot->is_owned) {
         uncertain(
             v,
@@ -276,7 +276,7 @@ static apr_status_t end_check(verify_t *v)
             ") are no whole record: after a crash that is a record which was never finished, and "
             "nobody was told that it "
             "is stored; without one it is damage. The next start cuts it off and keeps a copy",
-            rest, walk->offset);
+            rest, scan->offset);
     }
     return rv;
 }
@@ -312,7 +312,7 @@ static void row_check(verify_t *v, apr_uint64_t row)
     while (state >= end && state != should->state && v->snapshot->is_owned
            && !ctl_is_interrupted()) {
         const wa_record_t *r =
-            wa_journal_record(&v->snapshot->store.journal, state, v->snapshot->walk.size);
+            wa_journal_record(&v->snapshot->store.journal, state, v->snapshot->scan.size);
         wa_record_state_t s;
 
         if (!r) {
@@ -334,20 +334,20 @@ static void row_check(verify_t *v, apr_uint64_t row)
     }
 }
 
-static void marks_check(verify_t *v)
+static void times_check(verify_t *v)
 {
-    apr_uint64_t marks = v->snapshot->store.replica.at.records / WA_MARK_EVERY, m;
-    const wa_mark_t *is = wa_mapping_at(&v->index.marks, 0, (marks + 1) * sizeof(*is));
-    const wa_mark_t *should =
-        wa_mapping_at(&v->snapshot->store.index.marks, 0, (marks + 1) * sizeof(*is));
+    apr_uint64_t entries = v->snapshot->store.replica.at.records / WA_TIME_EVERY, m;
+    const wa_time_entry_t *is = wa_mapping_at(&v->index.times, 0, (entries + 1) * sizeof(*is));
+    const wa_time_entry_t *should =
+        wa_mapping_at(&v->snapshot->store.index.times, 0, (entries + 1) * sizeof(*is));
 
-    for (m = 1; is && should && m <= marks && !ctl_is_interrupted(); m++) {
+    for (m = 1; is && should && m <= entries && !ctl_is_interrupted(); m++) {
         if (!is[m].offset && should[m].offset >= v->checkpoint.at.offset) {
             continue;
         }
         if (is[m].offset != should[m].offset || is[m].timestamp_ms != should[m].timestamp_ms) {
             differ(v, IN_MARKS,
-                   "mark %" APR_UINT64_T_FMT " (byte %" APR_UINT64_T_FMT
+                   "entry %" APR_UINT64_T_FMT " (byte %" APR_UINT64_T_FMT
                    ") names byte %" APR_UINT64_T_FMT ", should be %" APR_UINT64_T_FMT,
                    m, m * (apr_uint64_t)sizeof(*is), is[m].offset, should[m].offset);
         }
@@ -367,7 +367,7 @@ static apr_status_t candidate_visit(void *baton, apr_uint64_t row)
     return c->is_found ? APR_EOF : APR_SUCCESS;
 }
 
-static void key_check(verify_t *v, const wa_record_key_t *key, const wa_walk_step_t *step)
+static void key_check(verify_t *v, const wa_record_key_t *key, const wa_scan_step_t *step)
 {
     candidate_t c = {step->record->row, 0};
 
@@ -382,7 +382,7 @@ static void key_check(verify_t *v, const wa_record_key_t *key, const wa_walk_ste
     }
 }
 
-static apr_status_t keys_check(void *baton, wa_snapshot_t *snapshot, const wa_walk_step_t *step)
+static apr_status_t keys_check(void *baton, wa_snapshot_t *snapshot, const wa_scan_step_t *step)
 {
     verify_t *v = baton;
     wa_record_keys_t keys;
@@ -400,7 +400,7 @@ static apr_status_t keys_check(void *baton, wa_snapshot_t *snapshot, const wa_wa
         || step->offset >= v->checkpoint.at.offset) {
         return APR_SUCCESS;
     }
-    for (i = 0; i < WA_RECORD_TOUCHES; i++) {
+    for (i = 0; i < WA_RECORD_CONFLICTS; i++) {
         if (keys.key[i].use == WA_KEY_MADE) {
             key_check(v, &keys.key[i], step);
         }
@@ -418,9 +418,10 @@ static int files_check(verify_t *v)
         differ(v, IN_ROWS, "the file is missing or too short (%" APR_UINT64_T_FMT " bytes)",
                v->index.rows_end);
     }
-    if (at->records && v->index.marks_end < (at->records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t)) {
+    if (at->records
+        && v->index.times_end < (at->records / WA_TIME_EVERY + 1) * sizeof(wa_time_entry_t)) {
         differ(v, IN_MARKS, "the file is missing or too short (%" APR_UINT64_T_FMT " bytes)",
-               v->index.marks_end);
+               v->index.times_end);
     }
     for (level = 0; level < WA_KEYS_LEVELS; level++) {
         if ((v->index.levels_made & 1u << level)
@@ -437,7 +438,7 @@ static int index_check(verify_t *v)
     const wa_index_room_t room = {end->rows, end->records, v->checkpoint.at.keys};
     apr_uint64_t row;
     apr_status_t rv =
-        wa_index_open_copy(&v->index, v->ctl->folder, v->snapshot->store.journal.salt, &room);
+        wa_index_open_copy(&v->index, v->ctl->directory, v->snapshot->store.journal.salt, &room);
     int rc = CTL_DONE;
 
     if (rv != APR_SUCCESS) {
@@ -447,7 +448,7 @@ static int index_check(verify_t *v)
         for (row = 1; row <= end->rows && !ctl_is_interrupted(); row++) {
             row_check(v, row);
         }
-        marks_check(v);
+        times_check(v);
         if (v->checkpoint.at.keys) {
             rc = ctl_snapshot_again(v->ctl, v->snapshot, "checking keys", keys_check, v);
         }
@@ -533,7 +534,7 @@ int ctl_verify(ctl_t *ctl, ctl_arguments_t arguments)
         printf("checkpoint: %s: the next start makes everything that is derived from the journal\n",
                v.is_other_version ? "another version of the module wrote it" : "there is none");
     } else if (v.found[IN_JOURNAL]) {
-        printf("rows, marks, keys: not compared, because they cannot fit a damaged journal\n");
+        printf("rows, times, keys: not compared, because they cannot fit a damaged journal\n");
     } else if (v.has_checkpoint) {
         rc = index_check(&v);
     }

@@ -67,12 +67,12 @@ apr_status_t load_input_open(load_input_t *in, const char *name)
     return APR_SUCCESS;
 }
 
-apr_status_t load_input_spool(load_input_t *in, const char *folder, apr_pool_t *p)
+apr_status_t load_input_spool(load_input_t *in, const char *directory, apr_pool_t *p)
 {
     if (in->is_kept) {
         return APR_SUCCESS;
     }
-    in->spool = fopen(apr_pstrcat(p, folder, "/input", NULL), "w+e");
+    in->spool = fopen(apr_pstrcat(p, directory, "/input", NULL), "w+e");
     return in->spool ? APR_SUCCESS : APR_FROM_OS_ERROR(errno);
 }
 

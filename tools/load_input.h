@@ -39,10 +39,10 @@ typedef struct load_piece_t {
 /* Opens a file, or stdin for "-". @return APR_SUCCESS | the operating system's status. */
 apr_status_t load_input_open(load_input_t *in, const char *name);
 
-/* Makes the file `input` in the folder for a copy of what can be read only once; nothing when it
+/* Makes the file `input` in the directory for a copy of what can be read only once; nothing when it
  * can be read again. Before the first piece.
  * @return APR_SUCCESS | the operating system's status */
-apr_status_t load_input_spool(load_input_t *in, const char *folder, apr_pool_t *p);
+apr_status_t load_input_spool(load_input_t *in, const char *directory, apr_pool_t *p);
 
 /* Gives the next piece that is not blank.
  * @param pwrong  out: NULL, or with APR_EINVAL what is wrong in line piece->line: nothing after it

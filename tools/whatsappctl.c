@@ -39,7 +39,7 @@ static const command_t commands[] = {
      "  --json    the same as one JSON object\n"},
     {"verify", "checks everything; beside a live server too", ctl_verify,
      "usage: whatsappctl [--store STORE] verify [--all]\n\n"
-     "Reads the whole journal (checksums, chain, numbers, contents) and compares rows, marks, keys "
+     "Reads the whole journal (checksums, chain, numbers, contents) and compares rows, times, keys "
      "and the\n"
      "checkpoint with what the journal says. Changes nothing. Takes 32 bytes of memory a "
      "message.\n\n"
@@ -47,7 +47,7 @@ static const command_t commands[] = {
      "Exit status: 0 sound, 1 damaged, 2 it could not be told; the last line says why.\n"},
     {"rebuild", "makes everything anew from the journal; server stopped", ctl_rebuild,
      "usage: whatsappctl [--store STORE] rebuild\n\n"
-     "Makes rows, marks, keys and checkpoint anew from the journal. Damaged bytes of the journal "
+     "Makes rows, times, keys and checkpoint anew from the journal. Damaged bytes of the journal "
      "are set aside in\n"
      "files damaged-N, what is whole is kept. May be interrupted and run again.\n"},
     {"dump", "writes all messages, threads and contacts as JSON lines; beside a live server too",
@@ -72,7 +72,7 @@ static const command_t commands[] = {
      "root\n"
      "  --dry-run              do everything but put the result in place\n"
      "  --ignore-other-keys    skip keys that are none of the three\n"},
-    {"backup", "copies a store into an empty folder; of a live server too", ctl_backup,
+    {"backup", "copies a store into an empty directory; of a live server too", ctl_backup,
      "usage: whatsappctl [--store STORE] backup DIR\n\n"
      "Copies the journal up to its last whole record, checking every one, and makes the other "
      "files in the copy, so that\n"
@@ -84,7 +84,7 @@ static const command_t commands[] = {
      "fillers, and parked receipts of known\n"
      "messages. Messages, times and order stay; cursors of before are refused by the API. The old "
      "journal stays as\n"
-     "journal.before-compact in the store's folder until the next compact.\n\n"
+     "journal.before-compact in the store's directory until the next compact.\n\n"
      "  --delete    do not keep the old journal, nor one of an earlier compact\n"},
     {"retime", "mends times that are ahead of the clock; server stopped", ctl_retime,
      "usage: whatsappctl [--store STORE] retime [--dry-run] [--delete]\n\n"
@@ -95,7 +95,7 @@ static const command_t commands[] = {
      "what came before and after it. Order and content stay; cursors of before are refused by the "
      "API, and who polls goes\n"
      "on with the server's time. The old journal stays as journal.before-retime in the store's "
-     "folder.\n\n"
+     "directory.\n\n"
      "  --dry-run    only say what would be done; the server may run\n"
      "  --delete     do not keep the old journal, nor one of an earlier retime\n"},
 };
@@ -143,7 +143,7 @@ static const char *usage(apr_pool_t *p)
     }
     return apr_pstrcat(
         p, text,
-        "\n  --store STORE    the store's folder, or what WhatsAppStore says: \"dbm:/folder "
+        "\n  --store STORE    the store's directory, or what WhatsAppStore says: \"dbm:/directory "
         "type=gdbm\"\n"
         "                   (" STORE_DEFAULT ")\n"
         "  --quiet          no progress and no notes, only errors and what was asked for\n"

@@ -32,7 +32,7 @@ apr_status_t wa_identity_enter(wa_identity_t *before, apr_uid_t uid, apr_gid_t g
 void wa_identity_leave(const wa_identity_t *before);
 
 /* The group to act with as `uid` in what belongs to `gid`: that one where the user is in it, else
- * the user's own, so that a folder that root left with its own group gives nobody root's. `gid`
+ * the user's own, so that a directory that root left with its own group gives nobody root's. `gid`
  * where the user is in no list of users. Any thread. */
 apr_gid_t wa_identity_group(apr_uid_t uid, apr_gid_t gid, apr_pool_t *tmp);
 
@@ -42,11 +42,12 @@ apr_gid_t wa_identity_group(apr_uid_t uid, apr_gid_t gid, apr_pool_t *tmp);
 apr_status_t wa_identity_become(apr_uid_t uid, apr_gid_t gid, apr_pool_t *tmp);
 
 /* 1 when nobody but root and `uid` can make the existing absolute `path` lead elsewhere: all
- * folders and links on the way, and what it leads to, are theirs, and others may write to none of
- * the folders unless it is sticky. Any thread. */
+ * directories and links on the way, and what it leads to, are theirs, and others may write to none
+ * of the directories unless it is sticky. Any thread. */
 int wa_path_is_safe(const char *path, apr_uid_t uid, apr_pool_t *tmp);
 
-/* Opens the folder that a path leads to, step by step, so that nobody can swap a link in between.
+/* Opens the directory that a path leads to, step by step, so that nobody can swap a link in
+ * between.
  * @param plinks_of  out: the owner of the links on the way that are not root's, 0 for none; links
  *     of two such owners are ELOOP
  * @return -1 (errno) */

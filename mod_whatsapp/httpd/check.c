@@ -13,7 +13,7 @@
 #include <mpm_common.h>
 
 #include "base/hash.h"
-#include "httpd/check_doors.h"
+#include "httpd/check_access.h"
 #include "httpd/check_paths.h"
 #include "httpd/check_report.h"
 #include "httpd/config.h"
@@ -88,9 +88,9 @@ static int check_complete(server_rec *main_server, server_rec *s, apr_pool_t *tm
     return 0;
 }
 
-/* A store's uri, and who uses it. Only configtest looks at the folder: what a start finds there it
- * says when it opens the stores, and a command that stops or reloads a server must not be held up
- * by it. */
+/* A store's uri, and who uses it. Only configtest looks at the directory: what a start finds there
+ * it says when it opens the stores, and a command that stops or reloads a server must not be held
+ * up by it. */
 static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
 {
     const wa_config_t *config = wa_config_get(s);
@@ -116,7 +116,7 @@ static int check_store(server_rec *s, apr_hash_t *owners, apr_pool_t *tmp)
         if (reason) {
             wa_check_complain(s, tag, reason);
         }
-        return !reason; /* what is wrong with the folder was said before */
+        return !reason; /* what is wrong with the directory was said before */
     }
     if (key) {
         apr_hash_set(owners, key, APR_HASH_KEY_STRING, s);
@@ -133,7 +133,7 @@ void wa_check_warn(server_rec *main_server, apr_pool_t *tmp)
     server_rec *s;
 
     wa_check_paths_warn(main_server, tmp);
-    wa_check_doors_warn(main_server, tmp);
+    wa_check_access_warn(main_server, tmp);
     for (s = main_server; s; s = s->next) {
         const wa_config_t *config = wa_config_get(s);
 

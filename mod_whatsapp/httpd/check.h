@@ -23,7 +23,7 @@ int wa_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serv
 int wa_check_is_lent(const server_rec *main_server, const server_rec *s);
 
 /* Warns of what is likely wrong but may be meant: secret files that everybody may read, paths that
- * may not meet (check_paths.h), doors that a later section changes (check_doors.h). When the whole
+ * may not meet (check_paths.h), doors that a later section changes (check_access.h). When the whole
  * configuration is read. */
 void wa_check_warn(server_rec *main_server, apr_pool_t *tmp);
 

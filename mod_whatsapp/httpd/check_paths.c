@@ -14,7 +14,7 @@
 #include "httpd/config.h"
 #include "httpd/lifecycle.h"
 #include "httpd/sections.h"
-#include "httpd/shape.h"
+#include "httpd/value.h"
 
 APLOG_USE_MODULE(whatsapp);
 
@@ -208,7 +208,7 @@ static void public_url_check(look_t *look, server_rec *s)
         || apr_uri_parse(look->tmp, config->public_url, &uri) != APR_SUCCESS || !uri.path) {
         return;
     }
-    before = wa_shape_own_path(uri.path, base, &is_certain, look->tmp);
+    before = wa_value_own_path(uri.path, base, &is_certain, look->tmp);
     if (before < 0) {
         return;
     }

@@ -86,8 +86,8 @@ int wa_config_is_complete(const wa_config_t *config);
 /* 1 when any of account, token and number is there, else 0. */
 int wa_config_is_begun(const wa_config_t *config);
 
-/* The values in force, defaults included. The store's default is the folder of wa_config_state_dir
- * with the driver dbm. */
+/* The values in force, defaults included. The store's default is the directory of
+ * wa_config_state_dir with the driver dbm. */
 const char *wa_config_store_uri(const wa_config_t *config, apr_pool_t *p);
 const char *wa_config_twilio_url(const wa_config_t *config);
 const char *wa_config_base_path(const wa_config_t *config);
@@ -110,8 +110,8 @@ apr_uint32_t wa_config_max_sends(const wa_config_t *config, int threads);
  * (0) where WhatsAppMaxSends is configured or a process has one thread. */
 apr_uint32_t wa_config_process_sends(const wa_config_t *config, int threads);
 
-/* The default store's folder: /var/lib/NAME/whatsapp where the ServerRoot is /etc/NAME (as Debian
- * and others install httpd), else state/whatsapp below the ServerRoot. In p. */
+/* The default store's directory: /var/lib/NAME/whatsapp where the ServerRoot is /etc/NAME (as
+ * Debian and others install httpd), else state/whatsapp below the ServerRoot. In p. */
 const char *wa_config_state_dir(apr_pool_t *p);
 
 #endif

@@ -15,16 +15,16 @@
 #include "httpd/check_report.h"
 #include "httpd/config.h"
 #include "httpd/directives_policy.h"
-#include "httpd/door.h"
+#include "httpd/access.h"
 #include "httpd/secrets.h"
-#include "httpd/shape.h"
+#include "httpd/value.h"
 
 #define URL_BYTES_MAX 2048
 
 static const char *refuse(const cmd_parms *cmd, const char *value, const char *allowed)
 {
     return apr_psprintf(cmd->pool, "%s must be %s, not '%s'", cmd->cmd->name, allowed,
-                        wa_shape_shown(value, cmd->pool));
+                        wa_value_shown(value, cmd->pool));
 }
 
 /* httpd passes the text of a variable that is not defined on as it is. */
@@ -74,7 +74,7 @@ static int is_outside(const char *value)
 
 static const char *token_flaw(const char *value, const wa_secret_t *token, apr_pool_t *p)
 {
-    const char *flaw = wa_shape_token_flaw(token, is_outside(value) ? NULL : value, p);
+    const char *flaw = wa_value_token_flaw(token, is_outside(value) ? NULL : value, p);
 
     if (!flaw || !is_outside(value)) {
         return flaw;
@@ -178,10 +178,10 @@ static const char *set_public_url(cmd_parms *cmd, void *dir, const char *value)
                       "underscore, perhaps a port and a path; "
                       "no user, query or fragment");
     }
-    wrong = wa_shape_public_url_flaw(&parts, cmd->pool);
+    wrong = wa_value_public_url_flaw(&parts, cmd->pool);
     if (wrong) {
         return apr_psprintf(cmd->pool, "%s '%s': %s", cmd->cmd->name,
-                            wa_shape_shown(value, cmd->pool), wrong);
+                            wa_value_shown(value, cmd->pool), wrong);
     }
     wa_config_get(cmd->server)->public_url = url;
     return NULL;
@@ -211,10 +211,10 @@ static const char *set_twilio_url(cmd_parms *cmd, void *dir, const char *value)
                       "an https:// URL without user, query or fragment (http:// only for "
                       "127.0.0.1, ::1 and localhost)");
     }
-    wrong = wa_shape_twilio_url_flaw(&parts, cmd->pool);
+    wrong = wa_value_twilio_url_flaw(&parts, cmd->pool);
     if (wrong) {
         return apr_psprintf(cmd->pool, "%s '%s': %s", cmd->cmd->name,
-                            wa_shape_shown(value, cmd->pool), wrong);
+                            wa_value_shown(value, cmd->pool), wrong);
     }
     wa_config_get(cmd->server)->twilio_url = url;
     return NULL;
@@ -246,10 +246,10 @@ static const char *set_store(cmd_parms *cmd, void *dir, int argc, char *const ar
         return apr_psprintf(cmd->pool, "%s needs a store, such as dbm:/var/lib/apache2/whatsapp",
                             cmd->cmd->name);
     }
-    reason = wa_shape_store_flaw(argv[0], cmd->pool);
+    reason = wa_value_store_flaw(argv[0], cmd->pool);
     if (reason && !strstr(argv[0], "${")) {
         return apr_psprintf(cmd->pool, "%s: '%s': %s", cmd->cmd->name,
-                            wa_shape_shown(argv[0], cmd->pool), reason);
+                            wa_value_shown(argv[0], cmd->pool), reason);
     }
     uri = store_uri_make(argv[0], cmd->pool);
     for (i = 1; i < argc; i++) {
@@ -474,8 +474,8 @@ const command_rec wa_config_commands[] = {
                   "the scheme and host that Twilio calls, such as https://chat.example.org; no "
                   "receipts without it"),
     AP_INIT_TAKE_ARGV("WhatsAppStore", set_store, NULL, RSRC_CONF,
-                      "where messages are kept: dbm:FOLDER [type=db|gdbm|sdbm|default]; httpd's "
-                      "state folder"),
+                      "where messages are kept: dbm:DIRECTORY [type=db|gdbm|sdbm|default]; httpd's "
+                      "state directory"),
     AP_INIT_TAKE1("WhatsAppSync", set_sync, NULL, RSRC_CONF,
                   "when what is acknowledged is on the disk: always, interval=TIME or off; always"),
     AP_INIT_TAKE1("WhatsAppTwilioURL", set_twilio_url, NULL, RSRC_CONF,

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "httpd/config.h"
-#include "httpd/shape.h"
+#include "httpd/value.h"
 
 #define WORDS_MAX 64
 #define WORD_BYTES_MAX 64
@@ -43,7 +43,7 @@ static const char *words_set(cmd_parms *cmd, int argc, char *const argv[],
         if (len > WORD_BYTES_MAX || wa_text_is_blank(argv[i], len)
             || !wa_text_is_utf8(argv[i], len)) {
             return apr_psprintf(cmd->pool, "%s must be words of up to %d bytes, not '%s'",
-                                cmd->cmd->name, WORD_BYTES_MAX, wa_shape_shown(argv[i], cmd->pool));
+                                cmd->cmd->name, WORD_BYTES_MAX, wa_value_shown(argv[i], cmd->pool));
         }
         words[i] = argv[i];
     }
@@ -102,5 +102,5 @@ const char *wa_directive_send_rate(cmd_parms *cmd, void *dir, const char *value)
     return apr_psprintf(cmd->pool,
                         "%s must be a number from 1 to %d and /second, /minute or /hour, such as "
                         "30/minute, or off, not '%s'",
-                        cmd->cmd->name, RATE_MAX, wa_shape_shown(value, cmd->pool));
+                        cmd->cmd->name, RATE_MAX, wa_value_shown(value, cmd->pool));
 }

@@ -18,7 +18,7 @@
 #include "httpd/check.h"
 #include "httpd/check_report.h"
 #include "httpd/config.h"
-#include "httpd/flood.h"
+#include "httpd/log_limit.h"
 #include "httpd/limits.h"
 #include "httpd/log.h"
 #include "httpd/reconciler.h"
@@ -171,7 +171,7 @@ static apr_status_t maintain(int state, void *data, apr_pool_t *tmp)
     if (state != AP_WATCHDOG_STATE_RUNNING) {
         return APR_SUCCESS;
     }
-    wa_flood_report();
+    wa_log_limit_report();
     for (i = 0; i < rt->stores->nelts; i++) {
         wa_store_t *store = APR_ARRAY_IDX(rt->stores, i, wa_stores_entry_t).store;
         apr_status_t rv = store ? wa_store_maintain(store, tmp) : APR_SUCCESS;
@@ -296,7 +296,7 @@ int wa_lifecycle_start(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     runtime->threads = threads;
     apr_pool_cleanup_register(pconf, runtime, runtime_forget, apr_pool_cleanup_null);
     if (((shared_make(main_server) != APR_SUCCESS
-          || wa_flood_create(main_server, pconf) != APR_SUCCESS)
+          || wa_log_limit_create(main_server, pconf) != APR_SUCCESS)
          && !wa_check_is_reload())
         || servers_start(main_server, pconf, ptemp) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -351,7 +351,7 @@ static apr_status_t client_get(const wa_config_t *config, server_rec *s,
     return rv;
 }
 
-static void server_child(server_rec *s, const wa_gate_t *gate, apr_array_header_t *clients,
+static void server_child(server_rec *s, const wa_concurrency_t *gate, apr_array_header_t *clients,
                          apr_pool_t *pchild)
 {
     const wa_config_t *config = wa_config_get(s);
@@ -390,14 +390,14 @@ static void store_lose(const wa_store_t *store, server_rec *main_server)
 void wa_lifecycle_child(apr_pool_t *pchild, server_rec *main_server)
 {
     apr_array_header_t *clients;
-    const wa_gate_t *gate;
+    const wa_concurrency_t *gate;
     server_rec *s;
     int i;
 
     if (!runtime) {
         return;
     }
-    wa_flood_child(pchild);
+    wa_log_limit_child(pchild);
     gate = wa_limits_child(main_server, pchild);
     for (i = 0; i < runtime->stores->nelts; i++) {
         wa_stores_entry_t *entry = &APR_ARRAY_IDX(runtime->stores, i, wa_stores_entry_t);

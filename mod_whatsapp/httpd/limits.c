@@ -19,7 +19,7 @@ APLOG_USE_MODULE(whatsapp);
 #define LAYOUT 3
 
 typedef struct limits_t {
-    wa_gate_shared_t gate;
+    wa_concurrency_shared_t gate;
     wa_rate_table_t rates;
 } limits_t;
 
@@ -64,19 +64,19 @@ wa_rate_table_t *wa_limits_rates(void)
     return limits ? &limits->rates : NULL;
 }
 
-wa_gate_t *wa_limits_child(server_rec *s, apr_pool_t *pchild)
+wa_concurrency_t *wa_limits_child(server_rec *s, apr_pool_t *pchild)
 {
-    wa_gate_t *gate = apr_pcalloc(pchild, sizeof(*gate));
+    wa_concurrency_t *gate = apr_pcalloc(pchild, sizeof(*gate));
 
     if (!limits) { /* no memory for it in a reload, which is logged */
         return NULL;
     }
     gate->shared = &limits->gate;
-    gate->own = wa_gate_claim(&limits->gate, (apr_uint32_t)getpid());
+    gate->own = wa_concurrency_claim(&limits->gate, (apr_uint32_t)getpid());
     if (!gate->own) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "WA0138: over %d processes: WhatsAppMaxSends counts in this one by itself",
-                     WA_GATE_SLOTS);
+                     WA_CONCURRENCY_SLOTS);
         return NULL;
     }
     return gate;
@@ -89,6 +89,6 @@ void wa_limits_child_status(server_rec *s, pid_t pid, ap_generation_t generation
     (void)generation;
     (void)slot;
     if (limits && state == MPM_CHILD_EXITED) {
-        wa_gate_free(&limits->gate, (apr_uint32_t)pid);
+        wa_concurrency_free(&limits->gate, (apr_uint32_t)pid);
     }
 }

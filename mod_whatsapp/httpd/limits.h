@@ -7,7 +7,7 @@
 #include <httpd.h>
 #include <ap_mpm.h>
 
-#include "messaging/policy/gate.h"
+#include "messaging/policy/concurrency.h"
 #include "messaging/policy/rate.h"
 
 /* Makes the shared memory, or finds that of the start before. Logs its failure. To be called in
@@ -17,7 +17,7 @@ apr_status_t wa_limits_create(server_rec *s);
 /* Makes this child's view of the gate, without a limit of its own. To be called once in child_init.
  * @return the gate, in pchild | NULL there is no place in it, which is logged: sends are then
  *     counted in this process alone */
-wa_gate_t *wa_limits_child(server_rec *s, apr_pool_t *pchild);
+wa_concurrency_t *wa_limits_child(server_rec *s, apr_pool_t *pchild);
 
 /* The table of token buckets; NULL before wa_limits_create. Any thread. */
 wa_rate_table_t *wa_limits_rates(void);

@@ -10,7 +10,7 @@
 #include <apr_strings.h>
 
 #include "httpd/config.h"
-#include "httpd/flood.h"
+#include "httpd/log_limit.h"
 #include "httpd/terminal.h"
 
 APLOG_USE_MODULE(whatsapp);
@@ -51,7 +51,7 @@ static void request_log(wa_log_level_e level, const char *tag, apr_status_t rv, 
     const char *referer = apr_table_get(current->headers_in, "Referer");
     request_rec shown;
 
-    if (is_limited(level, tag) && !wa_flood_pass(current->server, (int)level, tag)) {
+    if (is_limited(level, tag) && !wa_log_limit_pass(current->server, (int)level, tag)) {
         return;
     }
     if (!referer || strlen(referer) <= REFERER_MAX) {

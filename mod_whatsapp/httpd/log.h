@@ -10,7 +10,7 @@
 /* Binds the lines that this thread writes from now on, through any wa_log_t, to the request that it
  * answers: they go to the request's log, at its LogLevel, and say who called ("[client
  * address:port]"). Of those that callers can provoke only WA_FLOOD_LINES a second are written; see
- * flood.h. NULL: to none.
+ * log_limit.h. NULL: to none.
  * @return what was bound before, to be bound again afterwards. The request's own thread. */
 request_rec *wa_log_bind(request_rec *r);
 

@@ -10,7 +10,7 @@
 
 #include "api/api.h"
 #include "httpd/config.h"
-#include "httpd/kept.h"
+#include "httpd/request_state.h"
 #include "httpd/lifecycle.h"
 
 #define WEBHOOK "/webhook"
@@ -57,15 +57,15 @@ int wa_mapping_translate(request_rec *r)
 {
     const apr_size_t len = sizeof(WEBHOOK) - 1;
     const char *path = path_below(r);
-    wa_kept_t *kept;
+    wa_request_state_t *state;
 
     if (!path || !is_handler_set(r)) {
         return DECLINED;
     }
-    kept = wa_kept_make(r);
-    kept->locations = r->per_dir_config;
-    kept->uri = apr_pstrdup(r->pool, r->uri);
-    kept->args = r->args;
+    state = wa_request_state_make(r);
+    state->locations = r->per_dir_config;
+    state->uri = apr_pstrdup(r->pool, r->uri);
+    state->args = r->args;
     apr_table_setn(r->subprocess_env, "no-proxy", "1");
     if (strncmp(path, WEBHOOK, len) != 0 || (path[len] != '/' && path[len] != '\0')) {
         return DECLINED;
@@ -75,28 +75,28 @@ int wa_mapping_translate(request_rec *r)
 
 int wa_mapping_settle(request_rec *r)
 {
-    wa_kept_t *kept = wa_kept_get(r);
+    wa_request_state_t *state = wa_request_state_get(r);
 
-    if (!kept || !kept->uri || strcmp(kept->uri, r->uri) != 0 || !is_handler_set(r)) {
+    if (!state || !state->uri || strcmp(state->uri, r->uri) != 0 || !is_handler_set(r)) {
         return DECLINED;
     }
-    kept->whole = r->per_dir_config;
-    r->per_dir_config = kept->locations;
+    state->whole = r->per_dir_config;
+    r->per_dir_config = state->locations;
     /* mod_dir and mod_speling look no further where there is a file. */
     r->finfo.filetype = APR_REG;
-    r->args = kept->args;
+    r->args = state->args;
     return OK;
 }
 
 int wa_mapping_restore(request_rec *r)
 {
-    const wa_kept_t *kept = wa_kept_get(r);
+    const wa_request_state_t *state = wa_request_state_get(r);
 
-    if (!kept || !kept->locations || r->per_dir_config != kept->locations) {
+    if (!state || !state->locations || r->per_dir_config != state->locations) {
         return DECLINED;
     }
     r->handler = WA_HANDLER_NAME;
-    r->args = kept->args;
+    r->args = state->args;
     r->proxyreq = PROXYREQ_NONE;
     return OK;
 }

@@ -9,8 +9,8 @@
 /* All four are httpd's hooks, for any thread. They touch a request only when its server has an
  * account, its path is at or below the base path, and its <Location> sets the handler
  * whatsapp-messenger. Who may use the API is not decided here: every Require of a <Location>,
- * <Directory>, <Files> or .htaccess counts as without them; but for the webhook those of the folder
- * count that httpd's core maps it to, not of one that an Alias names. */
+ * <Directory>, <Files> or .htaccess counts as without them; but for the webhook those of the
+ * directory count that httpd's core maps it to, not of one that an Alias names. */
 
 /* The hooks pre_translate_name and translate_name, to be run before all others: ProxyPass is turned
  * off for the request. The webhook, which has its signature, goes to no other mapping at all, since

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stores of one start or reload: each folder opened once, whatever names lead to it. */
+/* The stores of one start or reload: each directory opened once, whatever names lead to it. */
 #include "httpd/stores.h"
 
 #include <sys/stat.h>
@@ -15,35 +15,35 @@
 #include "httpd/log.h"
 
 /* Memory that outlives every restart, one piece for each store that was opened. */
-typedef struct kept_t {
+typedef struct retained_t {
     char identity[64]; /* "" when it is free */
     wa_store_retained_t retained;
-} kept_t;
+} retained_t;
 
-/* Finds what is kept of a store, or a free piece. The number in the name is that of the struct's
- * version. */
-static kept_t *kept_find(const char *identity, apr_pool_t *tmp)
+/* Finds what is retained of a store, or a free piece. The number in the name is that of the
+ * struct's version. */
+static retained_t *retained_find(const char *identity, apr_pool_t *tmp)
 {
-    kept_t *spare = NULL;
+    retained_t *spare = NULL;
     int i;
 
     for (i = 0;; i++) {
         const char *name = apr_psprintf(tmp, "mod_whatsapp store 2.%d", i);
-        kept_t *kept = ap_retained_data_get(name);
+        retained_t *retained = ap_retained_data_get(name);
 
-        if (!kept) {
-            return spare ? spare : ap_retained_data_create(name, sizeof(*kept));
+        if (!retained) {
+            return spare ? spare : ap_retained_data_create(name, sizeof(*retained));
         }
-        if (strcmp(kept->identity, identity) == 0) {
-            return kept;
+        if (strcmp(retained->identity, identity) == 0) {
+            return retained;
         }
-        if (kept->identity[0] == '\0' && !spare) {
-            spare = kept;
+        if (retained->identity[0] == '\0' && !spare) {
+            spare = retained;
         }
     }
 }
 
-/* Makes the folders above the default store's. The store's own is its driver's to make. */
+/* Makes the directories above the default store's. The store's own is its driver's to make. */
 static apr_status_t parents_make(const char **preason, apr_pool_t *p)
 {
     const char *dir = wa_config_state_dir(p);
@@ -59,7 +59,7 @@ static apr_status_t parents_make(const char **preason, apr_pool_t *p)
     }
     if (rv != APR_SUCCESS) {
         *preason =
-            apr_psprintf(p, "the folder %s for messages cannot be made: set WhatsAppStore", dir);
+            apr_psprintf(p, "the directory %s for messages cannot be made: set WhatsAppStore", dir);
     }
     return rv;
 }
@@ -111,7 +111,7 @@ const char *wa_stores_trouble(const char *uri, const char *reason, apr_pool_t *p
     return apr_psprintf(p, "WhatsAppStore: the store '%s' cannot be opened: %s", uri, reason);
 }
 
-/* The name under which it is remembered that this server had a store in that folder, whatever is
+/* The name under which it is remembered that this server had a store in that directory, whatever is
  * there now. */
 static const char *had_name(const wa_store_options_t *options, apr_pool_t *tmp)
 {
@@ -124,12 +124,12 @@ static const char *had_name(const wa_store_options_t *options, apr_pool_t *tmp)
 static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *options,
                                apr_pool_t *pconf, apr_pool_t *tmp)
 {
-    kept_t *kept = kept_find(entry->identity, tmp);
+    retained_t *retained = retained_find(entry->identity, tmp);
     const char *had = had_name(options, tmp);
     const char *ignored;
     apr_status_t rv;
 
-    options->server.retained = &kept->retained;
+    options->server.retained = &retained->retained;
     options->server.had_store = wa_check_is_reload() && ap_retained_data_get(had) != NULL;
     /* What configtest says is said here too, word for word. */
     rv = wa_store_inspect(options, &entry->identity, &entry->reason, pconf);
@@ -143,10 +143,10 @@ static apr_status_t store_open(wa_stores_entry_t *entry, wa_store_options_t *opt
     if (rv == APR_SUCCESS && !ap_retained_data_get(had)) {
         (void)ap_retained_data_create(had, 1);
     }
-    if (rv == APR_SUCCESS && kept->identity[0] == '\0') {
+    if (rv == APR_SUCCESS && retained->identity[0] == '\0') {
         options->server.retained = NULL;
         (void)wa_store_inspect(options, &entry->identity, &ignored, pconf);
-        apr_cpystrn(kept->identity, entry->identity, sizeof(kept->identity));
+        apr_cpystrn(retained->identity, entry->identity, sizeof(retained->identity));
     }
     if (rv != APR_SUCCESS && !entry->reason) {
         char text[120];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stores of one start or reload: each folder opened once, whatever names lead to it. */
+/* The stores of one start or reload: each directory opened once, whatever names lead to it. */
 #ifndef WA_HTTPD_STORES_H
 #define WA_HTTPD_STORES_H
 
@@ -9,7 +9,7 @@
 
 #include "store/store.h"
 
-/* One store's folder, whatever virtual hosts use it. */
+/* One store's directory, whatever virtual hosts use it. */
 typedef struct wa_stores_entry_t {
     const char *identity;
     const char *uri;

@@ -13,7 +13,7 @@
 #include "store/store.h"
 
 struct wa_twilio_client_t;
-struct wa_gate_t;
+struct wa_concurrency_t;
 
 /* The most auth tokens that count at one time: the current one and, while rotating, the old one. */
 #define WA_MESSENGER_TOKENS_MAX 2
@@ -38,7 +38,7 @@ typedef struct wa_messenger_t {
     /* this process's client */
     struct wa_twilio_client_t *twilio;
     /* of this process; NULL: max_sends counts in this process */
-    struct wa_gate_t *gate;
+    struct wa_concurrency_t *gate;
     /* "AC" and 32 hex digits; a webhook for another account is refused */
     const char *account_sid;
     /* auth tokens, the first is the one to send with; all check signatures */

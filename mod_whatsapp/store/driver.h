@@ -79,7 +79,7 @@ struct wa_store_t {
     const wa_store_ops_t *ops;
 };
 
-/* The drivers. A new one is a folder beside dbm/, a line here and a line in the table in
+/* The drivers. A new one is a directory beside dbm/, a line here and a line in the table in
  * store.c. */
 extern const wa_store_ops_t wa_store_dbm_ops;
 

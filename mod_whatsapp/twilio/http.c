@@ -340,8 +340,8 @@ static void handle_give(wa_http_t *http, CURL *handle, int is_sound)
 }
 
 /* The system's bundle. It is named outright, because libcurl keeps the parsed bundle only when it
- * is set so and no folder of certificates is: without that, each new connection would parse it anew
- * (20 ms). */
+ * is set so and no directory of certificates is: without that, each new connection would parse it
+ * anew (20 ms). */
 static const char *bundle_find(void)
 {
     static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt",

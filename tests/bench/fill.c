@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fills a store folder with messages, threads and contacts through the store's own code, for
+/* Fills a store directory with messages, threads and contacts through the store's own code, for
  * measuring at a size. */
 #include <errno.h>
 #include <grp.h>

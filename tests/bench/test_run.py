@@ -19,7 +19,7 @@ BUILD = pathlib.Path(os.environ.get("WA_TEST_BUILD", ROOT / "build")).resolve()
 sys.path.insert(0, str(HERE))
 
 from suite import load, network, report, rows, servers, version  # noqa: E402
-from suite.process import PREFIX, Folder  # noqa: E402
+from suite.process import PREFIX, Directory  # noqa: E402
 
 COUNTER = r"""
 #include <fcntl.h>
@@ -45,10 +45,10 @@ def tools():
 
 @pytest.fixture
 def work():
-    folder = Folder("/var/tmp")
-    folder.path.chmod(0o755)
-    yield folder.path
-    folder.remove()
+    directory = Directory("/var/tmp")
+    directory.path.chmod(0o755)
+    yield directory.path
+    directory.remove()
 
 
 def counting(server, work, monkeypatch):
@@ -167,13 +167,13 @@ def test_nothing_of_a_run_outlives_its_kill():
         os.close(end)
 
 
-def test_folders_of_killed_runs_go_and_those_of_running_ones_stay(tmp_path):
-    running = Folder(tmp_path)
+def test_directories_of_killed_runs_go_and_those_of_running_ones_stay(tmp_path):
+    running = Directory(tmp_path)
     left = tmp_path / f"{PREFIX}left"
     left.mkdir()
     other = tmp_path / "other"
     other.mkdir()
-    new = Folder(tmp_path)
+    new = Directory(tmp_path)
     assert not left.exists() and other.exists() and running.path.exists() and new.path.exists()
     running.remove()
     new.remove()
@@ -193,7 +193,7 @@ def test_two_builds_are_compared_by_medians_and_by_rounds():
     assert "1.00 (0.90-2.00)" in table[2] and "0.50 (0.50-0.50)" in table[3] and len(table) == 4
 
 
-def test_another_build_is_a_folder_a_module_or_a_commit(tmp_path):
+def test_another_build_is_a_directory_a_module_or_a_commit(tmp_path):
     fill = tmp_path / "fill"
     (tmp_path / "b").mkdir()
     module = tmp_path / "b" / "mod_whatsapp.so"

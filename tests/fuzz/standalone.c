@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a fuzz target without libFuzzer: files of a folder, then a bounded number of mutations. */
+/* Runs a fuzz target without libFuzzer: files of a directory, then a bounded number of
+ * mutations. */
 #include "fuzz.h"
 
 #include <dirent.h>
@@ -84,13 +85,13 @@ static void show_input(int signal_number)
     (void)signal_number; /* back to abort(), which ends the process */
 }
 
-static void read_file(const char *folder, const char *name)
+static void read_file(const char *directory, const char *name)
 {
     char path[4096];
     FILE *f;
 
     FUZZ_CHECK(file_count < FILES_MAX);
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
     f = fopen(path, "rb");
     FUZZ_CHECK(f != NULL);
     files[file_count].len = fread(files[file_count].bytes, 1, INPUT_MAX, f);
@@ -100,19 +101,19 @@ static void read_file(const char *folder, const char *name)
 }
 
 /* Reads the files in the order of their names, so that a run can be repeated. */
-static void read_folder(const char *folder)
+static void read_directory(const char *directory)
 {
     struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, NULL, alphasort);
+    int count = scandir(directory, &entries, NULL, alphasort);
     int i;
 
     if (count < 0) {
-        fprintf(stderr, "cannot read the folder %s\n", folder);
+        fprintf(stderr, "cannot read the directory %s\n", directory);
         exit(2);
     }
     for (i = 0; i < count; i++) {
         if (entries[i]->d_name[0] != '.') {
-            read_file(folder, entries[i]->d_name);
+            read_file(directory, entries[i]->d_name);
         }
         free(entries[i]);
     }
@@ -198,7 +199,7 @@ int main(int argc, char **argv)
         } else if (option == 's') {
             seed = strtoul(optarg, NULL, 10) | 1;
         } else {
-            fprintf(stderr, "usage: %s [-n mutations] [-s seed] folder...\n", argv[0]);
+            fprintf(stderr, "usage: %s [-n mutations] [-s seed] directory...\n", argv[0]);
             return 2;
         }
     }
@@ -206,7 +207,7 @@ int main(int argc, char **argv)
     files = calloc(FILES_MAX, sizeof(*files));
     FUZZ_CHECK(files != NULL);
     for (; optind < argc; optind++) {
-        read_folder(argv[optind]);
+        read_directory(argv[optind]);
     }
     if (file_count == 0) {
         fprintf(stderr, "%s: no input found\n", argv[0]);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the configuration tests share: configtest of a piece of configuration, and the shipped
-files made to work in a test's folder."""
+files made to work in a test's directory."""
 
 import base64
 import collections
@@ -30,7 +30,7 @@ HANDLER = '<Location "/api/whatsapp-messenger">\nSetHandler whatsapp-messenger\n
 def httpd_with(text, modules=(), environment=None, files=None):
     """An httpd, not started, whose own part of the configuration is `text` (a string, or a
     function of the httpd), with `files`
-    (name: text) in its ServerRoot. It is ended and its folder removed at the end."""
+    (name: text) in its ServerRoot. It is ended and its directory removed at the end."""
     # Nothing here is Twilio: virtual hosts take this from the main server.
     configure = text if callable(text) else lambda _: text
     quiet = lambda made: "WhatsAppReconcile off\n" + configure(made)  # noqa: E731
@@ -38,7 +38,7 @@ def httpd_with(text, modules=(), environment=None, files=None):
     httpd.secrets.update((TOKEN, OTHER_TOKEN))
     try:
         for name, content in (files or {}).items():
-            path = httpd.folder / name
+            path = httpd.directory / name
             path.write_text(content, encoding="utf-8")
             path.chmod(0o600)
         yield httpd
@@ -47,7 +47,7 @@ def httpd_with(text, modules=(), environment=None, files=None):
     finally:
         if httpd.process is not None:
             httpd.kill_all()
-        shutil.rmtree(httpd.folder, ignore_errors=True)
+        shutil.rmtree(httpd.directory, ignore_errors=True)
 
 
 def configtest(text, **more):
@@ -97,8 +97,8 @@ def shipped(name, httpd):
     """A configuration file of conf/ with its paths and addresses those of the test."""
     text = (ROOT / "conf" / name).read_text(encoding="utf-8")
     for old, new in (
-        ("/usr/share/mod_whatsapp/frontend", str(httpd.folder / "frontend")),
-        ("dbm:/var/lib/apache2/", f"dbm:{httpd.folder}/"),
+        ("/usr/share/mod_whatsapp/frontend", str(httpd.directory / "frontend")),
+        ("dbm:/var/lib/apache2/", f"dbm:{httpd.directory}/"),
         ("<VirtualHost *:80>", f"<VirtualHost *:{httpd.port}>"),
     ):
         text = text.replace(old, new)
@@ -134,7 +134,7 @@ def login(name, password="open sesame"):
 def make_readable(httpd):
     """The files of users and groups are httpd's own user's to read."""
     for kind in ("users", "groups"):
-        for path in httpd.folder.glob(f"*.{kind}"):
+        for path in httpd.directory.glob(f"*.{kind}"):
             path.chmod(0o644)
 
 

@@ -49,7 +49,7 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         for server in getattr(item, "wa_servers", []):
             lines = "\n".join(server.lines(item.wa_marks.get(server, 0))[-200:])
-            report.sections.append((f"error log of {server.folder.name} ({server.mpm})", lines))
+            report.sections.append((f"error log of {server.directory.name} ({server.mpm})", lines))
 
 
 class Fresh:
@@ -140,11 +140,14 @@ def servers(make_server, simulator, session_gate):
     def configure(httpd):
         return (
             messenger(
-                httpd.account, httpd.folder / "store", simulator.url, extra="WhatsAppMaxSends 512\n"
+                httpd.account,
+                httpd.directory / "store",
+                simulator.url,
+                extra="WhatsAppMaxSends 512\n",
             )
             + "<VirtualHost *>\nServerName 127.0.0.1\n</VirtualHost>\n"
             + "<VirtualHost *>\nServerName gated.test\n"
-            + messenger(GATED, httpd.folder / "store-gated", session_gate.url)
+            + messenger(GATED, httpd.directory / "store-gated", session_gate.url)
             + "</VirtualHost>\n"
         )
 
@@ -209,7 +212,7 @@ def new_server(request, make_server, simulator, mpm):
         def configure(httpd):
             return messenger(
                 httpd.account,
-                store or httpd.folder / "store",
+                store or httpd.directory / "store",
                 twilio_url or simulator.url,
                 extra="WhatsAppMaxSends 512\n" + extra,
             )

@@ -117,7 +117,7 @@ def test_a_compressed_body_counts_as_large_as_it_becomes(make_server, simulator)
 
     def configure(httpd):
         return "SetInputFilter DEFLATE\nDeflateInflateRatioLimit 2000\n" + messenger(
-            httpd.account, httpd.folder / "store", simulator.url
+            httpd.account, httpd.directory / "store", simulator.url
         )
 
     with make_server(

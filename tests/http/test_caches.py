@@ -167,7 +167,7 @@ def test_what_one_site_remembers_is_not_anothers(new_server, fresh):
             "<VirtualHost *>\nServerName 127.0.0.1\n"
             + first(httpd)
             + "</VirtualHost>\n<VirtualHost *>\nServerName second.test\n"
-            + messenger(second, httpd.folder / "store-2", "http://127.0.0.1:9")
+            + messenger(second, httpd.directory / "store-2", "http://127.0.0.1:9")
             + "</VirtualHost>\n"
         )
 

@@ -18,9 +18,9 @@ def test_a_jail_without_any_library_serves_sends_and_reloads(make_server, simula
         return  # only root may change the root
 
     def configure(httpd):
-        jail = httpd.folder / "jail"
+        jail = httpd.directory / "jail"
         store = jail / "store"
-        within = jail / str(httpd.folder)[1:]
+        within = jail / str(httpd.directory)[1:]
         within.mkdir(parents=True, exist_ok=True)
         store.mkdir(exist_ok=True)
         os.chown(store, server_user().pw_uid, server_user().pw_gid)
@@ -38,4 +38,4 @@ def test_a_jail_without_any_library_serves_sends_and_reloads(make_server, simula
             assert len(api.messages(number)["messages"]) == 2
             httpd.graceful()
         assert "pthread_exit" not in httpd.log_text() + httpd.console_text()
-        assert (httpd.folder / "jail" / "store" / "journal").stat().st_size > 0
+        assert (httpd.directory / "jail" / "store" / "journal").stat().st_size > 0

@@ -22,14 +22,14 @@ def now_ms():
 @pytest.fixture
 def clocked(new_server, tmp_path_factory):
     """A server whose clock the test sets."""
-    folder = tmp_path_factory.mktemp("faults")
-    for each in (folder, folder.parent):
+    directory = tmp_path_factory.mktemp("faults")
+    for each in (directory, directory.parent):
         each.chmod(0o755)
-    faults = Faults(folder)
+    faults = Faults(directory)
 
     def make(extra=""):
         server = new_server(extra)
-        server.environment.update(faults_environment(folder, faults))
+        server.environment.update(faults_environment(directory, faults))
         server.claim("WA0455", required=False)
         server.shift_clock = faults.shift_clock
         return server

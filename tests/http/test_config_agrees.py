@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""configtest refuses exactly when a start does: for each kind of damage to a store's folder
+"""configtest refuses exactly when a start does: for each kind of damage to a store's directory
 configtest, start and reload are asked, as the user that runs the tests; as root with a store that
 is the server user's."""
 
@@ -38,7 +38,7 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root has a store that 
 
 
 def parent(httpd):
-    return httpd.folder / "parent"
+    return httpd.directory / "parent"
 
 
 def own(path, uid=None, gid=None):
@@ -61,14 +61,14 @@ def chmod(name, bits):
 
 
 def chattr(name, flag):
-    """Undone when the test ends, or its folder could not be removed."""
+    """Undone when the test ends, or its directory could not be removed."""
 
     def damage(httpd):
         path = parent(httpd) if name == ".." else store(httpd) / name
         subprocess.run(["chattr", f"+{flag}", path], check=True)
         httpd.undo.callback(
             subprocess.run,
-            ["chattr", "-R", f"-{flag}", httpd.folder],
+            ["chattr", "-R", f"-{flag}", httpd.directory],
             check=False,
             capture_output=True,
         )
@@ -76,8 +76,8 @@ def chattr(name, flag):
     return damage
 
 
-def can_chattr(folder="/tmp"):
-    path = pathlib.Path(folder) / f"wa-chattr-{os.getpid()}"
+def can_chattr(directory="/tmp"):
+    path = pathlib.Path(directory) / f"wa-chattr-{os.getpid()}"
     path.touch()
     try:
         if subprocess.run(["chattr", "+i", path], capture_output=True, check=False).returncode != 0:
@@ -119,15 +119,15 @@ def both(*damages):
 
 
 def linked(httpd):
-    """The way leads through a link into a folder of root's alone."""
-    closed = httpd.folder / "closed"
+    """The way leads through a link into a directory of root's alone."""
+    closed = httpd.directory / "closed"
     closed.mkdir(mode=0o700)
     shutil.move(parent(httpd), closed / "parent")
     parent(httpd).symlink_to(closed / "parent")
 
 
 def link_in_closed(httpd):
-    closed = httpd.folder / "closed"
+    closed = httpd.directory / "closed"
     closed.mkdir(mode=0o700)
     (closed / "link").symlink_to(store(httpd))
     mine = httpd.configure
@@ -135,11 +135,11 @@ def link_in_closed(httpd):
 
 
 def away(httpd):
-    store(httpd).rename(httpd.folder / "away")
+    store(httpd).rename(httpd.directory / "away")
 
 
 def new_store(bits=0o755, uid=0, gid=0):
-    """There is none yet, in a folder of that mode and owner."""
+    """There is none yet, in a directory of that mode and owner."""
 
     def damage(httpd):
         away(httpd)
@@ -153,14 +153,14 @@ def full(*first):
     """A small file system, full when the store is in it and the damage is done."""
 
     def damage(httpd):
-        folder = httpd.folder / "small"
-        shutil.move(parent(httpd), folder)
+        directory = httpd.directory / "small"
+        shutil.move(parent(httpd), directory)
         parent(httpd).mkdir()
         subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=40m,mode=0755", "none", parent(httpd)], check=True
         )
         httpd.undo.callback(subprocess.run, ["umount", "-l", parent(httpd)], check=True)
-        shutil.copytree(folder / "store", store(httpd), copy_function=shutil.copy2)
+        shutil.copytree(directory / "store", store(httpd), copy_function=shutil.copy2)
         for path in (store(httpd), *store(httpd).iterdir()):
             own(path)
         store(httpd).chmod(0o700)
@@ -194,7 +194,7 @@ def read_only(path):
     return damage
 
 
-DERIVED = ("rows", "marks", "keys.*", "CURRENT", "state-*")
+DERIVED = ("rows", "times", "keys.*", "CURRENT", "state-*")
 
 # name: (what is done to the store of a server that was stopped, whether it is refused)
 DAMAGES = {
@@ -205,7 +205,7 @@ DAMAGES = {
     "the lock may not be opened": (chmod("lock", 0), True),
     "the lock may only be read": (chmod("lock", 0o400), True),
     "rows may not be opened": (chmod("rows", 0), True),
-    "marks may only be read": (chmod("marks", 0o400), True),
+    "times may only be read": (chmod("times", 0o400), True),
     "keys.0 may only be read": (chmod("keys.0", 0o400), True),
     "keys.7 may not be opened": (chmod("keys.7", 0), True),
     "CURRENT may not be opened": (chmod("CURRENT", 0), False),
@@ -213,9 +213,9 @@ DAMAGES = {
         both(chmod("damaged-4096", 0), zeros("journal", 4096, 8)),
         False,
     ),
-    "the folder may not be listed": (lambda httpd: store(httpd).chmod(0o300), True),
-    "the folder may not be entered": (lambda httpd: store(httpd).chmod(0o600), True),
-    "the folder may not be written": (lambda httpd: store(httpd).chmod(0o555), True),
+    "the directory may not be listed": (lambda httpd: store(httpd).chmod(0o300), True),
+    "the directory may not be entered": (lambda httpd: store(httpd).chmod(0o600), True),
+    "the directory may not be written": (lambda httpd: store(httpd).chmod(0o555), True),
     "the journal is empty": (cut("journal", 0), True),
     "the journal has 100 bytes": (cut("journal", 100), True),
     "the journal has all of its first block but a byte": (cut("journal", 4095), True),
@@ -226,11 +226,11 @@ DAMAGES = {
     "the journal is empty and alone": (both(cut("journal", 0), gone(*DERIVED)), True),
     "the journal is gone": (gone("journal"), True),
     "the journal is gone, only CURRENT is there": (
-        gone("journal", "rows", "marks", "keys.*", "state-*"),
+        gone("journal", "rows", "times", "keys.*", "state-*"),
         True,
     ),
     "the journal is gone, only rows is there": (
-        gone("journal", "CURRENT", "marks", "keys.*", "state-*"),
+        gone("journal", "CURRENT", "times", "keys.*", "state-*"),
         True,
     ),
     "all is gone": (gone("*"), False),
@@ -246,12 +246,12 @@ DAMAGES = {
         False,
     ),
     "a store is to be made": (new_store(0o755), False),
-    "a folder that was never given away is left": (
+    "a directory that was never given away is left": (
         both(new_store(0o755), lambda httpd: (parent(httpd) / ".mod_whatsapp.new").mkdir(0o700)),
         False,
     ),
-    "a store is to be made where there is no folder": (
-        lambda httpd: shutil.move(parent(httpd), httpd.folder / "away"),
+    "a store is to be made where there is no directory": (
+        lambda httpd: shutil.move(parent(httpd), httpd.directory / "away"),
         True,
     ),
 }
@@ -272,22 +272,22 @@ if IS_ROOT:
             lambda httpd: (own(parent(httpd)), parent(httpd).chmod(0o077)),
             True,
         ),
-        "a link leads into a closed folder": (linked, True),
-        "the link is in a closed folder": (link_in_closed, True),
+        "a link leads into a closed directory": (linked, True),
+        "the link is in a closed directory": (link_in_closed, True),
         "a store is to be made by the user itself": (new_store(0o700, USER), False),
-        "a store is to be made in another's folder": (new_store(0o755, NOBODY), True),
-        "a store is to be made in another's closed folder": (new_store(0o700, NOBODY), True),
-        "a store is to be made in root's folder for a group": (new_store(0o775), True),
-        "a store is to be made in root's folder for its group": (
+        "a store is to be made in another's directory": (new_store(0o755, NOBODY), True),
+        "a store is to be made in another's closed directory": (new_store(0o700, NOBODY), True),
+        "a store is to be made in root's directory for a group": (new_store(0o775), True),
+        "a store is to be made in root's directory for its group": (
             new_store(0o775, 0, server_user().pw_gid),
             False,
         ),
-        "a store is to be made in a folder for all": (new_store(0o777), False),
-        "a store is to be made in root's closed folder": (new_store(0o700), True),
-        "a store is to be made in root's half-closed folder": (new_store(0o744), True),
-        "a store is to be made in a sticky folder": (new_store(0o1777), False),
-        "the folder is root's": (lambda httpd: os.chown(store(httpd), 0, 0), True),
-        "the folder is another's": (lambda httpd: os.chown(store(httpd), NOBODY, 0), True),
+        "a store is to be made in a directory for all": (new_store(0o777), False),
+        "a store is to be made in root's closed directory": (new_store(0o700), True),
+        "a store is to be made in root's half-closed directory": (new_store(0o744), True),
+        "a store is to be made in a sticky directory": (new_store(0o1777), False),
+        "the directory is root's": (lambda httpd: os.chown(store(httpd), 0, 0), True),
+        "the directory is another's": (lambda httpd: os.chown(store(httpd), NOBODY, 0), True),
         "rows is root's": (lambda httpd: os.chown(store(httpd) / "rows", 0, 0), True),
     }
     if can_chattr():
@@ -296,10 +296,10 @@ if IS_ROOT:
             "the journal is append-only": (chattr("journal", "a"), True),
             "the lock is immutable": (chattr("lock", "i"), True),
             "rows is append-only": (chattr("rows", "a"), True),
-            "the folder is immutable": (chattr("", "i"), True),
-            "the folder is append-only": (chattr("", "a"), True),
-            "the folder above is immutable": (chattr("..", "i"), False),
-            "a store is to be made in an immutable folder": (
+            "the directory is immutable": (chattr("", "i"), True),
+            "the directory is append-only": (chattr("", "a"), True),
+            "the directory above is immutable": (chattr("..", "i"), False),
+            "a store is to be made in an immutable directory": (
                 both(new_store(0o755), chattr("..", "i")),
                 True,
             ),
@@ -317,8 +317,8 @@ if IS_ROOT:
                 True,
             ),
             "there are no inodes": (no_inodes, True),
-            "the folder is read-only": (read_only(store), True),
-            "the folder above is read-only": (read_only(parent), True),
+            "the directory is read-only": (read_only(store), True),
+            "the directory above is read-only": (read_only(parent), True),
             "a store is to be made on a read-only file system": (
                 both(away, read_only(parent)),
                 True,
@@ -335,8 +335,8 @@ def stopped():
         httpd.noise = REFUSED
         httpd.claim(*REPAIRS, "WA0140", "WA0442", "WA0441", required=False)
         for name in ("parent", "site"):
-            (httpd.folder / name).mkdir()
-        (httpd.folder / "site" / "page.txt").write_text("still here")
+            (httpd.directory / name).mkdir()
+        (httpd.directory / "site" / "page.txt").write_text("still here")
         httpd.start()
         assert ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200
         assert receive(httpd, "SM" + "1" * 32) == 200
@@ -351,7 +351,7 @@ def refuses(httpd):
     if status != 0:
         assert "WA0121" in output and not processes(httpd), output
         return output
-    pid_file = httpd.folder / "run" / "httpd.pid"
+    pid_file = httpd.directory / "run" / "httpd.pid"
     wait_until(
         lambda: pid_file.exists()
         and pid_file.read_text().endswith("\n")
@@ -368,14 +368,14 @@ def refuses(httpd):
     return None
 
 
-def look(folder):
+def look(directory):
     """All that configtest must leave as it is."""
     return (
         {
             path: (path.lstat()[:7], path.lstat().st_mtime_ns, path.lstat().st_ctime_ns)
-            for path in [folder, *sorted(folder.rglob("*"))]
+            for path in [directory, *sorted(directory.rglob("*"))]
         }
-        if folder.exists()
+        if directory.exists()
         else {}
     )
 
@@ -393,7 +393,7 @@ def test_configtest_and_a_start_agree(name):
         assert (told is not None) == is_refused, told
         if is_refused:
             line = next(line for line in output.splitlines() if "WA0121" in line)
-            assert "WhatsAppStore" in line and str(httpd.folder) in line, line
+            assert "WhatsAppStore" in line and str(httpd.directory) in line, line
             said = line.partition("WA0121: ")[2]
             assert said in told, (said, told)
 
@@ -438,17 +438,17 @@ def test_a_reload_agrees(name):
 
 
 @needs_root
-def test_the_folders_above_a_default_store_are_open_whatever_the_shell_says():
+def test_the_directories_above_a_default_store_are_open_whatever_the_shell_says():
     """With a umask of 077 root would make them for itself alone."""
     with httpd_with(
         site(
             lambda httpd: messenger(httpd).replace(
-                f"WhatsAppStore dbm:{httpd.folder}/parent/store\n", ""
+                f"WhatsAppStore dbm:{httpd.directory}/parent/store\n", ""
             )
         )
     ) as httpd:
-        (httpd.folder / "site").mkdir()
-        (httpd.folder / "site" / "page.txt").write_text("still here")
+        (httpd.directory / "site").mkdir()
+        (httpd.directory / "site" / "page.txt").write_text("still here")
         before = os.umask(0o077)
         try:
             assert httpd.check_config()[0] == 0
@@ -456,4 +456,4 @@ def test_the_folders_above_a_default_store_are_open_whatever_the_shell_says():
         finally:
             os.umask(before)
         assert ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200
-        assert (httpd.folder / "state").stat().st_mode & 0o777 == 0o755
+        assert (httpd.directory / "state").stat().st_mode & 0o777 == 0o755

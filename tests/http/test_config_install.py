@@ -34,38 +34,40 @@ def make(*words, umask=-1):
 
 
 @pytest.fixture
-def folder():
+def directory():
     path = pathlib.Path(tempfile.mkdtemp(prefix="wa-install-"))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path)
 
 
-def files_below(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+def files_below(directory):
+    return sorted(
+        str(path.relative_to(directory)) for path in directory.rglob("*") if not path.is_dir()
+    )
 
 
-def conf_below(folder):
+def conf_below(directory):
     """The configuration that httpd reads, not the copy of it as it was laid down."""
     return next(
         path
-        for path in folder.rglob("whatsapp.conf")
+        for path in directory.rglob("whatsapp.conf")
         if path.parent.name in ("mods-available", "extra")
     )
 
 
-def test_install_and_uninstall(folder):
-    said = make("install", f"DESTDIR={folder}")
+def test_install_and_uninstall(directory):
+    said = make("install", f"DESTDIR={directory}")
     assert "whatsapp-account.conf" in said
     libexec, sysconf = apxs("LIBEXECDIR").lstrip("/"), apxs("SYSCONFDIR").lstrip("/")
-    conf = conf_below(folder)
-    assert str(conf.relative_to(folder)) in (
+    conf = conf_below(directory)
+    assert str(conf.relative_to(directory)) in (
         f"{sysconf}/mods-available/whatsapp.conf",
         f"{sysconf}/extra/whatsapp.conf",
     )
-    assert (folder / libexec / "mod_whatsapp.so").read_bytes() == module_path().read_bytes()
+    assert (directory / libexec / "mod_whatsapp.so").read_bytes() == module_path().read_bytes()
     version = subprocess.run(
-        [folder / apxs("SBINDIR").lstrip("/") / "whatsappctl", "--version"],
+        [directory / apxs("SBINDIR").lstrip("/") / "whatsappctl", "--version"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -74,38 +76,38 @@ def test_install_and_uninstall(folder):
     assert version.returncode == 0, version.stderr
     load = (conf.parent / "whatsapp.load").read_text()
     assert load.strip() == f"LoadModule whatsapp_module /{libexec}/mod_whatsapp.so"
-    frontend = next(path for path in folder.rglob("frontend") if path.is_dir())
-    assert f'"/{frontend.relative_to(folder)}"' in conf.read_text()
+    frontend = next(path for path in directory.rglob("frontend") if path.is_dir())
+    assert f'"/{frontend.relative_to(directory)}"' in conf.read_text()
     assert files_below(frontend) == files_below(ROOT / "frontend")
     status, output = configtest(
-        conf.read_text().replace("/usr/", f"{folder}/usr/"), modules=["alias", "dir", "headers"]
+        conf.read_text().replace("/usr/", f"{directory}/usr/"), modules=["alias", "dir", "headers"]
     )
     assert status == 0, output
 
-    make("install", f"DESTDIR={folder}")
+    make("install", f"DESTDIR={directory}")
     assert not (conf.parent / "whatsapp.conf.dist").exists()
     conf.write_text("# changed by the admin\n")
-    make("install", f"DESTDIR={folder}")
+    make("install", f"DESTDIR={directory}")
     assert conf.read_text() == "# changed by the admin\n"
     assert "LoadModule" in load and (conf.parent / "whatsapp.conf.dist").exists()
 
-    make("uninstall", f"DESTDIR={folder}")
-    assert files_below(folder) == [str(conf.relative_to(folder))]
+    make("uninstall", f"DESTDIR={directory}")
+    assert files_below(directory) == [str(conf.relative_to(directory))]
     conf.unlink()
-    make("install", f"DESTDIR={folder}")
-    make("uninstall", f"DESTDIR={folder}")
-    assert files_below(folder) == []
+    make("install", f"DESTDIR={directory}")
+    make("uninstall", f"DESTDIR={directory}")
+    assert files_below(directory) == []
 
 
-def test_upgrade_keeps_what_was_changed_and_shows_what_is_new(folder):
-    make("install", f"DESTDIR={folder}")
-    conf = conf_below(folder)
+def test_upgrade_keeps_what_was_changed_and_shows_what_is_new(directory):
+    make("install", f"DESTDIR={directory}")
+    conf = conf_below(directory)
     load = conf.with_name("whatsapp.load")
     for file in (load, conf):
         shipped = file.read_text()
         file.write_text("# of the admin\n" + shipped)
         for _ in range(2):
-            said = make("install", f"DESTDIR={folder}")
+            said = make("install", f"DESTDIR={directory}")
             assert file.read_text() == "# of the admin\n" + shipped
             assert file.with_name(file.name + ".dist").read_text() == shipped
             # in the form of diff -u: what of the admin's is not in the new one
@@ -116,24 +118,24 @@ def test_upgrade_keeps_what_was_changed_and_shows_what_is_new(folder):
             assert "restarted" in said and "a reload is not enough" in said
         # taken over by hand: nothing is left to be told
         file.write_text(shipped)
-        said = make("install", f"DESTDIR={folder}")
+        said = make("install", f"DESTDIR={directory}")
         assert "@@" not in said and not file.with_name(file.name + ".dist").exists()
 
     load.write_text("# my own\n")
-    make("install", f"DESTDIR={folder}")
-    said = make("uninstall", f"DESTDIR={folder}")
-    assert "whatsapp.load" in said and files_below(folder) == [str(load.relative_to(folder))]
+    make("install", f"DESTDIR={directory}")
+    said = make("uninstall", f"DESTDIR={directory}")
+    assert "whatsapp.load" in said and files_below(directory) == [str(load.relative_to(directory))]
 
 
-def test_upgrade_replaces_what_nobody_changed(folder):
+def test_upgrade_replaces_what_nobody_changed(directory):
     """What an earlier version laid down is told from what the admin made of it."""
-    make("install", f"DESTDIR={folder}")
-    conf = conf_below(folder)
+    make("install", f"DESTDIR={directory}")
+    conf = conf_below(directory)
     shipped = conf.read_text()
-    original = next(path for path in folder.rglob("installed/whatsapp.conf"))
+    original = next(path for path in directory.rglob("installed/whatsapp.conf"))
     for file in (conf, original):
         file.write_text("# of an earlier version\n")
-    said = make("install", f"DESTDIR={folder}")
+    said = make("install", f"DESTDIR={directory}")
     assert (
         conf.read_text() == shipped
         and not conf.with_name("whatsapp.conf.dist").exists()
@@ -141,25 +143,25 @@ def test_upgrade_replaces_what_nobody_changed(folder):
     )
 
 
-def test_a_link_of_the_admin_s_stays_a_link(folder):
-    make("install", f"DESTDIR={folder}")
-    conf = conf_below(folder)
-    elsewhere = folder / "managed.conf"
+def test_a_link_of_the_admin_s_stays_a_link(directory):
+    make("install", f"DESTDIR={directory}")
+    conf = conf_below(directory)
+    elsewhere = directory / "managed.conf"
     conf.rename(elsewhere)
     elsewhere.write_text("# managed elsewhere\n")
     conf.symlink_to(elsewhere)
-    make("install", f"DESTDIR={folder}")
+    make("install", f"DESTDIR={directory}")
     assert conf.is_symlink() and elsewhere.read_text() == "# managed elsewhere\n"
-    make("uninstall", f"DESTDIR={folder}")
+    make("uninstall", f"DESTDIR={directory}")
     assert conf.is_symlink()
 
 
-def test_a_changed_web_client_is_kept_beside_the_new_one(folder):
-    make("install", f"DESTDIR={folder}")
-    client = next(path for path in folder.rglob("mod_whatsapp/frontend"))
+def test_a_changed_web_client_is_kept_beside_the_new_one(directory):
+    make("install", f"DESTDIR={directory}")
+    client = next(path for path in directory.rglob("mod_whatsapp/frontend"))
     (client / "index.html").write_text("our own page")
     (client / "logo.svg").write_text("our logo")
-    said = make("install", f"DESTDIR={folder}")
+    said = make("install", f"DESTDIR={directory}")
     assert files_below(client) == files_below(ROOT / "frontend")
     kept = client.with_name("frontend.changed-1")
     assert (
@@ -167,19 +169,19 @@ def test_a_changed_web_client_is_kept_beside_the_new_one(folder):
         and (kept / "index.html").read_text() == "our own page"
         and (kept / "logo.svg").exists()
     )
-    make("install", f"DESTDIR={folder}")
+    make("install", f"DESTDIR={directory}")
     assert not client.with_name("frontend.changed-2").exists()
     (client / "index.html").unlink()
-    make("uninstall", f"DESTDIR={folder}")
+    make("uninstall", f"DESTDIR={directory}")
     assert (kept / "index.html").read_text() == "our own page" and client.with_name(
         "frontend.changed-2"
     ).is_dir()
 
 
-def test_what_is_installed_can_be_read_whatever_the_umask(folder):
-    make("install", f"DESTDIR={folder}", umask=0o077)
-    make("install", f"DESTDIR={folder}", umask=0o077)
-    found = [path for path in folder.rglob("*")]
+def test_what_is_installed_can_be_read_whatever_the_umask(directory):
+    make("install", f"DESTDIR={directory}", umask=0o077)
+    make("install", f"DESTDIR={directory}", umask=0o077)
+    found = [path for path in directory.rglob("*")]
     assert len(found) > 20
     for path in found:
         mode = path.stat().st_mode & 0o777
@@ -189,9 +191,9 @@ def test_what_is_installed_can_be_read_whatever_the_umask(folder):
 
 
 @pytest.fixture
-def tree(folder):
-    """A copy of the source folder as it is built, of an ordinary user."""
-    copy = folder / "source"
+def tree(directory):
+    """A copy of the source directory as it is built, of an ordinary user."""
+    copy = directory / "source"
     copy.mkdir()
     kept = ("Makefile", "apxs-build.sh", "README.md", "LICENSE")
     parts = ("conf", "frontend", "mod_whatsapp", "tools")
@@ -216,8 +218,8 @@ def tree(folder):
         user = server_user()
         subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", str(copy)], check=True)
     else:
-        (folder / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
-        (folder / "sudo").chmod(0o755)
+        (directory / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+        (directory / "sudo").chmod(0o755)
     yield copy
 
 
@@ -240,7 +242,7 @@ def run_in(tree, *words, **environment):
     )
 
 
-def test_install_under_sudo_leaves_nothing_of_root_s_in_the_source_folder(tree):
+def test_install_under_sudo_leaves_nothing_of_root_s_in_the_source_directory(tree):
     target = tree.parent / "target"
     (tree / "mod_whatsapp" / "mod_whatsapp.c").touch()
     done = run_in(tree, "./apxs-build.sh", "install", DESTDIR=str(target))
@@ -313,9 +315,9 @@ def script(*words, **environment):
     )
 
 
-def test_run_serves_client_and_api_and_ends_with_its_children(folder):
+def test_run_serves_client_and_api_and_ends_with_its_children(directory):
     port = free_port()
-    process = script("run", "--port", str(port), "--state", str(folder))
+    process = script("run", "--port", str(port), "--state", str(directory))
     said = ""
     try:
         for line in process.stdout:
@@ -363,9 +365,9 @@ def children_of(pid):
     return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
-def test_run_says_that_the_port_is_taken(folder):
+def test_run_says_that_the_port_is_taken(directory):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        process = script("run", "--port", str(taken.getsockname()[1]), "--state", str(folder))
+        process = script("run", "--port", str(taken.getsockname()[1]), "--state", str(directory))
         _, said = process.communicate(timeout=600)
     assert process.returncode == 1 and "is taken" in said and "--port" in said
 

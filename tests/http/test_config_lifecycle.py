@@ -31,9 +31,9 @@ def fails_to_start(httpd):
         [
             program(),
             "-d",
-            str(httpd.folder),
+            str(httpd.directory),
             "-f",
-            str(httpd.folder / "httpd.conf"),
+            str(httpd.directory / "httpd.conf"),
             "-DFOREGROUND",
         ],
         stdin=subprocess.DEVNULL,
@@ -46,23 +46,23 @@ def fails_to_start(httpd):
     return done.stdout + done.stderr + httpd.log_text()
 
 
-def test_without_a_configured_store_there_is_one_in_the_state_folder():
+def test_without_a_configured_store_there_is_one_in_the_state_directory():
     with httpd_with(ACCOUNT + HANDLER) as httpd:
         httpd.start()
         assert ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200
-        folder = httpd.folder / "state" / "whatsapp"
-        info = folder.stat()
+        directory = httpd.directory / "state" / "whatsapp"
+        info = directory.stat()
         assert info.st_mode & 0o777 == 0o700
         assert info.st_uid == (server_user().pw_uid if os.geteuid() == 0 else os.geteuid())
-        assert any(folder.iterdir())
-        for path in folder.rglob("*"):
+        assert any(directory.iterdir())
+        for path in directory.rglob("*"):
             assert path.stat().st_mode & 0o077 == 0, f"{path} is open to others"
         httpd.stop()
         httpd.start()
         assert contact_names(httpd) == ["Ana"]
 
 
-def test_the_state_folder_follows_the_serverroot():
+def test_the_state_directory_follows_the_serverroot():
     """Seen in what configtest says of two accounts that share the default store."""
 
     def text(root):
@@ -145,7 +145,7 @@ def test_lines_go_to_the_log_of_the_virtual_host():
     def text(httpd):
         return (
             f"{HANDLER}<VirtualHost *>\nServerName one.test\n{ACCOUNT}ErrorLog"
-            f" {httpd.folder}/logs/one.log\n</VirtualHost>\n"
+            f" {httpd.directory}/logs/one.log\n</VirtualHost>\n"
         )
 
     with httpd_with(text) as httpd:
@@ -160,30 +160,30 @@ def test_lines_go_to_the_log_of_the_virtual_host():
             Host="one.test",
         )
         assert unsigned.status == 403
-        assert re.search(r"WA0[235]\d\d", (httpd.folder / "logs" / "one.log").read_text())
+        assert re.search(r"WA0[235]\d\d", (httpd.directory / "logs" / "one.log").read_text())
         assert not httpd.lines(0, r"WA0[235]\d\d")
 
 
 def test_does_not_start_with_a_store_that_cannot_be_opened():
     with httpd_with(
-        lambda h: f"{ACCOUNT}{HANDLER}WhatsAppStore dbm:{h.folder}/taken\n",
+        lambda h: f"{ACCOUNT}{HANDLER}WhatsAppStore dbm:{h.directory}/taken\n",
         files={"taken": "a file"},
     ) as httpd:
         said = fails_to_start(httpd)
-        assert "WA0121" in said and f"dbm:{httpd.folder}/taken" in said
+        assert "WA0121" in said and f"dbm:{httpd.directory}/taken" in said
 
 
-def test_does_not_start_where_the_state_folder_cannot_be_made():
+def test_does_not_start_where_the_state_directory_cannot_be_made():
     with httpd_with(ACCOUNT + HANDLER, files={"state": "a file"}) as httpd:
         said = fails_to_start(httpd)
-        assert "WA0121" in said and f"{httpd.folder}/state/whatsapp" in said
+        assert "WA0121" in said and f"{httpd.directory}/state/whatsapp" in said
 
 
 def test_does_not_start_on_the_store_of_another_server():
     with httpd_with(ACCOUNT + HANDLER) as first:
         first.start()
         with httpd_with(
-            f"{ACCOUNT}{HANDLER}WhatsAppStore dbm:{first.folder}/state/whatsapp\n"
+            f"{ACCOUNT}{HANDLER}WhatsAppStore dbm:{first.directory}/state/whatsapp\n"
         ) as second:
             assert "WA0121" in fails_to_start(second)
         assert ask(first, "POST", f"{API}/contacts", CONTACT).status == 200

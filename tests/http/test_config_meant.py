@@ -362,7 +362,7 @@ def test_warns_where_something_else_may_set_the_handler(elsewhere):
     )
 
 
-def test_a_folder_without_overrides_is_no_excuse():
+def test_a_directory_without_overrides_is_no_excuse():
     assert "WA0144" in refusal(ACCOUNT + '<Directory "/">\nAllowOverride none\n</Directory>\n')
 
 
@@ -715,12 +715,12 @@ def test_a_number_with_spaces_wants_quotes():
         ("x", "write dbm:x"),
         ("file:/var/lib/x", "write dbm:/var/lib/x"),
         ("DBM:/var/lib/x", "write dbm:/var/lib/x"),
-        ("dbm:file:/var/lib/x", "the folder's path and nothing else"),
-        ("dbm:dbm:/var/lib/x", "the folder's path and nothing else"),
-        ("dbm:///var/lib/x", "the folder's path and nothing else"),
+        ("dbm:file:/var/lib/x", "the directory's path and nothing else"),
+        ("dbm:dbm:/var/lib/x", "the directory's path and nothing else"),
+        ("dbm:///var/lib/x", "the directory's path and nothing else"),
         ("dbm:~/x", "whole path"),
         ("dbm:~www-data/x", "whole path"),
-        ("dbm:/", "root folder"),
+        ("dbm:/", "root directory"),
         ("dbm: /var/lib/x", "dbm"),
         ("sqlite:/var/lib/x", "there is no store driver 'sqlite'"),
     ],

@@ -49,7 +49,7 @@ def site(text):
         return (
             f"{text(httpd) if callable(text) else text}\n<VirtualHost *>\nServerName"
             " 127.0.0.1\n</VirtualHost>\n<VirtualHost *>\nServerName site.test\nDocumentRoot"
-            f" {httpd.folder}/site\n<Location {API}>\nSetHandler"
+            f" {httpd.directory}/site\n<Location {API}>\nSetHandler"
             " none\n</Location>\n</VirtualHost>\n"
         )
 
@@ -57,7 +57,7 @@ def site(text):
 
 
 def messenger(httpd):
-    return f"{ACCOUNT}{HANDLER}{URL}WhatsAppStore dbm:{httpd.folder}/parent/store\n"
+    return f"{ACCOUNT}{HANDLER}{URL}WhatsAppStore dbm:{httpd.directory}/parent/store\n"
 
 
 @contextlib.contextmanager
@@ -74,8 +74,8 @@ def running(text=messenger, mpm="event", files=None):
             else "StartServers 1\nMinSpareServers 1\nMaxSpareServers 1\nMaxRequestWorkers 8\n"
         )
         for name in ("parent", "site"):
-            (httpd.folder / name).mkdir()
-        (httpd.folder / "site" / "page.txt").write_text("still here")
+            (httpd.directory / name).mkdir()
+        (httpd.directory / "site" / "page.txt").write_text("still here")
         httpd.start()
         assert ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200
         assert receive(httpd, "SM" + "1" * 32) == 200
@@ -150,7 +150,7 @@ def is_unavailable(httpd, host="127.0.0.1"):
             and told["code"] == "UNAVAILABLE"
             and told["success"] is False
         )
-        assert "error log" in told["error"] and str(httpd.folder) not in told["error"]
+        assert "error log" in told["error"] and str(httpd.directory) not in told["error"]
         assert (
             int(answer.headers["retry-after"]) > 0
             and answer.headers["content-type"] == "application/json"
@@ -167,35 +167,35 @@ def site_lives(httpd):
 def control(httpd, *arguments):
     """What the admin's command says."""
     done = subprocess.run(
-        [program(), "-d", str(httpd.folder), "-f", str(httpd._write()), *arguments],
+        [program(), "-d", str(httpd.directory), "-f", str(httpd._write()), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         env=httpd._environment(),
-        cwd=httpd.folder,
+        cwd=httpd.directory,
         timeout=60,
     )
     return done.returncode, done.stdout + done.stderr
 
 
 def processes(httpd):
-    """Those whose command line names the test's folder."""
+    """Those whose command line names the test's directory."""
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if (
                 entry.name.isdigit()
-                and str(httpd.folder).encode() in (entry / "cmdline").read_bytes()
+                and str(httpd.directory).encode() in (entry / "cmdline").read_bytes()
             ):
                 found.append(int(entry.name))
     return found
 
 
-# ---- what may become of a store's folder: name: (break it, mend it, what is said) ----
+# ---- what may become of a store's directory: name: (break it, mend it, what is said) ----
 
 
 def store(httpd):
-    return httpd.folder / "parent" / "store"
+    return httpd.directory / "parent" / "store"
 
 
 def away(path):
@@ -289,16 +289,16 @@ def unmounted(httpd):
 
 
 def can_mount():
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         if (
             subprocess.run(
-                ["mount", "--bind", folder, folder], capture_output=True, check=False
+                ["mount", "--bind", directory, directory], capture_output=True, check=False
             ).returncode
             != 0
         ):
             return False
         return (
-            subprocess.run(["umount", "-l", folder], capture_output=True, check=False).returncode
+            subprocess.run(["umount", "-l", directory], capture_output=True, check=False).returncode
             == 0
         )
 
@@ -308,25 +308,31 @@ def inside(name):
 
 
 TROUBLES = {
-    "the folder is a file": (*moved(store, lambda path: path.write_text("x")), "is not a folder"),
-    "the folder is a link to nothing": (
+    "the directory is a file": (
+        *moved(store, lambda path: path.write_text("x")),
+        "is not a directory",
+    ),
+    "the directory is a link to nothing": (
         *moved(store, lambda path: path.symlink_to("no-such")),
         "symbolic link to something that is not there",
     ),
-    "the folder is a link to itself": (
+    "the directory is a link to itself": (
         *moved(store, lambda path: path.symlink_to(path)),
         "cannot be reached",
     ),
-    "the parent is missing": (*moved(lambda httpd: httpd.folder / "parent"), "there is no folder"),
+    "the parent is missing": (
+        *moved(lambda httpd: httpd.directory / "parent"),
+        "there is no directory",
+    ),
     "the parent is a file": (
-        *moved(lambda httpd: httpd.folder / "parent", lambda path: path.write_text("x")),
+        *moved(lambda httpd: httpd.directory / "parent", lambda path: path.write_text("x")),
         "cannot be reached",
     ),
-    "the folder is closed to its owner": (
+    "the directory is closed to its owner": (
         *mode(store, 0),
         "chmod 700" if IS_ROOT else "ermission denied",
     ),
-    "the folder cannot be written to": (
+    "the directory cannot be written to": (
         *mode(store, 0o500),
         "chmod 700" if IS_ROOT else "ermission denied",
     ),
@@ -335,7 +341,7 @@ TROUBLES = {
         "is a symbolic link",
     ),
     "the journal is a pipe": (*moved(inside("journal"), os.mkfifo), "is no regular file"),
-    "the journal is a folder": (
+    "the journal is a directory": (
         *moved(inside("journal"), lambda path: path.mkdir()),
         "is no regular file",
     ),
@@ -353,10 +359,10 @@ TROUBLES = {
     "the journal's head is damaged": (*patched("journal", 24, b"\xff" * 8), "first block"),
 }
 if IS_ROOT:
-    TROUBLES["the folder is root's"] = (*owner(store), "does not belong to the server's user")
+    TROUBLES["the directory is root's"] = (*owner(store), "does not belong to the server's user")
     TROUBLES["the journal is root's"] = (*owner(inside("journal")), "belongs to user 0")
     TROUBLES["the way there is closed to the server's user"] = (
-        *mode(lambda httpd: httpd.folder / "parent", 0o700),
+        *mode(lambda httpd: httpd.directory / "parent", 0o700),
         "may not enter",
     )
     if can_mount():
@@ -373,7 +379,7 @@ LIVE_TROUBLES = {
     ),
     "the journal was cut": cut("journal"),
     "rows was cut": cut("rows"),
-    "marks was cut": cut("marks"),
+    "times was cut": cut("times"),
     "keys.0 was cut": cut("keys.0"),
 }
 
@@ -415,7 +421,7 @@ def survives(trouble, mpm):
         try:
             status, output = control(httpd, "-k", "start")
             assert status != 0 and "WA0121" in output and said in output, output
-            assert not processes(httpd) and not (httpd.folder / "run" / "httpd.pid").exists()
+            assert not processes(httpd) and not (httpd.directory / "run" / "httpd.pid").exists()
         finally:
             mend_it(httpd)
         httpd.start()
@@ -438,9 +444,9 @@ def test_a_reload_does_not_join_files_that_were_tampered_with(trouble, model):
         is_well(httpd)
 
 
-def test_a_folder_that_was_replaced_as_a_whole_is_opened_anew():
+def test_a_directory_that_was_replaced_as_a_whole_is_opened_anew():
     with running() as httpd:
-        backup = httpd.folder / "backup"
+        backup = httpd.directory / "backup"
         shutil.copytree(store(httpd), backup, copy_function=shutil.copy2)
         for path in (backup, *backup.iterdir()):
             if IS_ROOT:
@@ -460,7 +466,7 @@ def empty_owned(path):
 
 @pytest.mark.parametrize("model", ["event", "worker", "prefork"])
 @pytest.mark.parametrize(
-    "instead", [None, empty_owned], ids=["nothing there", "an empty folder there"]
+    "instead", [None, empty_owned], ids=["nothing there", "an empty directory there"]
 )
 def test_a_reload_makes_no_new_store_where_one_was(instead, model):
     """It would answer as if there had never been a message. A start makes one: there nobody was
@@ -503,28 +509,28 @@ def empty(bits, uid):
 
 
 def another(httpd):
-    """An empty folder of the server's user, bound over it."""
-    path = httpd.folder / "another"
+    """An empty directory of the server's user, bound over it."""
+    path = httpd.directory / "another"
     path.mkdir(mode=0o700, exist_ok=True)
     os.chown(path, server_user().pw_uid, server_user().pw_gid)
     return ["--bind", path]
 
 
 def above(httpd):
-    return httpd.folder / "parent"
+    return httpd.directory / "parent"
 
 
 MOUNTS = {}
 if IS_ROOT and can_mount():
     MOUNTS = {
-        "an empty file system of root's over the folder": mounted(store, empty(0o755, 0)),
-        "an empty file system of the user's over the folder": mounted(
+        "an empty file system of root's over the directory": mounted(store, empty(0o755, 0)),
+        "an empty file system of the user's over the directory": mounted(
             store, empty(0o700, server_user().pw_uid)
         ),
-        "an empty file system over the folder above": mounted(above, empty(0o755, 0)),
-        "a closed file system over the folder above": mounted(above, empty(0o700, 0)),
-        "an empty folder over the folder": mounted(store, another),
-        "an empty folder over the folder above": mounted(above, another),
+        "an empty file system over the directory above": mounted(above, empty(0o755, 0)),
+        "a closed file system over the directory above": mounted(above, empty(0o700, 0)),
+        "an empty directory over the directory": mounted(store, another),
+        "an empty directory over the directory above": mounted(above, another),
     }
 
 
@@ -546,7 +552,7 @@ def test_what_is_mounted_over_a_live_store_is_no_new_store(what, model):
                 assert len(httpd.lines(mark, "WA0140")) == 1
             assert not [
                 path
-                for path in (store(httpd), httpd.folder / "another")
+                for path in (store(httpd), httpd.directory / "another")
                 if path.exists() and any(path.iterdir())
             ]
         finally:
@@ -561,10 +567,10 @@ def test_what_is_mounted_over_a_live_store_is_no_new_store(what, model):
 @pytest.mark.skipif(not MOUNTS, reason="nobody but root may mount")
 @pytest.mark.parametrize("model", ["event", "worker", "prefork"])
 def test_a_copy_that_is_mounted_over_a_live_store_is_another_store(model):
-    """As if the folder had been replaced as a whole; below it the old one is as it was."""
+    """As if the directory had been replaced as a whole; below it the old one is as it was."""
     with running(mpm=model) as httpd:
         httpd.claim("WA04*", required=False)
-        copy = httpd.folder / "copy"
+        copy = httpd.directory / "copy"
         shutil.copytree(store(httpd), copy)
         for path in (copy, *copy.iterdir()):
             os.chown(path, server_user().pw_uid, server_user().pw_gid)
@@ -601,15 +607,15 @@ def test_a_store_of_another_account_costs_a_reload_only_that_host():
 def test_a_module_that_a_reload_brings_costs_nobody_else():
     """The server runs already, though the module is new to it."""
     with httpd_with(site(lambda httpd: "")) as httpd:
-        (httpd.folder / "site").mkdir()
-        (httpd.folder / "site" / "page.txt").write_text("still here")
+        (httpd.directory / "site").mkdir()
+        (httpd.directory / "site" / "page.txt").write_text("still here")
         httpd.start()
         httpd.claim("WA0140")
         httpd.configure = site(messenger)
         httpd._write()
         reload(httpd)
         is_unavailable(httpd)
-        (httpd.folder / "parent").mkdir()
+        (httpd.directory / "parent").mkdir()
         reload(httpd)
         assert ask(httpd, "GET", f"{API}/contacts").status == 200
 
@@ -630,7 +636,7 @@ def test_a_start_on_a_locked_store_says_so_on_the_terminal():
         is_well(httpd)
 
 
-def test_the_admins_commands_work_whatever_became_of_the_folder():
+def test_the_admins_commands_work_whatever_became_of_the_directory():
     with running() as httpd:
         httpd.claim("WA0140", "WA0442", required=False)
         httpd._claim_race_of_ending_children()
@@ -652,7 +658,7 @@ def test_the_admins_commands_work_whatever_became_of_the_folder():
         httpd.process = None
 
 
-# ---- one folder under two names ----
+# ---- one directory under two names ----
 
 
 def two(second, account=OTHER_ACCOUNT):
@@ -660,8 +666,8 @@ def two(second, account=OTHER_ACCOUNT):
         return (
             f"{messenger(httpd)}<VirtualHost *>\nServerName 127.0.0.1\n</VirtualHost>\n<VirtualHost"
             f" *>\nServerName two.test\n{account}WhatsAppStore"
-            f" dbm:{httpd.folder}/{second}\n</VirtualHost>\n<VirtualHost *>\nServerName"
-            f" site.test\nDocumentRoot {httpd.folder}/site\n</VirtualHost>\n"
+            f" dbm:{httpd.directory}/{second}\n</VirtualHost>\n<VirtualHost *>\nServerName"
+            f" site.test\nDocumentRoot {httpd.directory}/site\n</VirtualHost>\n"
         )
 
     return configure
@@ -677,17 +683,17 @@ NAMES = [
 
 
 def make_links(httpd):
-    (httpd.folder / "parent").mkdir()
-    (httpd.folder / "site").mkdir()
-    (httpd.folder / "site" / "page.txt").write_text("still here")
-    (httpd.folder / "link").symlink_to("parent/store")
-    (httpd.folder / "link-to-parent").symlink_to("parent")
-    (httpd.folder / "link-to-link").symlink_to("link")
+    (httpd.directory / "parent").mkdir()
+    (httpd.directory / "site").mkdir()
+    (httpd.directory / "site" / "page.txt").write_text("still here")
+    (httpd.directory / "link").symlink_to("parent/store")
+    (httpd.directory / "link-to-parent").symlink_to("parent")
+    (httpd.directory / "link-to-link").symlink_to("link")
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("is_there", [True, False])
-def test_two_accounts_in_one_folder_under_two_names_are_refused(name, is_there):
+def test_two_accounts_in_one_directory_under_two_names_are_refused(name, is_there):
     with httpd_with(two(name)) as httpd:
         httpd.noise = REFUSED
         make_links(httpd)
@@ -704,7 +710,7 @@ def test_two_accounts_in_one_folder_under_two_names_are_refused(name, is_there):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_account_may_name_its_folder_twice(name):
+def test_one_account_may_name_its_directory_twice(name):
     with httpd_with(two(name, account="")) as httpd:
         make_links(httpd)
         store(httpd).mkdir(mode=0o700)
@@ -721,13 +727,13 @@ def test_one_account_may_name_its_folder_twice(name):
             os.readlink(link) for link in pathlib.Path(f"/proc/{httpd.process.pid}/fd").iterdir()
         ]
         assert sum(link == str(store(httpd) / "journal") for link in links) == 1
-        # the path's text changes in a reload, the folder does not
+        # the path's text changes in a reload, the directory does not
         httpd.configure = site(lambda made: messenger(made).replace("parent/store", name))
         reload(httpd)
         is_well(httpd)
 
 
-def test_a_reload_that_finds_two_accounts_in_one_folder_serves_the_first():
+def test_a_reload_that_finds_two_accounts_in_one_directory_serves_the_first():
     with httpd_with(two("second")) as httpd:
         make_links(httpd)
         httpd.claim("WA0140")
@@ -736,8 +742,8 @@ def test_a_reload_that_finds_two_accounts_in_one_folder_serves_the_first():
             ask(httpd, "POST", f"{API}/contacts", CONTACT).status == 200
             and receive(httpd, "SM" + "1" * 32) == 200
         )
-        shutil.rmtree(httpd.folder / "second")
-        (httpd.folder / "second").symlink_to("parent/store")
+        shutil.rmtree(httpd.directory / "second")
+        (httpd.directory / "second").symlink_to("parent/store")
         mark = httpd.mark()
         reload(httpd)
         is_well(httpd)
@@ -753,8 +759,8 @@ BEGIN = f"WhatsAppAccountSID {SID}\nWhatsAppNumber {NUMBER}\n{HANDLER}{URL}"
 
 def token_of(value):
     return lambda httpd: (
-        f"{BEGIN}WhatsAppStore dbm:{httpd.folder}/parent/store\nWhatsAppAuthToken"
-        f" {value.replace('FOLDER', str(httpd.folder))}\n"
+        f"{BEGIN}WhatsAppStore dbm:{httpd.directory}/parent/store\nWhatsAppAuthToken"
+        f" {value.replace('DIRECTORY', str(httpd.directory))}\n"
     )
 
 
@@ -763,7 +769,7 @@ TOKEN_TROUBLES = {
     "empty": lambda path: path.write_text(""),
     "something else": lambda path: path.write_text("-----BEGIN KEY-----\nx\n"),
     "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a directory": lambda path: (path.unlink(), path.mkdir()),
 }
 
 
@@ -772,7 +778,7 @@ def test_a_reload_without_the_token_costs_only_the_messenger(trouble):
     with running(token_of("file:t"), files={"t": TOKEN}) as httpd:
         httpd.claim("WA0141", required=False)
         httpd.noise = REFUSED
-        path = httpd.folder / "t"
+        path = httpd.directory / "t"
         TOKEN_TROUBLES[trouble](path)
         status, output = httpd.check_config()
         assert status == 1 and "WhatsAppAuthToken: the first token 'file:t'" in output, output
@@ -806,20 +812,20 @@ def test_a_reload_without_the_token_costs_only_the_messenger(trouble):
 def test_a_reload_without_the_old_token_goes_on_with_the_new_one():
     with running(token_of("file:t file:old"), files={"t": TOKEN, "old": OTHER_TOKEN}) as httpd:
         httpd.claim("WA0142")
-        (httpd.folder / "old").unlink()
+        (httpd.directory / "old").unlink()
         reload(httpd)
         is_well(httpd)
         site_lives(httpd)
 
 
 def test_a_reload_with_a_command_that_fails_costs_only_the_messenger():
-    with running(token_of('"exec:/bin/cat FOLDER/t"'), files={"t": TOKEN}) as httpd:
+    with running(token_of('"exec:/bin/cat DIRECTORY/t"'), files={"t": TOKEN}) as httpd:
         httpd.claim("WA0141")
         httpd.claim("AH00488", required=False)  # httpd does not wait for the command
-        (httpd.folder / "t").unlink()
+        (httpd.directory / "t").unlink()
         reload(httpd)
         is_unavailable(httpd)
-        (httpd.folder / "t").write_text(TOKEN)
+        (httpd.directory / "t").write_text(TOKEN)
         reload(httpd)
         is_well(httpd)
 

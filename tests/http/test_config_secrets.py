@@ -31,7 +31,7 @@ def test_from_a_file_without_line_end_and_with_white_space():
 
 def test_from_a_file_with_an_absolute_path():
     with httpd_with(
-        lambda h: f"{BEGIN}WhatsAppAuthToken file:{h.folder}/t\n{HANDLER}", files={"t": TOKEN}
+        lambda h: f"{BEGIN}WhatsAppAuthToken file:{h.directory}/t\n{HANDLER}", files={"t": TOKEN}
     ) as httpd:
         assert httpd.check_config()[0] == 0
 
@@ -90,12 +90,12 @@ def test_does_not_show_a_token_that_it_refuses():
 
 def test_warns_of_a_file_that_everybody_can_read():
     with httpd_with(BEGIN + "WhatsAppAuthToken file:t\n" + HANDLER, files={"t": TOKEN}) as httpd:
-        (httpd.folder / "t").chmod(0o644)
+        (httpd.directory / "t").chmod(0o644)
         status, output = httpd.check_config()
         assert (
             status == 0
             and "WA0115" in output
-            and str(httpd.folder / "t") in output
+            and str(httpd.directory / "t") in output
             and TOKEN not in output
         )
         httpd.claim("WA0115")
@@ -131,7 +131,7 @@ def test_is_not_in_the_dump_of_the_configuration():
 
 def test_a_pipe_is_no_file_for_a_token():
     """Nobody writes to it: httpd would wait for ever."""
-    with httpd_with(lambda h: f"WhatsAppAuthToken file:{h.folder}/token\n") as httpd:
-        os.mkfifo(httpd.folder / "token")
+    with httpd_with(lambda h: f"WhatsAppAuthToken file:{h.directory}/token\n") as httpd:
+        os.mkfifo(httpd.directory / "token")
         status, output = httpd.check_config()
         assert status != 0 and "is no regular file" in output, output

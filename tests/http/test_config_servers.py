@@ -139,13 +139,16 @@ def test_each_virtual_host_is_its_own_messenger(simulator):
     """Own accounts have own stores; what is inherited is shared."""
 
     def text(httpd):
+        main = f"WhatsAppTwilioURL {simulator.url}\nWhatsAppStore dbm:{httpd.directory}/main\n"
         return (
-            f"{ACCOUNT}WhatsAppTwilioURL {simulator.url}\nWhatsAppStore"
-            f" dbm:{httpd.folder}/main\n{HANDLER}"
+            ACCOUNT
+            + main
+            + HANDLER
             + vhost("same.test", "WhatsAppMaxBody 2K\n")
             + vhost(
                 "other.test",
-                f"{OTHER_ACCOUNT}WhatsAppStore dbm:{httpd.folder}/other\nWhatsAppBasePath /chat\n"
+                f"{OTHER_ACCOUNT}WhatsAppStore dbm:{httpd.directory}/other\n"
+                + "WhatsAppBasePath /chat\n"
                 + HANDLER.replace("/api/whatsapp-messenger", "/chat"),
             )
         )
@@ -179,7 +182,7 @@ def test_each_virtual_host_is_its_own_messenger(simulator):
 def open_files(httpd, store):
     """How many files of a store the parent process has open."""
     links = [os.readlink(link) for link in pathlib.Path(f"/proc/{httpd.process.pid}/fd").iterdir()]
-    return sum(str(httpd.folder / store) + "/" in link for link in links)
+    return sum(str(httpd.directory / store) + "/" in link for link in links)
 
 
 def api(httpd, host, method, path, body=None):

@@ -37,8 +37,8 @@ def with_frontend(name, extra=""):
     """The shipped file in a server whose web client is one page."""
 
     def text(httpd):
-        (httpd.folder / "frontend").mkdir(exist_ok=True)
-        (httpd.folder / "frontend" / "index.html").write_text(PAGE, encoding="utf-8")
+        (httpd.directory / "frontend").mkdir(exist_ok=True)
+        (httpd.directory / "frontend" / "index.html").write_text(PAGE, encoding="utf-8")
         return (
             extra
             + "<IfModule mime_module>\nTypesConfig /dev/null\n</IfModule>\n"
@@ -110,7 +110,14 @@ def test_reference_names_every_directive_that_the_module_has():
         httpd.port = 1
         httpd._write()
         listing = subprocess.run(
-            [program(), "-d", str(httpd.folder), "-f", str(httpd.folder / "httpd.conf"), "-L"],
+            [
+                program(),
+                "-d",
+                str(httpd.directory),
+                "-f",
+                str(httpd.directory / "httpd.conf"),
+                "-L",
+            ],
             capture_output=True,
             text=True,
             env=httpd._environment(),
@@ -247,8 +254,8 @@ def test_two_accounts_are_two_messengers():
                 ask(httpd, "GET", f"{API}/contacts", Host="sales.example.org", **headers).status
                 == 401
             )
-        assert (httpd.folder / "whatsapp-sales").is_dir() and (
-            httpd.folder / "whatsapp-support"
+        assert (httpd.directory / "whatsapp-sales").is_dir() and (
+            httpd.directory / "whatsapp-support"
         ).is_dir()
 
 

@@ -226,7 +226,7 @@ def test_refuses_a_directive_in_a_location(directive):
     assert status != 0 and f"{directive} not allowed" in output
 
 
-def test_a_user_is_required_in_a_section_or_everywhere_but_not_by_a_folder():
+def test_a_user_is_required_in_a_section_or_everywhere_but_not_by_a_directory():
     accept(
         f"{ACCOUNT}WhatsAppRequireUser On\n<VirtualHost *>\nWhatsAppRequireUser off\n"
         '<Location "/x">\nWhatsAppRequireUser on\n</Location>\n</VirtualHost>\n'
@@ -236,13 +236,13 @@ def test_a_user_is_required_in_a_section_or_everywhere_but_not_by_a_folder():
     )
     with httpd_with(
         lambda httpd: (
-            f'{ACCOUNT}{HANDLER}<Directory "{httpd.folder}/htdocs">\nAllowOverride All\n'
+            f'{ACCOUNT}{HANDLER}<Directory "{httpd.directory}/htdocs">\nAllowOverride All\n'
             "Require all granted\n</Directory>\n"
         )
     ) as httpd:
         httpd.noise = r".*/\.htaccess: WhatsAppRequireUser not allowed here"
         httpd.start()
-        (httpd.folder / "htdocs" / ".htaccess").write_text(
+        (httpd.directory / "htdocs" / ".htaccess").write_text(
             "WhatsAppRequireUser Off\n", encoding="utf-8"
         )
         assert ask(httpd, "GET", "/").status == 500

@@ -124,10 +124,10 @@ def test_loaded_private_parts_without_values_do_not_end_a_child(make_server, fre
             key = f"msg:{number}:{value['timestamp']}:{value['id']}"
             lines.append(json.dumps({"key": key, "value": value}))
     server = make_server(
-        lambda httpd: messenger(httpd.account, httpd.folder / "store", twilio.url),
+        lambda httpd: messenger(httpd.account, httpd.directory / "store", twilio.url),
         account=Account(),
     )
-    store = server.folder / "store"
+    store = server.directory / "store"
     tool = [module_path().parent / "whatsappctl", "--store", store]
     words = ["load", "-", "--account-sid", server.account.sid]
     words += ["--user", server_user().pw_name] if os.geteuid() == 0 else []

@@ -146,11 +146,11 @@ def test_the_check_for_secrets_finds_one(new_server, fresh):
         api = server.client()
         number = fresh.number()
         api.send(number, fresh.text())
-        with open(server.folder / "logs" / "extra.log", "w", encoding="utf-8") as extra:
+        with open(server.directory / "logs" / "extra.log", "w", encoding="utf-8") as extra:
             extra.write(f"a line with {number} in it\n")
         with pytest.raises(AssertionError, match="extra.log shows"):
             server.check_secrets()
-        (server.folder / "logs" / "extra.log").unlink()
+        (server.directory / "logs" / "extra.log").unlink()
 
 
 def test_an_unclaimed_warning_is_found(new_server):

@@ -43,28 +43,28 @@ def guarded(make_server, simulator):
     def make(exceptions):
         def configure(httpd):
             for name in ("data", "tmp"):
-                (httpd.folder / name).mkdir(exist_ok=True)
-                (httpd.folder / name).chmod(0o777)
+                (httpd.directory / name).mkdir(exist_ok=True)
+                (httpd.directory / name).chmod(0o777)
             text = RECOMMENDED.read_text(encoding="utf-8")
             for old, new in (
                 ("SecRuleEngine DetectionOnly", "SecRuleEngine On"),
-                ("SecTmpDir /tmp/", f"SecTmpDir {httpd.folder}/tmp"),
-                ("SecDataDir /tmp/", f"SecDataDir {httpd.folder}/data"),
-                ("/var/log/apache2/", f"{httpd.folder}/logs/"),
+                ("SecTmpDir /tmp/", f"SecTmpDir {httpd.directory}/tmp"),
+                ("SecDataDir /tmp/", f"SecDataDir {httpd.directory}/data"),
+                ("/var/log/apache2/", f"{httpd.directory}/logs/"),
                 ("SecUnicodeMapFile ", "SecUnicodeMapFile /etc/modsecurity/"),
             ):
                 assert old in text
                 text = text.replace(old, new)
-            (httpd.folder / "modsecurity.conf").write_text(text, encoding="utf-8")
+            (httpd.directory / "modsecurity.conf").write_text(text, encoding="utf-8")
             # in the order of Debian's security2.conf: what is in /etc/modsecurity, then the rules
             return (
                 messenger(
                     httpd.account,
-                    httpd.folder / "store",
+                    httpd.directory / "store",
                     simulator.url,
                     extra="WhatsAppEnforceWindow off\n",
                 )
-                + f"Include {httpd.folder}/modsecurity.conf\n{exceptions}Include"
+                + f"Include {httpd.directory}/modsecurity.conf\n{exceptions}Include"
                 f" /etc/modsecurity/crs/crs-setup.conf\nInclude {RULES}/*.conf\n"
             )
 
@@ -183,7 +183,7 @@ def test_the_audit_log_keeps_no_text(excepted, api, fresh):
         api.account.inbound(fresh.number(), text, fresh.sid()), signature="AAAA", expect=403
     )
     assert api.post("/send", {"phoneNumber": "not a number", "message": text}).status == 400
-    path = excepted.folder / "logs" / "modsec_audit.log"
+    path = excepted.directory / "logs" / "modsec_audit.log"
 
     def whole_log():
         # written after the answer: complete when each entry has its end

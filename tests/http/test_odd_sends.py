@@ -39,7 +39,7 @@ def test_a_key_of_another_number_on_the_same_store_is_a_conflict(
     twilio.config(numbers=[Account().number, second.number])
 
     def configure(httpd):
-        hosts = messenger(httpd.account, httpd.folder / "store", simulator.url)
+        hosts = messenger(httpd.account, httpd.directory / "store", simulator.url)
         return (
             hosts
             + "<VirtualHost *>\nServerName one.test\n</VirtualHost>\n"

@@ -34,7 +34,7 @@ def only(api, number):
 def private_of(server, number):
     """What the store keeps of a message beside what the API shows."""
     done = subprocess.run(
-        [module_path().parent / "whatsappctl", "--store", server.folder / "store", "dump"],
+        [module_path().parent / "whatsappctl", "--store", server.directory / "store", "dump"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -195,9 +195,9 @@ def test_off_means_never_and_each_host_has_its_own(contract, simulator, twilio, 
 
     def configure(httpd):
         return (
-            messenger(httpd.account, httpd.folder / "store", simulator.url)
+            messenger(httpd.account, httpd.directory / "store", simulator.url)
             + "<VirtualHost *>\nServerName other.test\n"
-            + messenger(other, httpd.folder / "store-other", simulator.url, extra=ON)
+            + messenger(other, httpd.directory / "store-other", simulator.url, extra=ON)
             + "</VirtualHost>\n"
         )
 

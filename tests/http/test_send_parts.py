@@ -30,7 +30,7 @@ def stored(api, number):
         ("\U0001f600" * 2048, 3),
         ("a\u0301" * 2000, 3),
     ],
-    ids=["1600", "1601", "words", "family", "pairs", "marks"],
+    ids=["1600", "1601", "words", "family", "pairs", "times"],
 )
 def test_a_long_message_goes_out_in_parts_and_is_one_message(api, fresh, twilio, text, count):
     number = fresh.number()

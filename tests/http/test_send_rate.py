@@ -81,7 +81,9 @@ def test_each_user_has_its_own_from_whatever_address(new_server, fresh):
         "AuthUserFile htpasswd\nRequire valid-user\n</Location>\n"
     )
     server = new_server(extra=extra)
-    (server.folder / "htpasswd").write_text("".join(f"{name}:{{SHA}}{hashed}\n" for name in login))
+    (server.directory / "htpasswd").write_text(
+        "".join(f"{name}:{{SHA}}{hashed}\n" for name in login)
+    )
     with server:
         api = server.client()
         send_from(api, fresh, "203.0.113.1", 200, **login["ana"])

@@ -142,14 +142,14 @@ def site(make_server, simulator, backend):
 
     def make(vhost, htaccess, extra="", more_modules=()):
         def configure(httpd):
-            root = httpd.folder / "htdocs"
+            root = httpd.directory / "htdocs"
             (root / "index.php").write_text(FRONT_CONTROLLER, encoding="utf-8")
             (root / ".htaccess").write_text(htaccess, encoding="utf-8")
-            # a file and a folder that mod_negotiation and mod_dir would find
+            # a file and a directory that mod_negotiation and mod_dir would find
             (root / "api.php").write_text(FRONT_CONTROLLER, encoding="utf-8")
             (root / "api" / "whatsapp-messenger" / "threads").mkdir(parents=True, exist_ok=True)
             return (
-                messenger(httpd.account, httpd.folder / "store", simulator.url, extra=extra)
+                messenger(httpd.account, httpd.directory / "store", simulator.url, extra=extra)
                 + "TypesConfig /dev/null\nDirectoryIndex index.php\n"
                 + f'<Directory "{root}">\nAllowOverride All\nOptions +FollowSymLinks\nRequire all'
                 " granted\n</Directory>\n"
@@ -231,8 +231,8 @@ def test_where_the_handler_is_not_set_everything_is_the_site_s(site, fresh):
         ('<Location "/">\nRequire all denied\n</Location>\n', ""),
         (
             (
-                'Alias "/api" "{folder}/elsewhere"\n<Directory "{folder}/elsewhere">\nRequire all'
-                " denied\n</Directory>\n"
+                'Alias "/api" "{directory}/elsewhere"\n<Directory "{directory}/elsewhere">\n'
+                "Require all denied\n</Directory>\n"
             ),
             "",
         ),
@@ -242,9 +242,9 @@ def test_where_the_handler_is_not_set_everything_is_the_site_s(site, fresh):
 def test_whatever_denies_the_api_still_does(site, vhost, htaccess):
     made = site("", htaccess)
     configure = made.configure
-    (made.folder / "elsewhere").mkdir()
+    (made.directory / "elsewhere").mkdir()
     made.configure = lambda httpd: configure(httpd).replace(
-        "</VirtualHost>", vhost.replace("{folder}", str(httpd.folder)) + "</VirtualHost>"
+        "</VirtualHost>", vhost.replace("{directory}", str(httpd.directory)) + "</VirtualHost>"
     )
     with made as httpd:
         httpd.claim("AH*")
@@ -270,14 +270,16 @@ def test_a_site_behind_a_login_leaves_the_webhook_open(site, fresh):
 
 def test_a_cache_before_the_site_keeps_nothing_of_the_api(site, fresh):
     cache = (
-        "CacheEnable disk /\nCacheRoot {folder}/cache\nCacheIgnoreNoLastMod On\nCacheDefaultExpire"
-        " 3600\n"
+        "CacheEnable disk /\nCacheRoot {directory}/cache\nCacheIgnoreNoLastMod On\n"
+        "CacheDefaultExpire 3600\n"
     )
     made = site("", WORDPRESS, more_modules=["cache", "cache_disk"])
     configure = made.configure
-    made.configure = lambda httpd: configure(httpd) + cache.replace("{folder}", str(httpd.folder))
-    (made.folder / "cache").mkdir()
-    (made.folder / "cache").chmod(0o777)
+    made.configure = lambda httpd: configure(httpd) + cache.replace(
+        "{directory}", str(httpd.directory)
+    )
+    (made.directory / "cache").mkdir()
+    (made.directory / "cache").chmod(0o777)
     with made as httpd:
         httpd.claim("WA0231", required=False)
         api = httpd.client()
@@ -285,4 +287,4 @@ def test_a_cache_before_the_site_keeps_nothing_of_the_api(site, fresh):
         works(api, fresh, is_all=True)
         # the cache is at work
         assert api.fetch("GET", "/some/page").status == 200
-        assert any(path.is_file() for path in (httpd.folder / "cache").rglob("*"))
+        assert any(path.is_file() for path in (httpd.directory / "cache").rglob("*"))

@@ -9,7 +9,7 @@ def damage(server, text):
     """Overwrites one letter in the middle of `text` in the journal."""
     needle = text.encode("utf-8")
     changed = 0
-    for path in (server.folder / "store").rglob("*"):
+    for path in (server.directory / "store").rglob("*"):
         if path.is_file():
             with open(path, "r+b") as file:
                 data = file.read()

@@ -8,15 +8,17 @@ import subprocess
 
 import pytest
 
-FOLDER = pathlib.Path(__file__).resolve().parents[1] / "npm"
+DIRECTORY = pathlib.Path(__file__).resolve().parents[1] / "npm"
 
 
 def ask(order, **more):
     """What tests/npm/twilio.mjs answers."""
-    assert (FOLDER / "node_modules" / "twilio").is_dir(), "run make check-http: it installs twilio"
+    assert (
+        DIRECTORY / "node_modules" / "twilio"
+    ).is_dir(), "run make check-http: it installs twilio"
     done = subprocess.run(
         ["node", "twilio.mjs"],
-        cwd=FOLDER,
+        cwd=DIRECTORY,
         input=json.dumps({"order": order, **more}),
         capture_output=True,
         text=True,

@@ -47,7 +47,7 @@ def vector_server(make_server):
             text += f"<VirtualHost *>\nServerName group{index}.test\n"
             text += (
                 messenger(
-                    account, httpd.folder / f"store{index}", "http://127.0.0.1:9", extra=rewrite
+                    account, httpd.directory / f"store{index}", "http://127.0.0.1:9", extra=rewrite
                 )
                 + "</VirtualHost>\n"
             )

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Who uses whom goes one way: no cycle between .c files, none between folders. The objects' symbols
+# Who uses whom goes one way: no cycle between .c files, none between directories. The objects' symbols
 # tell: a file that uses what another one defines depends on it. A header may be shared; what is
 # called through a pointer that was passed is no dependency.
 #
-#   cycles.sh [ROOT]    the folder that has mod_whatsapp/ and tools/ (the project's), with objects in
+#   cycles.sh [ROOT]    the directory that has mod_whatsapp/ and tools/ (the project's), with objects in
 #                       $BUILD/obj
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
@@ -40,14 +40,14 @@ $2 == "whatsapp_module" { next }
     }
 }
 
-# The folder of a file, no more than `depth` parts of it.
-function folder_of(file, depth,    part, n, i, folder) {
+# The directory of a file, no more than `depth` parts of it.
+function directory_of(file, depth,    part, n, i, directory) {
     n = split(file, part, "/")
-    folder = part[1]
+    directory = part[1]
     for (i = 2; i < n && i <= depth; i++) {
-        folder = folder "/" part[i]
+        directory = directory "/" part[i]
     }
-    return folder
+    return directory
 }
 
 function node_add(name) {
@@ -135,16 +135,16 @@ END {
     for (depth = 1; depth < deepest; depth++) {
         graph_clear()
         for (f = 1; f <= file_count; f++) {
-            node_add(folder_of(files[f], depth))
+            node_add(directory_of(files[f], depth))
             for (u = 1; u <= use_count[files[f]]; u++) {
                 symbol = uses[files[f], u]
                 if (symbol in defined_in) {
-                    arrow_add(folder_of(files[f], depth), folder_of(defined_in[symbol], depth),
+                    arrow_add(directory_of(files[f], depth), directory_of(defined_in[symbol], depth),
                               symbol " (" files[f] ")")
                 }
             }
         }
-        cycles_say("folders")
+        cycles_say("directories")
     }
     if (arrows < file_count || file_count == 0) {
         print "only " arrows + 0 " uses found in " file_count " files: the check is broken"

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What documents and comments name is there: each file and folder, each function, type and constant
+# What documents and comments name is there: each file and directory, each function, type and constant
 # of ours, each `file.c:function` in that file, each document with the sections that are cited, each
 # heading that a link leads to.
 #
-#   docs.sh [ROOT]    the folder that has docs/, mod_whatsapp/ and tools/ (the project's)
+#   docs.sh [ROOT]    the directory that has docs/, mod_whatsapp/ and tools/ (the project's)
 set -u
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 exec python3 -B - <<'END'
@@ -64,7 +64,7 @@ def tree_files():
 
 FILES = list(tree_files())
 TREE = {str(path) for path in FILES}
-FOLDERS = {str(folder) for path in FILES for folder in path.parents}
+DIRECTORIES = {str(directory) for path in FILES for directory in path.parents}
 BY_NAME = {}
 for one in FILES:
     BY_NAME.setdefault(one.name, []).append(str(one))
@@ -78,13 +78,13 @@ def text_of(path):
 
 
 def resolve(name, near):
-    """The file or folder that a path means, as people write it; None when it is not there."""
+    """The file or directory that a path means, as people write it; None when it is not there."""
     if re.search(r"(^|/)test_x(\.py)?$", name):
         return name  # any of the tests
     for start in (*STARTS, f"{near}/"):
         path = posixpath.normpath(start + name)
         for there in (path, f"{path}.c"):
-            if there in TREE or there in FOLDERS:
+            if there in TREE or there in DIRECTORIES:
                 return there
         pattern = PLACEHOLDER.sub("*", path)
         if pattern != path and any(pathlib.PurePath(there).match(pattern) for there in TREE):

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What a folder may use. Includes point only downwards: httpd, api -> messaging -> store, twilio -> base; no httpd header below api/.
+# What a directory may use. Includes point only downwards: httpd, api -> messaging -> store, twilio -> base; no httpd header below api/.
 set -u
 cd "$(dirname "$0")/../../mod_whatsapp" || exit 1
 status=0
 
-# refuse FOLDERS PATTERN WHY
+# refuse DIRECTORIES PATTERN WHY
 refuse() {
-    # shellcheck disable=SC2086 # the folders are words
+    # shellcheck disable=SC2086 # the directories are words
     if grep -rnE --include='*.[ch]' "#[[:space:]]*include[[:space:]]*[<\"]($2)" $1; then
         echo "  ^ $3" >&2
         status=1

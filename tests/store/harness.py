@@ -102,8 +102,8 @@ class Faults:
             ("process", ctypes.c_int64),
         ]
 
-    def __init__(self, folder):
-        self.path = folder / "faults"
+    def __init__(self, directory):
+        self.path = directory / "faults"
         self.path.write_bytes(bytes(ctypes.sizeof(self.Layout)))
         self.path.chmod(0o666)
         self._file = open(self.path, "r+b")
@@ -138,9 +138,9 @@ class Faults:
         return self.control.hits
 
 
-def build_library(folder):
+def build_library(directory):
     """Compiles faults.c; a test needs no target in the Makefile for it."""
-    library = folder / "faults.so"
+    library = directory / "faults.so"
     subprocess.run(
         [
             "cc",
@@ -161,9 +161,9 @@ def build_library(folder):
     return library
 
 
-def faults_environment(folder, faults):
+def faults_environment(directory, faults):
     """What a server that is to fail is started with. A sanitizer has to come first."""
-    preload = [str(build_library(folder))]
+    preload = [str(build_library(directory))]
     if is_asan():
         preload.insert(
             0,
@@ -243,7 +243,7 @@ class Setup:
 class Crash:
     """One server under work. Use as a context; run(kills) does everything."""
 
-    def __init__(self, seed, folder, setup, say=print):
+    def __init__(self, seed, directory, setup, say=print):
         self.random = random.Random(seed)
         self.setup = setup
         self.say = say
@@ -259,12 +259,12 @@ class Crash:
         self._idle = threading.Semaphore(0)
         self._threads = []
         self.pollers = [Poller() for _ in range(2)]
-        self.faults = Faults(folder)
+        self.faults = Faults(directory)
 
         def configure(httpd):
             directives = messenger(
                 self.account,
-                httpd.folder / "store",
+                httpd.directory / "store",
                 self.simulator.url,
                 extra=f"WhatsAppMaxSends 32\nWhatsAppSync {setup.sync}\n",
             )
@@ -276,7 +276,7 @@ class Crash:
             mpm=setup.mpm,
             mpm_settings=MPMS[setup.mpm],
             account=self.account,
-            environment=faults_environment(folder, self.faults),
+            environment=faults_environment(directory, self.faults),
         )
         self.httpd.claim(*CLAIMS, required=False)
         self.httpd.noise = NOISE
@@ -302,7 +302,7 @@ class Crash:
         if kind is None:
             self.httpd.close()
         else:
-            print(f"the store is kept in {self.httpd.folder}")
+            print(f"the store is kept in {self.httpd.directory}")
             print("---- error log ----\n" + "\n".join(self.httpd.lines()[-60:]))
             self._end()
 
@@ -624,12 +624,12 @@ class Crash:
         config = self.httpd._write()
         with open(self.httpd.console, "ab") as console:
             process = subprocess.Popen(
-                [program(), "-d", str(self.httpd.folder), "-f", str(config), "-DFOREGROUND"],
+                [program(), "-d", str(self.httpd.directory), "-f", str(config), "-DFOREGROUND"],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
                 env=self.httpd._environment(),
-                cwd=self.httpd.folder,
+                cwd=self.httpd.directory,
                 start_new_session=True,
             )
         self.httpd.process = process
@@ -892,12 +892,12 @@ class Crash:
             ) == known, f"the contact {number} is {found}, answered was {known}"
 
 
-def run(kills, seed, folder, setup=None, say=print):
+def run(kills, seed, directory, setup=None, say=print):
     """The whole run; gives how often what was killed."""
     setup = setup or Setup.draw(seed)
     started = time.monotonic()
     say(f"seed {seed}: {setup}")
-    with Crash(seed, pathlib.Path(folder), setup, say) as crash:
+    with Crash(seed, pathlib.Path(directory), setup, say) as crash:
         crash.run(kills)
     say(f"{setup}: {crash.kill_count} kills in {time.monotonic() - started:.0f} s: {crash.kills}")
     return crash

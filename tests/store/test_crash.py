@@ -9,11 +9,11 @@ import harness
 
 
 def test_nothing_answered_is_lost_doubled_or_torn_by_fifty_kills(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("crash")
-    for path in (folder, folder.parent, folder.parent.parent):
+    directory = tmp_path_factory.mktemp("crash")
+    for path in (directory, directory.parent, directory.parent.parent):
         path.chmod(0o755)
     seed = int(os.environ.get("WA_TEST_SEED", random.SystemRandom().randrange(10**6)))
-    crash = harness.run(50, seed, folder)
+    crash = harness.run(50, seed, directory)
     assert crash.kill_count >= 50
     assert (
         len(crash.ledger.received) > 100 and len(crash.ledger.sent) > 20

@@ -45,11 +45,11 @@ def is_mountable():
 class Failing:
     """Every call that would write fails: for whoever may not mount."""
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="wa-disk-"))
-        self.folder.chmod(0o755)
-        self.faults = harness.Faults(folder)
-        self.environment = harness.faults_environment(folder, self.faults)
+    def __init__(self, directory):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wa-disk-"))
+        self.directory.chmod(0o755)
+        self.faults = harness.Faults(directory)
+        self.environment = harness.faults_environment(directory, self.faults)
 
     def fill(self):
         self.faults.arm(harness.FAIL, "posix_fallocate", 1, 10**9, ENOSPC)
@@ -64,7 +64,7 @@ class Failing:
         self.faults.disarm()
 
     def close(self):
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.directory)
 
 
 class Tmpfs:
@@ -72,12 +72,12 @@ class Tmpfs:
 
     environment = {}
 
-    def __init__(self, _folder):
-        self.folder = pathlib.Path(tmpfs_mount())
+    def __init__(self, _directory):
+        self.directory = pathlib.Path(tmpfs_mount())
 
     def fill(self, room=0):
         """Leaves so many bytes."""
-        with open(self.folder / "filler", "wb", buffering=0) as filler:
+        with open(self.directory / "filler", "wb", buffering=0) as filler:
             try:
                 while True:
                     filler.write(b"x" * 4096)
@@ -85,17 +85,17 @@ class Tmpfs:
                 filler.truncate(max(0, filler.tell() - room))
 
     def relieve(self):
-        (self.folder / "filler").unlink()
+        (self.directory / "filler").unlink()
 
     def forbid(self):
-        subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
+        subprocess.run(["mount", "-o", "remount,ro", str(self.directory)], check=True)
 
     def allow(self):
-        subprocess.run(["mount", "-o", "remount,rw", str(self.folder)], check=True)
+        subprocess.run(["mount", "-o", "remount,rw", str(self.directory)], check=True)
 
     def close(self):
-        subprocess.run(["umount", str(self.folder)], check=True)
-        self.folder.rmdir()
+        subprocess.run(["umount", str(self.directory)], check=True)
+        self.directory.rmdir()
 
 
 def open_the_way(path):
@@ -154,7 +154,7 @@ def receive(api, text="a text of some length"):
 def test_a_second_server_on_the_store_is_refused_and_the_first_goes_on(tmp_path):
     open_the_way(tmp_path)
     with server_make(tmp_path / "unused") as first:
-        store = first.folder / "store"
+        store = first.directory / "store"
         first.stop()
         first.configure = lambda _httpd: messenger(first.account, store, "http://127.0.0.1:9")
         first.start()
@@ -179,7 +179,7 @@ def test_a_second_server_on_the_store_is_refused_and_the_first_goes_on(tmp_path)
 def test_children_that_outlive_their_killed_parent_still_own_the_store():
     with server_make("unused") as server:
         server.stop()
-        store = server.folder / "store"
+        store = server.directory / "store"
         server.configure = lambda _httpd: messenger(server.account, store, "http://127.0.0.1:9")
         server.start()
         taken = [receive(server.client())]
@@ -212,7 +212,7 @@ def test_children_that_outlive_their_killed_parent_still_own_the_store():
     indirect=["disk"],
 )
 def test_a_full_disk_loses_nothing_through_kills_stops_and_starts(disk, dbm):
-    with server_make(disk.folder / "store", disk.environment, dbm) as server:
+    with server_make(disk.directory / "store", disk.environment, dbm) as server:
         api = server.client()
         taken = [receive(api) for _ in range(5)]
         disk.fill()
@@ -249,11 +249,11 @@ def test_a_full_disk_loses_nothing_through_kills_stops_and_starts(disk, dbm):
 
 
 def test_a_store_that_cannot_be_written_is_refused_at_the_start_and_whole_afterwards(disk):
-    with server_make(disk.folder / "store", disk.environment) as server:
+    with server_make(disk.directory / "store", disk.environment) as server:
         taken = [receive(server.client()) for _ in range(5)]
         server.stop()
         disk.forbid()
-        other = server_make(disk.folder / "store", disk.environment)
+        other = server_make(disk.directory / "store", disk.environment)
         with pytest.raises(AssertionError, match=r"WA0121.*cannot be (opened|created)"):
             other.start()
         disk.allow()
@@ -270,7 +270,7 @@ def test_files_made_read_only_under_a_server_that_runs(tmp_path):
     says what could not be done."""
     open_the_way(tmp_path)
     with server_make(tmp_path / "unused") as server:
-        store = server.folder / "store"
+        store = server.directory / "store"
         server.stop()
         server.configure = lambda _httpd: messenger(server.account, store, "http://127.0.0.1:9")
         server.start()
@@ -305,7 +305,7 @@ class Limited:
     """No file may be longer than this: what anybody can do."""
 
     def __init__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="wa-disk-"))
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wa-disk-"))
         self.bytes = None
 
     def fill(self, room=0):
@@ -327,7 +327,7 @@ class Limited:
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.bytes, self.bytes))
 
     def close(self):
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.directory)
 
 
 class Starved(Tmpfs):
@@ -385,7 +385,7 @@ def export():
 def test_every_amount_of_room_is_enough_or_said_to_be_too_little(room, dbm):
     """Rows, keys and checkpoint are made on a disk that is full at any of their pages: no
     crash, no half truth, and all is well with more room."""
-    store = room.folder / "store"
+    store = room.directory / "store"
 
     # gdbm leaks where it cannot write a file
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}

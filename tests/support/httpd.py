@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real httpd with the module, of its own configuration, folder and port: start, restart, kill,
+"""A real httpd with the module, of its own configuration, directory and port: start, restart, kill,
 and what its logs say."""
 
 import functools
@@ -192,7 +192,7 @@ WhatsAppReconcile off
 
 class Httpd:
     """One httpd. `configure(httpd)` gives the part of the configuration that is the test's own; it
-    may use httpd.folder and httpd.port."""
+    may use httpd.directory and httpd.port."""
 
     def __init__(
         self,
@@ -208,12 +208,12 @@ class Httpd:
         self.mpm_settings = MPM_SETTINGS[mpm] if mpm_settings is None else mpm_settings
         self.modules = list(modules)
         self.environment = dict(environment or {})
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="wa-http-"))
-        self.folder.chmod(0o755)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wa-http-"))
+        self.directory.chmod(0o755)
         for name in ("logs", "run", "htdocs", "sanitizer"):
-            (self.folder / name).mkdir()
-        self.error_log = self.folder / "logs" / "error.log"
-        self.console = self.folder / "logs" / "console.log"
+            (self.directory / name).mkdir()
+        self.error_log = self.directory / "logs" / "error.log"
+        self.console = self.directory / "logs" / "console.log"
         self.port = None
         self.process = None
         self.secrets = set()
@@ -228,7 +228,7 @@ class Httpd:
         if os.geteuid() == 0:
             user = server_user()
             for name in ("sanitizer",):
-                os.chown(self.folder / name, user.pw_uid, user.pw_gid)
+                os.chown(self.directory / name, user.pw_uid, user.pw_gid)
 
     # ---- configuration ----
 
@@ -255,15 +255,15 @@ class Httpd:
             owner = f"User {user.pw_name}\nGroup {grp.getgrgid(user.pw_gid).gr_name}\n"
         return f"""{loads}LoadModule whatsapp_module {module_path()}
 ServerName 127.0.0.1
-ServerRoot {self.folder}
-DefaultRuntimeDir {self.folder}/run
-PidFile {self.folder}/run/httpd.pid
+ServerRoot {self.directory}
+DefaultRuntimeDir {self.directory}/run
+PidFile {self.directory}/run/httpd.pid
 Listen 127.0.0.1:{self.port}
-{owner}DocumentRoot {self.folder}/htdocs
+{owner}DocumentRoot {self.directory}/htdocs
 ErrorLog {self.error_log}
 LogLevel info whatsapp:trace8
 LogFormat "%t \\"%m\\" %>s %B %D" tests
-CustomLog {self.folder}/logs/access.log tests
+CustomLog {self.directory}/logs/access.log tests
 {self.mpm_settings}
 Timeout 60
 KeepAliveTimeout 10
@@ -276,7 +276,7 @@ ListenBacklog 1024
 """
 
     def _write(self):
-        path = self.folder / "httpd.conf"
+        path = self.directory / "httpd.conf"
         path.write_text(self.text(), encoding="utf-8")
         return path
 
@@ -284,7 +284,7 @@ ListenBacklog 1024
         environment = {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
-            "TMPDIR": str(self.folder),
+            "TMPDIR": str(self.directory),
         }
         if is_asan():
             library = (
@@ -296,7 +296,7 @@ ListenBacklog 1024
                     text=True,
                 ).stdout.strip()
             )
-            report = self.folder / "sanitizer" / "report"
+            report = self.directory / "sanitizer" / "report"
             environment["LD_PRELOAD"] = library
             environment[
                 "ASAN_OPTIONS"
@@ -317,12 +317,12 @@ ListenBacklog 1024
             with open(self.console, "ab") as console:
                 # a session of its own: prefork ends its whole process group
                 self.process = subprocess.Popen(
-                    [program(), "-d", str(self.folder), "-f", str(config), "-DFOREGROUND"],
+                    [program(), "-d", str(self.directory), "-f", str(config), "-DFOREGROUND"],
                     stdin=subprocess.DEVNULL,
                     stdout=console,
                     stderr=console,
                     env=self._environment(),
-                    cwd=self.folder,
+                    cwd=self.directory,
                     start_new_session=True,
                     preexec_fn=self._limit,
                 )
@@ -340,7 +340,7 @@ ListenBacklog 1024
             self.claim("AH00072", "AH00015", "AH00016", required=False)
             self.console.write_bytes(b"")
         problem = f"httpd did not start:\n{self.console_text()}\n{self.log_text()}"
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
         raise AssertionError(problem)
 
     def _limit(self):
@@ -352,12 +352,12 @@ ListenBacklog 1024
         """apachectl configtest: the exit status and all that it printed."""
         self.port = self.port or free_port()
         done = subprocess.run(
-            [program(), "-d", str(self.folder), "-f", str(self._write()), "-t"],
+            [program(), "-d", str(self.directory), "-f", str(self._write()), "-t"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             env=self._environment(),
-            cwd=self.folder,
+            cwd=self.directory,
             timeout=60,
         )
         return done.returncode, done.stdout + done.stderr
@@ -446,7 +446,7 @@ ListenBacklog 1024
             self.process = None
 
     def close(self):
-        """Stops it, judges everything it left behind, and removes its folder."""
+        """Stops it, judges everything it left behind, and removes its directory."""
         try:
             self.stop()
             self.check_log(self.judged)
@@ -459,7 +459,7 @@ ListenBacklog 1024
         finally:
             if self.process is not None:
                 self.kill_all()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
         return self.start() if self.process is None else self
@@ -471,8 +471,8 @@ ListenBacklog 1024
             try:
                 self.stop()
             finally:
-                print(f"---- error log of {self.folder.name} ----\n{self.log_text()[-20000:]}")
-                shutil.rmtree(self.folder, ignore_errors=True)
+                print(f"---- error log of {self.directory.name} ----\n{self.log_text()[-20000:]}")
+                shutil.rmtree(self.directory, ignore_errors=True)
 
     def client(self, host=None, account=None, base="/api/whatsapp-messenger"):
         return Client(
@@ -548,7 +548,7 @@ ListenBacklog 1024
             ):
                 bad.append(line)
         assert not bad, "unexpected lines in the error log:\n" + "\n".join(bad[:40])
-        reports = sorted((self.folder / "sanitizer").iterdir())
+        reports = sorted((self.directory / "sanitizer").iterdir())
         assert not reports, "sanitizer report:\n" + reports[0].read_text(errors="replace")[:8000]
 
     def check_claims(self):
@@ -564,7 +564,7 @@ ListenBacklog 1024
     def check_secrets(self):
         """Fails when any log shows a token, a text or a full number that a test planted."""
         assert self.secrets, "nothing was planted: this check could not fail"
-        for path in sorted((self.folder / "logs").iterdir()):
+        for path in sorted((self.directory / "logs").iterdir()):
             text = path.read_text(encoding="utf-8", errors="replace")
             seen = [secret for secret in self.secrets if secret in text]
             assert not seen, f"{path.name} shows what must stay secret: {seen[:3]}: " + next(

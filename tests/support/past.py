@@ -11,7 +11,7 @@ from .httpd import module_path, server_user
 
 def make_older(server, minutes):
     """Moves all that is in the store of a server that is stopped into the past."""
-    store, new = server.folder / "store", server.folder / "older"
+    store, new = server.directory / "store", server.directory / "older"
     program = module_path().parent / "whatsappctl"
 
     def ctl(*words, **more):

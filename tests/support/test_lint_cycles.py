@@ -10,11 +10,11 @@ import pytest
 LINT = pathlib.Path(__file__).parents[1] / "lint" / "cycles.sh"
 
 
-def tree(folder, uses):
+def tree(directory, uses):
     """A source for each file, that defines one function and uses those of others, and its
     object."""
     for file, others in uses.items():
-        source = folder / file
+        source = directory / file
         source.parent.mkdir(parents=True, exist_ok=True)
         lines = [f"int {name(other)}(void);" for other in others]
         lines.append(
@@ -22,21 +22,21 @@ def tree(folder, uses):
             f"{{ return 1{''.join(f' + {name(other)}()' for other in others)}; }}"
         )
         source.write_text("\n".join(lines) + "\n")
-        made = folder / "build/obj" / file.replace(".c", ".o")
+        made = directory / "build/obj" / file.replace(".c", ".o")
         made.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(
             [*os.environ.get("CC", "cc").split(), "-c", "-O0", "-o", made, source], check=True
         )
-    return folder
+    return directory
 
 
 def name(file):
     return file.removesuffix(".c").replace("/", "_")
 
 
-def lint(folder):
+def lint(directory):
     return subprocess.run(
-        [LINT, folder], capture_output=True, text=True, env={**os.environ, "BUILD": "build"}
+        [LINT, directory], capture_output=True, text=True, env={**os.environ, "BUILD": "build"}
     )
 
 
@@ -58,7 +58,7 @@ def test_what_goes_one_way_passes(tmp_path):
 @pytest.mark.parametrize(
     ("file", "back"),
     [
-        ("mod_whatsapp/base/a.c", "mod_whatsapp/base/b.c"),  # two files of one folder
+        ("mod_whatsapp/base/a.c", "mod_whatsapp/base/b.c"),  # two files of one directory
         ("mod_whatsapp/base/a.c", "tools/e.c"),  # through all of them
         ("mod_whatsapp/store/c.c", "tools/e.c"),
     ],
@@ -81,7 +81,7 @@ def test_a_cycle_of_files_is_named_with_its_symbols(tmp_path, file, back):
         ("mod_whatsapp", "tools"),
     ],
 )
-def test_folders_that_know_each_other_are_named_though_no_file_does(tmp_path, above, below):
+def test_directories_that_know_each_other_are_named_though_no_file_does(tmp_path, above, below):
     more = {
         f"{above}/x.c": [f"{below}/y.c"],
         f"{below}/y.c": [],
@@ -91,7 +91,7 @@ def test_folders_that_know_each_other_are_named_though_no_file_does(tmp_path, ab
     done = lint(tree(tmp_path, {**SOUND, **more}))
     assert done.returncode == 1
     assert " files:" not in done.stderr
-    assert "a cycle of 2 folders:" in done.stderr
+    assert "a cycle of 2 directories:" in done.stderr
     assert f"{name(below + '/y.c')} ({above}/x.c)" in done.stderr
     assert f"{name(above + '/w.c')} ({below}/z.c)" in done.stderr
 

@@ -42,27 +42,27 @@ More in mod_whatsapp/base/, docs/GUIDE.md section 1.1 ([more](GUIDE.md#11-more))
 """
 
 
-def sound(folder):
+def sound(directory):
     """A tree of which everything that is named is there."""
     for i in range(25):
         noun = f"thing_{i}"
-        write(folder, f"mod_whatsapp/base/{noun}.c", CODE.format(noun=noun))
-        write(folder, f"mod_whatsapp/base/{noun}.h", f"int wa_{noun}_make(int a);\n")
+        write(directory, f"mod_whatsapp/base/{noun}.c", CODE.format(noun=noun))
+        write(directory, f"mod_whatsapp/base/{noun}.h", f"int wa_{noun}_make(int a);\n")
     for name in ("GUIDE", "A", "BE", "CEE", "DEE"):
-        write(folder, f"docs/{name}.md", GUIDE)
-    write(folder, "tools/tool.c", "int main(void)\n{\n    return 0;\n}\n")
-    write(folder, "tests/one.sh", "# Shows what docs/GUIDE.md section 1 says.\n")
-    return folder
+        write(directory, f"docs/{name}.md", GUIDE)
+    write(directory, "tools/tool.c", "int main(void)\n{\n    return 0;\n}\n")
+    write(directory, "tests/one.sh", "# Shows what docs/GUIDE.md section 1 says.\n")
+    return directory
 
 
-def write(folder, name, text):
-    path = folder / name
+def write(directory, name, text):
+    path = directory / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
 
 
-def lint(folder):
-    return subprocess.run([LINT, folder], capture_output=True, text=True)
+def lint(directory):
+    return subprocess.run([LINT, directory], capture_output=True, text=True)
 
 
 def test_a_tree_that_has_what_is_named_passes(tmp_path):

@@ -82,7 +82,7 @@ def files_of(store):
 
 
 @pytest.fixture
-def folder():
+def directory():
     path = pathlib.Path(tempfile.mkdtemp(prefix="wa-ctl-"))
     path.chmod(0o755)
     yield path
@@ -90,7 +90,7 @@ def folder():
 
 
 @pytest.fixture(scope="session")
-def session_folder():
+def session_directory():
     path = pathlib.Path(tempfile.mkdtemp(prefix="wa-ctl-"))
     path.chmod(0o755)
     yield path
@@ -98,9 +98,9 @@ def session_folder():
 
 
 @pytest.fixture(scope="session")
-def filled_once(session_folder):
+def filled_once(session_directory):
     """A store of 2,000 messages made by wa-fill."""
-    store = session_folder / "filled"
+    store = session_directory / "filled"
     sentences = ROOT / "tests" / "bench" / "sentences.txt"
     done = subprocess.run(
         [FILL, f"dbm:{store}", sentences, "2000", "7", "20"], capture_output=True, text=True
@@ -116,9 +116,9 @@ def copy(store, to):
 
 
 @pytest.fixture
-def filled(filled_once, folder):
+def filled(filled_once, directory):
     """A copy of it that the test may spoil."""
-    return copy(filled_once, folder / "store")
+    return copy(filled_once, directory / "store")
 
 
 class Fresh:
@@ -240,9 +240,9 @@ def live_through(api, simulator, fresh):
 
 
 @pytest.fixture(scope="session")
-def lived_once(session_folder, serve, simulator, fresh):
+def lived_once(session_directory, serve, simulator, fresh):
     """A store that has been through everything, and what its server said of it."""
-    store = session_folder / "lived"
+    store = session_directory / "lived"
     with serve(store) as server:
         live_through(server.client(), simulator, fresh)
         said = everything(server.client())
@@ -250,9 +250,9 @@ def lived_once(session_folder, serve, simulator, fresh):
 
 
 @pytest.fixture
-def lived(lived_once, folder):
+def lived(lived_once, directory):
     """A copy of it that the test may spoil."""
-    return copy(lived_once[0], folder / "store")
+    return copy(lived_once[0], directory / "store")
 
 
 @pytest.fixture
@@ -262,9 +262,9 @@ def said(lived_once):
 
 
 @pytest.fixture(scope="session")
-def spoiler(session_folder):
+def spoiler(session_directory):
     """The program that writes wrong checkpoints."""
-    program = session_folder / "spoil_checkpoint"
+    program = session_directory / "spoil_checkpoint"
     flags = [
         word
         for config in (

@@ -116,7 +116,7 @@ HEADER_FIELDS = {
     "timestamp": ("Q", 32),
     "number": ("Q", 40),
     "row": ("Q", 48),
-    "touch": ("Q", 56),
+    "conflicts": ("Q", 56),
 }
 # The numbers before the texts of each payload.
 PAYLOAD_FIELDS = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes a checkpoint that is whole and says something wrong: spoil_checkpoint FOLDER WHAT
+/* Writes a checkpoint that is whole and says something wrong: spoil_checkpoint DIRECTORY WHAT
  * [NUMBER]. Linked with the library by the tests. */
 #include <stdio.h>
 #include <stdlib.h>

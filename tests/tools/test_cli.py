@@ -47,7 +47,7 @@ def test_version():
         (["stats", "-"], "'-' is one argument too many"),
         (["--json", "stats"], "there is no option --json;"),
         (["-", "stats"], "there is no command '-'"),
-        (["backup"], "backup needs the folder"),
+        (["backup"], "backup needs the directory"),
         (["load"], "load needs the file"),
         (["load", "x", "--account-sid", "AC1"], "--account-sid must be AC and 32 hex digits"),
         (
@@ -56,11 +56,11 @@ def test_version():
         ),
     ],
 )
-def test_mistakes_are_named(folder, words, sentence):
-    store = [] if "--store" in words else ["--store", folder / "store"]
+def test_mistakes_are_named(directory, words, sentence):
+    store = [] if "--store" in words else ["--store", directory / "store"]
     result = ctl(*store, *words, expect=2)
     assert sentence in result.err and result.out == "", result
-    assert not (folder / "store").exists()
+    assert not (directory / "store").exists()
 
 
 def test_options_stand_where_they_are_typed(filled):
@@ -90,18 +90,18 @@ def test_no_command_shows_the_usage():
     "words",
     [["stats"], ["verify"], ["rebuild"], ["dump"], ["backup", "to"], ["compact"], ["retime"]],
 )
-def test_no_store_is_said_and_none_is_made(folder, words):
-    for store in (folder / "nothing", folder):
-        result = ctl(*words[:1], *[folder / w for w in words[1:]], store=store, expect=2)
+def test_no_store_is_said_and_none_is_made(directory, words):
+    for store in (directory / "nothing", directory):
+        result = ctl(*words[:1], *[directory / w for w in words[1:]], store=store, expect=2)
         assert f"there is no store in {store}" in result.err
-    assert list(folder.iterdir()) == []
+    assert list(directory.iterdir()) == []
 
 
-def test_a_file_that_is_no_journal_is_refused(folder):
-    (folder / "journal").write_bytes(b"something else" * 1000)
+def test_a_file_that_is_no_journal_is_refused(directory):
+    (directory / "journal").write_bytes(b"something else" * 1000)
     for command in ("stats", "verify", "dump", "rebuild", "compact", "retime"):
-        assert "is not a journal of mod_whatsapp" in ctl(command, store=folder, expect=2).err
-    assert (folder / "journal").read_bytes() == b"something else" * 1000
+        assert "is not a journal of mod_whatsapp" in ctl(command, store=directory, expect=2).err
+    assert (directory / "journal").read_bytes() == b"something else" * 1000
 
 
 @pytest.mark.parametrize("how", ["{}", "dbm:{}", "dbm:{} type=sdbm", "{}/", "{}/../store"])
@@ -109,7 +109,7 @@ def test_the_store_may_be_named_in_several_ways(filled, how):
     assert "messages     2000 in 7 threads" in ctl("stats", store=how.format(filled)).out
 
 
-def test_a_relative_folder(filled):
+def test_a_relative_directory(filled):
     done = subprocess.run(
         [PROGRAM, "--store", filled.name, "stats"],
         cwd=filled.parent,
@@ -145,13 +145,13 @@ def terminal():
         try:
             ours, theirs = pty.openpty()
         except OSError:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            directory = stack.enter_context(tempfile.TemporaryDirectory())
             subprocess.run(
-                ["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", folder],
+                ["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", directory],
                 check=True,
             )
-            stack.callback(subprocess.run, ["umount", folder], check=True)
-            ours = os.open(os.path.join(folder, "ptmx"), os.O_RDWR | os.O_NOCTTY)
+            stack.callback(subprocess.run, ["umount", directory], check=True)
+            ours = os.open(os.path.join(directory, "ptmx"), os.O_RDWR | os.O_NOCTTY)
             fcntl.ioctl(ours, TIOCSPTLCK, struct.pack("i", 0))
             theirs = fcntl.ioctl(ours, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY)
         stack.callback(os.close, ours)
@@ -170,9 +170,9 @@ def test_the_bar_is_for_terminals(filled):
     assert ctl("verify", store=filled).err == ""
 
 
-def test_quiet_says_only_what_was_asked_for(filled, folder):
-    assert ctl("backup", folder / "b", store=filled).err != ""
-    assert ctl("--quiet", "backup", folder / "c", store=filled).err == ""
+def test_quiet_says_only_what_was_asked_for(filled, directory):
+    assert ctl("backup", directory / "b", store=filled).err != ""
+    assert ctl("--quiet", "backup", directory / "c", store=filled).err == ""
     result = ctl("dump", "--quiet", store=filled)
     assert result.err == "" and result.out.count("\n") == 2027
 

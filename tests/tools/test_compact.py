@@ -96,7 +96,7 @@ def test_sids_are_still_known(lived, said, serve, fresh):
             assert {**message, "deliveryStatus": "read"} in api.all_messages(message["counterpart"])
 
 
-def test_several_sids_of_one_message(folder):
+def test_several_sids_of_one_message(directory):
     sids = [f"SM{n:032x}" for n in range(4)]
     value = {
         "id": "parts",
@@ -117,7 +117,7 @@ def test_several_sids_of_one_message(folder):
         "createdAt": 5,
         "updatedAt": 6,
     }
-    store = folder / "store"
+    store = directory / "store"
     ctl(
         "load",
         "-",

@@ -96,13 +96,13 @@ def first(store, kind, nth=0):
 
 
 @pytest.fixture
-def crafted(lived, folder):
+def crafted(lived, directory):
     """Writes another journal into the lived store, and has it judged."""
     data = (lived / "journal").read_bytes()
 
     def put(journal, **more):
         (lived / "journal").write_bytes(journal)
-        judge(lived, folder, **more)
+        judge(lived, directory, **more)
 
     return lived, data, put
 
@@ -185,7 +185,7 @@ NUMBERS = ["number", "offset", "timestamp", "records", "rows", "keys", "crc", "e
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_no_number_of_current_is_believed(lived, folder, name):
+def test_no_number_of_current_is_believed(lived, directory, name):
     text = (lived / "CURRENT").read_text()
     now = int(next(line.split()[1] for line in text.split("\n") if line.startswith(name + " ")))
     size = (lived / "journal").stat().st_size
@@ -197,17 +197,17 @@ def test_no_number_of_current_is_believed(lived, folder, name):
         "99999999999999999999999",
     ]:
         (lived / "CURRENT").write_text(craft_current(text, name, value))
-        judge(lived, folder, is_changed=value in CHANGED)
+        judge(lived, directory, is_changed=value in CHANGED)
 
 
-def test_no_type_of_a_checkpoint_but_the_known_is_asked_for(lived, folder):
+def test_no_type_of_a_checkpoint_but_the_known_is_asked_for(lived, directory):
     text = (lived / "CURRENT").read_text()
     for kind in ("x", "../../../x", "default", "mysql", "%s%n"):
         (lived / "CURRENT").write_text(craft_current(text, "type", kind))
-        judge(lived, folder)
+        judge(lived, directory)
 
 
-def test_no_word_of_the_rows_is_believed(lived, folder):
+def test_no_word_of_the_rows_is_believed(lived, directory):
     data = (lived / "rows").read_bytes()
     salt = salt_of((lived / "journal").read_bytes())
     last = max(r.row for r in records(lived) if r.kind == "message")
@@ -217,7 +217,7 @@ def test_no_word_of_the_rows_is_believed(lived, folder):
             for row in range(1, last + 1):
                 struct.pack_into("<Q", spoiled, row * ROW + at, value)
             (lived / "rows").write_bytes(spoiled)
-            judge(lived, folder, is_changed=False)
+            judge(lived, directory, is_changed=False)
     for leap in (
         0,
         1,
@@ -231,12 +231,12 @@ def test_no_word_of_the_rows_is_believed(lived, folder):
                 "<Q", spoiled, row * ROW + 16, previous_made(salt, row, max(row + leap, 0))
             )
         (lived / "rows").write_bytes(spoiled)
-        judge(lived, folder)
+        judge(lived, directory)
 
 
-@pytest.mark.parametrize("name", ["rows", "marks", "keys.0"])
+@pytest.mark.parametrize("name", ["rows", "times", "keys.0"])
 @pytest.mark.parametrize("what", ["ones", "cut", "empty", "full"])
-def test_files_beside_the_journal_with_anything_in_them(lived, folder, name, what):
+def test_files_beside_the_journal_with_anything_in_them(lived, directory, name, what):
     size = (lived / name).stat().st_size
     path = lived / name
     if what == "ones":
@@ -245,7 +245,7 @@ def test_files_beside_the_journal_with_anything_in_them(lived, folder, name, wha
         path.write_bytes(struct.pack("<Q", 1 << 40 | 1) * (size // 8))
     else:
         os.truncate(path, size // 2 if what == "cut" else 0)
-    judge(lived, folder)
+    judge(lived, directory)
 
 
 THREAD_FIELDS = [
@@ -262,12 +262,12 @@ THREAD_FIELDS = [
 
 
 @pytest.mark.parametrize("field", THREAD_FIELDS)
-def test_no_number_of_a_checkpoint_is_believed(lived, folder, spoiler, field):
+def test_no_number_of_a_checkpoint_is_believed(lived, directory, spoiler, field):
     for n, value in enumerate(wicked("Q", 3, (lived / "journal").stat().st_size)):
-        store = folder / f"spoiled{n}"
+        store = directory / f"spoiled{n}"
         shutil.copytree(lived, store)
         subprocess.run([spoiler, store, field, str(value)], check=True)
-        judge(store, folder, is_changed=value in CHANGED)
+        judge(store, directory, is_changed=value in CHANGED)
         shutil.rmtree(store)
 
 
@@ -275,7 +275,7 @@ def test_no_number_of_a_checkpoint_is_believed(lived, folder, spoiler, field):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_mutations_with_right_checksums(lived, folder, seed):
+def test_mutations_with_right_checksums(lived, directory, seed):
     """Words anywhere in records, CURRENT and the index are set to anything; what has a checksum
     gets a right one."""
     dice = random.Random(seed)
@@ -315,7 +315,7 @@ def test_mutations_with_right_checksums(lived, folder, seed):
                 dice.choice(wicked("Q", len(journal))),
             )
         (lived / "rows").write_bytes(spoiled)
-        judge(lived, folder, is_changed=dice.random() < 0.3)
+        judge(lived, directory, is_changed=dice.random() < 0.3)
 
 
 # ---- httpd ----
@@ -438,12 +438,12 @@ def maps_of(pid):
     ],
     ids=lambda words: words[0],
 )
-def test_a_signal_ends_every_command_in_its_longest_loop(lived, folder, words, how):
+def test_a_signal_ends_every_command_in_its_longest_loop(lived, directory, words, how):
     before = sorted(path.name for path in lived.iterdir() if path.name != "CURRENT")
-    (folder / "in").write_text(LINE)
+    (directory / "in").write_text(LINE)
     huge(lived)
     running = subprocess.Popen(
-        [PROGRAM, "--store", lived, *[word.format(folder) for word in words]],
+        [PROGRAM, "--store", lived, *[word.format(directory) for word in words]],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -464,7 +464,7 @@ def test_a_signal_ends_every_command_in_its_longest_loop(lived, folder, words, h
     running.send_signal(how)
     _, said = running.communicate(timeout=100)
     assert running.returncode == 130 and "interrupted" in said, (running.returncode, said)
-    assert not (folder / "b").exists()
+    assert not (directory / "b").exists()
     assert (lived / "journal").stat().st_size == 2**43, "what nobody looked at was cut off"
     left = {path.name for path in lived.iterdir()} - set(before)
     assert not left - {"lock"}, left

@@ -80,8 +80,8 @@ def test_a_dump_is_what_the_server_says(lived, said):
 
 
 @pytest.mark.parametrize("which", ["lived", "filled"])
-def test_dump_load_dump_is_the_same(request, folder, which):
-    store, again = request.getfixturevalue(which), folder / "again"
+def test_dump_load_dump_is_the_same(request, directory, which):
+    store, again = request.getfixturevalue(which), directory / "again"
     first = ctl("dump", store=store).out
     told = load(again, first).err
     assert "0 skipped that are there already" in told
@@ -90,15 +90,15 @@ def test_dump_load_dump_is_the_same(request, folder, which):
     assert not (again / "load.new").exists()
 
 
-def test_a_shuffled_dump_is_sorted(lived, folder):
+def test_a_shuffled_dump_is_sorted(lived, directory):
     lines = ctl("dump", store=lived).out.split("\n")
     random.Random(7).shuffle(lines)
-    load(folder / "again", "\n".join(lines))
-    assert dump(folder / "again") == dump(lived)
+    load(directory / "again", "\n".join(lines))
+    assert dump(directory / "again") == dump(lived)
 
 
-def test_the_loaded_store_is_served_as_before(lived, said, folder, serve, fresh):
-    again = folder / "again"
+def test_the_loaded_store_is_served_as_before(lived, said, directory, serve, fresh):
+    again = directory / "again"
     load(again, ctl("dump", store=lived).out)
     give_to_server(again)
     with serve(again) as server:
@@ -127,7 +127,7 @@ def test_the_loaded_store_is_served_as_before(lived, said, folder, serve, fresh)
         assert api.thread(number)["unreadCount"] == 1
 
 
-def test_everything_that_a_message_can_have(folder):
+def test_everything_that_a_message_can_have(directory):
     """Members that no message of the lived store has."""
     sid = [f"SM{n:032x}" for n in range(4)]
     pairs = [
@@ -222,18 +222,18 @@ def test_everything_that_a_message_can_have(folder):
     ]
     pairs[1][1]["unread"] = True
     text = lines_of(pairs + threads + contacts)
-    load(folder / "a", text)
-    assert [k for k, _ in dump(folder / "a")] == [k for k, _ in pairs + threads + contacts]
-    found = dump(folder / "a")
+    load(directory / "a", text)
+    assert [k for k, _ in dump(directory / "a")] == [k for k, _ in pairs + threads + contacts]
+    found = dump(directory / "a")
     for (_, given), (_, value) in zip(pairs + threads + contacts, found):
         assert value.items() >= given.items()
-    load(folder / "b", ctl("dump", store=folder / "a").out)
-    assert ctl("dump", store=folder / "b").out == ctl("dump", store=folder / "a").out
-    assert ctl("verify", store=folder / "a").out.endswith("sound\n")
+    load(directory / "b", ctl("dump", store=directory / "a").out)
+    assert ctl("dump", store=directory / "b").out == ctl("dump", store=directory / "a").out
+    assert ctl("verify", store=directory / "a").out.endswith("sound\n")
     # each sid is known: nothing of it can be loaded a second time
     for known in sid:
         other = lines_of([message("+15550000005", 9000, sid=known)])
-        assert "0 messages and 0 contacts loaded; 1 skipped" in load(folder / "a", other).err
+        assert "0 messages and 0 contacts loaded; 1 skipped" in load(directory / "a", other).err
 
 
 ONE, TWO = "SM" + "1" * 32, "SM" + "2" * 32
@@ -297,32 +297,34 @@ VERSION_1 = {
 
 
 @pytest.mark.parametrize("private", VERSION_1)
-def test_a_dump_of_version_1_is_loaded(folder, private):
+def test_a_dump_of_version_1_is_loaded(directory, private):
     given, kept = VERSION_1[private]
     key, value = message(
         "+15550000001", 1000, "parts", direction="sent", **given, store={"private": private}
     )
-    load(folder / "store", lines_of([(key, value)]))
-    ((_, found),) = [pair for pair in dump(folder / "store") if pair[0].startswith("msg:")]
+    load(directory / "store", lines_of([(key, value)]))
+    ((_, found),) = [pair for pair in dump(directory / "store") if pair[0].startswith("msg:")]
     assert found["store"]["delivery"] == kept
     for name in ("status", "sid", "deliveryStatus", "errorCode"):
         assert found.get(name) == given.get(name)
 
 
-def test_a_received_message_of_version_1_keeps_its_attachments(folder):
+def test_a_received_message_of_version_1_keeps_its_attachments(directory):
     url = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
     shown = [{"url": "/old/base/messages/x/media/0", "contentType": "image/png"}]
     private = f"MediaUrl0={url}&MediaContentType0=image%2Fpng&ProfileName=Ana"
     key, value = message("+15550000001", 1000, "", sid=ONE, media=shown, store={"private": private})
-    load(folder / "store", lines_of([(key, value)]))
-    ((_, found),) = [pair for pair in dump(folder / "store") if pair[0].startswith("msg:")]
+    load(directory / "store", lines_of([(key, value)]))
+    ((_, found),) = [pair for pair in dump(directory / "store") if pair[0].startswith("msg:")]
     assert found["media"] == [
         {"url": f"/messages/{value['id']}/media/0", "contentType": "image/png"}
     ]
     assert found["store"]["form"].startswith("MediaUrl0=https%3A%2F%2Fapi.twilio.com") and found[
         "store"
     ]["form"].endswith("&ProfileName=Ana")
-    assert json.loads(json.dumps(dump(folder / "store")))[-1][1]["lastMessagePreview"] == "[image]"
+    assert (
+        json.loads(json.dumps(dump(directory / "store")))[-1][1]["lastMessagePreview"] == "[image]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -345,7 +347,7 @@ def test_a_received_message_of_version_1_keeps_its_attachments(folder):
         7,
     ],
 )
-def test_a_delivery_that_is_none_is_refused(folder, delivery):
+def test_a_delivery_that_is_none_is_refused(directory, delivery):
     pair = message(
         "+15550000001",
         1000,
@@ -360,20 +362,20 @@ def test_a_delivery_that_is_none_is_refused(folder, delivery):
         "-",
         "--account-sid",
         ACCOUNT,
-        store=folder / "store",
+        store=directory / "store",
         stdin=lines_of([pair]),
         expect=None,
     )
     assert done.status != 0 and "store.delivery" in done.err
 
 
-def test_a_store_of_version_1_is_refused_with_the_way_over(folder):
-    load(folder / "store", lines_of([message("+15550000001", 1000, "b")]))
-    with open(folder / "store" / "journal", "r+b") as file:
+def test_a_store_of_version_1_is_refused_with_the_way_over(directory):
+    load(directory / "store", lines_of([message("+15550000001", 1000, "b")]))
+    with open(directory / "store" / "journal", "r+b") as file:
         file.seek(16)
         file.write((1).to_bytes(4, "little"))
     for words in (["stats"], ["dump"], ["verify"], ["load", "-"]):
-        done = ctl(*words, store=folder / "store", stdin="", expect=None)
+        done = ctl(*words, store=directory / "store", stdin="", expect=None)
         assert done.status != 0 and "has format version 1" in done.err, words
         assert "dump --output FILE" in done.err
         assert "load FILE --account-sid SID --user USER" in done.err  # its checksum is of version 2
@@ -431,7 +433,7 @@ EVERY_MEMBER = {
 }
 
 
-def test_no_member_of_the_api_is_lost(folder, contract):
+def test_no_member_of_the_api_is_lost(directory, contract):
     """Whoever adds a member to the API has to teach it to load: this fails until then."""
     schemas = contract.document["components"]["schemas"]
     for name, value in EVERY_MEMBER.items():
@@ -445,9 +447,9 @@ def test_no_member_of_the_api_is_lost(folder, contract):
         ("thread:+15550000001", thread),
         (f"contact:{person['id']}", person),
     ]
-    told = load(folder / "store", lines_of(pairs)).err
+    told = load(directory / "store", lines_of(pairs)).err
     assert "not known" not in told and "2 messages and 1 contacts loaded" in told
-    assert as_seen(dump(folder / "store")) == pairs
+    assert as_seen(dump(directory / "store")) == pairs
 
 
 # ---- exports of the first messenger ----
@@ -502,40 +504,40 @@ def check_export(pairs):
     assert other["phoneNumber"] == "+15551230003" and other["displayName"] == "Never wrote"
 
 
-def test_an_export_in_one_array(folder):
-    told = ctl("load", EXPORT, "--account-sid", ACCOUNT, store=folder / "store").err
+def test_an_export_in_one_array(directory):
+    told = ctl("load", EXPORT, "--account-sid", ACCOUNT, store=directory / "store").err
     assert "5 messages and 2 contacts loaded; 0 skipped" in told
     assert "1 threads without messages left out" in told and "1 half characters" in told
-    check_export(dump(folder / "store"))
-    assert ctl("verify", store=folder / "store").out.endswith("sound\n")
+    check_export(dump(directory / "store"))
+    assert ctl("verify", store=directory / "store").out.endswith("sound\n")
 
 
-def test_an_export_in_lines(folder):
+def test_an_export_in_lines(directory):
     lines = [json.dumps(each) for each in json.loads(EXPORT.read_text(encoding="utf-8"))]
     for name, text in {
         "lf": "\n".join(lines),
         "crlf": "\r\n\r\n".join(lines) + "\r\n",
         "bom": "\ufeff" + "\n".join(lines) + "\n",
     }.items():
-        load(folder / name, text)
-        check_export(dump(folder / name))
+        load(directory / name, text)
+        check_export(dump(directory / name))
 
 
-def test_an_export_in_a_file_and_a_pipe_give_the_same(folder):
-    (folder / "lines").write_text(
+def test_an_export_in_a_file_and_a_pipe_give_the_same(directory):
+    (directory / "lines").write_text(
         "\n".join(json.dumps(each) for each in json.loads(EXPORT.read_text(encoding="utf-8"))),
         encoding="utf-8",
     )
-    for name, source in {"file": folder / "lines", "array": EXPORT}.items():
-        ctl("load", source, "--account-sid", ACCOUNT, store=folder / name)
-    load(folder / "pipe", EXPORT.read_text(encoding="utf-8"))
-    assert dump(folder / "file") == dump(folder / "array") == dump(folder / "pipe")
+    for name, source in {"file": directory / "lines", "array": EXPORT}.items():
+        ctl("load", source, "--account-sid", ACCOUNT, store=directory / name)
+    load(directory / "pipe", EXPORT.read_text(encoding="utf-8"))
+    assert dump(directory / "file") == dump(directory / "array") == dump(directory / "pipe")
 
 
-def test_the_export_is_served(folder, serve):
-    ctl("load", EXPORT, "--account-sid", ACCOUNT, store=folder / "store")
-    give_to_server(folder / "store")
-    with serve(folder / "store") as server:
+def test_the_export_is_served(directory, serve):
+    ctl("load", EXPORT, "--account-sid", ACCOUNT, store=directory / "store")
+    give_to_server(directory / "store")
+    with serve(directory / "store") as server:
         api = server.client()
         assert [t["counterpart"] for t in api.threads()] == ["+15551230001", "+15551230002"]
         assert api.now() == 1740000600000
@@ -553,7 +555,7 @@ def test_the_export_is_served(folder, serve):
 
 
 @pytest.mark.parametrize("unread", [0, 1, 2, 3, 4, 99])
-def test_the_last_received_are_the_unread_ones(folder, unread):
+def test_the_last_received_are_the_unread_ones(directory, unread):
     number = "+15550000001"
     pairs = [
         message(number, 1000 + n, f"{n}", direction=d, status="success" if d == "sent" else None)
@@ -562,8 +564,8 @@ def test_the_last_received_are_the_unread_ones(folder, unread):
         )
     ]
     pairs.append((f"thread:{number}", {"counterpart": number, "unreadCount": unread}))
-    load(folder / "store", lines_of(pairs))
-    found = dump(folder / "store")
+    load(directory / "store", lines_of(pairs))
+    found = dump(directory / "store")
     received = ["0", "2", "3", "5"]
     assert [v["body"] for k, v in found if v.get("unread")] == received[
         len(received) - unread if unread < 4 else 0 :
@@ -571,11 +573,11 @@ def test_the_last_received_are_the_unread_ones(folder, unread):
     assert dict(found)[f"thread:{number}"]["unreadCount"] == min(unread, 4)
 
 
-def test_without_a_thread_the_messages_say_what_is_unread(folder):
+def test_without_a_thread_the_messages_say_what_is_unread(directory):
     pairs = [message("+15550000001", 1000 + n, f"{n}", unread=n >= 3) for n in range(5)]
     pairs += [message("+15550000002", 2000 + n, f"{n}") for n in range(5)]
-    load(folder / "store", lines_of(pairs))
-    found = dict(dump(folder / "store"))
+    load(directory / "store", lines_of(pairs))
+    found = dict(dump(directory / "store"))
     assert found["thread:+15550000001"]["unreadCount"] == 2
     assert found["thread:+15550000002"]["unreadCount"] == 0
 
@@ -676,18 +678,18 @@ BAD = [
 ]
 
 
-def test_every_bad_line_is_named_and_nothing_is_loaded(folder):
+def test_every_bad_line_is_named_and_nothing_is_loaded(directory):
     lines = []
     for bad, _ in BAD:
         lines += [lines_of([message("+15550000001", 1740000000000)]).rstrip("\n"), bad]
     data = "\n".join(lines).encode() + b'\n{"key":"msg:\xff"}\n'
-    (folder / "input").write_bytes(data)
+    (directory / "input").write_bytes(data)
     result = ctl(
-        "load", folder / "input", "--account-sid", ACCOUNT, store=folder / "store", expect=1
+        "load", directory / "input", "--account-sid", ACCOUNT, store=directory / "store", expect=1
     )
     told = {}
     for line in result.err.splitlines()[:-1]:
-        place, _, what = line[len(str(folder / "input")) + 1 :].partition(": ")
+        place, _, what = line[len(str(directory / "input")) + 1 :].partition(": ")
         told[int(place)] = what
     for number, (bad, what) in enumerate(BAD):
         assert what in told.get(2 * number + 2, "nothing was said"), (
@@ -699,7 +701,7 @@ def test_every_bad_line_is_named_and_nothing_is_loaded(folder):
         result.err.splitlines()[-1]
         == f"whatsappctl: {len(BAD) + 1} lines cannot be loaded: nothing was changed"
     )
-    assert not (folder / "store").exists()
+    assert not (directory / "store").exists()
 
 
 def mutated(line, chance):
@@ -730,23 +732,23 @@ def mutated(line, chance):
     return bytes(data).replace(b"\n", b" ")
 
 
-def test_spoiled_lines_are_read_or_refused(lived, folder):
+def test_spoiled_lines_are_read_or_refused(lived, directory):
     """Whatever is done to lines: what is taken is in the store afterwards, what is not is named,
     and a dump of the rest goes round."""
     chance = random.Random(11)
     lines = ctl("dump", store=lived).out.split("\n")[:-1]
     spoilt = [mutated(chance.choice(lines), chance) for _ in range(3000)]
-    (folder / "input").write_bytes(b"\n".join(spoilt))
+    (directory / "input").write_bytes(b"\n".join(spoilt))
     result = ctl(
         "load",
-        folder / "input",
+        directory / "input",
         "--account-sid",
         ACCOUNT,
         "--ignore-other-keys",
-        store=folder / "store",
+        store=directory / "store",
         expect=1,
     )
-    prefix = f"{folder}/input:"
+    prefix = f"{directory}/input:"
     refused = {
         int(line[len(prefix) :].split(":")[0])
         for line in result.err.splitlines()
@@ -754,20 +756,20 @@ def test_spoiled_lines_are_read_or_refused(lived, folder):
     }
     assert 1000 < len(refused) < 3000
     good = [line for number, line in enumerate(spoilt, 1) if number not in refused]
-    (folder / "good").write_bytes(b"\n".join(good))
+    (directory / "good").write_bytes(b"\n".join(good))
     ctl(
         "load",
-        folder / "good",
+        directory / "good",
         "--account-sid",
         ACCOUNT,
         "--ignore-other-keys",
-        store=folder / "store",
+        store=directory / "store",
     )
-    text = ctl("dump", store=folder / "store").out
+    text = ctl("dump", store=directory / "store").out
     assert text.count('{"key":"msg:') > 10
-    load(folder / "again", text)
-    assert ctl("dump", store=folder / "again").out == text
-    assert ctl("verify", store=folder / "store").out.endswith("sound\n")
+    load(directory / "again", text)
+    assert ctl("dump", store=directory / "again").out == text
+    assert ctl("verify", store=directory / "store").out.endswith("sound\n")
 
 
 @pytest.mark.parametrize(
@@ -786,46 +788,46 @@ def test_spoiled_lines_are_read_or_refused(lived, folder):
     ],
     ids=[str(n) for n in range(1, 11)],
 )
-def test_broken_arrays(folder, text, line, what):
-    result = load(folder / "store", text, expect=1)
+def test_broken_arrays(directory, text, line, what):
+    result = load(directory / "store", text, expect=1)
     assert any(
         said.startswith(f"-:{line}: ") and what in said for said in result.err.splitlines()
     ), result
-    assert not (folder / "store").exists()
+    assert not (directory / "store").exists()
 
 
-def test_a_line_that_never_ends_is_refused(folder):
-    (folder / "input").write_bytes(b'{"key":"' + b"x" * (17 << 20))
+def test_a_line_that_never_ends_is_refused(directory):
+    (directory / "input").write_bytes(b'{"key":"' + b"x" * (17 << 20))
     result = ctl(
-        "load", folder / "input", "--account-sid", ACCOUNT, store=folder / "store", expect=1
+        "load", directory / "input", "--account-sid", ACCOUNT, store=directory / "store", expect=1
     )
     assert ":1: is longer than 16 MB" in result.err
 
 
-def test_deep_nesting_is_refused(folder):
+def test_deep_nesting_is_refused(directory):
     deep = '{"key":"msg:x","value":' + "[" * 100000 + "]" * 100000 + "}"
-    assert "-:1: " in load(folder / "store", deep, expect=1).err
+    assert "-:1: " in load(directory / "store", deep, expect=1).err
 
 
-def test_empty_input_makes_an_empty_store(folder):
+def test_empty_input_makes_an_empty_store(directory):
     for name, text in {"none": "", "blank": "\n \r\n", "array": " [ ] "}.items():
-        assert "0 messages and 0 contacts loaded" in load(folder / name, text).err
-        assert dump(folder / name) == []
-        assert ctl("verify", store=folder / name).out.endswith("sound\n")
+        assert "0 messages and 0 contacts loaded" in load(directory / name, text).err
+        assert dump(directory / name) == []
+        assert ctl("verify", store=directory / name).out.endswith("sound\n")
 
 
-def test_other_keys_may_be_passed_over(folder):
+def test_other_keys_may_be_passed_over(directory):
     text = '{"key":"index:x","value":{}}\n' + lines_of([GOOD])
     assert (
         "1 messages and 0 contacts loaded"
-        in load(folder / "store", text, "--ignore-other-keys").err
+        in load(directory / "store", text, "--ignore-other-keys").err
     )
-    assert [key for key, _ in dump(folder / "store")] == [GOOD[0], "thread:+15550000001"]
+    assert [key for key, _ in dump(directory / "store")] == [GOOD[0], "thread:+15550000001"]
 
 
-def test_unknown_members_are_counted(folder):
+def test_unknown_members_are_counted(directory):
     text = lines_of([message("+15550000001", 5, profileName="Ana", twilio={"a": 1})])
-    assert "2 members that are not known left out" in load(folder / "store", text).err
+    assert "2 members that are not known left out" in load(directory / "store", text).err
 
 
 # ---- into a store that is there ----
@@ -866,7 +868,7 @@ def test_loading_again_skips_all(lived):
     assert ctl("dump", store=lived).out == text
 
 
-def test_doubles_within_the_input_are_skipped(folder, fresh):
+def test_doubles_within_the_input_are_skipped(directory, fresh):
     sid = fresh.sid()
     one = message("+15550000001", 1000, "one", sid=sid)
     pairs = [one, one, message("+15550000001", 1001, "the same sid", sid=sid)]
@@ -881,9 +883,10 @@ def test_doubles_within_the_input_are_skipped(folder, fresh):
     other = {**same, "id": "11111111-2222-4333-8444-666666666666", "updatedAt": 7}
     pairs.append((f"contact:{other['id']}", other))
     assert (
-        "1 messages and 1 contacts loaded; 4 skipped" in load(folder / "store", lines_of(pairs)).err
+        "1 messages and 1 contacts loaded; 4 skipped"
+        in load(directory / "store", lines_of(pairs)).err
     )
-    assert [v["body"] for k, v in dump(folder / "store") if k.startswith("msg:")] == ["one"]
+    assert [v["body"] for k, v in dump(directory / "store") if k.startswith("msg:")] == ["one"]
 
 
 def test_what_is_not_newer_than_the_store_is_refused(lived, said):
@@ -900,15 +903,16 @@ def test_what_is_not_newer_than_the_store_is_refused(lived, said):
     refused = [line for line in result.err.splitlines() if line.startswith("-:")]
     assert [line[:4] for line in refused] == ["-:2:", "-:3:"]
     assert all(
-        "load that dump and this file together (cat) into a new folder" in line for line in refused
+        "load that dump and this file together (cat) into a new directory" in line
+        for line in refused
     )
     assert files_of(lived) == before
 
 
-def test_two_dumps_go_together_into_a_new_store(lived, said, folder):
+def test_two_dumps_go_together_into_a_new_store(lived, said, directory):
     older = lines_of([message("+15550000077", 5, "older")])
-    load(folder / "both", ctl("dump", store=lived).out + older)
-    found = dump(folder / "both")
+    load(directory / "both", ctl("dump", store=lived).out + older)
+    found = dump(directory / "both")
     assert found[0][1]["body"] == "older"
     assert len(found) == len(dump(lived)) + 2
 
@@ -930,27 +934,27 @@ def test_a_damaged_store_takes_nothing(lived):
     assert "run whatsappctl rebuild" in load(lived, lines_of([GOOD]), expect=1).err
 
 
-def test_a_dry_run_changes_nothing(lived, folder):
+def test_a_dry_run_changes_nothing(lived, directory):
     before = files_of(lived)
     newer = lines_of([message("+15550000001", dump(lived)[0][1]["timestamp"] + 10**7)])
     assert "would be: 1 messages" in load(lived, newer, "--dry-run").err
     assert files_of(lived) == before
-    load(folder / "new", newer, "--dry-run")
-    assert not (folder / "new").exists()
+    load(directory / "new", newer, "--dry-run")
+    assert not (directory / "new").exists()
 
 
-def test_a_new_store_needs_an_account(folder):
+def test_a_new_store_needs_an_account(directory):
     assert (
         "say whose it is with --account-sid"
-        in load(folder / "store", "", account=None, expect=2).err
+        in load(directory / "store", "", account=None, expect=2).err
     )
-    assert not (folder / "store").exists()
+    assert not (directory / "store").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 @pytest.mark.parametrize("is_new", [True, False])
-def test_an_end_in_the_middle_leaves_what_was_there(lived, folder, number, is_new):
-    store = folder / "new" if is_new else lived
+def test_an_end_in_the_middle_leaves_what_was_there(lived, directory, number, is_new):
+    store = directory / "new" if is_new else lived
     before = files_of(lived)
     with subprocess.Popen(
         [PROGRAM, "--store", store, "load", "-", "--account-sid", ACCOUNT],
@@ -992,20 +996,20 @@ def files_of_plain(store):
 # ---- dump's output ----
 
 
-def test_output_goes_to_a_private_file_in_one_step(lived, folder):
-    target = folder / "dump.jsonl"
+def test_output_goes_to_a_private_file_in_one_step(lived, directory):
+    target = directory / "dump.jsonl"
     target.write_text("older")
     ctl("dump", "--output", target, store=lived)
     assert target.read_text(encoding="utf-8") == ctl("dump", store=lived).out
     assert target.stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in folder.iterdir()) == ["dump.jsonl", "store"]
+    assert sorted(path.name for path in directory.iterdir()) == ["dump.jsonl", "store"]
 
 
 def test_output_may_be_no_file(lived):
     ctl("dump", "--output", "/dev/null", store=lived)
     assert (
         "cannot be written"
-        in ctl("dump", "--output", "/no/such/folder/x", store=lived, expect=2).err
+        in ctl("dump", "--output", "/no/such/directory/x", store=lived, expect=2).err
     )
     assert os.path.exists("/dev/null")
 

@@ -17,9 +17,9 @@ SOURCE = pathlib.Path(__file__).with_name("kill_at.c")
 
 
 @pytest.fixture(scope="session")
-def killer(session_folder):
+def killer(session_directory):
     """The library that kills."""
-    library = session_folder / "kill_at.so"
+    library = session_directory / "kill_at.so"
     subprocess.run(
         ["cc", "-std=gnu11", "-O1", "-fPIC", "-shared", "-o", library, SOURCE], check=True
     )
@@ -44,9 +44,9 @@ def run(killer, store, words, stdin, **more):
 
 
 @pytest.fixture(scope="module")
-def ahead_once(session_folder, serve, fresh):
+def ahead_once(session_directory, serve, fresh):
     """A store whose last messages are dated 400 days ahead."""
-    store, place = session_folder / "ahead", session_folder / "ahead-faults"
+    store, place = session_directory / "ahead", session_directory / "ahead-faults"
     place.mkdir()
     faults = Faults(place)
     server = serve(store)
@@ -89,19 +89,19 @@ def newer(said):
 
 
 @pytest.mark.parametrize("words", [["compact"], ["load", "-"]], ids=["compact", "load"])
-def test_killed_at_every_call(lived_once, said, folder, killer, words):
+def test_killed_at_every_call(lived_once, said, directory, killer, words):
     stdin = newer(said) if words[0] == "load" else ""
     old = dump(lived_once[0])
-    whole = copy(lived_once[0], folder / "whole")
-    done = run(killer, whole, words, stdin, KILL_COUNT=folder / "count")
+    whole = copy(lived_once[0], directory / "whole")
+    done = run(killer, whole, words, stdin, KILL_COUNT=directory / "count")
     assert done.returncode == 0, done
-    calls = int((folder / "count").read_text())
+    calls = int((directory / "count").read_text())
     new = dump(whole)
     assert calls > 20 and (new == old) == (words[0] == "compact")
     new_journal = (whole / "journal").stat().st_size
     swapped = 0
     for at in range(1, calls + 1):
-        store = copy(lived_once[0], folder / "store")
+        store = copy(lived_once[0], directory / "store")
         done = run(killer, store, words, stdin, KILL_AT=at)
         assert done.returncode == -signal.SIGKILL, (at, done)
         found = dump(store)
@@ -117,12 +117,12 @@ def test_killed_at_every_call(lived_once, said, folder, killer, words):
     assert 3 < swapped < calls
 
 
-def test_retime_killed_at_every_call(ahead_once, folder, killer):
+def test_retime_killed_at_every_call(ahead_once, directory, killer):
     """Old times or new ones, never both; nothing else changes."""
     old = dump(ahead_once)
-    whole = copy(ahead_once, folder / "whole")
-    assert run(killer, whole, ["retime"], "", KILL_COUNT=folder / "count").returncode == 0
-    calls = int((folder / "count").read_text())
+    whole = copy(ahead_once, directory / "whole")
+    assert run(killer, whole, ["retime"], "", KILL_COUNT=directory / "count").returncode == 0
+    calls = int((directory / "count").read_text())
 
     def bare(pairs):
         times = ("timestamp", "lastMessageTimestamp", "windowClosesAt", "store")
@@ -131,7 +131,7 @@ def test_retime_killed_at_every_call(ahead_once, folder, killer):
     assert calls > 20 and dump(whole) != old and bare(dump(whole)) == bare(old)
     swapped = 0
     for at in range(1, calls + 1):
-        store = copy(ahead_once, folder / "store")
+        store = copy(ahead_once, directory / "store")
         done = run(killer, store, ["retime"], "", KILL_AT=at)
         assert done.returncode == -signal.SIGKILL, (at, done)
         found, told = dump(store), ctl("verify", store=store).out
@@ -148,12 +148,12 @@ def test_retime_killed_at_every_call(ahead_once, folder, killer):
 
 
 @pytest.mark.parametrize("back", range(0, 16, 3))
-def test_a_server_starts_on_what_a_kill_left(lived_once, said, folder, serve, killer, back):
+def test_a_server_starts_on_what_a_kill_left(lived_once, said, directory, serve, killer, back):
     """Within the swap, which are the last calls of all."""
-    whole = copy(lived_once[0], folder / "whole")
-    assert run(killer, whole, ["compact"], "", KILL_COUNT=folder / "count").returncode == 0
-    calls = int((folder / "count").read_text())
-    store = copy(lived_once[0], folder / "store")
+    whole = copy(lived_once[0], directory / "whole")
+    assert run(killer, whole, ["compact"], "", KILL_COUNT=directory / "count").returncode == 0
+    calls = int((directory / "count").read_text())
+    store = copy(lived_once[0], directory / "store")
     assert run(killer, store, ["compact"], "", KILL_AT=calls - back).returncode == -signal.SIGKILL
     give_to_server(store)
     with serve(store) as server:
@@ -165,20 +165,20 @@ def test_a_server_starts_on_what_a_kill_left(lived_once, said, folder, serve, ki
     assert ctl("verify", store=store).out.endswith("sound\n")
 
 
-def calls_of(killer, folder, store, words):
+def calls_of(killer, directory, store, words):
     """How many calls that change the disk a whole run makes."""
-    done = run(killer, store, words, "", KILL_COUNT=folder / "count")
+    done = run(killer, store, words, "", KILL_COUNT=directory / "count")
     assert done.returncode == 0, done
-    calls = int((folder / "count").read_text())
+    calls = int((directory / "count").read_text())
     assert calls > 8
     return calls
 
 
-def test_rebuild_killed_at_every_call(lived_once, folder, killer):
+def test_rebuild_killed_at_every_call(lived_once, directory, killer):
     """Again and again on the same store: each goes on over what the one before left."""
     old = dump(lived_once[0])
-    store = copy(lived_once[0], folder / "store")
-    for at in range(1, calls_of(killer, folder, store, ["rebuild"]) + 1):
+    store = copy(lived_once[0], directory / "store")
+    for at in range(1, calls_of(killer, directory, store, ["rebuild"]) + 1):
         done = run(killer, store, ["rebuild"], "", KILL_AT=at)
         assert done.returncode == -signal.SIGKILL, (at, done)
         assert dump(store) == old, at
@@ -186,16 +186,16 @@ def test_rebuild_killed_at_every_call(lived_once, folder, killer):
     assert ctl("verify", store=store).out.endswith("sound\n") and dump(store) == old
 
 
-def test_backup_killed_at_every_call(lived_once, folder, killer):
+def test_backup_killed_at_every_call(lived_once, directory, killer):
     """The store is what it was. What stands where the backup was to be is all of it, or is no
     store to anybody."""
-    store = copy(lived_once[0], folder / "store")
+    store = copy(lived_once[0], directory / "store")
     old = dump(store)
-    calls = calls_of(killer, folder, store, ["backup", str(folder / "whole")])
-    assert dump(folder / "whole") == old
+    calls = calls_of(killer, directory, store, ["backup", str(directory / "whole")])
+    assert dump(directory / "whole") == old
     whole = 0
     for at in range(1, calls + 1):
-        target = folder / "backup"
+        target = directory / "backup"
         done = run(killer, store, ["backup", str(target)], "", KILL_AT=at)
         assert done.returncode == -signal.SIGKILL, (at, done)
         found = ctl("dump", store=target, expect=None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the folder's owner may have planted in it: root follows none of it, neither in httpd nor
+"""What the directory's owner may have planted in it: root follows none of it, neither in httpd nor
 in whatsappctl, and says what it found."""
 
 import os
@@ -15,7 +15,7 @@ from support.httpd import program
 FILES = [
     "lock",
     "rows",
-    "marks",
+    "times",
     "keys.0",
     "keys.1",
     "journal",
@@ -30,15 +30,15 @@ FILES = [
     "journal.before-retime",
     "journal.new",
 ]
-FOLDERS = ["compact.new", "load.new", "retime.new"]
+DIRECTORIES = ["compact.new", "load.new", "retime.new"]
 KINDS = [
     "link",
     "link to nothing",
-    "link to a folder",
+    "link to a directory",
     "hard link",
     "pipe",
     "socket",
-    "folder",
+    "directory",
     "file of another",
 ]
 COMMANDS = [
@@ -69,18 +69,18 @@ def owner():
 class Victim:
     """Root's things beside the store, which nobody may touch."""
 
-    def __init__(self, folder):
-        self.folder = folder / "of root"
-        self.folder.mkdir()
-        self.file = self.folder / "shadow"
+    def __init__(self, directory):
+        self.directory = directory / "of root"
+        self.directory.mkdir()
+        self.file = self.directory / "shadow"
         self.file.write_text("root:secret\n")
         self.file.chmod(0o640)
-        self.missing = self.folder / "missing"
+        self.missing = self.directory / "missing"
         self.before = self.look()
 
     def look(self):
         found = {}
-        for path in [self.folder, *sorted(self.folder.rglob("*"))]:
+        for path in [self.directory, *sorted(self.directory.rglob("*"))]:
             info = path.lstat()
             found[path.name] = (
                 info.st_uid,
@@ -93,7 +93,7 @@ class Victim:
 
 
 def plant(store, name, kind, victim):
-    """Puts it there as the folder's owner would. @return False where this user cannot"""
+    """Puts it there as the directory's owner would. @return False where this user cannot"""
     path = store / name
     if path.is_dir() and not path.is_symlink():
         return False
@@ -103,8 +103,8 @@ def plant(store, name, kind, victim):
         path.symlink_to(victim.file)
     elif kind == "link to nothing":
         path.symlink_to(victim.missing)
-    elif kind == "link to a folder":
-        path.symlink_to(victim.folder)
+    elif kind == "link to a directory":
+        path.symlink_to(victim.directory)
     elif kind == "hard link":
         os.link(victim.file, path)
     elif kind == "pipe":
@@ -112,7 +112,7 @@ def plant(store, name, kind, victim):
     elif kind == "socket":
         with socket.socket(socket.AF_UNIX) as made:
             made.bind(str(path))
-    elif kind == "folder":
+    elif kind == "directory":
         path.mkdir()
     else:
         path.write_text("another's")
@@ -124,28 +124,30 @@ def plant(store, name, kind, victim):
 def planted(name, kind):
     """What is right for this name is no plant; a hard link and a stranger's file are only a
     stranger's where there is one."""
-    return not (name in FOLDERS and kind == "folder") and (is_root() or kind != "file of another")
+    return not (name in DIRECTORIES and kind == "directory") and (
+        is_root() or kind != "file of another"
+    )
 
 
-CASES = [(name, kind) for name in FILES + FOLDERS for kind in KINDS if planted(name, kind)]
+CASES = [(name, kind) for name in FILES + DIRECTORIES for kind in KINDS if planted(name, kind)]
 
 
 @pytest.fixture
-def victim(folder):
-    made = Victim(folder)
+def victim(directory):
+    made = Victim(directory)
     yield made
     assert made.look() == made.before
 
 
 @pytest.mark.parametrize("name, kind", CASES)
-def test_no_command_touches_what_is_planted(filled, folder, victim, name, kind):
+def test_no_command_touches_what_is_planted(filled, directory, victim, name, kind):
     assert plant(filled, name, kind, victim)
     before = {path.name: path.lstat()[:7] for path in filled.iterdir()}
     for words in COMMANDS:
-        more = [folder / "copy"] if words == ["backup"] else []
+        more = [directory / "copy"] if words == ["backup"] else []
         result = ctl(*words, *more, store=filled, stdin="", expect=2)
         assert f"{filled}/{name} " in result.err and "is not touched" in result.err, result
-        assert not (folder / "copy").exists()
+        assert not (directory / "copy").exists()
     assert {path.name: path.lstat()[:7] for path in filled.iterdir()} == before
     assert victim.look() == victim.before
 
@@ -153,7 +155,7 @@ def test_no_command_touches_what_is_planted(filled, folder, victim, name, kind):
 @pytest.mark.parametrize("kind", KINDS[:3] + KINDS[4:6])
 def test_httpd_does_not_start_on_what_is_planted(filled, victim, serve, kind):
     """One name after the other, in one store that is sound but for it."""
-    for name in FILES + FOLDERS:
+    for name in FILES + DIRECTORIES:
         saved = (filled / name).read_bytes() if (filled / name).is_file() else None
         assert plant(filled, name, kind, victim)
         with pytest.raises(AssertionError) as stopped:
@@ -186,23 +188,23 @@ def test_what_is_planted_under_a_running_server_is_not_followed_at_its_end(
     assert victim.look() == victim.before
 
 
-def test_all_of_a_store_is_its_owners_after_a_life(filled, folder, serve, fresh):
+def test_all_of_a_store_is_its_owners_after_a_life(filled, directory, serve, fresh):
     """Whoever started it, nothing that root made stays root's."""
-    with serve(folder / "new") as server:
+    with serve(directory / "new") as server:
         server.client().receive(fresh.number(), fresh.text(), fresh.sid())
     for words in (["rebuild"], ["compact"], ["load", "-"]):
-        ctl(*words, store=folder / "new", stdin="")
-    ctl("backup", folder / "copy", store=folder / "new")
-    for store in (folder / "new", folder / "copy"):
+        ctl(*words, store=directory / "new", stdin="")
+    ctl("backup", directory / "copy", store=directory / "new")
+    for store in (directory / "new", directory / "copy"):
         for path in [store, *store.iterdir()]:
             info = path.lstat()
             assert (info.st_uid, info.st_gid) == owner() and not info.st_mode & 0o077, path
 
 
-def test_a_work_folder_with_links_is_emptied_of_the_links_only(filled, victim):
+def test_a_work_directory_with_links_is_emptied_of_the_links_only(filled, victim):
     (filled / "compact.new").mkdir()
     (filled / "compact.new" / "journal").symlink_to(victim.file)
-    (filled / "compact.new" / "state-1").symlink_to(victim.folder)
+    (filled / "compact.new" / "state-1").symlink_to(victim.directory)
     give_to_server(filled)
     ctl("compact", store=filled)
     assert not (filled / "compact.new").exists() and victim.look() == victim.before
@@ -259,11 +261,11 @@ def test_two_kept_journals_that_are_one_file_heal(filled):
     assert sum(path.name.startswith("journal.before-") for path in filled.iterdir()) == 1
 
 
-def test_a_dump_goes_nowhere_by_a_strangers_link(filled, folder):
+def test_a_dump_goes_nowhere_by_a_strangers_link(filled, directory):
     if not is_root():
         assert ctl("stats", store=filled).status == 0
         return
-    victim, place = folder / "victim", folder / "place of www-data"
+    victim, place = directory / "victim", directory / "place of www-data"
     victim.mkdir(mode=0o700)
     (victim / "data").write_text("root's")
     (victim / "data.part").write_text("root's, too")
@@ -278,7 +280,7 @@ def test_a_dump_goes_nowhere_by_a_strangers_link(filled, folder):
     ).read_text() == "root's, too"
 
 
-def test_a_folder_with_roots_group_gives_nobody_roots_group(filled, folder):
+def test_a_directory_with_roots_group_gives_nobody_roots_group(filled, directory):
     if not is_root():
         assert ctl("stats", store=filled).status == 0
         return
@@ -289,13 +291,13 @@ def test_a_folder_with_roots_group_gives_nobody_roots_group(filled, folder):
         for path in filled.iterdir()
         if path.stat().st_uid == filled.stat().st_uid
     } != {0}
-    for name in ("rows", "marks", "CURRENT"):
+    for name in ("rows", "times", "CURRENT"):
         assert (filled / name).stat().st_gid != 0, name
 
 
-def test_a_store_whose_path_only_root_may_go(filled, folder):
+def test_a_store_whose_path_only_root_may_go(filled, directory):
     """Root's own place for backups: everything works there, as the copy's owner."""
-    place = folder / "private"
+    place = directory / "private"
     place.mkdir(mode=0o700)
     ctl("backup", place / "copy", store=filled)
     again = ctl("backup", place / "again", store=place / "copy")
@@ -313,14 +315,14 @@ def test_a_store_whose_path_only_root_may_go(filled, folder):
         assert path.stat().st_uid == filled.stat().st_uid
 
 
-def test_a_folder_under_a_strangers_link_is_not_entered(filled, folder):
-    """A folder that its owner may replace leads root nowhere."""
+def test_a_directory_under_a_strangers_link_is_not_entered(filled, directory):
+    """A directory that its owner may replace leads root nowhere."""
     if not is_root():
         assert ctl("stats", store=filled).status == 0
         return
-    place = folder / "of www-data"
+    place = directory / "of www-data"
     place.mkdir()
-    root = folder / "root's"
+    root = directory / "root's"
     root.mkdir()
     (place / "store").symlink_to(root)
     for path in (place, place / "store"):

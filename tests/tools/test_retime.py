@@ -21,14 +21,14 @@ def now_ms():
 
 
 @pytest.fixture
-def shifting(serve, folder):
+def shifting(serve, directory):
     """Servers on one store whose clock the test sets."""
-    (folder / "faults").mkdir()
-    faults = Faults(folder / "faults")
+    (directory / "faults").mkdir()
+    faults = Faults(directory / "faults")
 
     def make(store, extra=""):
         server = serve(store, extra)
-        server.environment.update(faults_environment(folder / "faults", faults))
+        server.environment.update(faults_environment(directory / "faults", faults))
         server.claim("WA0455", required=False)
         server.faults = faults
         return server
@@ -37,9 +37,9 @@ def shifting(serve, folder):
 
 
 @pytest.fixture
-def ahead(shifting, folder, fresh):
+def ahead(shifting, directory, fresh):
     """A store: one message of now, two of a clock that is 400 days ahead, two of now again."""
-    store, numbers = folder / "store", [fresh.number() for _ in range(5)]
+    store, numbers = directory / "store", [fresh.number() for _ in range(5)]
     with shifting(store) as server:
         api = server.client()
         api.receive(numbers[0], "before", fresh.sid())
@@ -177,8 +177,8 @@ def test_the_window_goes_by_the_clock(ahead, shifting, fresh, is_mended):
         server.faults.shift_clock(0)
 
 
-def test_a_store_that_began_ahead(shifting, folder, fresh):
-    store = folder / "store"
+def test_a_store_that_began_ahead(shifting, directory, fresh):
+    store = directory / "store"
     with shifting(store) as server:
         server.faults.shift_clock(AHEAD)
         api = server.client()
@@ -196,7 +196,7 @@ def test_a_store_that_began_ahead(shifting, folder, fresh):
         assert flat(everything(server.client())) == flat(said)
 
 
-def test_what_it_refuses(ahead, shifting, folder):
+def test_what_it_refuses(ahead, shifting, directory):
     store, *_ = ahead
     with shifting(store):
         assert "in use" in ctl("retime", store=store, expect=2).err
@@ -205,15 +205,17 @@ def test_what_it_refuses(ahead, shifting, folder):
     flip(store / "journal", records(store)[1].offset + 90)
     assert "rebuild" in ctl("retime", store=store, expect=1).err
     flip(store / "journal", records(store)[0].end + 90)
-    assert "no store" in ctl("retime", store=folder / "none", expect=2).err.lower()
+    assert "no store" in ctl("retime", store=directory / "none", expect=2).err.lower()
     assert set(files_of(store)) == set(before)
 
 
-def test_a_dump_keeps_when_it_was(ahead, shifting, folder, fresh):
+def test_a_dump_keeps_when_it_was(ahead, shifting, directory, fresh):
     """load takes no times that are ahead, and says what to do; the dates of the others are kept."""
     store, numbers, *_ = ahead
     text = ctl("dump", store=store).out
-    refused = ctl("load", "-", "--account-sid", ACCOUNT, store=folder / "x", stdin=text, expect=1)
+    refused = ctl(
+        "load", "-", "--account-sid", ACCOUNT, store=directory / "x", stdin=text, expect=1
+    )
     assert "retime" in refused.err
     ctl("retime", store=store)
     with shifting(store) as server:
@@ -230,8 +232,8 @@ def test_a_dump_keeps_when_it_was(ahead, shifting, folder, fresh):
     assert row["windowClosesAt"] == 1420070400000 + DAY
     text = ctl("dump", store=store).out
     assert '"date":1420070400000' in text
-    ctl("load", "-", "--account-sid", ACCOUNT, store=folder / "new", stdin=text)
-    assert ctl("dump", store=folder / "new").out == text
+    ctl("load", "-", "--account-sid", ACCOUNT, store=directory / "new", stdin=text)
+    assert ctl("dump", store=directory / "new").out == text
 
 
 @pytest.mark.parametrize("way", ["all", "changed"])

@@ -154,7 +154,7 @@ SPOILERS = [
     spoil_current,
     spoil_state,
     lose("rows", "rows: the file is missing"),
-    lose("marks", "marks: the file is missing"),
+    lose("times", "times: the file is missing"),
     lose("keys.0", "keys: keys.0 is missing"),
 ]
 
@@ -198,8 +198,8 @@ def test_a_checkpoint_that_is_whole_and_wrong(lived, spoiler, what, sentence):
 
 
 def test_a_mark(filled):
-    flip(filled / "marks", 16 * 3 + 8)
-    assert "marks: mark 3 (byte 48) names byte" in ctl("verify", store=filled, expect=1).out
+    flip(filled / "times", 16 * 3 + 8)
+    assert "times: entry 3 (byte 48) names byte" in ctl("verify", store=filled, expect=1).out
 
 
 def test_many_differences_are_counted(filled):
@@ -212,10 +212,10 @@ def test_many_differences_are_counted(filled):
     assert ctl("verify", "--all", store=filled, expect=1).out.count("rows: row") == 2000
 
 
-def test_a_checkpoint_that_says_something_else(lived, folder, serve, fresh):
+def test_a_checkpoint_that_says_something_else(lived, directory, serve, fresh):
     """CURRENT and state-N are whole, and those of an earlier moment: the index went on without
     them."""
-    older = copy(lived, folder / "older")
+    older = copy(lived, directory / "older")
     with serve(lived) as server:
         server.client().receive(fresh.number(), fresh.text(), fresh.sid())
     for path in [lived / "CURRENT", *lived.glob("state-*")]:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model of a store and snapshots of its folder. */
+/* The model of a store and snapshots of its directory. */
 #include "store_model.h"
 
 #include <setjmp.h>
@@ -746,8 +746,8 @@ const char *store_image(const model_t *m, fixture_t *f, apr_pool_t *p)
 snapshot_t *snapshot_take(const fixture_t *f, apr_pool_t *p)
 {
     snapshot_t *s = apr_pcalloc(p, sizeof(*s));
-    const char *folder = apr_pstrcat(p, f->folder, "/store", NULL);
-    DIR *dir = opendir(folder);
+    const char *directory = apr_pstrcat(p, f->directory, "/store", NULL);
+    DIR *dir = opendir(directory);
     struct dirent *entry;
 
     assert_non_null(dir);
@@ -759,7 +759,7 @@ snapshot_t *snapshot_take(const fixture_t *f, apr_pool_t *p)
             continue;
         }
         assert_true(n < 64);
-        fd = open(apr_pstrcat(p, folder, "/", entry->d_name, NULL), O_RDONLY | O_CLOEXEC);
+        fd = open(apr_pstrcat(p, directory, "/", entry->d_name, NULL), O_RDONLY | O_CLOEXEC);
         assert_true(fd >= 0);
         assert_int_equal(fstat(fd, &info), 0);
         s->files[n].name = apr_pstrdup(p, entry->d_name);
@@ -799,19 +799,19 @@ void snapshot_restore(const snapshot_t *s, const fixture_t *f)
     DIR *dir;
     int i;
 
-    snprintf(path, sizeof(path), "%s/store", f->folder);
+    snprintf(path, sizeof(path), "%s/store", f->directory);
     mkdir(path, 0700);
     dir = opendir(path);
     assert_non_null(dir);
     while ((entry = readdir(dir)) != NULL) {
-        snprintf(path, sizeof(path), "%s/store/%.200s", f->folder, entry->d_name);
+        snprintf(path, sizeof(path), "%s/store/%.200s", f->directory, entry->d_name);
         unlink(path);
     }
     closedir(dir);
     for (i = 0; i < s->count; i++) {
         int fd;
 
-        snprintf(path, sizeof(path), "%s/store/%s", f->folder, s->files[i].name);
+        snprintf(path, sizeof(path), "%s/store/%s", f->directory, s->files[i].name);
         fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         assert_true(fd >= 0);
         blocks_write(fd, s->files[i].bytes, s->files[i].length);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A slow, simple model of what a store must hold, to hold the real one against, and snapshots of a
- * store's folder. */
+ * store's directory. */
 #ifndef WA_TESTS_STORE_MODEL_H
 #define WA_TESTS_STORE_MODEL_H
 
@@ -66,7 +66,7 @@ const char *store_image_try(const model_t *m, fixture_t *f, apr_status_t *prv, a
 /* Several dozen operations of every type. @param count  out: how many */
 const op_t *model_ops(int *count);
 
-/* The files of a store's folder, in memory. */
+/* The files of a store's directory, in memory. */
 typedef struct snapshot_t {
     struct {
         const char *name;
@@ -79,7 +79,7 @@ typedef struct snapshot_t {
 
 snapshot_t *snapshot_take(const fixture_t *f, apr_pool_t *p);
 
-/* Makes the folder what it was; the store must be closed. */
+/* Makes the directory what it was; the store must be closed. */
 void snapshot_restore(const snapshot_t *s, const fixture_t *f);
 
 /* The bytes of a file of a snapshot that may be changed before it is restored.

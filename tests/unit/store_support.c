@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store in a temporary folder for the store's unit tests. */
+/* A store in a temporary directory for the store's unit tests. */
 #include "store_support.h"
 
 #include <setjmp.h>
@@ -68,7 +68,7 @@ static wa_store_options_t options_get(fixture_t *f)
     wa_store_options_t options;
 
     memset(&options, 0, sizeof(options));
-    options.uri = apr_psprintf(f->p, "dbm:%s/store type=%s", f->folder, f->type);
+    options.uri = apr_psprintf(f->p, "dbm:%s/store type=%s", f->directory, f->type);
     options.account_sid = f->account_sid;
     options.sync = f->sync;
     options.sync_interval = apr_time_from_sec(1);
@@ -90,7 +90,7 @@ fixture_t *fixture_create(const char *type)
     f->p = p;
     f->type = type;
     assert_non_null(mkdtemp(template));
-    f->folder = apr_pstrdup(p, template);
+    f->directory = apr_pstrdup(p, template);
     f->account_sid = "AC00000000000000000000000000000001";
     f->sync = WA_SYNC_OFF;
     fixture_open(f);
@@ -146,7 +146,7 @@ void fixture_reopen(fixture_t *f)
     fixture_open(f);
 }
 
-static void folder_remove(const char *path)
+static void directory_remove(const char *path)
 {
     DIR *dir = opendir(path);
     struct dirent *entry;
@@ -159,7 +159,7 @@ static void folder_remove(const char *path)
         }
         snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
         if (unlink(name)) {
-            folder_remove(name);
+            directory_remove(name);
         }
     }
     if (dir) {
@@ -171,7 +171,7 @@ static void folder_remove(const char *path)
 void fixture_destroy(fixture_t *f)
 {
     fixture_close(f);
-    folder_remove(f->folder);
+    directory_remove(f->directory);
     apr_pool_destroy(f->p);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store in a temporary folder, and short ways to put things into it, for the store's unit
+/* A store in a temporary directory, and short ways to put things into it, for the store's unit
  * tests. */
 #ifndef WA_TESTS_STORE_SUPPORT_H
 #define WA_TESTS_STORE_SUPPORT_H
@@ -14,7 +14,7 @@ typedef struct fixture_t {
     apr_pool_t *store_pool; /* the open store lives here */
     wa_store_t *store;
     const char *type;
-    const char *folder;
+    const char *directory;
     const char *account_sid;
     const char *error;
     wa_sync_e sync;
@@ -29,7 +29,7 @@ typedef struct visited_t {
 } visited_t;
 
 fixture_t *fixture_create(const char *type); /* an open, empty store */
-void fixture_destroy(fixture_t *f);          /* closes it and removes the folder */
+void fixture_destroy(fixture_t *f);          /* closes it and removes the directory */
 void fixture_open(fixture_t *f);
 apr_status_t fixture_open_status(fixture_t *f); /* leaves the sentence in f->error */
 apr_status_t fixture_open_in(fixture_t *f,

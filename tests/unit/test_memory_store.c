@@ -26,7 +26,7 @@ typedef struct report_t {
 typedef struct world_t {
     fixture_t *f;
     const model_t *model;
-    snapshot_t *folder;
+    snapshot_t *directory;
     report_t *report;
     const op_t *ops;
     int op_count;
@@ -131,7 +131,7 @@ static void any_allocation_may_fail(void **state)
     for (w->at = 1; !is_over; w->at += (unsigned)test_step()) {
         int has_died;
 
-        snapshot_restore(w->folder, w->f);
+        snapshot_restore(w->directory, w->f);
         memset(w->report, 0, sizeof(*w->report));
         has_died = memory_child(life, w, "the store", w->at);
         if (!has_died && w->report->seen < w->at) {
@@ -220,7 +220,7 @@ static void a_store_may_run_out_of_memory_as_it_grows(void **state)
         wa_message_t m;
         int i;
 
-        snapshot_restore(w->folder, w->f);
+        snapshot_restore(w->directory, w->f);
         memset(w->report, 0, sizeof(*w->report));
         died += memory_child(growth, w, "a store that grows", w->at) != 0;
         is_over = w->report->done == MANY && w->report->seen < w->at;
@@ -256,7 +256,7 @@ static int setup(void **state)
     }
     fixture_close(f);
     w->model = model;
-    w->folder = snapshot_take(f, f->p);
+    w->directory = snapshot_take(f, f->p);
     w->report = memory_shared(sizeof(*w->report));
     w->times = 1;
     assert_int_equal(apr_pool_create(&w->p, f->p), APR_SUCCESS);

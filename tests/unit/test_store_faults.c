@@ -334,7 +334,7 @@ static void a_checkpoint_on_a_full_disk_is_not_believed(void **state)
 
 /* ---- owning ---- */
 
-static void a_failed_open_gives_the_folder_back(void **state)
+static void a_failed_open_gives_the_directory_back(void **state)
 {
     bench_t *b = *state;
     int at, fd, next;
@@ -369,7 +369,7 @@ int main(void)
         TEST(a_full_disk_refuses_and_recovers),
         TEST(a_state_from_ahead_is_no_damage),
         TEST(a_late_apply_takes_no_state_away),
-        TEST(a_failed_open_gives_the_folder_back),
+        TEST(a_failed_open_gives_the_directory_back),
         ALL_TYPES(a_checkpoint_that_cannot_be_finished_leaves_the_one_before),
         ALL_TYPES(a_checkpoint_on_a_full_disk_is_not_believed),
         ALL_TYPES(every_single_call_may_fail),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests which keys a record makes, and that touches, the commit's count and the index agree on
- * it. */
+/* Tests which keys a record makes, and that conflict keys, the commit's count and the index agree
+ * on it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,20 +36,20 @@ typedef struct expected_t {
     wa_key_use_e use;
 } expected_t;
 
-static void keys_are(const wa_record_t *r, const expected_t expected[WA_RECORD_TOUCHES])
+static void keys_are(const wa_record_t *r, const expected_t expected[WA_RECORD_CONFLICTS])
 {
     wa_record_keys_t keys;
     unsigned made = 0;
     int i;
 
     assert_int_equal(wa_record_keys_read(r, &keys), APR_SUCCESS);
-    for (i = 0; i < WA_RECORD_TOUCHES; i++) {
+    for (i = 0; i < WA_RECORD_CONFLICTS; i++) {
         const expected_t *e = &expected[i];
-        apr_uint64_t touch = 0;
+        apr_uint64_t conflict = 0;
 
         if (!e->kind) {
             assert_null(keys.key[i].kind);
-            assert_true(r->touch[i] == 0);
+            assert_true(r->conflicts[i] == 0);
             continue;
         }
         assert_string_equal(keys.key[i].kind, e->kind);
@@ -61,10 +61,10 @@ static void keys_are(const wa_record_t *r, const expected_t expected[WA_RECORD_T
             assert_memory_equal(keys.key[i].name.ptr, &r->row, sizeof(r->row));
         }
         if (e->use != WA_KEY_REPEATED) {
-            touch = e->name ? wa_record_touch(e->kind, e->name, strlen(e->name))
-                            : wa_record_touch(e->kind, &r->row, sizeof(r->row));
+            conflict = e->name ? wa_record_conflict(e->kind, e->name, strlen(e->name))
+                               : wa_record_conflict(e->kind, &r->row, sizeof(r->row));
         }
-        assert_true(r->touch[i] == touch);
+        assert_true(r->conflicts[i] == conflict);
         made += e->use == WA_KEY_MADE;
     }
     assert_int_equal(keys.made, made);
@@ -140,7 +140,7 @@ static void the_index_has_what_the_records_make(void **state)
 
         assert_non_null(r);
         assert_int_equal(wa_record_keys_read(r, &keys), APR_SUCCESS);
-        for (i = 0; i < WA_RECORD_TOUCHES; i++) {
+        for (i = 0; i < WA_RECORD_CONFLICTS; i++) {
             const wa_record_key_t *key = &keys.key[i];
             apr_uint64_t row;
 

@@ -515,7 +515,7 @@ static void current_check(bench_t *b, int at)
     const char *path;
 
     assert_int_equal(wa_checkpoint_find(&c, &WA_DBM_STORE(b->f->store)->place, b->p), APR_SUCCESS);
-    path = apr_psprintf(b->p, "%s/store/state-%" APR_UINT64_T_FMT, b->f->folder, c.number);
+    path = apr_psprintf(b->p, "%s/store/state-%" APR_UINT64_T_FMT, b->f->directory, c.number);
     if (access(path, F_OK) && access(apr_pstrcat(b->p, path, ".pag", NULL), F_OK)) {
         fail_msg("killed at call %d: CURRENT names %s, which is not there", at, path);
     }

@@ -164,7 +164,7 @@ static void they_are_known_when_only_the_journal_is_left(void **state)
     add(f, "b", WA_STATUS_PENDING);
     become(f, "a", WA_STATUS_FAILED);
     fixture_close(f);
-    assert_int_equal(unlink(apr_pstrcat(f->p, f->folder, "/store/CURRENT", NULL)), 0);
+    assert_int_equal(unlink(apr_pstrcat(f->p, f->directory, "/store/CURRENT", NULL)), 0);
     fixture_open(f);
     assert_string_equal(pending(f, LATER, 10), "b ");
 }

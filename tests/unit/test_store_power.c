@@ -36,7 +36,7 @@ static struct {
     int is_there; /* its name is on the disk too */
 } disk[FILES];
 static int disk_count;
-static const char *disk_folder; /* NULL: nobody keeps account */
+static const char *disk_directory; /* NULL: nobody keeps account */
 
 static int disk_find(const char *name)
 {
@@ -87,15 +87,15 @@ static void renamed_note(int to, const char *from)
     }
 }
 
-/* The names that a folder has now are on the disk, and those it has not are gone. */
-static void folder_note(void)
+/* The names that a directory has now are on the disk, and those it has not are gone. */
+static void directory_note(void)
 {
     int i;
 
     for (i = 0; i < disk_count; i++) {
         char path[512];
 
-        snprintf(path, sizeof(path), "%.256s/%.63s", disk_folder, disk[i].name);
+        snprintf(path, sizeof(path), "%.256s/%.63s", disk_directory, disk[i].name);
         disk[i].is_there = !access(path, F_OK);
         if (disk[i].is_there && !strcmp(disk[i].name, "CURRENT")) {
             renamed_note(i, "CURRENT.new");
@@ -116,14 +116,14 @@ static int sync_note(int fd)
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     n = readlink(link, path, sizeof(path) - 1);
     path[n > 0 ? n : 0] = '\0';
-    if (!disk_folder || strncmp(path, disk_folder, strlen(disk_folder))) {
+    if (!disk_directory || strncmp(path, disk_directory, strlen(disk_directory))) {
         return 0;
     }
-    name = path + strlen(disk_folder);
+    name = path + strlen(disk_directory);
     if (!*name) {
         disk_find("CURRENT");
         disk_find("journal");
-        folder_note();
+        directory_note();
         return 0;
     }
     i = disk_find(name + 1);
@@ -235,11 +235,11 @@ static bench_t *bench_create(const char *type, wa_sync_e sync)
     b->model = model_create(f->p);
     b->ops = model_ops(&b->op_count);
     disk_forget();
-    disk_folder = apr_pstrcat(f->p, f->folder, "/store", NULL);
+    disk_directory = apr_pstrcat(f->p, f->directory, "/store", NULL);
     {
         static const snapshot_t none;
 
-        snapshot_restore(&none, f); /* begin with a folder in which nothing was ever synced */
+        snapshot_restore(&none, f); /* begin with a directory in which nothing was ever synced */
     }
     f->sync = sync;
     fixture_open(f);
@@ -248,7 +248,7 @@ static bench_t *bench_create(const char *type, wa_sync_e sync)
 
 static void bench_destroy(bench_t *b)
 {
-    disk_folder = NULL;
+    disk_directory = NULL;
     fixture_destroy(b->after);
     fixture_destroy(b->f);
 }
@@ -258,11 +258,11 @@ static void bench_destroy(bench_t *b)
  * agreement with itself. */
 static int records_after(bench_t *b, int is_in_order, int is_any, apr_pool_t *p)
 {
-    const char *folder = disk_folder, *found;
+    const char *directory = disk_directory, *found;
     snapshot_t *s = power_cut(b->f, is_in_order, p);
     int count;
 
-    disk_folder = NULL;
+    disk_directory = NULL;
     snapshot_restore(s, b->after);
     if (fixture_open_status(b->after) != APR_SUCCESS) {
         fail_msg("does not open: %s", b->after->error);
@@ -281,7 +281,7 @@ static int records_after(bench_t *b, int is_in_order, int is_any, apr_pool_t *p)
     fixture_reopen(b->after);
     assert_int_equal(thread_get(b->after, "+19990001").message_count, 1);
     fixture_close(b->after);
-    disk_folder = folder;
+    disk_directory = directory;
     return count;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests what a store makes of what a stop, a bad disk or a careless hand left in its folder. */
+/* Tests what a store makes of what a stop, a bad disk or a careless hand left in its directory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,7 +107,7 @@ static void write_check(bench_t *b, const char *id)
     assert_int_equal(thread_get(b->f, "+19990001").message_count, 1);
 }
 
-/* Opens what is in the folder: it must hold the first `count` records but for the lost ones, say
+/* Opens what is in the directory: it must hold the first `count` records but for the lost ones, say
  * `tag` (NULL: nothing at warning level), and be sound when it is opened again. */
 static void repair_check(bench_t *b, int count, const char *lost, const char *tag, const char *what)
 {
@@ -132,7 +132,8 @@ static void repair_check(bench_t *b, int count, const char *lost, const char *ta
 static void damaged_check(bench_t *b, apr_uint64_t at, const char *bytes, apr_size_t len,
                           const char *what)
 {
-    const char *path = apr_psprintf(b->p, "%s/store/damaged-%" APR_UINT64_T_FMT, b->f->folder, at);
+    const char *path =
+        apr_psprintf(b->p, "%s/store/damaged-%" APR_UINT64_T_FMT, b->f->directory, at);
     char *kept = apr_palloc(b->p, len + 1);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat info;
@@ -207,7 +208,7 @@ static void the_journal_may_be_cut_at_every_byte_of_its_last_records(void **stat
         }
         snapshot_restore(at % 2 ? b->killed : b->half, b->f);
         assert_int_equal(
-            truncate(apr_pstrcat(b->p, b->f->folder, "/store/journal", NULL), (off_t)at), 0);
+            truncate(apr_pstrcat(b->p, b->f->directory, "/store/journal", NULL), (off_t)at), 0);
         repair_check(b, whole, NULL,
                      at > end ? "WA0432"
                      : at % 2 ? NULL
@@ -377,7 +378,7 @@ static void an_index_ahead_of_the_journal_is_made_again(void **state)
 
     for (i = 0; i < mixed->count; i++) {
         if (!strncmp(mixed->files[i].name, "keys", 4) || !strcmp(mixed->files[i].name, "rows")
-            || !strcmp(mixed->files[i].name, "marks")) {
+            || !strcmp(mixed->files[i].name, "times")) {
             mixed->files[i].bytes =
                 snapshot_file(b->killed, mixed->files[i].name, &mixed->files[i].size);
             mixed->files[i].length = mixed->files[i].size;
@@ -387,7 +388,7 @@ static void an_index_ahead_of_the_journal_is_made_again(void **state)
     repair_check(b, b->model->count, NULL, "WA0433", "index of a kill");
     for (n = b->model->count / 2; n < b->model->count; n++) {
         snapshot_restore(mixed, b->f);
-        assert_int_equal(truncate(apr_pstrcat(b->p, b->f->folder, "/store/journal", NULL),
+        assert_int_equal(truncate(apr_pstrcat(b->p, b->f->directory, "/store/journal", NULL),
                                   (off_t)b->model->records[n].begin),
                          0);
         repair_check(b, n, NULL, n > b->model->count / 2 ? "WA043" : "",
@@ -479,10 +480,10 @@ typedef enum {
 static const char *const hurts[] = {"deleted",         "empty",  "half",
                                     "a page of zeros", "longer", "a byte flipped"};
 
-/* Hurts a file in the folder. @return 0 when it has nothing to hurt that way */
+/* Hurts a file in the directory. @return 0 when it has nothing to hurt that way */
 static int file_hurt(bench_t *b, const char *name, hurt_e how, int turn)
 {
-    const char *path = apr_pstrcat(b->p, b->f->folder, "/store/", name, NULL);
+    const char *path = apr_pstrcat(b->p, b->f->directory, "/store/", name, NULL);
     static const char zeros[4096];
     char garbage[100], byte;
     struct stat info;
@@ -528,8 +529,8 @@ static int file_hurt(bench_t *b, const char *name, hurt_e how, int turn)
 static void hurt_check(bench_t *b, const snapshot_t *s, const char *name, hurt_e how, int turn)
 {
     const char *what = apr_psprintf(b->f->p, "%s: %s (%d)", name, hurts[how], turn);
-    /* rows and marks are allocated ahead: half of them is still all that is in use */
-    hurt_e is_short = strcmp(name, "rows") && strcmp(name, "marks") ? HURT_HALF : HURT_EMPTY;
+    /* rows and times are allocated ahead: half of them is still all that is in use */
+    hurt_e is_short = strcmp(name, "rows") && strcmp(name, "times") ? HURT_HALF : HURT_EMPTY;
     const char *wanted, *found;
     apr_status_t rv;
 
@@ -586,7 +587,7 @@ static void every_derived_file_may_be_hurt_in_every_way(void **state)
 /* Every byte that the index really uses, one at a time. */
 static void every_used_byte_of_the_index_may_flip(void **state)
 {
-    static const char *const names[] = {"rows", "marks", "keys.0", NULL};
+    static const char *const names[] = {"rows", "times", "keys.0", NULL};
     bench_t *b = *state;
     int i;
 
@@ -635,8 +636,8 @@ static apr_status_t change_count(void *baton, const wa_message_t *m, int is_upda
 static void a_mark_that_points_too_far_hides_nothing(void **state)
 {
     bench_t *b = *state;
-    char *bytes = snapshot_file(b->closed, "marks", NULL);
-    wa_mark_t *mark = (wa_mark_t *)(void *)bytes + 1, right = *mark;
+    char *bytes = snapshot_file(b->closed, "times", NULL);
+    wa_time_entry_t *mark = (wa_time_entry_t *)(void *)bytes + 1, right = *mark;
     wa_changes_t changes;
     unsigned seen = 0;
 
@@ -661,7 +662,7 @@ static void a_mark_that_points_too_far_hides_nothing(void **state)
 
 static void file_write(bench_t *b, const char *name, const void *bytes, apr_size_t len)
 {
-    int fd = open(apr_pstrcat(b->p, b->f->folder, "/store/", name, NULL),
+    int fd = open(apr_pstrcat(b->p, b->f->directory, "/store/", name, NULL),
                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     assert_true(fd >= 0);
@@ -677,8 +678,8 @@ static void leftovers_of_a_checkpoint_are_no_trouble(void **state)
     for (number = 1; number < 9; number++) {
         snapshot_restore(b->closed, b->f);
         file_write(b, "CURRENT.new", "half of a", 9);
-        if (access(apr_psprintf(b->p, "%s/store/state-%d", b->f->folder, number), F_OK)
-            && access(apr_psprintf(b->p, "%s/store/state-%d.pag", b->f->folder, number), F_OK)) {
+        if (access(apr_psprintf(b->p, "%s/store/state-%d", b->f->directory, number), F_OK)
+            && access(apr_psprintf(b->p, "%s/store/state-%d.pag", b->f->directory, number), F_OK)) {
             file_write(b, apr_psprintf(b->p, "state-%d", number), "garbage", 7);
             file_write(b, apr_psprintf(b->p, "state-%d.pag", number), "garbage", 7);
             file_write(b, apr_psprintf(b->p, "state-%d.dir", number), "garbage", 7);
@@ -719,7 +720,7 @@ static void a_journal_shorter_than_its_checkpoint_is_said(void **state)
     int n = b->model->count - 4;
 
     snapshot_restore(b->closed, b->f);
-    assert_int_equal(truncate(apr_pstrcat(b->p, b->f->folder, "/store/journal", NULL),
+    assert_int_equal(truncate(apr_pstrcat(b->p, b->f->directory, "/store/journal", NULL),
                               (off_t)b->model->records[n].begin),
                      0);
     repair_check(b, n, NULL, "WA0435", "shorter than the checkpoint");
@@ -752,8 +753,8 @@ static void head_refused(bench_t *b, apr_size_t at, const void *bytes, apr_size_
     for (i = 0; i < s->count; i++) {
         if (!strcmp(s->files[i].name, "journal")) {
             char *now = apr_palloc(b->p, size);
-            int fd =
-                open(apr_pstrcat(b->p, b->f->folder, "/store/journal", NULL), O_RDONLY | O_CLOEXEC);
+            int fd = open(apr_pstrcat(b->p, b->f->directory, "/store/journal", NULL),
+                          O_RDONLY | O_CLOEXEC);
 
             assert_int_equal(read(fd, now, size), size);
             close(fd);
@@ -858,14 +859,14 @@ static void a_first_creation_that_was_cut_short_begins_anew(void **state)
 static void a_journal_that_is_gone_is_refused(void **state)
 {
     static const char *const others[] = {
-        "rows", "marks", "keys.0", "CURRENT", "journal.before-compact", "journal.before-retime"};
+        "rows", "times", "keys.0", "CURRENT", "journal.before-compact", "journal.before-retime"};
     bench_t *b = *state;
     snapshot_t none;
     apr_size_t i;
 
     memset(&none, 0, sizeof(none));
     snapshot_restore(b->closed, b->f);
-    assert_int_equal(unlink(apr_pstrcat(b->p, b->f->folder, "/store/journal", NULL)), 0);
+    assert_int_equal(unlink(apr_pstrcat(b->p, b->f->directory, "/store/journal", NULL)), 0);
     refused_and_untouched(b, "is missing");
     for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
         snapshot_restore(&none, b->f);
@@ -879,7 +880,7 @@ static void a_journal_that_is_gone_is_refused(void **state)
 static void a_journal_that_was_emptied_is_refused(void **state)
 {
     bench_t *b = *state;
-    const char *path = apr_pstrcat(b->f->p, b->f->folder, "/store/journal", NULL);
+    const char *path = apr_pstrcat(b->f->p, b->f->directory, "/store/journal", NULL);
     const snapshot_t *snapshots[] = {b->closed, b->half};
     struct stat info;
     int i, is_zeros;
@@ -900,7 +901,7 @@ static void a_journal_that_was_emptied_is_refused(void **state)
 static void messages_that_only_the_index_knows_are_said(void **state)
 {
     bench_t *b = *state;
-    const char *path = apr_pstrcat(b->f->p, b->f->folder, "/store/journal", NULL);
+    const char *path = apr_pstrcat(b->f->p, b->f->directory, "/store/journal", NULL);
     struct stat info;
     int n, is_zeros;
 
@@ -919,7 +920,7 @@ static void messages_that_only_the_index_knows_are_said(void **state)
 static void an_end_that_was_zeroed_is_said(void **state)
 {
     bench_t *b = *state;
-    const char *path = apr_pstrcat(b->p, b->f->folder, "/store/journal", NULL);
+    const char *path = apr_pstrcat(b->p, b->f->directory, "/store/journal", NULL);
     int n = b->model->count - 4;
     struct stat info;
 
@@ -968,7 +969,7 @@ static void all_files_are_for_the_owner_only(void **state)
     snapshot_t *s;
     int i;
 
-    assert_int_equal(stat(apr_pstrcat(b->p, b->f->folder, "/store", NULL), &info), 0);
+    assert_int_equal(stat(apr_pstrcat(b->p, b->f->directory, "/store", NULL), &info), 0);
     assert_int_equal(info.st_mode & 0777, 0700);
     snapshot_restore(b->killed, b->f);
     fixture_open(b->f);
@@ -978,7 +979,7 @@ static void all_files_are_for_the_owner_only(void **state)
     assert_true(s->count >= 6);
     for (i = 0; i < s->count; i++) {
         assert_int_equal(
-            stat(apr_pstrcat(b->p, b->f->folder, "/store/", s->files[i].name, NULL), &info), 0);
+            stat(apr_pstrcat(b->p, b->f->directory, "/store/", s->files[i].name, NULL), &info), 0);
         if ((info.st_mode & 0777) != 0600) {
             fail_msg("%s has mode %o", s->files[i].name, info.st_mode & 0777);
         }

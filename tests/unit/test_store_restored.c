@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests a journal that was put back into a folder whose other files tell of another course of the
- * same store. */
+/* Tests a journal that was put back into a directory whose other files tell of another course of
+ * the same store. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,14 +22,14 @@
 typedef struct fork_t {
     fixture_t *f;
     const model_t *model;
-    snapshot_t *folder;
+    snapshot_t *directory;
     apr_pool_t *p; /* for one case */
 } fork_t;
 
-/* What happened on one side after the fork, and the folder then. */
+/* What happened on one side after the fork, and the directory then. */
 typedef struct course_t {
     model_t *model;
-    snapshot_t *folder;
+    snapshot_t *directory;
 } course_t;
 
 static fork_t *fork_create(const char *type)
@@ -47,7 +47,7 @@ static fork_t *fork_create(const char *type)
     fixture_close(f);
     k->f = f;
     k->model = model;
-    k->folder = snapshot_take(f, f->p);
+    k->directory = snapshot_take(f, f->p);
     assert_int_equal(apr_pool_create(&k->p, f->p), APR_SUCCESS);
     return k;
 }
@@ -59,13 +59,13 @@ static course_t course_run(fork_t *k, const op_t *ops, int count)
     int i;
 
     course.model->p = k->p;
-    snapshot_restore(k->folder, k->f);
+    snapshot_restore(k->directory, k->f);
     fixture_open(k->f);
     for (i = 0; i < count; i++) {
         assert_int_equal(model_run(course.model, k->f, &ops[i]), APR_SUCCESS);
     }
     fixture_close(k->f);
-    course.folder = snapshot_take(k->f, k->p);
+    course.directory = snapshot_take(k->f, k->p);
     return course;
 }
 
@@ -122,7 +122,7 @@ static void journal_check(fork_t *k, const course_t *course, const char *tag, co
 static void view_check(fork_t *k, int is_from_checkpoint, const char *what)
 {
     const wa_snapshot_options_t options = {
-        .folder = apr_pstrcat(k->p, k->f->folder, "/store", NULL), .is_quick = 1};
+        .directory = apr_pstrcat(k->p, k->f->directory, "/store", NULL), .is_quick = 1};
     const char *error;
     wa_snapshot_t *snapshot;
     apr_pool_t *p;
@@ -193,7 +193,7 @@ static void a_journal_of_another_course_is_read_anew(void **state)
                 const char *what =
                     apr_psprintf(k->p, "%d was, %d came instead, long %d", a, b, is_long);
 
-                mixed_restore(k, now->folder, before[a].folder);
+                mixed_restore(k, now->directory, before[a].directory);
                 view_check(k, 0, what);
                 /* a journal that is shorter than before has a sentence of its own */
                 journal_check(k, now,
@@ -216,7 +216,7 @@ static void a_journal_that_went_on_is_applied(void **state)
 
         memcpy(ops + 1, more, sizeof(more));
         later = course_run(k, ops, 1 + MORE);
-        mixed_restore(k, later.folder, k->folder);
+        mixed_restore(k, later.directory, k->directory);
         view_check(k, 1, "went on");
         journal_check(k, &later, NULL, apr_psprintf(k->p, "went on with %d", a));
         apr_pool_clear(k->p);

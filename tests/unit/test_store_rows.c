@@ -117,7 +117,7 @@ static void pages_check(bench_t *b)
 
 static const char *file_path(bench_t *b, const char *name)
 {
-    return apr_pstrcat(b->f->p, b->f->folder, "/store/", name, NULL);
+    return apr_pstrcat(b->f->p, b->f->directory, "/store/", name, NULL);
 }
 
 static void each_row_leads_to_the_one_before_and_to_the_eighth(void **state)

@@ -24,23 +24,23 @@
 
 #define THEIRS "+15551230001"
 
-static const char *store_folder(const fixture_t *f)
+static const char *store_directory(const fixture_t *f)
 {
-    return WA_DBM_STORE(f->store)->place.folder;
+    return WA_DBM_STORE(f->store)->place.directory;
 }
 
-/* The folder's files with size and time of the last change. Reading a lock's file changes
+/* The directory's files with size and time of the last change. Reading a lock's file changes
  * neither. */
-static const char *folder_state(const char *folder, apr_pool_t *p)
+static const char *directory_state(const char *directory, apr_pool_t *p)
 {
     struct dirent **entries;
     const char *text = "";
-    int i, count = scandir(folder, &entries, NULL, alphasort);
+    int i, count = scandir(directory, &entries, NULL, alphasort);
     struct stat info;
 
     assert_true(count > 2);
     for (i = 0; i < count; i++) {
-        const char *path = apr_pstrcat(p, folder, "/", entries[i]->d_name, NULL);
+        const char *path = apr_pstrcat(p, directory, "/", entries[i]->d_name, NULL);
 
         if (entries[i]->d_name[0] != '.' && stat(path, &info) == 0) {
             text = apr_psprintf(p, "%s%s %ld %ld.%09ld\n", text, entries[i]->d_name,
@@ -55,12 +55,12 @@ static const char *folder_state(const char *folder, apr_pool_t *p)
 
 static wa_snapshot_t *snapshot_read(fixture_t *f, int is_quick)
 {
-    wa_snapshot_options_t options = {.folder = store_folder(f),
+    wa_snapshot_options_t options = {.directory = store_directory(f),
                                      .log = WA_DBM_STORE(f->store)->log,
                                      .ops = &wa_store_dbm_ops,
                                      .is_quick = is_quick};
     const char *error = NULL;
-    wa_walk_step_t step;
+    wa_scan_step_t step;
     wa_snapshot_t *snapshot;
     apr_status_t rv;
 
@@ -136,7 +136,7 @@ static void no_operation_writes_through_a_view(void **state)
     wa_store_t *seen;
 
     filled(f);
-    before = folder_state(store_folder(f), f->p);
+    before = directory_state(store_directory(f), f->p);
     seen = &snapshot_read(f, 0)->store.base;
     assert_int_equal(wa_store_parked_add(seen, "SM9", WA_SLICE_LITERAL("sent"), f->p), APR_TIMEUP);
     assert_int_equal(wa_store_thread_mark_read(seen, THEIRS, f->p), APR_TIMEUP);
@@ -145,7 +145,7 @@ static void no_operation_writes_through_a_view(void **state)
     assert_int_equal(wa_store_contact_add(seen, &contact, &stored, f->p), APR_TIMEUP);
     assert_int_equal(wa_store_contact_delete(seen, "c1", f->p), APR_TIMEUP);
     assert_int_equal(wa_store_message_add(seen, &m, NULL, f->p), APR_TIMEUP);
-    assert_string_equal(folder_state(store_folder(f), f->p), before);
+    assert_string_equal(directory_state(store_directory(f), f->p), before);
     /* The store itself goes on. */
     message_add(f, "in-3", "SM4", THEIRS, WA_DIRECTION_RECEIVED, NULL);
 }
@@ -159,7 +159,7 @@ static void a_view_notes_no_damage_and_makes_no_checkpoint(void **state)
     filled(f);
     assert_int_equal(wa_dbm_checkpoint(WA_DBM_STORE(f->store), f->p), APR_SUCCESS);
     message_add(f, "in-2", "SM3", THEIRS, WA_DIRECTION_RECEIVED, NULL);
-    before = folder_state(store_folder(f), f->p);
+    before = directory_state(store_directory(f), f->p);
     assert_non_null(strstr(before, "CURRENT"));
     snapshot = snapshot_read(f, 0);
     fixture_log_clear();
@@ -167,7 +167,7 @@ static void a_view_notes_no_damage_and_makes_no_checkpoint(void **state)
     assert_string_equal(fixture_log(), "");
     assert_int_equal(wa_dbm_checkpoint(&snapshot->store, f->p), APR_EBUSY);
     assert_int_equal(wa_store_maintain(&snapshot->store.base, f->p), APR_SUCCESS);
-    assert_string_equal(folder_state(store_folder(f), f->p), before);
+    assert_string_equal(directory_state(store_directory(f), f->p), before);
     /* It is read-only, not broken: what says that a sync failed or damage was found says
      * nothing. */
     assert_int_equal(snapshot->shared.failed, 0);
@@ -177,7 +177,7 @@ static void a_view_notes_no_damage_and_makes_no_checkpoint(void **state)
 static void a_store_that_was_given_up_is_closed_as_it_is(void **state)
 {
     fixture_t *f = *state;
-    const char *before, *folder = apr_pstrdup(f->p, store_folder(f));
+    const char *before, *directory = apr_pstrdup(f->p, store_directory(f));
     int has_checkpoint;
 
     filled(f);
@@ -188,10 +188,10 @@ static void a_store_that_was_given_up_is_closed_as_it_is(void **state)
         } else {
             message_add(f, "in-2", "SM3", THEIRS, WA_DIRECTION_RECEIVED, NULL);
         }
-        before = folder_state(folder, f->p);
+        before = directory_state(directory, f->p);
         wa_dbm_store_abandon(WA_DBM_STORE(f->store));
         fixture_close(f);
-        assert_string_equal(folder_state(folder, f->p), before);
+        assert_string_equal(directory_state(directory, f->p), before);
         fixture_open(f);
     }
     assert_int_equal(thread_get(f, THEIRS).message_count, 3);

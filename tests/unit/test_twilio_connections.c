@@ -215,14 +215,14 @@ static void certificate_write(const char *cert_path, const char *key_path, const
 static void test_tls(void **state)
 {
     static const char *const names[] = {"good.pem", "good.key", "other.pem", "other.key"};
-    char folder[] = "/tmp/wa-test-XXXXXX";
+    char directory[] = "/tmp/wa-test-XXXXXX";
     const char *paths[COUNT(names)];
     simulator_t tls;
     unsigned i;
 
-    assert_non_null(mkdtemp(folder));
+    assert_non_null(mkdtemp(directory));
     for (i = 0; i < COUNT(names); i++) {
-        paths[i] = apr_pstrcat(*state, folder, "/", names[i], NULL);
+        paths[i] = apr_pstrcat(*state, directory, "/", names[i], NULL);
     }
     certificate_write(paths[0], paths[1], "127.0.0.1");
     certificate_write(paths[2], paths[3], "127.0.0.1");
@@ -256,7 +256,7 @@ static void test_tls(void **state)
     for (i = 0; i < COUNT(names); i++) {
         unlink(paths[i]);
     }
-    rmdir(folder);
+    rmdir(directory);
 }
 
 int main(void)

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "base/unicode.h"
 #include "base/url.h"
-#include "messaging/policy/gate.h"
+#include "messaging/policy/concurrency.h"
 #include "messaging/receive/inbound_text.h"
 
 /* The longest address of an attachment, its longest type, and the longest name of a file. */
@@ -159,10 +159,10 @@ apr_status_t wa_media_fetch(wa_messenger_t *messenger, const wa_media_place_t *p
         .account = &account, .url = place->url, .max_bytes = WA_MEDIA_BYTES_MAX};
     apr_status_t rv = APR_TIMEUP;
 
-    *pis_busy = !wa_gate_enter(messenger);
+    *pis_busy = !wa_concurrency_enter(messenger);
     if (!*pis_busy) {
         rv = wa_twilio_media_fetch(messenger->twilio, &request, sink, tmp);
-        wa_gate_leave(messenger);
+        wa_concurrency_leave(messenger);
     }
     return rv;
 }

@@ -11,7 +11,7 @@
 #include "messaging/send/content.h"
 #include "messaging/delivery/parked.h"
 #include "messaging/delivery/reducer.h"
-#include "messaging/policy/gate.h"
+#include "messaging/policy/concurrency.h"
 #include "messaging/send/idempotency.h"
 #include "messaging/message/attributes.h"
 #include "messaging/message/preview.h"
@@ -405,7 +405,7 @@ static apr_status_t message_send(send_t *send, wa_send_result_t *result, apr_poo
 /* Enters the gate; says why when it is full. */
 static int is_let_in(wa_messenger_t *messenger, wa_send_result_t *result)
 {
-    if (wa_gate_enter(messenger)) {
+    if (wa_concurrency_enter(messenger)) {
         return 1;
     }
     result->sentence = "Too many messages are being sent right now; nothing was sent, try again in"
@@ -471,7 +471,7 @@ static apr_status_t earlier_find(const send_t *send, wa_send_result_t *result, a
         return APR_TIMEUP;
     }
     rv = earlier_answer(send, result, p);
-    wa_gate_leave(send->messenger);
+    wa_concurrency_leave(send->messenger);
     return rv;
 }
 
@@ -518,6 +518,6 @@ apr_status_t wa_send(wa_messenger_t *messenger, const wa_send_request_t *request
     if (APR_STATUS_IS_EEXIST(rv)) {
         rv = send.key ? earlier_answer(&send, result, p) : APR_EGENERAL;
     }
-    wa_gate_leave(messenger);
+    wa_concurrency_leave(messenger);
     return rv;
 }

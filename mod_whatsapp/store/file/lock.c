@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lock of a store's folder, which one server or tool holds as long as it has the store. */
+/* The lock of a store's directory, which one server or tool holds as long as it has the store. */
 #include "store/file/lock.h"
 
 #include <errno.h>
@@ -10,17 +10,17 @@
 
 #include <apr_time.h>
 
-#include "store/file/folder.h"
+#include "store/file/directory.h"
 #include "store/file/mapping.h"
 
 /* Who asks whether a store is owned holds its lock for a moment: so long is waited for that. */
 #define LOCK_TRIES 20
 #define LOCK_PAUSE apr_time_from_msec(5)
 
-apr_status_t wa_lock_take(int *pfd, const char *folder, apr_uid_t uid, apr_gid_t gid)
+apr_status_t wa_lock_take(int *pfd, const char *directory, apr_uid_t uid, apr_gid_t gid)
 {
     int fd, i;
-    apr_status_t rv = wa_folder_file_open(&fd, folder, "lock", uid, gid);
+    apr_status_t rv = wa_directory_file_open(&fd, directory, "lock", uid, gid);
 
     *pfd = -1;
     if (rv != APR_SUCCESS) {
@@ -38,12 +38,12 @@ apr_status_t wa_lock_take(int *pfd, const char *folder, apr_uid_t uid, apr_gid_t
     return APR_SUCCESS;
 }
 
-int wa_lock_is_taken(const char *folder)
+int wa_lock_is_taken(const char *directory)
 {
     char path[4096];
     int fd, is_taken;
 
-    snprintf(path, sizeof(path), "%s/lock", folder);
+    snprintf(path, sizeof(path), "%s/lock", directory);
     if (wa_file_open(&fd, path, O_RDONLY, 0, 0) != APR_SUCCESS) {
         return 0;
     }

@@ -224,7 +224,7 @@ apr_status_t wa_file_write(int fd, const void *bytes, apr_size_t len, apr_uint64
     return APR_SUCCESS;
 }
 
-apr_status_t wa_folder_sync(const char *path)
+apr_status_t wa_directory_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     apr_status_t rv = APR_SUCCESS;

@@ -77,7 +77,7 @@ apr_status_t wa_file_open(int *pfd, const char *path, int flags, apr_uid_t uid, 
 /* Writes all bytes at `offset`. @return APR_SUCCESS | the operating system's status */
 apr_status_t wa_file_write(int fd, const void *bytes, apr_size_t len, apr_uint64_t offset);
 
-/* Makes a folder's entries durable. @return APR_SUCCESS | the operating system's status */
-apr_status_t wa_folder_sync(const char *path);
+/* Makes a directory's entries durable. @return APR_SUCCESS | the operating system's status */
+apr_status_t wa_directory_sync(const char *path);
 
 #endif

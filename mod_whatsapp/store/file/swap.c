@@ -21,22 +21,23 @@ static int is_state(const char *name)
 
 static int is_index(const char *name)
 {
-    return !strcmp(name, "rows") || !strcmp(name, "marks") || !strncmp(name, "keys.", 5);
+    return !strcmp(name, "rows") || !strcmp(name, "times") || !strncmp(name, "keys.", 5);
 }
 
-/* Visits the names in a folder. */
+/* Visits the names in a directory. */
 typedef struct names_visit_t {
-    int fd; /* the folder that the names are in, which no rename of it changes */
-    const char *folder, *to;
+    int fd; /* the directory that the names are in, which no rename of it changes */
+    const char *directory, *to;
     apr_pool_t *tmp;
 } names_visit_t;
 
 typedef apr_status_t (*name_fn)(const names_visit_t *at, const char *name);
 
-static apr_status_t names_visit(const char *folder, name_fn visit, const char *to, apr_pool_t *tmp)
+static apr_status_t names_visit(const char *directory, name_fn visit, const char *to,
+                                apr_pool_t *tmp)
 {
     apr_array_header_t *names = apr_array_make(tmp, 32, sizeof(const char *));
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), i;
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), i;
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     apr_status_t rv = dir ? APR_SUCCESS : APR_FROM_OS_ERROR(errno);
     const struct dirent *entry;
@@ -47,7 +48,7 @@ static apr_status_t names_visit(const char *folder, name_fn visit, const char *t
         }
     }
     for (i = 0; rv == APR_SUCCESS && i < names->nelts; i++) {
-        rv = visit(&(names_visit_t){fd, folder, to, tmp}, APR_ARRAY_IDX(names, i, const char *));
+        rv = visit(&(names_visit_t){fd, directory, to, tmp}, APR_ARRAY_IDX(names, i, const char *));
     }
     if (dir) {
         closedir(dir);
@@ -62,9 +63,9 @@ static apr_status_t entry_remove(const names_visit_t *at, const char *name)
     return unlinkat(at->fd, name, 0) && errno != ENOENT ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
 }
 
-static apr_status_t file_remove(const char *folder, const char *name, apr_pool_t *tmp)
+static apr_status_t file_remove(const char *directory, const char *name, apr_pool_t *tmp)
 {
-    const char *path = apr_pstrcat(tmp, folder, "/", name, NULL);
+    const char *path = apr_pstrcat(tmp, directory, "/", name, NULL);
 
     return unlink(path) && errno != ENOENT ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
 }
@@ -84,67 +85,70 @@ static apr_status_t derived_move(const names_visit_t *at, const char *name)
                : APR_SUCCESS;
 }
 
-static apr_status_t file_move(const char *folder, const char *name, const char *to, apr_pool_t *tmp)
+static apr_status_t file_move(const char *directory, const char *name, const char *to,
+                              apr_pool_t *tmp)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    if (rename(apr_pstrcat(tmp, folder, "/", name, NULL), apr_pstrcat(tmp, to, "/", name, NULL))) {
+    if (rename(apr_pstrcat(tmp, directory, "/", name, NULL),
+               apr_pstrcat(tmp, to, "/", name, NULL))) {
         rv = APR_FROM_OS_ERROR(errno);
     }
-    return rv == APR_SUCCESS ? wa_folder_sync(to) : rv;
+    return rv == APR_SUCCESS ? wa_directory_sync(to) : rv;
 }
 
 /* Keeps the old journal under another name; the new one is then renamed over it. */
-static apr_status_t journal_keep(const char *folder, const char *keep, apr_pool_t *tmp)
+static apr_status_t journal_keep(const char *directory, const char *keep, apr_pool_t *tmp)
 {
-    const char *path = apr_pstrcat(tmp, folder, "/", keep, NULL);
+    const char *path = apr_pstrcat(tmp, directory, "/", keep, NULL);
 
     if (unlink(path) && errno != ENOENT) {
         return APR_FROM_OS_ERROR(errno);
     }
-    return link(apr_pstrcat(tmp, folder, "/journal", NULL), path) ? APR_FROM_OS_ERROR(errno)
-                                                                  : APR_SUCCESS;
+    return link(apr_pstrcat(tmp, directory, "/journal", NULL), path) ? APR_FROM_OS_ERROR(errno)
+                                                                     : APR_SUCCESS;
 }
 
-apr_status_t wa_folder_swap(const char *folder, const char *from, const char *keep, apr_pool_t *tmp)
+apr_status_t wa_directory_swap(const char *directory, const char *from, const char *keep,
+                               apr_pool_t *tmp)
 {
-    apr_status_t rv = keep ? journal_keep(folder, keep, tmp) : APR_SUCCESS;
+    apr_status_t rv = keep ? journal_keep(directory, keep, tmp) : APR_SUCCESS;
 
     /* Without CURRENT a start believes the journal only. It comes last again. */
     if (rv == APR_SUCCESS) {
-        rv = file_remove(folder, "CURRENT", tmp);
+        rv = file_remove(directory, "CURRENT", tmp);
     }
     if (rv == APR_SUCCESS) {
-        rv = wa_folder_sync(folder);
+        rv = wa_directory_sync(directory);
     }
     if (rv == APR_SUCCESS) {
-        rv = file_move(from, "journal", folder, tmp);
+        rv = file_move(from, "journal", directory, tmp);
     }
     if (rv == APR_SUCCESS) {
-        rv = names_visit(folder, derived_remove, NULL, tmp);
+        rv = names_visit(directory, derived_remove, NULL, tmp);
     }
     if (rv == APR_SUCCESS) {
-        rv = names_visit(from, derived_move, folder, tmp);
+        rv = names_visit(from, derived_move, directory, tmp);
     }
     if (rv == APR_SUCCESS) {
-        rv = wa_folder_sync(folder);
+        rv = wa_directory_sync(directory);
     }
     if (rv == APR_SUCCESS) {
-        rv = file_move(from, "CURRENT", folder, tmp);
+        rv = file_move(from, "CURRENT", directory, tmp);
     }
-    return rv == APR_SUCCESS ? wa_folder_remove(from, tmp) : rv;
+    return rv == APR_SUCCESS ? wa_directory_remove(from, tmp) : rv;
 }
 
-apr_status_t wa_folder_clear(const char *folder, apr_pool_t *tmp)
+apr_status_t wa_directory_clear(const char *directory, apr_pool_t *tmp)
 {
-    return names_visit(folder, entry_remove, NULL, tmp);
+    return names_visit(directory, entry_remove, NULL, tmp);
 }
 
-apr_status_t wa_folder_remove(const char *folder, apr_pool_t *tmp)
+apr_status_t wa_directory_remove(const char *directory, apr_pool_t *tmp)
 {
-    apr_status_t rv = wa_folder_clear(folder, tmp);
+    apr_status_t rv = wa_directory_clear(directory, tmp);
 
-    if (rv == APR_SUCCESS && rmdir(folder)) {
+    if (rv == APR_SUCCESS && rmdir(directory)) {
         rv = APR_FROM_OS_ERROR(errno);
     }
     return rv;

@@ -80,10 +80,10 @@ static apr_status_t journal_create(int *pfd, const wa_journal_options_t *options
         rv = APR_FROM_OS_ERROR(errno);
     }
     if (rv == APR_SUCCESS) {
-        rv =
-            wa_folder_sync(slash ? wa_slice_string(
-                               wa_slice_make(options->path, (apr_size_t)(slash - options->path)), p)
-                                 : ".");
+        rv = wa_directory_sync(
+            slash ? wa_slice_string(
+                wa_slice_make(options->path, (apr_size_t)(slash - options->path)), p)
+                  : ".");
     } else {
         unlink(temporary);
     }

@@ -15,8 +15,8 @@
 #define WA_JOURNAL_VERSION 2u
 
 /* What the admin of a journal that lost everything is told. */
-#define WA_JOURNAL_LOST_HINT                                                                   \
-    "Nothing was touched: restore a backup, or move the store's folder away to begin with an " \
+#define WA_JOURNAL_LOST_HINT                                                                      \
+    "Nothing was touched: restore a backup, or move the store's directory away to begin with an " \
     "empty store"
 
 typedef struct wa_journal_t {

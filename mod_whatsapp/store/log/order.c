@@ -91,9 +91,9 @@ static apr_uint64_t conflict_find(wa_log_writer_t *w, const wa_record_t *record,
             return end;
         }
         base += r->length;
-        for (i = 0; i < WA_RECORD_TOUCHES; i++) {
-            for (k = 0; k < WA_RECORD_TOUCHES; k++) {
-                if (record->touch[i] && record->touch[i] == r->touch[k]) {
+        for (i = 0; i < WA_RECORD_CONFLICTS; i++) {
+            for (k = 0; k < WA_RECORD_CONFLICTS; k++) {
+                if (record->conflicts[i] && record->conflicts[i] == r->conflicts[k]) {
                     return base;
                 }
             }

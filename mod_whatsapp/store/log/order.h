@@ -44,7 +44,7 @@ typedef struct wa_commit_t {
 int wa_order_is_shown_at_once(const wa_log_writer_t *w);
 
 /* Appends a record at the journal's end, unless one after `base` touches the same things
- * (record.touch): then the caller waits for that one by wa_commit_wait, checks again and tries
+ * (record.conflicts): then the caller waits for that one by wa_commit_wait, checks again and tries
  * again.
  * @param record  stays as it is until wa_commit_wait returned
  * @return APR_SUCCESS appended, not yet durable | APR_EAGAIN see above | APR_TIMEUP writing has

@@ -105,7 +105,7 @@ static void key_set(wa_record_keys_t *keys, int place, const char *kind, wa_slic
     }
 }
 
-/* The places of keys are on the disk, as those of the touches. */
+/* The places of keys are on the disk, as those of the conflict keys. */
 void wa_record_message_keys(const wa_record_message_t *m, wa_record_keys_t *keys)
 {
     memset(keys, 0, sizeof(*keys));
@@ -114,16 +114,16 @@ void wa_record_message_keys(const wa_record_message_t *m, wa_record_keys_t *keys
     key_set(keys, 2, "idem", m->idempotency_key, WA_KEY_MADE);
 }
 
-static void touches_set(wa_record_t *r, const wa_record_keys_t *keys)
+static void conflicts_set(wa_record_t *r, const wa_record_keys_t *keys)
 {
     int i;
 
-    for (i = 0; i < WA_RECORD_TOUCHES; i++) {
+    for (i = 0; i < WA_RECORD_CONFLICTS; i++) {
         const wa_record_key_t *key = &keys->key[i];
 
-        r->touch[i] = key->kind && key->use != WA_KEY_REPEATED
-                          ? wa_record_touch(key->kind, key->name.ptr, key->name.len)
-                          : 0;
+        r->conflicts[i] = key->kind && key->use != WA_KEY_REPEATED
+                              ? wa_record_conflict(key->kind, key->name.ptr, key->name.len)
+                              : 0;
     }
 }
 
@@ -166,7 +166,7 @@ static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, apr_uin
         if (wa_record_keys_read(r, &keys) != APR_SUCCESS) {
             return APR_EINVAL;
         }
-        touches_set(r, &keys);
+        conflicts_set(r, &keys);
     }
     *pr = r;
     return APR_SUCCESS;
@@ -238,7 +238,7 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
     }
     if (rv == APR_SUCCESS) {
         wa_record_message_keys(&named, &keys);
-        touches_set(*pr, &keys);
+        conflicts_set(*pr, &keys);
     }
     return rv;
 }
@@ -502,7 +502,7 @@ int wa_record_is_next(const wa_record_chain_t *chain, const wa_record_t *r)
                             : r->number == chain->number + 1 && r->prev_crc == chain->crc;
 }
 
-apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len)
+apr_uint64_t wa_record_conflict(const char *kind, const void *name, apr_size_t len)
 {
     apr_uint64_t h = wa_hash64(wa_hash64(0, kind, strlen(kind)), name, len);
 

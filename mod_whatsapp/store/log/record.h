@@ -13,7 +13,7 @@
  * the store. */
 #define WA_RECORD_MAGIC 0x31524157u
 #define WA_RECORD_MAX (1024u * 1024u)
-#define WA_RECORD_TOUCHES 3
+#define WA_RECORD_CONFLICTS 3
 
 /* Records begin at this offset of a journal. */
 #define WA_RECORDS_START ((apr_uint64_t)4096)
@@ -43,8 +43,8 @@ typedef enum {
 /* On disk at an offset that is a multiple of 8, followed by the payload and zeros up to `length`.
  * header_crc covers everything after it in the header and the offset and the store's salt, so that
  * a record is valid only where it was written and cannot be forged by message text. prev_crc names
- * the header of the record before it. `touch` are the hashes of what the record's validity depends
- * on (see order.h). */
+ * the header of the record before it. `conflicts` are the hashes of what the record's validity
+ * depends on (see order.h). */
 typedef struct wa_record_t {
     apr_uint32_t magic;
     apr_uint32_t header_crc;
@@ -58,7 +58,7 @@ typedef struct wa_record_t {
     apr_int64_t timestamp_ms;
     apr_uint64_t number; /* 1 for the first record of the store, then counting */
     apr_uint64_t row;
-    apr_uint64_t touch[WA_RECORD_TOUCHES]; /* 0 for unused */
+    apr_uint64_t conflicts[WA_RECORD_CONFLICTS]; /* 0 for unused */
 } wa_record_t;
 
 /* How many records, and how many messages, can stand before `offset` at most. Any thread. */
@@ -147,13 +147,13 @@ typedef struct wa_record_key_t {
     wa_key_use_e use;
 } wa_record_key_t;
 
-/* The key at place n is what touch[n] is the hash of; one without a kind is none. */
+/* The key at place n is what conflicts[n] is the hash of; one without a kind is none. */
 typedef struct wa_record_keys_t {
-    wa_record_key_t key[WA_RECORD_TOUCHES];
+    wa_record_key_t key[WA_RECORD_CONFLICTS];
     unsigned made; /* how many of them are WA_KEY_MADE */
 } wa_record_keys_t;
 
-/* Which names a record has to do with, from its type, its row and its payload: the touches of
+/* Which names a record has to do with, from its type, its row and its payload: the conflict keys of
  * making one, the count of keys in its commit, what the index gets, and what is looked for when the
  * index is checked all follow from this.
  * @return APR_SUCCESS | APR_EGENERAL the payload is not a readable one: there are none. Any
@@ -204,10 +204,10 @@ typedef struct wa_record_chain_t {
 /* 1 when a sound record is the one that was written next, or a filler. Any thread. */
 int wa_record_is_next(const wa_record_chain_t *chain, const wa_record_t *r);
 
-/* Whoever finds two names with one touch gains that one of their writers tries a second time: so it
- * needs no key. The hash that stands in `touch` for a key: its kind and its name. Never 0. Any
- * thread. */
-apr_uint64_t wa_record_touch(const char *kind, const void *name, apr_size_t len);
+/* Whoever finds two names with one conflict key gains that one of their writers tries a second
+ * time: so it needs no key. The hash that stands in `conflicts` for a key: its kind and its name.
+ * Never 0. Any thread. */
+apr_uint64_t wa_record_conflict(const char *kind, const void *name, apr_size_t len);
 
 /* A filler record header for `length` bytes of cut-out damage. Any thread. */
 void wa_record_filler_make(wa_record_t *r, apr_uint32_t length);

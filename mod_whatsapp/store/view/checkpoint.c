@@ -54,7 +54,7 @@ typedef struct snapshot_t {
 static const char *state_path(const wa_checkpoint_place_t *place, apr_uint64_t number,
                               apr_pool_t *p)
 {
-    return apr_psprintf(p, "%s/" PREFIX "%" APR_UINT64_T_FMT, place->folder, number);
+    return apr_psprintf(p, "%s/" PREFIX "%" APR_UINT64_T_FMT, place->directory, number);
 }
 
 int wa_checkpoint_type_is_available(const char *type, apr_pool_t *tmp)
@@ -86,7 +86,7 @@ static char *current_text(const wa_checkpoint_t *c, apr_uint64_t salt, apr_pool_
 static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                   apr_pool_t *tmp)
 {
-    const char *path = apr_pstrcat(tmp, place->folder, "/" CURRENT, NULL);
+    const char *path = apr_pstrcat(tmp, place->directory, "/" CURRENT, NULL);
     const char *temporary = apr_pstrcat(tmp, path, ".new", NULL);
     char *text = current_text(c, place->salt, tmp);
     apr_status_t rv;
@@ -106,7 +106,7 @@ static apr_status_t current_write(const wa_checkpoint_t *c, const wa_checkpoint_
         rv = APR_FROM_OS_ERROR(errno);
     }
     if (rv == APR_SUCCESS) {
-        rv = wa_folder_sync(place->folder);
+        rv = wa_directory_sync(place->directory);
     } else {
         unlink(temporary);
     }
@@ -132,7 +132,7 @@ static int is_possible(const wa_checkpoint_t *c)
 apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
                                 apr_pool_t *p)
 {
-    const char *path = apr_pstrcat(p, place->folder, "/" CURRENT, NULL);
+    const char *path = apr_pstrcat(p, place->directory, "/" CURRENT, NULL);
     char text[1024], type[16];
     unsigned long long n[9];
     long long timestamp;
@@ -194,7 +194,7 @@ void wa_checkpoint_forget(const wa_checkpoint_place_t *place)
 {
     char path[4096];
 
-    snprintf(path, sizeof(path), "%s/" CURRENT, place->folder);
+    snprintf(path, sizeof(path), "%s/" CURRENT, place->directory);
     unlink(path);
 }
 
@@ -205,7 +205,7 @@ void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, 
     apr_finfo_t info;
     apr_dir_t *dir;
 
-    if (apr_dir_open(&dir, place->folder, tmp) != APR_SUCCESS) {
+    if (apr_dir_open(&dir, place->directory, tmp) != APR_SUCCESS) {
         return;
     }
     while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
@@ -215,7 +215,7 @@ void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, 
         if ((!strncmp(info.name, PREFIX, sizeof(PREFIX) - 1) && !is_kept)
             || !strncmp(info.name, UNFINISHED, sizeof(UNFINISHED) - 1)
             || (!keep && !strcmp(info.name, CURRENT))) {
-            apr_file_remove(apr_pstrcat(tmp, place->folder, "/", info.name, NULL), tmp);
+            apr_file_remove(apr_pstrcat(tmp, place->directory, "/", info.name, NULL), tmp);
         }
     }
     apr_dir_close(dir);
@@ -517,8 +517,9 @@ static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t 
     int why;
 
     /* Berkeley DB would wait for ever for whoever seems to be making the file. */
-    if (!lstat(apr_psprintf(tmp, "%s/" UNFINISHED "%" APR_UINT64_T_FMT, place->folder, c->number),
-               &info)) {
+    if (!lstat(
+            apr_psprintf(tmp, "%s/" UNFINISHED "%" APR_UINT64_T_FMT, place->directory, c->number),
+            &info)) {
         return APR_EEXIST;
     }
     errno = 0;
@@ -578,7 +579,7 @@ apr_status_t wa_checkpoint_write(wa_checkpoint_t *c, const wa_checkpoint_place_t
         WA_LOG(place->log, WA_LOG_ERR, "WA0420", rv,
                "%s: the checkpoint could not be written; the one before stays and the journal "
                "holds everything",
-               place->folder);
+               place->directory);
     }
     return rv;
 }

@@ -16,7 +16,7 @@ typedef struct wa_checkpoint_t {
 } wa_checkpoint_t;
 
 typedef struct wa_checkpoint_place_t {
-    const char *folder;
+    const char *directory;
     const char *type; /* for new files: "db", "gdbm" or "sdbm" */
     apr_uid_t uid;
     apr_gid_t gid;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows, marks and keys in mapped files: reserving, putting and finding. */
+/* Rows, times and keys in mapped files: reserving, putting and finding. */
 #include "store/view/index.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <apr_strings.h>
 
 #include "base/hash.h"
-#include "store/file/folder.h"
+#include "store/file/directory.h"
 
 #define ROWS_STEP ((apr_uint64_t)256 << 10)
 #define MARKS_STEP ((apr_uint64_t)64 << 10)
@@ -42,7 +42,7 @@ static int level_of_key(apr_uint64_t ordinal)
 
 static void index_path(char *path, const wa_index_t *x, const char *name)
 {
-    snprintf(path, PATH_SIZE, "%s/%s", x->folder, name);
+    snprintf(path, PATH_SIZE, "%s/%s", x->directory, name);
 }
 
 /* @param name  of at most 15 bytes */
@@ -53,7 +53,7 @@ static apr_status_t table_open(wa_mapping_t *m, wa_index_t *x, const char *name,
     int fd;
 
     snprintf(x->failed, sizeof(x->failed), "%s", name);
-    rv = wa_folder_file_open(&fd, x->folder, name, x->uid, x->gid);
+    rv = wa_directory_file_open(&fd, x->directory, name, x->uid, x->gid);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -127,11 +127,11 @@ apr_status_t wa_index_open(wa_index_t *x, const wa_index_place_t *place, const c
     int i;
 
     memset(x, 0, sizeof(*x));
-    x->folder = place->folder;
+    x->directory = place->directory;
     x->salt = place->salt;
     x->uid = place->uid;
     x->gid = place->gid;
-    x->rows.fd = x->marks.fd = -1;
+    x->rows.fd = x->times.fd = -1;
     for (i = 0; i < WA_KEYS_LEVELS; i++) {
         x->keys[i].fd = -1;
     }
@@ -140,13 +140,13 @@ apr_status_t wa_index_open(wa_index_t *x, const wa_index_place_t *place, const c
     }
     rv = table_open(&x->rows, x, "rows", &x->rows_end);
     if (rv == APR_SUCCESS) {
-        rv = table_open(&x->marks, x, "marks", &x->marks_end);
+        rv = table_open(&x->times, x, "times", &x->times_end);
     }
     if (rv == APR_SUCCESS) {
         rv = levels_open(x, 0);
     }
     if (rv != APR_SUCCESS) {
-        *perror = apr_psprintf(p, "%s/%s cannot be opened: %s", x->folder, x->failed,
+        *perror = apr_psprintf(p, "%s/%s cannot be opened: %s", x->directory, x->failed,
                                apr_strerror(rv, why, sizeof(why)));
     }
     return rv;
@@ -163,7 +163,7 @@ static apr_status_t table_copy(wa_mapping_t *m, const wa_index_t *x, const char 
 
     *pend = 0;
     index_path(path, x, name);
-    rv = *x->folder ? wa_file_open(&fd, path, O_RDONLY, 0, 0) : APR_ENOENT;
+    rv = *x->directory ? wa_file_open(&fd, path, O_RDONLY, 0, 0) : APR_ENOENT;
     if (rv != APR_SUCCESS && !APR_STATUS_IS_ENOENT(rv)) {
         return rv;
     }
@@ -177,7 +177,7 @@ static apr_status_t table_copy(wa_mapping_t *m, const wa_index_t *x, const char 
     return rv;
 }
 
-apr_status_t wa_index_open_copy(wa_index_t *x, const char *folder, apr_uint64_t salt,
+apr_status_t wa_index_open_copy(wa_index_t *x, const char *directory, apr_uint64_t salt,
                                 const wa_index_room_t *room)
 {
     int levels = room->keys ? level_of_key(room->keys) + 1 : 0, i;
@@ -185,10 +185,10 @@ apr_status_t wa_index_open_copy(wa_index_t *x, const char *folder, apr_uint64_t 
     apr_status_t rv;
 
     memset(x, 0, sizeof(*x));
-    x->folder = folder ? folder : "";
+    x->directory = directory ? directory : "";
     x->salt = salt;
     x->has_no_keys = !room->keys;
-    x->rows.fd = x->marks.fd = -1;
+    x->rows.fd = x->times.fd = -1;
     for (i = 0; i < WA_KEYS_LEVELS; i++) {
         x->keys[i].fd = -1;
     }
@@ -197,8 +197,9 @@ apr_status_t wa_index_open_copy(wa_index_t *x, const char *folder, apr_uint64_t 
     }
     rv = table_copy(&x->rows, x, "rows", (room->rows + 2) * sizeof(wa_row_t), &x->rows_end);
     if (rv == APR_SUCCESS) {
-        rv = table_copy(&x->marks, x, "marks",
-                        (room->records / WA_MARK_EVERY + 2) * sizeof(wa_mark_t), &x->marks_end);
+        rv = table_copy(&x->times, x, "times",
+                        (room->records / WA_TIME_EVERY + 2) * sizeof(wa_time_entry_t),
+                        &x->times_end);
     }
     for (i = 0; rv == APR_SUCCESS && i < levels; i++) {
         char name[32];
@@ -227,12 +228,12 @@ void wa_index_release(wa_index_t *x)
 {
     int i;
 
-    if (!x->folder) {
+    if (!x->directory) {
         return; /* was never opened: its file numbers are none */
     }
-    x->folder = NULL;
+    x->directory = NULL;
     wa_mapping_release(&x->rows);
-    wa_mapping_release(&x->marks);
+    wa_mapping_release(&x->times);
     for (i = 0; i < WA_KEYS_LEVELS; i++) {
         wa_mapping_release(&x->keys[i]);
     }
@@ -244,9 +245,9 @@ apr_uint64_t wa_index_rows_size(apr_uint64_t rows)
     return rows ? (rows + 1) * sizeof(wa_row_t) : 0;
 }
 
-apr_uint64_t wa_index_marks_size(apr_uint64_t records)
+apr_uint64_t wa_index_times_size(apr_uint64_t records)
 {
-    return records ? (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t) : 0;
+    return records ? (records / WA_TIME_EVERY + 1) * sizeof(wa_time_entry_t) : 0;
 }
 
 int wa_index_levels(apr_uint64_t keys)
@@ -305,8 +306,9 @@ apr_uint64_t wa_index_room(int dir, const wa_tail_t *at)
     char name[16];
     int level;
 
-    room += file_room(dir, "marks", at ? (at->records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t) : 0,
-                      MARKS_STEP);
+    room +=
+        file_room(dir, "times",
+                  at ? (at->records / WA_TIME_EVERY + 1) * sizeof(wa_time_entry_t) : 0, MARKS_STEP);
     for (level = 0; level < levels; level++) {
         snprintf(name, sizeof(name), "keys.%d", level);
         room += file_room(dir, name, wa_index_level_size(level), 0);
@@ -325,8 +327,8 @@ apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t rec
     rv = table_reserve(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t), ROWS_STEP);
 
     if (rv == APR_SUCCESS) {
-        rv = table_reserve(&x->marks, &x->marks_end,
-                           (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t), MARKS_STEP);
+        rv = table_reserve(&x->times, &x->times_end,
+                           (records / WA_TIME_EVERY + 1) * sizeof(wa_time_entry_t), MARKS_STEP);
     }
     return rv == APR_SUCCESS ? levels_open(x, keys) : rv;
 }
@@ -352,21 +354,21 @@ apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t record
     apr_status_t rv = table_trim(&x->rows, &x->rows_end, (rows + 1) * sizeof(wa_row_t));
 
     if (rv == APR_SUCCESS) {
-        rv =
-            table_trim(&x->marks, &x->marks_end, (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t));
+        rv = table_trim(&x->times, &x->times_end,
+                        (records / WA_TIME_EVERY + 1) * sizeof(wa_time_entry_t));
     }
     return rv;
 }
 
-apr_status_t wa_index_remove(const char *folder, const char **perror, apr_pool_t *p)
+apr_status_t wa_index_remove(const char *directory, const char **perror, apr_pool_t *p)
 {
-    wa_index_t x = {.folder = folder};
+    wa_index_t x = {.directory = directory};
     char path[PATH_SIZE], name[32], why[120];
     int level;
 
     for (level = -2; level < WA_KEYS_LEVELS; level++) {
         if (level < 0) {
-            snprintf(name, sizeof(name), "%s", level == -2 ? "rows" : "marks");
+            snprintf(name, sizeof(name), "%s", level == -2 ? "rows" : "times");
         } else {
             snprintf(name, sizeof(name), "keys.%d", level);
         }
@@ -386,7 +388,7 @@ apr_status_t wa_index_sync(wa_index_t *x)
 {
     int levels = __atomic_load_n(&x->levels, __ATOMIC_ACQUIRE), i;
 
-    if (fdatasync(x->rows.fd) || fdatasync(x->marks.fd)) {
+    if (fdatasync(x->rows.fd) || fdatasync(x->times.fd)) {
         return APR_FROM_OS_ERROR(errno);
     }
     for (i = 0; i < levels; i++) {
@@ -458,7 +460,7 @@ int wa_index_is_whole(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, ap
         return 0;
     }
     if ((rows && x->rows_end < (rows + 1) * sizeof(wa_row_t))
-        || (records && x->marks_end < (records / WA_MARK_EVERY + 1) * sizeof(wa_mark_t))) {
+        || (records && x->times_end < (records / WA_TIME_EVERY + 1) * sizeof(wa_time_entry_t))) {
         return 0;
     }
     if (!keys) {
@@ -479,31 +481,33 @@ void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
     if (number > WA_ROW_MAX) {
         return; /* of no journal */
     }
-    for (m = before / WA_MARK_EVERY + 1; m <= number / WA_MARK_EVERY; m++) {
-        wa_mark_t *mark = table_at(&x->marks, &x->marks_end, m * sizeof(*mark), sizeof(*mark));
+    for (m = before / WA_TIME_EVERY + 1; m <= number / WA_TIME_EVERY; m++) {
+        wa_time_entry_t *entry =
+            table_at(&x->times, &x->times_end, m * sizeof(*entry), sizeof(*entry));
 
-        if (mark && (mark->offset != offset || mark->timestamp_ms != timestamp_ms)) {
-            mark->timestamp_ms = timestamp_ms;
-            __atomic_store_n(&mark->offset, offset, __ATOMIC_RELEASE);
+        if (entry && (entry->offset != offset || entry->timestamp_ms != timestamp_ms)) {
+            entry->timestamp_ms = timestamp_ms;
+            __atomic_store_n(&entry->offset, offset, __ATOMIC_RELEASE);
         }
     }
 }
 
 apr_uint64_t wa_index_mark_find(wa_index_t *x, apr_uint64_t records, apr_int64_t timestamp_ms)
 {
-    apr_uint64_t low = 0, high = records <= WA_ROW_MAX ? records / WA_MARK_EVERY : 0;
-    const wa_mark_t *marks = table_at(&x->marks, &x->marks_end, 0, (high + 1) * sizeof(*marks));
+    apr_uint64_t low = 0, high = records <= WA_ROW_MAX ? records / WA_TIME_EVERY : 0;
+    const wa_time_entry_t *times =
+        table_at(&x->times, &x->times_end, 0, (high + 1) * sizeof(*times));
 
-    while (marks && low < high) {
+    while (times && low < high) {
         apr_uint64_t middle = low + (high - low + 1) / 2;
 
-        if (marks[middle].timestamp_ms <= timestamp_ms) {
+        if (times[middle].timestamp_ms <= timestamp_ms) {
             low = middle;
         } else {
             high = middle - 1;
         }
     }
-    return low && marks ? marks[low].offset : 0;
+    return low && times ? times[low].offset : 0;
 }
 
 apr_uint64_t wa_index_hash(const wa_index_t *x, const char *kind, const void *key, apr_size_t len)

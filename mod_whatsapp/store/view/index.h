@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mapped index files beside the journal: rows by number, marks by time, keys by hash. All are
+/* The mapped index files beside the journal: rows by number, times by time, keys by hash. All are
  * derived from the journal. */
 #ifndef WA_STORE_VIEW_INDEX_H
 #define WA_STORE_VIEW_INDEX_H
@@ -32,13 +32,13 @@ typedef struct wa_row_t {
  * in checkpoint.c. */
 #define WA_ROW_SKIP 8
 
-/* One for each WA_MARK_EVERY records: where to begin looking for a time. */
-typedef struct wa_mark_t {
+/* One for each WA_TIME_EVERY records: where to begin looking for a time. */
+typedef struct wa_time_entry_t {
     apr_int64_t timestamp_ms;
     apr_uint64_t offset;
-} wa_mark_t;
+} wa_time_entry_t;
 
-#define WA_MARK_EVERY 64u
+#define WA_TIME_EVERY 64u
 
 /* Keys are kept in levels: level n has WA_KEYS_FIRST << n slots and takes five eighths of that,
  * then the next level begins. Nothing is ever moved. A slot is a row and 24 bits of the key's hash;
@@ -51,17 +51,17 @@ typedef struct wa_mark_t {
 #define WA_ROW_MAX (((apr_uint64_t)1 << WA_KEYS_ROW_BITS) - 1)
 
 typedef struct wa_index_t {
-    const char *folder;
+    const char *directory;
     apr_uid_t uid;
     apr_gid_t gid;
     apr_uint64_t salt;
     wa_mapping_t rows;
-    wa_mapping_t marks;
+    wa_mapping_t times;
     wa_mapping_t keys[WA_KEYS_LEVELS];
     int levels;               /* atomic: how many levels are open in this process */
     apr_uint32_t levels_made; /* bit n: level n was missing or too short when it was opened */
     apr_uint64_t rows_end;    /* atomic: bytes allocated as far as this process knows */
-    apr_uint64_t marks_end;   /* atomic */
+    apr_uint64_t times_end;   /* atomic */
     char failed[16];          /* the file that was opened last, for who has to say which failed */
     int has_no_keys;          /* a copy that was opened without them */
     pthread_mutex_t grow;
@@ -69,13 +69,13 @@ typedef struct wa_index_t {
 
 /* Where the files are, of which journal, and whose. */
 typedef struct wa_index_place_t {
-    const char *folder;
+    const char *directory;
     apr_uint64_t salt;
     apr_uid_t uid;
     apr_gid_t gid;
 } wa_index_place_t;
 
-/* Opens the index files of a folder, creates those that are missing.
+/* Opens the index files of a directory, creates those that are missing.
  * @param perror  out: which file and why, in p, when it fails
  * @return APR_SUCCESS | the operating system's status. One thread. */
 apr_status_t wa_index_open(wa_index_t *x, const wa_index_place_t *place, const char **perror,
@@ -87,11 +87,11 @@ typedef struct wa_index_room_t {
     apr_uint64_t keys; /* 0: keys are neither put nor found */
 } wa_index_room_t;
 
-/* Opens a copy of the index of a folder (NULL: of an empty one): nothing is created or changed on
- * the disk, what is applied stays in this process. Afterwards rows_end and marks_end are the files'
- * lengths, and levels_made says which levels are missing or too short there.
+/* Opens a copy of the index of a directory (NULL: of an empty one): nothing is created or changed
+ * on the disk, what is applied stays in this process. Afterwards rows_end and times_end are the
+ * files' lengths, and levels_made says which levels are missing or too short there.
  * @return APR_SUCCESS | the operating system's status. One thread. */
-apr_status_t wa_index_open_copy(wa_index_t *x, const char *folder, apr_uint64_t salt,
+apr_status_t wa_index_open_copy(wa_index_t *x, const char *directory, apr_uint64_t salt,
                                 const wa_index_room_t *room);
 
 /* How many keys a level takes, and how many slots it has. Any thread. */
@@ -107,22 +107,22 @@ void wa_index_release(wa_index_t *x);
 apr_status_t wa_index_reserve(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records,
                               apr_uint64_t keys);
 
-/* How many bytes the files in the folder `dir` have to grow by on the disk to be opened and
+/* How many bytes the files in the directory `dir` have to grow by on the disk to be opened and
  * reserved up to these counts; NULL: to be opened where there is nothing yet. Any thread. */
 apr_uint64_t wa_index_room(int dir, const wa_tail_t *at);
 
-/* Forgets all rows after `rows` and marks of records after `records`, before their records are
+/* Forgets all rows after `rows` and times of records after `records`, before their records are
  * applied again. Recovery only. */
 apr_status_t wa_index_trim(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records);
 
-/* Removes all index files of a folder, for a rebuild.
+/* Removes all index files of a directory, for a rebuild.
  * @param perror  out: which and why, in p, when it fails
  * @return APR_SUCCESS | the operating system's status */
-apr_status_t wa_index_remove(const char *folder, const char **perror, apr_pool_t *p);
+apr_status_t wa_index_remove(const char *directory, const char **perror, apr_pool_t *p);
 
 /* How long the file of a table has to be for these counts. */
 apr_uint64_t wa_index_rows_size(apr_uint64_t rows);
-apr_uint64_t wa_index_marks_size(apr_uint64_t records);
+apr_uint64_t wa_index_times_size(apr_uint64_t records);
 
 /* How many levels `keys` keys need, and how long the file of a level is. */
 int wa_index_levels(apr_uint64_t keys);
@@ -149,7 +149,7 @@ apr_status_t wa_index_previous(const wa_index_t *x, apr_uint64_t row, const wa_r
  * wa_index_reserve. */
 int wa_index_is_whole(wa_index_t *x, apr_uint64_t rows, apr_uint64_t records, apr_uint64_t keys);
 
-/* Notes where record `number` stands, in every mark that is due since record `before` (more than
+/* Notes where record `number` stands, in every entry that is due since record `before` (more than
  * one only where damage took records away). Any thread that applies. */
 void wa_index_mark_put(wa_index_t *x, apr_uint64_t before, apr_uint64_t number,
                        apr_int64_t timestamp_ms, apr_uint64_t offset);

@@ -79,7 +79,7 @@ static apr_status_t keys_put(wa_replica_t *replica, const wa_record_keys_t *keys
     apr_status_t rv = APR_SUCCESS;
     int i;
 
-    for (i = 0; rv == APR_SUCCESS && i < WA_RECORD_TOUCHES; i++) {
+    for (i = 0; rv == APR_SUCCESS && i < WA_RECORD_CONFLICTS; i++) {
         const wa_record_key_t *key = &keys->key[i];
 
         if (key->use == WA_KEY_MADE || (are_repeated_too && key->use == WA_KEY_REPEATED)) {

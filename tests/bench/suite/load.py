@@ -9,7 +9,7 @@ import re
 import subprocess
 import urllib.parse
 
-from .process import Folder, spawn
+from .process import Directory, spawn
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
 HOST = "bench.example.org"
@@ -52,13 +52,13 @@ class Load:
     def __init__(self, tools, work):
         self.tools = tools
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        self.folder = Folder(memory or work)
-        self.dir = self.folder.path
+        self.directory = Directory(memory or work)
+        self.dir = self.directory.path
         self.serial = 0
         self.next_sid = 1 << 40
 
     def close(self):
-        self.folder.remove()
+        self.directory.remove()
 
     def _path(self, kind):
         self.serial += 1

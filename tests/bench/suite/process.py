@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes and folders that do not outlive the run, however it ends."""
+"""Processes and directories that do not outlive the run, however it ends."""
 
 import ctypes
 import fcntl
@@ -28,18 +28,18 @@ def spawn(command, **named):
 
 
 def _lock(path):
-    """A descriptor that holds the folder's lock, None when another run has it."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    """A descriptor that holds the directory's lock, None when another run has it."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return folder
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return directory
     except BlockingIOError:
-        os.close(folder)
+        os.close(directory)
         return None
 
 
-class Folder:
-    """A folder of this run's own below `where`; what runs that were killed left there goes."""
+class Directory:
+    """A directory of this run's own below `where`; what runs that were killed left there goes."""
 
     def __init__(self, where):
         for path in pathlib.Path(where).glob(f"{PREFIX}*"):

@@ -369,7 +369,7 @@ class TwilioStandIn:
 
 
 def peer_install(build):
-    """Puts the peer and its packages below `build`. Returns the folder."""
+    """Puts the peer and its packages below `build`. Returns the directory."""
     target = build / "peer"
     target.mkdir(parents=True, exist_ok=True)
     lock = (HERE / "peer" / "package-lock.json").read_bytes()
@@ -410,7 +410,7 @@ def peer_seed(peer_dir, store, messages, threads, contacts):
 
 
 def module_fill(fill, store, messages, threads, contacts):
-    """Fills a store folder with the store's own code, as the user that httpd's children are."""
+    """Fills a store directory with the store's own code, as the user that httpd's children are."""
     user = httpd_user()
     identity = {}
     store.parent.mkdir(exist_ok=True)

@@ -44,7 +44,7 @@ def _commit(name):
 
 
 def _checkout(commit, below):
-    """A build folder of that commit, in a tree of its own below `below`."""
+    """A build directory of that commit, in a tree of its own below `below`."""
     tree = below / commit
     if not (tree / "Makefile").exists():
         tree.mkdir(parents=True, exist_ok=True)
@@ -57,9 +57,9 @@ def _checkout(commit, below):
 
 
 def other(against, ours_fill, below):
-    """The build that `against` names: a build folder, a mod_whatsapp.so or a commit. A folder is
-    taken as it is; only the program that fills a store is made there, from the tree that it lies
-    in."""
+    """The build that `against` names: a build directory, a mod_whatsapp.so or a commit. A
+    directory is taken as it is; only the program that fills a store is made there, from the tree
+    that it lies in."""
     path = pathlib.Path(against).resolve()
     about = against
     commit = None if path.exists() else _commit(against)
@@ -70,7 +70,7 @@ def other(against, ours_fill, below):
     else:
         module, build = path / "mod_whatsapp.so", path
     if not module.is_file():
-        raise VersionError(f"{against} is no build folder, no mod_whatsapp.so and no commit")
+        raise VersionError(f"{against} is no build directory, no mod_whatsapp.so and no commit")
     bench = build.parent / "tests" / "bench"
     if (bench / "Makefile").exists() and (build / "libwa.a").exists():
         _make(bench, build, "fill")

@@ -113,12 +113,12 @@ class Messenger:
             modules=["alias", "dir", "mime", "filter", "deflate", *LOGIN_MODULES],
         )
         self.httpd.port = self.port
-        self.store = self.httpd.folder / "store"
+        self.store = self.httpd.directory / "store"
         self.httpd.start()
 
     def configure(self, httpd):
         """The shipped configuration of the web client, with this server's own messenger."""
-        client = httpd.folder / "frontend"
+        client = httpd.directory / "frontend"
         if not client.exists():
             shutil.copytree(ROOT / "frontend", client)
             client.chmod(0o755)
@@ -129,7 +129,7 @@ class Messenger:
         )
         assert str(client) in shipped
         if self.has_login:
-            (httpd.folder / "whatsapp-account.conf").write_text(
+            (httpd.directory / "whatsapp-account.conf").write_text(
                 "", encoding="utf-8"
             )  # what it would hold is below
             secret = subprocess.run(
@@ -138,8 +138,8 @@ class Messenger:
                 capture_output=True,
                 text=True,
             ).stdout
-            (httpd.folder / "whatsapp.users").write_text(f"ana:{secret}", encoding="utf-8")
-            (httpd.folder / "whatsapp.users").chmod(0o644)
+            (httpd.directory / "whatsapp.users").write_text(f"ana:{secret}", encoding="utf-8")
+            (httpd.directory / "whatsapp.users").chmod(0o644)
         return (
             "TypesConfig /dev/null\n"
             f'CustomLog {PAGES_LOG} "%>s %m %{{Origin}}i"\n'
@@ -245,7 +245,7 @@ class Messenger:
     def answers(self):
         """What httpd answered to requests that say which page they come from, oldest first."""
         try:
-            lines = (self.httpd.folder / PAGES_LOG).read_text(encoding="utf-8").splitlines()
+            lines = (self.httpd.directory / PAGES_LOG).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             lines = []
         answers = [line.split(" ", 2) for line in lines]
@@ -263,7 +263,7 @@ class Messenger:
 
     def end(self):
         self.httpd.stop()
-        shutil.rmtree(self.httpd.folder, ignore_errors=True)
+        shutil.rmtree(self.httpd.directory, ignore_errors=True)
         self.simulator.close()
 
 

@@ -41,5 +41,5 @@ void wa_dbm_ahead_log(wa_dbm_store_t *store, int is_start, apr_pool_t *tmp)
         "%s: the store's time is %s ahead of the clock, and new messages are dated after it: the "
         "clock was ahead once, or is behind now. When it is right, stop the server and run "
         "whatsappctl retime",
-        store->place.folder, wa_ahead_text(ahead_ms, tmp));
+        store->place.directory, wa_ahead_text(ahead_ms, tmp));
 }

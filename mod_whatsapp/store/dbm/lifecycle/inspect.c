@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks at a store's folder and says what would keep it from being opened; changes nothing, follows
- * no link in it, waits for nothing. */
+/* Looks at a store's directory and says what would keep it from being opened; changes nothing,
+ * follows no link in it, waits for nothing. */
 #include "store/dbm/lifecycle/inspect.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #include "base/identity.h"
 #include "store/dbm/dbm.h"
-#include "store/file/folder.h"
+#include "store/file/directory.h"
 #include "store/dbm/lifecycle/loss.h"
 #include "store/dbm/lifecycle/uri.h"
 #include "store/dbm/lifecycle/snapshot.h"
@@ -28,14 +28,14 @@
 
 typedef struct look_t {
     const wa_store_options_t *options;
-    const char *folder;
+    const char *directory;
     const char *real;    /* the path as root sees it, without links; NULL where there is nothing */
     const char *missing; /* the part of the path that is not there, "" for none; begins with '/' */
     const char *there;   /* the part that is */
-    apr_uid_t owner;     /* whose the folder has to be */
+    apr_uid_t owner;     /* whose the directory has to be */
     int is_root;         /* 1: root looks, as that user */
     int is_roots;        /* 1: root would have to make it, which root is to look at */
-    int fd;              /* the folder, -1 while it is not open */
+    int fd;              /* the directory, -1 while it is not open */
     const char **perror;
     apr_pool_t *p;
 } look_t;
@@ -47,9 +47,9 @@ static const char *os_text(apr_status_t rv, apr_pool_t *p)
     return apr_pstrdup(p, apr_strerror(rv, text, sizeof(text)));
 }
 
-/* ---- the folder's place ---- */
+/* ---- the directory's place ---- */
 
-/* The folder on a path that the caller may not enter, NULL for none. What a link leads to is on
+/* The directory on a path that the caller may not enter, NULL for none. What a link leads to is on
  * another path. */
 static const char *closed_find(const char *path, apr_pool_t *p)
 {
@@ -76,14 +76,15 @@ static apr_status_t unreachable_tell(const look_t *look, apr_status_t rv)
     const char *closed = NULL;
 
     if (APR_STATUS_IS_EACCES(rv)) {
-        closed = closed_find(look->folder, look->p);
+        closed = closed_find(look->directory, look->p);
         closed = closed ? closed : closed_find(look->real, look->p);
     }
     *look->perror =
         closed
             ? apr_psprintf(look->p, "the server's user cannot reach %s: it may not enter %s (%s)",
-                           look->folder, closed, os_text(rv, look->p))
-            : apr_psprintf(look->p, "%s cannot be reached: %s", look->folder, os_text(rv, look->p));
+                           look->directory, closed, os_text(rv, look->p))
+            : apr_psprintf(look->p, "%s cannot be reached: %s", look->directory,
+                           os_text(rv, look->p));
     return rv;
 }
 
@@ -91,12 +92,12 @@ static apr_status_t unreachable_tell(const look_t *look, apr_status_t rv)
  * notices. */
 static apr_status_t place_find(look_t *look, struct stat *info, const char **pidentity)
 {
-    char *at = apr_pstrdup(look->p, look->folder);
+    char *at = apr_pstrdup(look->p, look->directory);
     const char *missing = "";
     struct stat link_info;
     int fd;
 
-    *pidentity = apr_pstrcat(look->p, "dbm:", look->folder, NULL);
+    *pidentity = apr_pstrcat(look->p, "dbm:", look->directory, NULL);
     while ((fd = open(*at ? at : "/", O_PATH | O_CLOEXEC)) < 0) {
         apr_status_t rv = APR_FROM_OS_ERROR(errno);
 
@@ -168,10 +169,10 @@ static apr_status_t new_room_check(const look_t *look, const char *path)
  * @return 0 where it cannot be told */
 static apr_uint64_t room_rehearse(const look_t *look, apr_pool_t *tmp)
 {
-    const wa_snapshot_options_t options = {.folder = look->folder, .is_quick = 1};
+    const wa_snapshot_options_t options = {.directory = look->directory, .is_quick = 1};
     const char *ignored;
     apr_uint64_t rest = 0, room;
-    wa_walk_step_t step;
+    wa_scan_step_t step;
     wa_snapshot_t *snapshot;
     apr_status_t rv = wa_snapshot_open(&snapshot, &options, &ignored, tmp);
 
@@ -185,9 +186,9 @@ static apr_uint64_t room_rehearse(const look_t *look, apr_pool_t *tmp)
         wa_index_room(look->fd, snapshot->is_from_checkpoint || snapshot->store.replica.at.records
                                     ? &snapshot->store.replica.at
                                     : NULL);
-    (void)wa_walk_rest(&snapshot->walk, &rest);
+    (void)wa_scan_rest(&snapshot->scan, &rest);
     /* What was allocated ahead of it goes before it is kept. */
-    if (snapshot->walk.size - snapshot->walk.offset - rest >= rest) {
+    if (snapshot->scan.size - snapshot->scan.offset - rest >= rest) {
         rest = 0;
     }
     return room + snapshot->damaged + rest;
@@ -196,7 +197,7 @@ static apr_uint64_t room_rehearse(const look_t *look, apr_pool_t *tmp)
 /* Whether a start has to make a file: inodes may be missing where bytes are not. */
 static int is_missing(const look_t *look)
 {
-    static const char *const names[] = {"lock", "rows", "marks", "keys.0", NULL};
+    static const char *const names[] = {"lock", "rows", "times", "keys.0", NULL};
     struct stat info;
     int i;
 
@@ -218,11 +219,11 @@ static apr_status_t room_check(const look_t *look)
     apr_pool_t *tmp;
 
     if (fstatat(look->fd, "journal", &journal, AT_SYMLINK_NOFOLLOW)) {
-        return new_room_check(look, look->folder);
+        return new_room_check(look, look->directory);
     }
     most = ROOM_TIMES * (apr_uint64_t)journal.st_size + ROOM_LEAST;
     need = wa_index_room(look->fd, NULL);
-    if (need < ROOM_LEAST && statvfs(look->folder, &fs) == 0
+    if (need < ROOM_LEAST && statvfs(look->directory, &fs) == 0
         && (apr_uint64_t)fs.f_bavail * fs.f_frsize >= most && (!fs.f_files || fs.f_ffree > 100)) {
         return APR_SUCCESS;
     }
@@ -232,10 +233,10 @@ static apr_status_t room_check(const look_t *look)
         need = found > need ? found : need;
         apr_pool_destroy(tmp);
     }
-    return need || is_missing(look) ? room_try(look, look->folder, need) : APR_SUCCESS;
+    return need || is_missing(look) ? room_try(look, look->directory, need) : APR_SUCCESS;
 }
 
-/* ---- a folder that is to be made ---- */
+/* ---- a directory that is to be made ---- */
 
 /* There is no store. Where the server had one somebody took it away: a new one in its place would
  * answer as if there had never been a message. */
@@ -248,7 +249,7 @@ static apr_status_t absence_check(const look_t *look)
         apr_psprintf(look->p,
                      "the store in %s is gone since the server used it: put it back, or "
                      "stop the server and start it again, which makes a new one",
-                     look->folder);
+                     look->directory);
     return APR_ENOENT;
 }
 
@@ -258,27 +259,28 @@ static apr_status_t make_tell(const look_t *look, apr_status_t rv)
         APR_TO_OS_ERROR(rv) == EROFS
             ? apr_psprintf(look->p, "%s is on a file system that is read-only", look->there)
             : apr_psprintf(look->p, "%s cannot be created: %s cannot be written to: %s",
-                           look->folder, look->there, os_text(rv, look->p));
+                           look->directory, look->there, os_text(rv, look->p));
     return rv;
 }
 
-/* The folder is to be made: by who it is for, else by root. */
+/* The directory is to be made: by who it is for, else by root. */
 static apr_status_t parent_check(look_t *look, const struct stat *info)
 {
     const int is_deep = strrchr(look->missing, '/') != look->missing;
     apr_status_t rv;
 
     if (!S_ISDIR(info->st_mode)) {
-        *look->perror = apr_psprintf(look->p, "%s cannot be created: %s is not a folder",
-                                     look->folder, look->there);
+        *look->perror = apr_psprintf(look->p, "%s cannot be created: %s is not a directory",
+                                     look->directory, look->there);
         return APR_ENOTDIR;
     }
     if (is_deep && !look->options->server.is_default_place) {
-        *look->perror = apr_psprintf(
-            look->p, "%s cannot be created: there is no folder %s", look->folder,
-            wa_slice_string(wa_slice_make(look->folder,
-                                          (apr_size_t)(strrchr(look->folder, '/') - look->folder)),
-                            look->p));
+        *look->perror =
+            apr_psprintf(look->p, "%s cannot be created: there is no directory %s", look->directory,
+                         wa_slice_string(wa_slice_make(look->directory,
+                                                       (apr_size_t)(strrchr(look->directory, '/')
+                                                                    - look->directory)),
+                                         look->p));
         return APR_ENOENT;
     }
     rv = absence_check(look);
@@ -298,41 +300,41 @@ static apr_status_t parent_check(look_t *look, const struct stat *info)
     return new_room_check(look, look->there);
 }
 
-/* The rest of that, as root: it makes folders only where nobody else can change what the path leads
- * to. */
+/* The rest of that, as root: it makes directories only where nobody else can change what the path
+ * leads to. */
 static apr_status_t root_parent_check(const look_t *look)
 {
     if (faccessat(AT_FDCWD, look->there, W_OK | X_OK, AT_EACCESS)) {
         return make_tell(look, APR_FROM_OS_ERROR(errno));
     }
     if (!wa_path_is_safe(look->there, 0, look->p)) {
-        *look->perror = apr_psprintf(look->p, WA_FOLDER_UNSAFE, look->folder);
+        *look->perror = apr_psprintf(look->p, WA_DIRECTORY_UNSAFE, look->directory);
         return APR_EACCES;
     }
     return APR_SUCCESS;
 }
 
-static apr_status_t folder_check(const look_t *look, const struct stat *info)
+static apr_status_t directory_check(const look_t *look, const struct stat *info)
 {
     if (!S_ISDIR(info->st_mode)) {
-        *look->perror = apr_psprintf(look->p, "%s is not a folder", look->folder);
+        *look->perror = apr_psprintf(look->p, "%s is not a directory", look->directory);
         return APR_ENOTDIR;
     }
     if (look->is_root && info->st_uid != look->owner) {
         *look->perror = apr_psprintf(look->p,
                                      "%s does not belong to the server's user; change its owner, "
                                      "or let the module create it",
-                                     look->folder);
+                                     look->directory);
         return APR_EACCES;
     }
     if (look->is_root && (info->st_mode & S_IRWXU) != S_IRWXU) {
         *look->perror = apr_psprintf(look->p,
                                      "%s is closed to its owner, who is to read and write there: "
                                      "chmod 700 it",
-                                     look->folder);
+                                     look->directory);
         return APR_EACCES;
     }
-    return wa_folder_write_check(look->folder, look->perror, look->p);
+    return wa_directory_write_check(look->directory, look->perror, look->p);
 }
 
 /* ---- what is in it ---- */
@@ -340,30 +342,30 @@ static apr_status_t folder_check(const look_t *look, const struct stat *info)
 /* What is planted, and what a start could not open, is told by the same words as there. */
 static apr_status_t entries_check(look_t *look)
 {
-    apr_status_t rv = wa_folder_inspect(look->folder, look->owner, look->perror, look->p);
+    apr_status_t rv = wa_directory_inspect(look->directory, look->owner, look->perror, look->p);
 
     if (rv == APR_SUCCESS) {
-        look->fd = open(look->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        look->fd = open(look->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (look->fd < 0) {
             return unreachable_tell(look, APR_FROM_OS_ERROR(errno));
         }
-        rv = wa_folder_needs_check(look->folder, look->perror, look->p);
+        rv = wa_directory_needs_check(look->directory, look->perror, look->p);
     }
     return rv;
 }
 
 static apr_status_t journal_check(const look_t *look)
 {
-    const char *path = apr_pstrcat(look->p, look->folder, "/journal", NULL);
+    const char *path = apr_pstrcat(look->p, look->directory, "/journal", NULL);
     const wa_journal_options_t options = {
         .path = path, .account_sid = look->options->account_sid, .is_read_only = 1};
-    wa_checkpoint_place_t place = {.folder = look->folder};
+    wa_checkpoint_place_t place = {.directory = look->directory};
     wa_journal_t journal;
     struct stat info;
     apr_status_t rv;
 
     if (fstatat(look->fd, "journal", &info, AT_SYMLINK_NOFOLLOW) && errno == ENOENT) {
-        rv = wa_loss_check_missing(look->folder, look->perror, look->p);
+        rv = wa_loss_check_missing(look->directory, look->perror, look->p);
         return rv == APR_SUCCESS ? absence_check(look) : rv;
     }
     rv = wa_journal_open(&journal, &options, look->perror, look->p);
@@ -377,29 +379,29 @@ static apr_status_t journal_check(const look_t *look)
 
 /* ---- a store that this server uses already ---- */
 
-static int is_long_enough(int folder, const char *name, apr_uint64_t size)
+static int is_long_enough(int directory, const char *name, apr_uint64_t size)
 {
     struct stat info;
 
     return size == 0
-           || (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0
+           || (fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0
                && (apr_uint64_t)info.st_size >= size);
 }
 
-static int are_long_enough(int folder, const wa_shared_t *shared)
+static int are_long_enough(int directory, const wa_shared_t *shared)
 {
     wa_tail_t tail = wa_shared_tail(shared);
     char name[32];
     int level;
 
-    if (!is_long_enough(folder, "journal", tail.offset)
-        || !is_long_enough(folder, "rows", wa_index_rows_size(tail.rows))
-        || !is_long_enough(folder, "marks", wa_index_marks_size(tail.records))) {
+    if (!is_long_enough(directory, "journal", tail.offset)
+        || !is_long_enough(directory, "rows", wa_index_rows_size(tail.rows))
+        || !is_long_enough(directory, "times", wa_index_times_size(tail.records))) {
         return 0;
     }
     for (level = 0; level < wa_index_levels(tail.keys); level++) {
         apr_snprintf(name, sizeof(name), "keys.%d", level);
-        if (!is_long_enough(folder, name, wa_index_level_size(level))) {
+        if (!is_long_enough(directory, name, wa_index_level_size(level))) {
             return 0;
         }
     }
@@ -407,25 +409,25 @@ static int are_long_enough(int folder, const wa_shared_t *shared)
 }
 
 /* 1 when `name` is there and is the file (dev, ino). */
-static int is_file(int folder, const char *name, apr_uint64_t dev, apr_uint64_t ino)
+static int is_file(int directory, const char *name, apr_uint64_t dev, apr_uint64_t ino)
 {
     struct stat info;
 
-    return fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0
+    return fstatat(directory, name, &info, AT_SYMLINK_NOFOLLOW) == 0
            && (apr_uint64_t)info.st_dev == dev && (apr_uint64_t)info.st_ino == ino;
 }
 
-static int is_kept_lock(int folder, const wa_dbm_retained_t *retained)
+static int is_kept_lock(int directory, const wa_dbm_retained_t *retained)
 {
     struct stat held;
 
     return fstat(retained->lock_fd, &held) == 0
-           && is_file(folder, "lock", (apr_uint64_t)held.st_dev, (apr_uint64_t)held.st_ino);
+           && is_file(directory, "lock", (apr_uint64_t)held.st_dev, (apr_uint64_t)held.st_ino);
 }
 
-int wa_dbm_retained_is_of_another(const wa_dbm_retained_t *retained, const char *folder)
+int wa_dbm_retained_is_of_another(const wa_dbm_retained_t *retained, const char *directory)
 {
-    int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int is_of_another;
 
     if (fd < 0) {
@@ -437,9 +439,9 @@ int wa_dbm_retained_is_of_another(const wa_dbm_retained_t *retained, const char 
     return is_of_another;
 }
 
-int wa_dbm_folder_is_ours(const wa_dbm_store_t *store)
+int wa_dbm_directory_is_ours(const wa_dbm_store_t *store)
 {
-    int fd = open(store->place.folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(store->place.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int is_ours_now = fd >= 0 && is_kept_lock(fd, store->retained);
 
     if (fd >= 0) {
@@ -457,7 +459,7 @@ static apr_status_t live_check(const look_t *look)
     wa_shared_t shared;
 
     if (!retained || retained->layout != WA_SHARED_LAYOUT
-        || wa_dbm_retained_is_of_another(retained, look->folder)) {
+        || wa_dbm_retained_is_of_another(retained, look->directory)) {
         return APR_SUCCESS;
     }
     if (!is_kept_lock(look->fd, retained)
@@ -468,7 +470,7 @@ static apr_status_t live_check(const look_t *look)
                                      "files in %s were removed, cut or replaced while the server "
                                      "used them; put them back, or stop the server and start it "
                                      "again",
-                                     look->folder);
+                                     look->directory);
         return APR_EINVAL;
     }
     return APR_SUCCESS;
@@ -489,7 +491,7 @@ int wa_dbm_files_are_whole(const wa_dbm_store_t *store)
 
     if (!is_whole(store->journal.map.fd, tail.offset)
         || !is_whole(store->index.rows.fd, wa_index_rows_size(tail.rows))
-        || !is_whole(store->index.marks.fd, wa_index_marks_size(tail.records))) {
+        || !is_whole(store->index.times.fd, wa_index_times_size(tail.records))) {
         return 0;
     }
     for (level = 0; level < levels && level < store->index.levels; level++) {
@@ -512,7 +514,7 @@ static apr_status_t look_around(look_t *look, const char **pidentity)
         return parent_check(look, &info);
     }
     if (rv == APR_SUCCESS) {
-        rv = folder_check(look, &info);
+        rv = directory_check(look, &info);
     }
     if (rv == APR_SUCCESS) {
         rv = entries_check(look);
@@ -544,16 +546,16 @@ apr_status_t wa_dbm_inspect(const wa_store_uri_t *uri, const wa_store_options_t 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    look.folder = key + strlen("dbm:");
+    look.directory = key + strlen("dbm:");
     look.is_root = geteuid() == 0 && options->server.owner != 0;
     look.owner = geteuid() == 0 ? options->server.owner : geteuid();
-    real = realpath(look.folder, NULL);
+    real = realpath(look.directory, NULL);
     look.real = real ? apr_pstrdup(p, real) : NULL;
     free(real);
     rv = wa_identity_enter(&before, options->server.owner, options->server.owner_group, p);
     if (rv != APR_SUCCESS) {
-        *perror =
-            apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)options->server.owner, look.folder);
+        *perror = apr_psprintf(p, WA_DIRECTORY_NO_USER, (unsigned long)options->server.owner,
+                               look.directory);
         return rv;
     }
     rv = look_around(&look, pidentity);

@@ -8,11 +8,11 @@
 
 #include <apr_strings.h>
 
-/* A name in the folder that is only made after the journal is there, for good; NULL for none. */
+/* A name in the directory that is only made after the journal is there, for good; NULL for none. */
 static const char *witness_find(int dir)
 {
     static const char *const later[] = {
-        "rows", "marks", "keys.0", "CURRENT", "journal.before-compact", "journal.before-retime",
+        "rows", "times", "keys.0", "CURRENT", "journal.before-compact", "journal.before-retime",
         NULL};
     struct stat info;
     int i;
@@ -25,9 +25,9 @@ static const char *witness_find(int dir)
     return NULL;
 }
 
-apr_status_t wa_loss_check_missing(const char *folder, const char **perror, apr_pool_t *p)
+apr_status_t wa_loss_check_missing(const char *directory, const char **perror, apr_pool_t *p)
 {
-    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const char *witness = NULL;
     struct stat info;
 
@@ -44,7 +44,7 @@ apr_status_t wa_loss_check_missing(const char *folder, const char **perror, apr_
     *perror = apr_psprintf(p,
                            "%s/journal is missing: %s beside it was made after it, so there was "
                            "one. " WA_JOURNAL_LOST_HINT,
-                           folder, witness);
+                           directory, witness);
     return APR_ENOENT;
 }
 

@@ -5,13 +5,13 @@
 
 #include "store/view/checkpoint.h"
 
-/* Looks whether the folder says that there was a journal though there is none: one must not be made
- * there then, it would be served as if there had never been a message. A kill during the first
+/* Looks whether the directory says that there was a journal though there is none: one must not be
+ * made there then, it would be served as if there had never been a message. A kill during the first
  * creation leaves nothing of that: the journal is there, and on the disk, before the others are
  * made.
  * @param perror  out: what is missing and what to do, in p
  * @return APR_SUCCESS there is a journal, or never was one | APR_ENOENT. Any thread. */
-apr_status_t wa_loss_check_missing(const char *folder, const char **perror, apr_pool_t *p);
+apr_status_t wa_loss_check_missing(const char *directory, const char **perror, apr_pool_t *p);
 
 /* Looks whether the journal holds no record at all though its own checkpoint, which is written
  * after the journal is on the disk, says how many it had.

@@ -14,7 +14,7 @@
 #include "base/identity.h"
 #include "base/memory.h"
 #include "store/dbm/lifecycle/ahead.h"
-#include "store/file/folder.h"
+#include "store/file/directory.h"
 #include "store/dbm/lifecycle/inspect.h"
 #include "store/file/lock.h"
 #include "store/dbm/lifecycle/loss.h"
@@ -25,13 +25,13 @@
 /* A child that is further behind than this begins with the newest checkpoint. */
 #define CHILD_BEHIND ((apr_uint64_t)1 << 20)
 
-/* Whose the folder has to be: a server that is not root's is its own user. */
+/* Whose the directory has to be: a server that is not root's is its own user. */
 static apr_uid_t owner_get(const wa_dbm_store_t *store)
 {
     return geteuid() == 0 ? store->place.uid : geteuid();
 }
 
-/* Locks the folder for this server, or finds that it has it already. *pis_live is 1 then: other
+/* Locks the directory for this server, or finds that it has it already. *pis_live is 1 then: other
  * processes of this server use the store now. */
 static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perror, apr_pool_t *p)
 {
@@ -41,8 +41,8 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
 
     *pis_live = 0;
     if (retained->layout == WA_SHARED_LAYOUT
-        && wa_dbm_retained_is_of_another(retained, store->place.folder)) {
-        /* Another folder is here now: the one before stays with those that still use it. */
+        && wa_dbm_retained_is_of_another(retained, store->place.directory)) {
+        /* Another directory is here now: the one before stays with those that still use it. */
         close(retained->shared_fd);
         close(retained->lock_fd);
         retained->layout = 0;
@@ -55,25 +55,25 @@ static apr_status_t own(wa_dbm_store_t *store, int *pis_live, const char **perro
         *perror = apr_psprintf(p,
                                "%s is in use by another version of the module; stop the server and "
                                "start it again, a restart is not enough",
-                               store->place.folder);
+                               store->place.directory);
         return APR_EINVAL;
     }
-    rv = wa_lock_take(&fd, store->place.folder, store->place.uid, store->place.gid);
+    rv = wa_lock_take(&fd, store->place.directory, store->place.uid, store->place.gid);
     if (APR_STATUS_IS_EEXIST(rv)) {
         *perror = apr_psprintf(p,
                                "%s is in use by another server or a tool; one server owns a "
-                               "store's folder",
-                               store->place.folder);
+                               "store's directory",
+                               store->place.directory);
         return rv;
     }
     if (rv != APR_SUCCESS) {
         char why[120];
 
-        *perror = apr_psprintf(p, "%s/lock cannot be opened: %s", store->place.folder,
+        *perror = apr_psprintf(p, "%s/lock cannot be opened: %s", store->place.directory,
                                apr_strerror(rv, why, sizeof(why)));
         return rv;
     }
-    rv = wa_folder_heal(store->place.folder);
+    rv = wa_directory_heal(store->place.directory);
     if (rv != APR_SUCCESS) {
         close(fd);
         return rv;
@@ -158,7 +158,7 @@ static apr_status_t join(wa_dbm_store_t *store, apr_pool_t *tmp)
     if (__atomic_load_n(&store->shared->failed, __ATOMIC_SEQ_CST)) {
         WA_LOG(store->log, WA_LOG_WARNING, "WA0440", APR_SUCCESS,
                "%s stays read-only after its failed sync; stop the server and start it again",
-               store->place.folder);
+               store->place.directory);
     }
     return replica_refresh(store, tmp);
 }
@@ -209,7 +209,7 @@ static apr_status_t close_cleanup(void *data)
     if (!wa_dbm_files_are_whole(store)) {
         WA_LOG(store->log, WA_LOG_ERR, "WA0441", APR_EGENERAL,
                "%s: a file was cut while the server used it; it is left as it is",
-               store->place.folder);
+               store->place.directory);
         release(store);
         return APR_SUCCESS;
     }
@@ -226,7 +226,7 @@ static apr_status_t close_cleanup(void *data)
         WA_LOG(store->log, WA_LOG_ERR, "WA0445", rv,
                "%s: the store's user cannot be taken on to write a checkpoint; nothing is lost, "
                "the next start reads more of the journal",
-               store->place.folder);
+               store->place.directory);
     }
     release(store);
     return APR_SUCCESS;
@@ -268,8 +268,8 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
                                     0};
     apr_status_t rv;
 
-    journal.path = apr_pstrcat(p, store->place.folder, "/journal", NULL);
-    rv = wa_loss_check_missing(store->place.folder, perror, p);
+    journal.path = apr_pstrcat(p, store->place.directory, "/journal", NULL);
+    rv = wa_loss_check_missing(store->place.directory, perror, p);
     if (rv == APR_SUCCESS) {
         rv = wa_journal_open(&store->journal, &journal, perror, p);
     }
@@ -279,7 +279,7 @@ static apr_status_t files_open(wa_dbm_store_t *store, const wa_store_options_t *
         rv = wa_loss_check_emptied(&store->place, &store->journal, perror, p);
     }
     if (rv == APR_SUCCESS) {
-        const wa_index_place_t at = {store->place.folder, store->journal.salt,
+        const wa_index_place_t at = {store->place.directory, store->journal.salt,
                                      options->server.owner, options->server.owner_group};
 
         rv = wa_index_open(&store->index, &at, perror, p);
@@ -301,13 +301,13 @@ static void retained_note(wa_dbm_store_t *store)
     store->retained->layout = WA_SHARED_LAYOUT;
 }
 
-/* All that opening does in the folder. The caller is its owner. */
-static apr_status_t folder_open(wa_dbm_store_t *store, const wa_store_options_t *options,
-                                const char **perror, apr_pool_t *p)
+/* All that opening does in the directory. The caller is its owner. */
+static apr_status_t directory_open(wa_dbm_store_t *store, const wa_store_options_t *options,
+                                   const char **perror, apr_pool_t *p)
 {
     apr_pool_t *tmp = NULL;
     int is_live = 0;
-    apr_status_t rv = wa_folder_inspect(store->place.folder, owner_get(store), perror, p);
+    apr_status_t rv = wa_directory_inspect(store->place.directory, owner_get(store), perror, p);
 
     if (rv == APR_SUCCESS) {
         rv = own(store, &is_live, perror, p);
@@ -353,32 +353,33 @@ apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *ur
 
     store_init(store, options, p);
     store->tool = tool;
-    /* A tool may stand in the folder, or in the one above it: its path may lead where the owner
+    /* A tool may stand in the directory, or in the one above it: its path may lead where the owner
      * cannot go. */
-    store->place.folder = uri->location;
-    rv = tool && uri->location[0] == '.' ? APR_SUCCESS
-                                         : wa_dbm_uri_folder(uri, &store->place.folder, perror, p);
+    store->place.directory = uri->location;
+    rv = tool && uri->location[0] == '.'
+             ? APR_SUCCESS
+             : wa_dbm_uri_directory(uri, &store->place.directory, perror, p);
     if (rv == APR_SUCCESS) {
         rv = wa_dbm_uri_type(uri, &store->place.type, perror, p);
     }
     if (rv == APR_SUCCESS) {
-        rv = wa_folder_make(store->place.folder, options->server.owner, options->server.owner_group,
-                            &is_made, perror, p);
+        rv = wa_directory_make(store->place.directory, options->server.owner,
+                               options->server.owner_group, &is_made, perror, p);
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     rv = wa_identity_enter(&before, options->server.owner, options->server.owner_group, p);
     if (rv != APR_SUCCESS) {
-        *perror = apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)options->server.owner,
-                               store->place.folder);
+        *perror = apr_psprintf(p, WA_DIRECTORY_NO_USER, (unsigned long)options->server.owner,
+                               store->place.directory);
         return rv;
     }
-    rv = folder_open(store, options, perror, p);
+    rv = directory_open(store, options, perror, p);
     wa_identity_leave(&before);
     if (rv != APR_SUCCESS && !*perror) {
         *perror = store->trouble ? store->trouble
-                                 : apr_psprintf(p, "%s cannot be opened", store->place.folder);
+                                 : apr_psprintf(p, "%s cannot be opened", store->place.directory);
     }
     if (rv != APR_SUCCESS) {
         return rv;

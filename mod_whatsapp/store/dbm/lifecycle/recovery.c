@@ -18,13 +18,13 @@
 /* Forgets what is derived and begins at the journal's first record. */
 static apr_status_t begin_anew(wa_dbm_store_t *store)
 {
-    const wa_index_place_t at = {store->place.folder, store->journal.salt, store->place.uid,
+    const wa_index_place_t at = {store->place.directory, store->journal.salt, store->place.uid,
                                  store->place.gid};
     apr_status_t rv;
 
     wa_replica_release(&store->replica);
     wa_index_release(&store->index);
-    rv = wa_index_remove(store->place.folder, &store->trouble, store->pool);
+    rv = wa_index_remove(store->place.directory, &store->trouble, store->pool);
     if (rv == APR_SUCCESS) {
         rv = wa_index_open(&store->index, &at, &store->trouble, store->pool);
     }
@@ -65,7 +65,7 @@ static int keys_are_sound(wa_dbm_store_t *store, const wa_record_t *r)
     wa_record_keys_t keys;
     int is_sound = wa_record_keys_read(r, &keys) == APR_SUCCESS, i;
 
-    for (i = 0; is_sound && i < WA_RECORD_TOUCHES; i++) {
+    for (i = 0; is_sound && i < WA_RECORD_CONFLICTS; i++) {
         if (keys.key[i].kind && keys.key[i].use != WA_KEY_GUARDED) {
             is_sound = key_is_sound(store, &keys.key[i], r->row);
         }
@@ -130,7 +130,7 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
         if (wa_journal_record(&store->journal, WA_JOURNAL_START, size)) {
             WA_LOG(store->log, WA_LOG_NOTICE, "WA0436", APR_SUCCESS,
                    "%s: there is no checkpoint; everything is read from the journal",
-                   store->place.folder);
+                   store->place.directory);
         }
         return rv;
     }
@@ -138,7 +138,7 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
         WA_LOG(store->log, WA_LOG_NOTICE, "WA0437", APR_SUCCESS,
                "%s: the checkpoint and the index were written by another version of the module; "
                "everything is read again from the journal",
-               store->place.folder);
+               store->place.directory);
         return APR_NOTFOUND;
     }
     if (rv == APR_SUCCESS && c.at.offset > size) {
@@ -169,7 +169,7 @@ static apr_status_t checkpoint_use(wa_dbm_store_t *store, apr_uint64_t size, apr
     WA_LOG(store->log, WA_LOG_WARNING, "WA0430", rv,
            "%s: the checkpoint or the index cannot be used; everything is read again from the "
            "journal",
-           store->place.folder);
+           store->place.directory);
     return APR_NOTFOUND;
 }
 
@@ -207,7 +207,7 @@ static apr_status_t damage_keep(wa_dbm_store_t *store, apr_uint64_t from, apr_ui
 {
     const void *bytes = wa_mapping_at(&store->journal.map, from, to - from);
     const char *path =
-        apr_psprintf(tmp, "%s/damaged-%" APR_UINT64_T_FMT, store->place.folder, from);
+        apr_psprintf(tmp, "%s/damaged-%" APR_UINT64_T_FMT, store->place.directory, from);
     apr_status_t rv;
     int fd, again = 0;
 
@@ -336,7 +336,7 @@ static apr_status_t record_apply(wa_dbm_store_t *store, const wa_record_t *r, ap
     const wa_tail_t *at = &store->replica.at;
     apr_status_t rv = wa_index_reserve(
         &store->index, r->type == WA_RECORD_MESSAGE && r->row > at->rows ? r->row : at->rows,
-        r->number > at->records ? r->number : at->records, at->keys + WA_RECORD_TOUCHES);
+        r->number > at->records ? r->number : at->records, at->keys + WA_RECORD_CONFLICTS);
 
     return rv == APR_SUCCESS ? wa_replica_apply(&store->replica, end) : rv;
 }
@@ -400,7 +400,7 @@ static apr_status_t recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
         WA_LOG(store->log, WA_LOG_WARNING, "WA0450", rv,
                "%s: the index does not take what the journal says after the checkpoint; everything "
                "is read again from the journal",
-               store->place.folder);
+               store->place.directory);
         return recover(store, 1, tmp);
     }
     if (rv == APR_SUCCESS && store->replica.at.offset > from && from > WA_JOURNAL_START) {
@@ -412,7 +412,7 @@ static apr_status_t recover(wa_dbm_store_t *store, int is_rebuild, apr_pool_t *t
         WA_LOG(store->log, WA_LOG_WARNING, "WA0434", APR_SUCCESS,
                "%s: the index knows of changes that the journal has not; everything is read again "
                "from the journal",
-               store->place.folder);
+               store->place.directory);
         rv = recover(store, 1, tmp);
     }
     return rv;

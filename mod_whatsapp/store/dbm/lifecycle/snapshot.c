@@ -34,10 +34,10 @@ static apr_status_t journal_open(wa_snapshot_t *snapshot, const char **perror, a
     wa_journal_options_t options = {NULL, NULL, 0, 0, snapshot->store.log, 1};
     apr_status_t rv;
 
-    options.path = apr_pstrcat(p, snapshot->store.place.folder, "/journal", NULL);
+    options.path = apr_pstrcat(p, snapshot->store.place.directory, "/journal", NULL);
     rv = wa_journal_open(&snapshot->store.journal, &options, perror, p);
     if (APR_STATUS_IS_ENOENT(rv)) {
-        *perror = apr_psprintf(p, "there is no store in %s", snapshot->store.place.folder);
+        *perror = apr_psprintf(p, "there is no store in %s", snapshot->store.place.directory);
     }
     return rv;
 }
@@ -46,9 +46,9 @@ static apr_status_t journal_open(wa_snapshot_t *snapshot, const char **perror, a
  * @param at  how far the index's files are to be believed; NULL: not at all */
 static apr_status_t parts_open(wa_snapshot_t *snapshot, const wa_tail_t *at)
 {
-    const wa_index_room_t room = room_for(snapshot->walk.size);
+    const wa_index_room_t room = room_for(snapshot->scan.size);
     apr_status_t rv =
-        wa_index_open_copy(&snapshot->store.index, at ? snapshot->store.place.folder : NULL,
+        wa_index_open_copy(&snapshot->store.index, at ? snapshot->store.place.directory : NULL,
                            snapshot->store.journal.salt, &room);
 
     return rv == APR_SUCCESS ? wa_replica_init(&snapshot->store.replica, &snapshot->store.journal,
@@ -75,8 +75,8 @@ static apr_status_t checkpoint_begin(wa_snapshot_t *snapshot, apr_pool_t *p)
         if (rv != APR_SUCCESS || (i > 0 && snapshot->checkpoint.number == before)) {
             return rv == APR_SUCCESS ? APR_EGENERAL : rv;
         }
-        rv = wa_journal_size(&snapshot->store.journal, &snapshot->walk.size);
-        if (rv == APR_SUCCESS && snapshot->checkpoint.at.offset > snapshot->walk.size) {
+        rv = wa_journal_size(&snapshot->store.journal, &snapshot->scan.size);
+        if (rv == APR_SUCCESS && snapshot->checkpoint.at.offset > snapshot->scan.size) {
             rv = APR_EGENERAL;
         }
         if (rv == APR_SUCCESS) {
@@ -106,7 +106,7 @@ apr_status_t wa_snapshot_open(wa_snapshot_t **psnapshot, const wa_snapshot_optio
     snapshot->store.is_read_only = 1;
     snapshot->store.log = options->log;
     snapshot->store.shared = snapshot->store.writer.shared = &snapshot->shared;
-    snapshot->store.place.folder = apr_pstrdup(p, options->folder);
+    snapshot->store.place.directory = apr_pstrdup(p, options->directory);
     snapshot->store.place.log = options->log;
     snapshot->store.journal.map.fd = -1;
     rv = journal_open(snapshot, perror, p);
@@ -116,8 +116,8 @@ apr_status_t wa_snapshot_open(wa_snapshot_t **psnapshot, const wa_snapshot_optio
     apr_pool_cleanup_register(p, snapshot, snapshot_release, apr_pool_cleanup_null);
     snapshot->store.place.salt = snapshot->store.journal.salt;
     snapshot->store.journal.stop = options->stop;
-    snapshot->is_owned = wa_lock_is_taken(snapshot->store.place.folder);
-    rv = wa_walk_init(&snapshot->walk, &snapshot->store.journal, NULL);
+    snapshot->is_owned = wa_lock_is_taken(snapshot->store.place.directory);
+    rv = wa_scan_init(&snapshot->scan, &snapshot->store.journal, NULL);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -131,22 +131,22 @@ apr_status_t wa_snapshot_open(wa_snapshot_t **psnapshot, const wa_snapshot_optio
     if (!snapshot->is_from_checkpoint) {
         rv = parts_open(snapshot, NULL);
     }
-    size = snapshot->walk.size; /* what there is room for */
+    size = snapshot->scan.size; /* what there is room for */
     if (rv == APR_SUCCESS) {
-        rv = wa_walk_init(&snapshot->walk, &snapshot->store.journal,
+        rv = wa_scan_init(&snapshot->scan, &snapshot->store.journal,
                           snapshot->is_from_checkpoint ? &snapshot->checkpoint.at : NULL);
     }
-    if (snapshot->walk.size > size) {
-        snapshot->walk.size = size;
+    if (snapshot->scan.size > size) {
+        snapshot->scan.size = size;
     }
     *psnapshot = snapshot;
     return rv;
 }
 
-apr_status_t wa_snapshot_next(wa_snapshot_t *snapshot, wa_walk_step_t *step)
+apr_status_t wa_snapshot_next(wa_snapshot_t *snapshot, wa_scan_step_t *step)
 {
     wa_replica_t *replica = &snapshot->store.replica;
-    apr_status_t rv = wa_walk_next(&snapshot->walk, step);
+    apr_status_t rv = wa_scan_next(&snapshot->scan, step);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -191,7 +191,7 @@ static apr_status_t loaded_load(wa_snapshot_t *snapshot, loaded_t *loaded, const
         rv = APR_EGENERAL;
     }
     if (rv == APR_SUCCESS) {
-        rv = wa_index_open_copy(&loaded->index, snapshot->store.place.folder,
+        rv = wa_index_open_copy(&loaded->index, snapshot->store.place.directory,
                                 snapshot->store.journal.salt, &room);
     }
     if (rv == APR_SUCCESS) {

@@ -5,7 +5,7 @@
 #define WA_STORE_DBM_LIFECYCLE_SNAPSHOT_H
 
 #include "store/dbm/dbm.h"
-#include "store/log/walk.h"
+#include "store/log/scan.h"
 
 /*
  * A snapshot holds what the journal said up to one of its records: a moment of the store, whatever
@@ -16,7 +16,7 @@
 typedef struct wa_snapshot_t {
     wa_dbm_store_t store;
     wa_shared_t shared;
-    wa_walk_t walk;
+    wa_scan_t scan;
     /* what CURRENT says */
     wa_checkpoint_t checkpoint;
     /* of reading CURRENT, and of loading what it names where that was wanted */
@@ -30,7 +30,7 @@ typedef struct wa_snapshot_t {
 } wa_snapshot_t;
 
 typedef struct wa_snapshot_options_t {
-    const char *folder;
+    const char *directory;
     const wa_log_t *log;
     /* the driver's, for who reads through the seam; NULL: nobody does */
     const wa_store_ops_t *ops;
@@ -52,13 +52,13 @@ apr_status_t wa_snapshot_open(wa_snapshot_t **psnapshot, const wa_snapshot_optio
 /* Goes on by one record or stretch of damage, and applies it.
  * @return APR_SUCCESS | APR_EOF | APR_EGENERAL the record cannot be applied (logged). One
  * thread. */
-apr_status_t wa_snapshot_next(wa_snapshot_t *snapshot, wa_walk_step_t *step);
+apr_status_t wa_snapshot_next(wa_snapshot_t *snapshot, wa_scan_step_t *step);
 
 /* After the last step: makes the reading operations see what was applied. One thread. */
 void wa_snapshot_settle(wa_snapshot_t *snapshot);
 
-/* Loads the newest checkpoint of a folder into a replica of its own, with the index files as they
- * are on the disk, both in p.
+/* Loads the newest checkpoint of a directory into a replica of its own, with the index files as
+ * they are on the disk, both in p.
  * @return APR_SUCCESS | APR_NOTFOUND there is none | APR_ENOTIMPL its type is not available here |
  *     APR_EGENERAL it is damaged or does not fit the index. One thread. */
 apr_status_t wa_snapshot_checkpoint_load(wa_snapshot_t *snapshot, wa_checkpoint_t *c,

@@ -45,11 +45,11 @@ apr_status_t wa_dbm_checkpoint(wa_dbm_store_t *store, apr_pool_t *tmp)
         return APR_EBUSY; /* what would be written may be wrong, or is not ours to write */
     }
     rv = wa_commit_sync(&store->writer, 1);
-    if (rv == APR_SUCCESS && !wa_dbm_folder_is_ours(store)) {
+    if (rv == APR_SUCCESS && !wa_dbm_directory_is_ours(store)) {
         rv = APR_ENOENT;
         WA_LOG(store->log, WA_LOG_ERR, "WA0442", rv,
                "%s was moved or replaced while the server used it: no checkpoint is written there",
-               store->place.folder);
+               store->place.directory);
     }
     if (rv == APR_SUCCESS) {
         rv = wa_replica_catch_up(&store->replica, s);

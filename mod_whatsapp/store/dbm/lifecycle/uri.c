@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes WhatsAppStore apart as this driver means it: "dbm:/folder type=db|gdbm|sdbm|default". */
+/* Takes WhatsAppStore apart as this driver means it: "dbm:/directory type=db|gdbm|sdbm|default". */
 #include "store/dbm/lifecycle/uri.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ apr_status_t wa_dbm_uri_type(const wa_store_uri_t *uri, const char **ptype, cons
     if (*uri->arguments) {
         if (strncmp(uri->arguments, "type=", 5) || strpbrk(uri->arguments, " \t")) {
             *perror = apr_psprintf(p,
-                                   "'%s' after the folder is not known; allowed is type=db, "
+                                   "'%s' after the directory is not known; allowed is type=db, "
                                    "type=gdbm, type=sdbm or type=default",
                                    uri->arguments);
             return APR_EINVAL;
@@ -44,8 +44,8 @@ apr_status_t wa_dbm_uri_type(const wa_store_uri_t *uri, const char **ptype, cons
     return APR_SUCCESS;
 }
 
-apr_status_t wa_dbm_uri_folder(const wa_store_uri_t *uri, const char **pfolder, const char **perror,
-                               apr_pool_t *p)
+apr_status_t wa_dbm_uri_directory(const wa_store_uri_t *uri, const char **pdirectory,
+                                  const char **perror, apr_pool_t *p)
 {
     char *path;
 
@@ -53,31 +53,31 @@ apr_status_t wa_dbm_uri_folder(const wa_store_uri_t *uri, const char **pfolder, 
         || apr_filepath_merge(&path, NULL, uri->location, APR_FILEPATH_NOTRELATIVE, p)
                != APR_SUCCESS) {
         *perror =
-            apr_psprintf(p, "'%s' is not an absolute path to the store's folder", uri->location);
+            apr_psprintf(p, "'%s' is not an absolute path to the store's directory", uri->location);
         return APR_EINVAL;
     }
     while (strlen(path) > 1 && path[strlen(path) - 1] == '/') {
         path[strlen(path) - 1] = '\0';
     }
     if (strlen(path) > 3900) {
-        *perror = apr_psprintf(p, "the path of the store's folder is longer than 3900 bytes");
+        *perror = apr_psprintf(p, "the path of the store's directory is longer than 3900 bytes");
         return APR_EINVAL;
     }
-    *pfolder = path;
+    *pdirectory = path;
     return APR_SUCCESS;
 }
 
 apr_status_t wa_dbm_check(const wa_store_uri_t *uri, const char **perror, const char **pkey,
                           apr_pool_t *p)
 {
-    const char *type, *folder;
-    apr_status_t rv = wa_dbm_uri_folder(uri, &folder, perror, p);
+    const char *type, *directory;
+    apr_status_t rv = wa_dbm_uri_directory(uri, &directory, perror, p);
 
     if (rv == APR_SUCCESS) {
         rv = wa_dbm_uri_type(uri, &type, perror, p);
     }
     if (rv == APR_SUCCESS) {
-        *pkey = apr_pstrcat(p, "dbm:", folder, NULL);
+        *pkey = apr_pstrcat(p, "dbm:", directory, NULL);
     }
     return rv;
 }

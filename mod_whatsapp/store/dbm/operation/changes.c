@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists what came or changed after a time, by a walk forward through the journal. */
+/* Lists what came or changed after a time, by a scan forward through the journal. */
 #include "store/dbm/operation/changes.h"
 
 #include "store/dbm/operation/damage.h"
 #include "store/dbm/operation/read.h"
 
-/* A walk looks at no more records than this, whatever they are: the rest comes with the next
+/* A scan looks at no more records than this, whatever they are: the rest comes with the next
  * call. */
 #define CHANGES_RECORDS 20000
 #define CHANGES_UPDATES 4096 /* slots for rows that changed, a power of two */
 #define CHANGES_MAX \
     512 /* with what shares the last one's millisecond they fit into half of the slots */
 
-/* A walk over the journal after a time: the rows of older messages that changed, each once. */
+/* A scan over the journal after a time: the rows of older messages that changed, each once. */
 typedef struct changes_walk_t {
     apr_uint64_t rows[CHANGES_UPDATES]; /* open addressing, 0 is empty */
     apr_uint64_t order[CHANGES_UPDATES / 2];

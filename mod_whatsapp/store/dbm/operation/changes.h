@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists what came or changed after a time, by a walk forward through the journal. */
+/* Lists what came or changed after a time, by a scan forward through the journal. */
 #ifndef WA_STORE_DBM_OPERATION_CHANGES_H
 #define WA_STORE_DBM_OPERATION_CHANGES_H
 

@@ -12,6 +12,6 @@ void wa_dbm_damage_note(wa_dbm_store_t *store)
         WA_LOG(store->log, WA_LOG_ERR, "WA0405", APR_EGENERAL,
                "%s: stored data is damaged; what is damaged is not served, and when the server is "
                "stopped and started again everything is read anew from the journal",
-               store->place.folder);
+               store->place.directory);
     }
 }

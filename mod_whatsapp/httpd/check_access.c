@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a later section changes who may come in where the API is. */
-#include "httpd/check_doors.h"
+#include "httpd/check_access.h"
 
 #include <apr_strings.h>
 #include <apr_tables.h>
@@ -30,7 +30,8 @@ static int is_rule(const ap_directive_t *node)
            && ap_cstr_casecmp(node->args, "Any") == 0;
 }
 
-/* 1 for a section that is merged by itself over what stands outside of it, and not for a folder. */
+/* 1 for a section that is merged by itself over what stands outside of it, and not for a
+ * directory. */
 static int is_layer(const ap_directive_t *node)
 {
     return strncasecmp(node->directive, "<Location", 9) == 0
@@ -150,7 +151,7 @@ static void door_check(server_rec *main_server, const wa_section_t *door, apr_ar
     }
 }
 
-void wa_check_doors_warn(server_rec *main_server, apr_pool_t *tmp)
+void wa_check_access_warn(server_rec *main_server, apr_pool_t *tmp)
 {
     apr_array_header_t *doors = wa_sections_find(wa_section_sets_handler, tmp);
     apr_array_header_t *rules = wa_sections_find(is_rule, tmp);

@@ -8,97 +8,97 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "messaging/policy/gate.h"
+#include "messaging/policy/concurrency.h"
 
-static wa_gate_shared_t *shared_make(void)
+static wa_concurrency_shared_t *shared_make(void)
 {
-    void *memory = mmap(NULL, sizeof(wa_gate_shared_t), PROT_READ | PROT_WRITE,
+    void *memory = mmap(NULL, sizeof(wa_concurrency_shared_t), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     assert_ptr_not_equal(memory, MAP_FAILED);
     return memory;
 }
 
-static void shared_end(wa_gate_shared_t *shared)
+static void shared_end(wa_concurrency_shared_t *shared)
 {
     munmap(shared, sizeof(*shared));
 }
 
 static void test_two_processes_share_the_limit(void **state)
 {
-    wa_gate_shared_t *shared = shared_make();
-    wa_gate_t a = {shared, wa_gate_claim(shared, (apr_uint32_t)getpid()), 0};
-    wa_gate_t b = {shared, wa_gate_claim(shared, (apr_uint32_t)getppid()), 0};
+    wa_concurrency_shared_t *shared = shared_make();
+    wa_concurrency_t a = {shared, wa_concurrency_claim(shared, (apr_uint32_t)getpid()), 0};
+    wa_concurrency_t b = {shared, wa_concurrency_claim(shared, (apr_uint32_t)getppid()), 0};
     wa_messenger_t here = {.gate = &a, .max_sends = 3}, there = {.gate = &b, .max_sends = 3};
 
     (void)state;
     assert_non_null(a.own);
     assert_ptr_not_equal(a.own, b.own);
-    assert_true(wa_gate_enter(&here));
-    assert_true(wa_gate_enter(&there));
-    assert_true(wa_gate_enter(&there));
-    assert_false(wa_gate_enter(&here));
-    assert_false(wa_gate_enter(&there));
-    assert_int_equal(wa_gate_count(shared), 3);
-    wa_gate_leave(&there);
-    assert_true(wa_gate_enter(&here));
-    assert_false(wa_gate_enter(&there));
+    assert_true(wa_concurrency_enter(&here));
+    assert_true(wa_concurrency_enter(&there));
+    assert_true(wa_concurrency_enter(&there));
+    assert_false(wa_concurrency_enter(&here));
+    assert_false(wa_concurrency_enter(&there));
+    assert_int_equal(wa_concurrency_count(shared), 3);
+    wa_concurrency_leave(&there);
+    assert_true(wa_concurrency_enter(&here));
+    assert_false(wa_concurrency_enter(&there));
     /* the other process ends in the middle of its send */
-    wa_gate_free(shared, (apr_uint32_t)getppid());
-    assert_int_equal(wa_gate_count(shared), 2);
-    assert_true(wa_gate_enter(&here));
+    wa_concurrency_free(shared, (apr_uint32_t)getppid());
+    assert_int_equal(wa_concurrency_count(shared), 2);
+    assert_true(wa_concurrency_enter(&here));
     assert_int_equal(here.sends_in_flight, 3);
     shared_end(shared);
 }
 
 static void test_a_process_has_a_limit_of_its_own(void **state)
 {
-    wa_gate_shared_t *shared = shared_make();
-    wa_gate_t a = {shared, wa_gate_claim(shared, (apr_uint32_t)getpid()), 2};
+    wa_concurrency_shared_t *shared = shared_make();
+    wa_concurrency_t a = {shared, wa_concurrency_claim(shared, (apr_uint32_t)getpid()), 2};
     wa_messenger_t here = {.gate = &a, .max_sends = 100};
 
     (void)state;
-    assert_true(wa_gate_enter(&here));
-    assert_true(wa_gate_enter(&here));
-    assert_false(wa_gate_enter(&here));
-    wa_gate_leave(&here);
-    assert_true(wa_gate_enter(&here));
+    assert_true(wa_concurrency_enter(&here));
+    assert_true(wa_concurrency_enter(&here));
+    assert_false(wa_concurrency_enter(&here));
+    wa_concurrency_leave(&here);
+    assert_true(wa_concurrency_enter(&here));
     shared_end(shared);
 }
 
 static void test_the_place_of_a_killed_process_is_taken_over(void **state)
 {
-    wa_gate_shared_t *shared = shared_make();
+    wa_concurrency_shared_t *shared = shared_make();
     pid_t pid = fork();
     int i, status;
 
     (void)state;
     assert_true(pid >= 0);
     if (pid == 0) {
-        wa_gate_t gate = {shared, wa_gate_claim(shared, (apr_uint32_t)getpid()), 0};
+        wa_concurrency_t gate = {shared, wa_concurrency_claim(shared, (apr_uint32_t)getpid()), 0};
         wa_messenger_t child = {.gate = &gate, .max_sends = 5};
 
         for (i = 0; i < 5; i++) {
-            wa_gate_enter(&child);
+            wa_concurrency_enter(&child);
         }
         raise(SIGKILL);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(wa_gate_count(shared), 5);
-    assert_ptr_equal(wa_gate_claim(shared, (apr_uint32_t)getpid()), &shared->slots[0]);
-    assert_int_equal(wa_gate_count(shared), 0);
+    assert_int_equal(wa_concurrency_count(shared), 5);
+    assert_ptr_equal(wa_concurrency_claim(shared, (apr_uint32_t)getpid()), &shared->slots[0]);
+    assert_int_equal(wa_concurrency_count(shared), 0);
     shared_end(shared);
 }
 
 static void test_a_process_number_that_comes_again(void **state)
 {
-    wa_gate_shared_t *shared = shared_make();
-    wa_gate_slot_t *slot = wa_gate_claim(shared, (apr_uint32_t)getpid());
+    wa_concurrency_shared_t *shared = shared_make();
+    wa_concurrency_slot_t *slot = wa_concurrency_claim(shared, (apr_uint32_t)getpid());
 
     (void)state;
     slot->count = 7;
-    assert_non_null(wa_gate_claim(shared, (apr_uint32_t)getpid()));
-    assert_int_equal(wa_gate_count(shared), 0);
+    assert_non_null(wa_concurrency_claim(shared, (apr_uint32_t)getpid()));
+    assert_int_equal(wa_concurrency_count(shared), 0);
     shared_end(shared);
 }
 
@@ -117,7 +117,7 @@ static void *racer(void *unused)
     int i;
 
     for (i = 0; i < ROUNDS; i++) {
-        if (wa_gate_enter(&race.messenger)) {
+        if (wa_concurrency_enter(&race.messenger)) {
             const apr_uint32_t now = __atomic_add_fetch(&race.inside, 1, __ATOMIC_SEQ_CST);
             apr_uint32_t most = __atomic_load_n(&race.most, __ATOMIC_SEQ_CST);
 
@@ -127,7 +127,7 @@ static void *racer(void *unused)
             }
             __atomic_add_fetch(&race.entered, 1, __ATOMIC_SEQ_CST);
             __atomic_sub_fetch(&race.inside, 1, __ATOMIC_SEQ_CST);
-            wa_gate_leave(&race.messenger);
+            wa_concurrency_leave(&race.messenger);
         }
     }
     return unused;
@@ -135,8 +135,8 @@ static void *racer(void *unused)
 
 static void test_never_more_than_allowed(void **state)
 {
-    wa_gate_shared_t *shared = shared_make();
-    wa_gate_t gate = {shared, wa_gate_claim(shared, (apr_uint32_t)getpid()), 0};
+    wa_concurrency_shared_t *shared = shared_make();
+    wa_concurrency_t gate = {shared, wa_concurrency_claim(shared, (apr_uint32_t)getpid()), 0};
     pthread_t threads[THREADS];
     int i;
 
@@ -152,7 +152,7 @@ static void test_never_more_than_allowed(void **state)
     }
     assert_in_range(race.most, 1, LIMIT);
     assert_in_range(race.entered, 1, THREADS * ROUNDS);
-    assert_int_equal(wa_gate_count(shared), 0);
+    assert_int_equal(wa_concurrency_count(shared), 0);
     assert_int_equal(race.messenger.sends_in_flight, 0);
     shared_end(shared);
 }

@@ -235,8 +235,8 @@ def test_no_login_is_a_port_of_its_own():
         modules=["dir", "headers"],
         files=FILES,
     ) as httpd:
-        (httpd.folder / "frontend").mkdir()
-        (httpd.folder / "frontend" / "index.html").write_text("page", encoding="utf-8")
+        (httpd.directory / "frontend").mkdir()
+        (httpd.directory / "frontend" / "index.html").write_text("page", encoding="utf-8")
         httpd.claim("AH00135", "AH016*", "WA0231", required=False)
         httpd.start()
         # The main port has the webhook and nothing else, by whatever name it is called.
@@ -411,7 +411,7 @@ ACCOUNTS = ["whatsapp.conf", "examples/roles.conf", "examples/behind-tls-proxy.c
 
 def later_httpd(door, later, is_vhost, files=FILES):
     def text(httpd):
-        root = str(httpd.folder / "htdocs")
+        root = str(httpd.directory / "htdocs")
         own = LATER[later].replace("{root}", root)
         site = f'DocumentRoot "{root}"\n<Directory "{root}">\nRequire all granted\n</Directory>\n'
         if is_vhost:
@@ -486,7 +486,7 @@ def test_every_shipped_door_is_one(door):
     }
 
     def text(httpd):
-        (httpd.folder / "frontend").mkdir(exist_ok=True)
+        (httpd.directory / "frontend").mkdir(exist_ok=True)
         conf = shipped(door, httpd)
         later = LATER["location"]
         return (
@@ -531,7 +531,7 @@ ANA, GUEST, NAMELESS = login("ana"), login("guest", "x"), login("", "x")
 
 
 def hook(where, function):
-    return f"AuthType lua\n{where} {{folder}}/hooks.lua {function}\n"
+    return f"AuthType lua\n{where} {{directory}}/hooks.lua {function}\n"
 
 
 @pytest.mark.parametrize(
@@ -578,12 +578,12 @@ def hook(where, function):
 )
 def test_only_a_login_for_this_request_counts(section, user, status):
     with httpd_with(
-        lambda httpd: OWN % section.format(folder=httpd.folder),
+        lambda httpd: OWN % section.format(directory=httpd.directory),
         modules=LATER_MODULES + ["lua"],
         files={**FILES, "hooks.lua": HOOKS},
     ) as httpd:
         make_readable(httpd)
-        (httpd.folder / "hooks.lua").chmod(0o644)
+        (httpd.directory / "hooks.lua").chmod(0o644)
         httpd.claim("AH*", "WA0273", "WA0231", required=False)
         httpd.start()
         answer = ask(httpd, "GET", f"{API}/threads", **({"Authorization": user} if user else {}))
@@ -714,7 +714,7 @@ def test_the_user_of_another_page_is_not_that_of_the_api():
     for."""
 
     def text(httpd):
-        root = httpd.folder / "htdocs"
+        root = httpd.directory / "htdocs"
         return (
             OWN % "Require all granted\n"
             + f'DocumentRoot "{root}"\n<Directory "{root}">\nRequire all granted\n</Directory>\n'
@@ -731,11 +731,11 @@ def test_the_user_of_another_page_is_not_that_of_the_api():
         assert answer.status == 403 and "UNAUTHORIZED" in answer.text
 
 
-def certificates(folder):
+def certificates(directory):
     """A CA, a server, and two people: one whom the CA knows and one who signed for themselves."""
 
     def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=directory)
 
     fresh_key = ("-newkey", "rsa:2048", "-nodes")
     for name, subject, *more in (
@@ -774,11 +774,11 @@ def certificates(folder):
 
 def certified(httpd, name):
     """The status of a GET with this certificate."""
-    context = ssl.create_default_context(cafile=httpd.folder / "ca.crt")
+    context = ssl.create_default_context(cafile=httpd.directory / "ca.crt")
     context.check_hostname = False
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # of Python 3.13; these are the tests' own
     if name:
-        context.load_cert_chain(httpd.folder / f"{name}.crt", httpd.folder / f"{name}.key")
+        context.load_cert_chain(httpd.directory / f"{name}.crt", httpd.directory / f"{name}.key")
     connection = http.client.HTTPSConnection(
         "127.0.0.1", httpd.own_port, timeout=60, context=context
     )
@@ -812,14 +812,14 @@ def test_a_client_certificate_is_a_login_when_it_was_verified(
     verify, section, known, unknown, nobody
 ):
     def text(httpd):
-        certificates(httpd.folder)
+        certificates(httpd.directory)
         httpd.own_port = getattr(httpd, "own_port", None) or free_port()
         return (
             f"Listen 127.0.0.1:{httpd.own_port}\n<VirtualHost *:{httpd.own_port}>\n"
             "ServerName localhost\nSSLEngine On\n"
-            f"SSLCertificateFile {httpd.folder}/localhost.crt\n"
-            f"SSLCertificateKeyFile {httpd.folder}/localhost.key\n"
-            f"SSLCACertificateFile {httpd.folder}/ca.crt\nSSLVerifyClient {verify}\n"
+            f"SSLCertificateFile {httpd.directory}/localhost.crt\n"
+            f"SSLCertificateKeyFile {httpd.directory}/localhost.key\n"
+            f"SSLCACertificateFile {httpd.directory}/ca.crt\nSSLVerifyClient {verify}\n"
             f"{OWN % section}</VirtualHost>\n"
         )
 

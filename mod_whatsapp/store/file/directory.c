@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes folders for a less privileged user, and looks for what is planted in them. */
-#include "store/file/folder.h"
+/* Makes directories for a less privileged user, and looks for what is planted in them. */
+#include "store/file/directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define JOURNAL "journal"
 
-/* A folder that root makes, until it is given away. */
+/* A directory that root makes, until it is given away. */
 #define UNFINISHED ".mod_whatsapp.new"
 
 static const char *const journal_all[] = {JOURNAL, "journal.before-compact",
@@ -27,14 +27,14 @@ static const char *const journal_all[] = {JOURNAL, "journal.before-compact",
 /* What a journal that was replaced is kept as. */
 static const char *const kept_names[] = {"journal.before-compact", "journal.before-retime", NULL};
 
-static const char *const file_names[] = {JOURNAL, "journal.new", "rows",        "marks",
+static const char *const file_names[] = {JOURNAL, "journal.new", "rows",        "times",
                                          "lock",  "CURRENT",     "CURRENT.new", NULL};
 static const char *const file_beginnings[] = {"keys.", "state-", "__db.state-", "damaged-", NULL};
-static const char *const folder_names[] = {"load.new", "compact.new", "retime.new", NULL};
+static const char *const directory_names[] = {"load.new", "compact.new", "retime.new", NULL};
 
 /* What a start opens for writing, and makes where it is missing. Opening goes by this list, and so
  * does looking. */
-static const char *const needed_names[] = {"lock", JOURNAL, "rows", "marks", NULL};
+static const char *const needed_names[] = {"lock", JOURNAL, "rows", "times", NULL};
 static const char *const needed_beginnings[] = {"keys.", NULL};
 
 static int is_one_of(const char *name, const char *const *names)
@@ -78,12 +78,13 @@ static const char *reason(apr_status_t rv, apr_pool_t *p)
 
 /* As root, where only root can change what the path leads to: so what was made is what is given
  * away. */
-static apr_status_t root_make(const char *folder, apr_uid_t uid, apr_gid_t gid, apr_pool_t *p)
+static apr_status_t root_make(const char *directory, apr_uid_t uid, apr_gid_t gid, apr_pool_t *p)
 {
-    const char *slash = strrchr(folder, '/');
+    const char *slash = strrchr(directory, '/');
     const char *parent =
-        slash == folder ? "/"
-                        : wa_slice_string(wa_slice_make(folder, (apr_size_t)(slash - folder)), p);
+        slash == directory
+            ? "/"
+            : wa_slice_string(wa_slice_make(directory, (apr_size_t)(slash - directory)), p);
     struct stat info;
     apr_status_t rv = APR_SUCCESS;
     int in = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
@@ -113,29 +114,29 @@ static apr_status_t root_make(const char *folder, apr_uid_t uid, apr_gid_t gid, 
     return rv;
 }
 
-apr_status_t wa_folder_make(const char *folder, apr_uid_t uid, apr_gid_t gid, int *pis_made,
-                            const char **perror, apr_pool_t *p)
+apr_status_t wa_directory_make(const char *directory, apr_uid_t uid, apr_gid_t gid, int *pis_made,
+                               const char **perror, apr_pool_t *p)
 {
     wa_identity_t before;
     apr_status_t rv = wa_identity_enter(&before, uid, gid, p);
 
     *pis_made = 0;
     if (rv != APR_SUCCESS) {
-        *perror = apr_psprintf(p, WA_FOLDER_NO_USER, (unsigned long)uid, folder);
+        *perror = apr_psprintf(p, WA_DIRECTORY_NO_USER, (unsigned long)uid, directory);
         return rv;
     }
-    rv = mkdir(folder, 0700) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
+    rv = mkdir(directory, 0700) ? APR_FROM_OS_ERROR(errno) : APR_SUCCESS;
     wa_identity_leave(&before);
     if (APR_STATUS_IS_EACCES(rv) && before.is_other) {
-        rv = root_make(folder, uid, gid, p);
+        rv = root_make(directory, uid, gid, p);
         if (APR_STATUS_IS_EACCES(rv)) {
-            *perror = apr_psprintf(p, WA_FOLDER_UNSAFE, folder);
+            *perror = apr_psprintf(p, WA_DIRECTORY_UNSAFE, directory);
             return rv;
         }
     }
     *pis_made = rv == APR_SUCCESS;
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
-        *perror = apr_psprintf(p, "%s cannot be created: %s", folder, reason(rv, p));
+        *perror = apr_psprintf(p, "%s cannot be created: %s", directory, reason(rv, p));
         return rv;
     }
     return APR_SUCCESS;
@@ -165,10 +166,10 @@ static int is_half_kept(int dir, const struct stat *info, const char *name)
 /* @return NULL | what is wrong with it */
 static const char *entry_judge(int dir, const char *name, apr_uid_t uid, apr_pool_t *p)
 {
-    const int is_folder = is_one_of(name, folder_names);
+    const int is_directory = is_one_of(name, directory_names);
     struct stat info;
 
-    if (!is_folder && !is_file_of_store(name)) {
+    if (!is_directory && !is_file_of_store(name)) {
         return NULL;
     }
     if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW)) {
@@ -177,22 +178,22 @@ static const char *entry_judge(int dir, const char *name, apr_uid_t uid, apr_poo
     if (S_ISLNK(info.st_mode)) {
         return "is a symbolic link";
     }
-    if (is_folder ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode)) {
-        return is_folder ? "is no folder" : "is no regular file";
+    if (is_directory ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode)) {
+        return is_directory ? "is no directory" : "is no regular file";
     }
     if (info.st_uid != uid) {
         return apr_psprintf(p, "belongs to user %lu and not to %lu like the store",
                             (unsigned long)info.st_uid, (unsigned long)uid);
     }
-    if (!is_folder && info.st_nlink > 1 && !is_half_kept(dir, &info, name)) {
+    if (!is_directory && info.st_nlink > 1 && !is_half_kept(dir, &info, name)) {
         return "has a second name (a hard link)";
     }
     return NULL;
 }
 
 /* Whether what a start needs can be opened as it will open it. */
-static apr_status_t need_check(int dir, const char *folder, const char *name, const char **perror,
-                               apr_pool_t *p)
+static apr_status_t need_check(int dir, const char *directory, const char *name,
+                               const char **perror, apr_pool_t *p)
 {
     int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     apr_status_t rv;
@@ -205,12 +206,13 @@ static apr_status_t need_check(int dir, const char *folder, const char *name, co
     if (APR_STATUS_IS_ENOENT(rv)) {
         return APR_SUCCESS; /* removed meanwhile, as a start would make it again */
     }
-    *perror = apr_psprintf(p, "%s/%s cannot be read and written: %s", folder, name, reason(rv, p));
+    *perror =
+        apr_psprintf(p, "%s/%s cannot be read and written: %s", directory, name, reason(rv, p));
     return rv;
 }
 
-static apr_status_t entries_judge(int dir, const char *folder, apr_uid_t uid, const char **perror,
-                                  apr_pool_t *p)
+static apr_status_t entries_judge(int dir, const char *directory, apr_uid_t uid,
+                                  const char **perror, apr_pool_t *p)
 {
     int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
@@ -222,7 +224,7 @@ static apr_status_t entries_judge(int dir, const char *folder, apr_uid_t uid, co
         if (copy >= 0) {
             close(copy);
         }
-        *perror = apr_psprintf(p, "%s cannot be read", folder);
+        *perror = apr_psprintf(p, "%s cannot be read", directory);
         return rv;
     }
     while (rv == APR_SUCCESS && (entry = readdir(list)) != NULL) {
@@ -233,34 +235,34 @@ static apr_status_t entries_judge(int dir, const char *folder, apr_uid_t uid, co
             *perror = apr_psprintf(p,
                                    "%s/%s %s: the store made no such thing, and it is not "
                                    "touched; find out who did, then move it away or set it right",
-                                   folder, entry->d_name, wrong);
+                                   directory, entry->d_name, wrong);
         }
     }
     closedir(list);
     return rv;
 }
 
-apr_status_t wa_folder_needs_check(const char *folder, const char **perror, apr_pool_t *p)
+apr_status_t wa_directory_needs_check(const char *directory, const char **perror, apr_pool_t *p)
 {
-    DIR *list = opendir(folder);
+    DIR *list = opendir(directory);
     apr_status_t rv = APR_SUCCESS;
     const struct dirent *entry;
 
     if (!list) {
         rv = APR_FROM_OS_ERROR(errno);
-        *perror = apr_psprintf(p, "%s cannot be read: %s", folder, reason(rv, p));
+        *perror = apr_psprintf(p, "%s cannot be read: %s", directory, reason(rv, p));
         return rv;
     }
     while (rv == APR_SUCCESS && (entry = readdir(list)) != NULL) {
         if (is_needed(entry->d_name)) {
-            rv = need_check(dirfd(list), folder, entry->d_name, perror, p);
+            rv = need_check(dirfd(list), directory, entry->d_name, perror, p);
         }
     }
     closedir(list);
     return rv;
 }
 
-apr_status_t wa_folder_write_check(const char *path, const char **perror, apr_pool_t *p)
+apr_status_t wa_directory_write_check(const char *path, const char **perror, apr_pool_t *p)
 {
     apr_status_t rv = APR_SUCCESS;
     struct statx info;
@@ -279,8 +281,8 @@ apr_status_t wa_folder_write_check(const char *path, const char **perror, apr_po
     return rv;
 }
 
-apr_status_t wa_folder_file_open(int *pfd, const char *folder, const char *name, apr_uid_t uid,
-                                 apr_gid_t gid)
+apr_status_t wa_directory_file_open(int *pfd, const char *directory, const char *name,
+                                    apr_uid_t uid, apr_gid_t gid)
 {
     char path[4096];
 
@@ -288,15 +290,15 @@ apr_status_t wa_folder_file_open(int *pfd, const char *folder, const char *name,
     if (!is_needed(name)) {
         return APR_EINVAL; /* a start would need what nobody looks at before */
     }
-    apr_snprintf(path, sizeof(path), "%s/%s", folder, name);
+    apr_snprintf(path, sizeof(path), "%s/%s", directory, name);
     return wa_file_open(pfd, path, O_RDWR | O_CREAT, uid, gid);
 }
 
-apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **perror,
-                               apr_pool_t *p)
+apr_status_t wa_directory_inspect(const char *directory, apr_uid_t uid, const char **perror,
+                                  apr_pool_t *p)
 {
-    /* Whose it is can be told of a folder that may not be read. */
-    int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* Whose it is can be told of a directory that may not be read. */
+    int dir = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct stat info;
     apr_status_t rv;
 
@@ -304,9 +306,9 @@ apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **p
         rv = APR_FROM_OS_ERROR(errno);
         *perror =
             apr_psprintf(p,
-                         APR_STATUS_IS_ENOTDIR(rv) ? "%s is not a folder"
+                         APR_STATUS_IS_ENOTDIR(rv) ? "%s is not a directory"
                                                    : "%s cannot be reached by the store's user",
-                         folder);
+                         directory);
         return rv;
     }
     if (fstat(dir, &info)) {
@@ -316,17 +318,17 @@ apr_status_t wa_folder_inspect(const char *folder, apr_uid_t uid, const char **p
         *perror = apr_psprintf(p,
                                "%s does not belong to the server's user; change its owner, or let "
                                "the module create it",
-                               folder);
+                               directory);
     } else {
-        rv = entries_judge(dir, folder, uid, perror, p);
+        rv = entries_judge(dir, directory, uid, perror, p);
     }
     close(dir);
     return rv;
 }
 
-apr_status_t wa_folder_heal(const char *folder)
+apr_status_t wa_directory_heal(const char *directory)
 {
-    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     apr_status_t rv = APR_SUCCESS;
     struct stat info;
     int i;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps lines that somebody outside can provoke from filling the error log. */
-#ifndef WA_HTTPD_FLOOD_H
-#define WA_HTTPD_FLOOD_H
+#ifndef WA_HTTPD_LOG_LIMIT_H
+#define WA_HTTPD_LOG_LIMIT_H
 
 #include <apr_errno.h>
 #include <apr_pools.h>
@@ -14,21 +14,21 @@
 
 /* Makes the counters, which the children of this start share; they live as long as pconf. Logs its
  * failure. To be called in post_config. @return APR_SUCCESS | a status of apr_shm_create */
-apr_status_t wa_flood_create(server_rec *main_server, apr_pool_t *pconf);
+apr_status_t wa_log_limit_create(server_rec *main_server, apr_pool_t *pconf);
 
 /* Sees to it that lines left out are told of when this child ends, too. To be called in
  * child_init. */
-void wa_flood_child(apr_pool_t *pchild);
+void wa_log_limit_child(apr_pool_t *pchild);
 
 /* Counts a line. @param s      whose log it goes to: what is left out is said there
  * @param level  APLOG_ level that it has
  * @param tag    "WAnnnn"
  * @return 1 it may be written (always, where no counters were made) | 0 it is one too many. Any
  *     thread. */
-int wa_flood_pass(const server_rec *s, int level, const char *tag);
+int wa_log_limit_pass(const server_rec *s, int level, const char *tag);
 
 /* Says how many lines of each tag were left out (WA0150), at most once a second. To be called about
  * once a second: nothing else has to come for the number to be said. Any thread of any child. */
-void wa_flood_report(void);
+void wa_log_limit_report(void);
 
 #endif

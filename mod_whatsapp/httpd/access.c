@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* WhatsAppRequireUser: the API's answers are for who logged in, whatever a later section of the
  * configuration says of Require. */
-#include "httpd/door.h"
+#include "httpd/access.h"
 
 #include <apr_optional.h>
 #include <apr_strings.h>
@@ -12,25 +12,25 @@
 #include "api/api.h"
 #include "httpd/check_report.h"
 #include "httpd/config.h"
-#include "httpd/kept.h"
+#include "httpd/request_state.h"
 
 /* The settings of one section. */
-typedef struct door_t {
+typedef struct access_t {
     int require_user; /* WA_CONFIG_UNSET, 0, 1 */
-} door_t;
+} access_t;
 
-void *wa_door_create(apr_pool_t *p, char *dir)
+void *wa_access_create(apr_pool_t *p, char *dir)
 {
-    door_t *door = apr_palloc(p, sizeof(*door));
+    access_t *access = apr_palloc(p, sizeof(*access));
 
     (void)dir;
-    door->require_user = WA_CONFIG_UNSET;
-    return door;
+    access->require_user = WA_CONFIG_UNSET;
+    return access;
 }
 
-void *wa_door_merge(apr_pool_t *p, void *base, void *add)
+void *wa_access_merge(apr_pool_t *p, void *base, void *add)
 {
-    const door_t *named = ((door_t *)add)->require_user != WA_CONFIG_UNSET ? add : base;
+    const access_t *named = ((access_t *)add)->require_user != WA_CONFIG_UNSET ? add : base;
 
     return apr_pmemdup(p, named, sizeof(*named));
 }
@@ -38,7 +38,7 @@ void *wa_door_merge(apr_pool_t *p, void *base, void *add)
 const char *wa_directive_require_user(cmd_parms *cmd, void *dir, int flag)
 {
     (void)cmd;
-    ((door_t *)dir)->require_user = flag != 0;
+    ((access_t *)dir)->require_user = flag != 0;
     return NULL;
 }
 
@@ -63,12 +63,12 @@ static int has_name(const request_rec *r)
 /* 1 when these settings ask for a user. */
 static int is_asking(const ap_conf_vector_t *settings)
 {
-    const door_t *door = ap_get_module_config(settings, &whatsapp_module);
+    const access_t *access = ap_get_module_config(settings, &whatsapp_module);
 
-    return door->require_user == 1;
+    return access->require_user == 1;
 }
 
-int wa_door_user_keep(request_rec *r)
+int wa_access_user_keep(request_rec *r)
 {
     const char *certificate;
 
@@ -77,7 +77,7 @@ int wa_door_user_keep(request_rec *r)
     }
     certificate = certificate_state(r);
     if (!certificate || strcmp(certificate, "NONE") == 0 || strcmp(certificate, "SUCCESS") == 0) {
-        wa_kept_make(r)->user_uri = apr_pstrdup(r->pool, r->uri);
+        wa_request_state_make(r)->user_uri = apr_pstrdup(r->pool, r->uri);
     }
     return DECLINED;
 }
@@ -91,17 +91,17 @@ static int is_certified(request_rec *r)
     return certificate && strcmp(certificate, "SUCCESS") == 0;
 }
 
-const char *wa_door_user_flaw(request_rec *r)
+const char *wa_access_user_flaw(request_rec *r)
 {
-    const wa_kept_t *kept = wa_kept_get(r);
-    const int is_settled = kept && kept->whole && strcmp(kept->uri, r->uri) == 0;
+    const wa_request_state_t *state = wa_request_state_get(r);
+    const int is_settled = state && state->whole && strcmp(state->uri, r->uri) == 0;
 
-    if (!is_asking(is_settled ? kept->whole : r->per_dir_config)) {
+    if (!is_asking(is_settled ? state->whole : r->per_dir_config)) {
         return NULL;
     }
     /* A request that httpd made of another one (r->prev, r->main) takes its user on without a
      * question, also one that was refused: only what was asked of this request counts. */
-    if ((kept && kept->user_uri && strcmp(kept->user_uri, r->uri) == 0) || is_certified(r)) {
+    if ((state && state->user_uri && strcmp(state->user_uri, r->uri) == 0) || is_certified(r)) {
         return NULL;
     }
     return apr_psprintf(

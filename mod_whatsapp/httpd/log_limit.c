@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps lines that somebody outside can provoke from filling the error log. */
-#include "httpd/flood.h"
+#include "httpd/log_limit.h"
 
 #include <stdlib.h>
 
@@ -41,7 +41,7 @@ static apr_status_t flood_forget(void *data)
     return APR_SUCCESS;
 }
 
-apr_status_t wa_flood_create(server_rec *main_server, apr_pool_t *pconf)
+apr_status_t wa_log_limit_create(server_rec *main_server, apr_pool_t *pconf)
 {
     apr_shm_t *shm;
     apr_status_t rv = apr_shm_create(&shm, SLOTS * sizeof(slot_t), NULL, pconf);
@@ -118,7 +118,7 @@ static void slot_report(slot_t *slot, apr_int64_t pause_us)
     }
 }
 
-int wa_flood_pass(const server_rec *s, int level, const char *tag)
+int wa_log_limit_pass(const server_rec *s, int level, const char *tag)
 {
     const apr_int64_t now = wa_clock_steady_us();
     apr_int64_t due, next;
@@ -143,7 +143,7 @@ int wa_flood_pass(const server_rec *s, int level, const char *tag)
     return 1;
 }
 
-void wa_flood_report(void)
+void wa_log_limit_report(void)
 {
     int i;
 
@@ -163,7 +163,7 @@ static apr_status_t child_end(void *data)
     return APR_SUCCESS;
 }
 
-void wa_flood_child(apr_pool_t *pchild)
+void wa_log_limit_child(apr_pool_t *pchild)
 {
     apr_pool_cleanup_register(pchild, NULL, child_end, apr_pool_cleanup_null);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Recognizes values that were meant for another place, and what of a value may be shown. */
 #include "base/slice.h"
-#include "httpd/shape.h"
+#include "httpd/value.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -51,7 +51,7 @@ static int is_sid(const char *text, apr_size_t len, apr_size_t digits)
     return 0;
 }
 
-const char *wa_shape_shown(const char *value, apr_pool_t *p)
+const char *wa_value_shown(const char *value, apr_pool_t *p)
 {
     const char *host = strstr(value, "://");
     const char *at = host ? strrchr(host, '@') : NULL;
@@ -105,7 +105,7 @@ static const char *literal_flaw(const char *literal, apr_pool_t *p)
     return NULL;
 }
 
-const char *wa_shape_token_flaw(const wa_secret_t *token, const char *literal, apr_pool_t *p)
+const char *wa_value_token_flaw(const wa_secret_t *token, const char *literal, apr_pool_t *p)
 {
     const char *flaw = literal ? literal_flaw(literal, p) : NULL;
     apr_size_t hex = hex_span(token->bytes, token->len);
@@ -142,33 +142,33 @@ const char *wa_shape_token_flaw(const wa_secret_t *token, const char *literal, a
 
 /* ---- stores ---- */
 
-const char *wa_shape_store_flaw(const char *value, apr_pool_t *p)
+const char *wa_value_store_flaw(const char *value, apr_pool_t *p)
 {
     const char *location = strncmp(value, "dbm:", 4) == 0 ? value + 4 : NULL;
     const char *colon = strchr(value, ':');
 
     if (!location && (value[0] == '/' || value[0] == '.' || !colon)) {
-        return apr_psprintf(p, "a store is dbm: and its folder: write dbm:%s",
-                            strchr(value, '/') ? value : wa_shape_shown(value, p));
+        return apr_psprintf(p, "a store is dbm: and its directory: write dbm:%s",
+                            strchr(value, '/') ? value : wa_value_shown(value, p));
     }
     if (!location
         && (strncasecmp(value, "dbm:", 4) == 0 || strncasecmp(value, "file:", 5) == 0
             || strncasecmp(value, "exec:", 5) == 0)) {
-        return apr_psprintf(p, "a store is dbm: and its folder: write dbm:%s", colon + 1);
+        return apr_psprintf(p, "a store is dbm: and its directory: write dbm:%s", colon + 1);
     }
     if (!location) {
         return NULL;
     }
     if (location[0] == '~') {
-        return "~ is not known here: write the folder's whole path";
+        return "~ is not known here: write the directory's whole path";
     }
     if (strncmp(location, "dbm:", 4) == 0 || strncmp(location, "file:", 5) == 0
         || strncmp(location, "//", 2) == 0) {
-        return "after dbm: stands the folder's path and nothing else, such as "
+        return "after dbm: stands the directory's path and nothing else, such as "
                "dbm:/var/lib/apache2/whatsapp";
     }
     if (strcmp(location, "/") == 0) {
-        return "the root folder is no place for a store";
+        return "the root directory is no place for a store";
     }
     return NULL;
 }
@@ -188,7 +188,7 @@ static int is_twilio(const char *host)
     return host && (strcasecmp(host, "twilio.com") == 0 || ends_with(host, ".twilio.com"));
 }
 
-const char *wa_shape_public_url_flaw(const wa_url_t *url, apr_pool_t *p)
+const char *wa_value_public_url_flaw(const wa_url_t *url, apr_pool_t *p)
 {
     if (is_twilio(url->host)) {
         return apr_psprintf(p, "%s is Twilio's; it must be this server as Twilio calls it",
@@ -211,7 +211,7 @@ static int has_part(const char *path, const char *part)
     return 0;
 }
 
-const char *wa_shape_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p)
+const char *wa_value_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p)
 {
     if (has_part(url->path, "/2010-04-01") || has_part(url->path, "/Accounts")
         || has_part(url->path, "/Messages") || ends_with(url->path, "/Messages.json")
@@ -219,7 +219,7 @@ const char *wa_shape_twilio_url_flaw(const wa_url_t *url, apr_pool_t *p)
         return apr_psprintf(p,
                             "it must be what stands before the API's path, such as "
                             "https://api.twilio.com: leave out %s",
-                            wa_shape_shown(url->path, p));
+                            wa_value_shown(url->path, p));
     }
     return NULL;
 }
@@ -286,7 +286,7 @@ static int base_find(const char *plain, const char *base)
     return found;
 }
 
-int wa_shape_own_path(const char *path, const char *base_path, int *pis_certain, apr_pool_t *tmp)
+int wa_value_own_path(const char *path, const char *base_path, int *pis_certain, apr_pool_t *tmp)
 {
     static const char webhook[] = "/webhook";
     int *places = apr_pcalloc(tmp, sizeof(*places) * (strlen(path) + 1));

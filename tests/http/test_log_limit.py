@@ -134,7 +134,7 @@ def test_behind_a_proxy_the_line_names_the_client_that_the_proxy_names(make_serv
 
     def configure(httpd):
         return "RemoteIPHeader X-Forwarded-For\nRemoteIPInternalProxy 127.0.0.1\n" + messenger(
-            httpd.account, httpd.folder / "store", simulator.url
+            httpd.account, httpd.directory / "store", simulator.url
         )
 
     with make_server(configure, modules=["remoteip"], account=Account()) as server:

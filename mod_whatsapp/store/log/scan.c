@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Walks a journal and tells damage from its end. */
-#include "store/log/walk.h"
+#include "store/log/scan.h"
 
 #include <string.h>
 
-apr_status_t wa_walk_init(wa_walk_t *w, wa_journal_t *journal, const wa_tail_t *at)
+apr_status_t wa_scan_init(wa_scan_t *w, wa_journal_t *journal, const wa_tail_t *at)
 {
     memset(w, 0, sizeof(*w));
     w->journal = journal;
@@ -20,7 +20,7 @@ apr_status_t wa_walk_init(wa_walk_t *w, wa_journal_t *journal, const wa_tail_t *
 
 /* The next record if it is whole and the one that was written after the last. After damage the
  * chain is broken once. */
-static const wa_record_t *record_take(wa_walk_t *w)
+static const wa_record_t *record_take(wa_scan_t *w)
 {
     const wa_record_t *r = wa_journal_record(w->journal, w->offset, w->size);
 
@@ -38,7 +38,7 @@ static const wa_record_t *record_take(wa_walk_t *w)
     return r;
 }
 
-apr_status_t wa_walk_next(wa_walk_t *w, wa_walk_step_t *step)
+apr_status_t wa_scan_next(wa_scan_t *w, wa_scan_step_t *step)
 {
     apr_uint64_t next = 0;
 
@@ -70,7 +70,7 @@ apr_status_t wa_walk_next(wa_walk_t *w, wa_walk_step_t *step)
     return APR_SUCCESS;
 }
 
-apr_status_t wa_walk_rest(wa_walk_t *w, apr_uint64_t *prest)
+apr_status_t wa_scan_rest(wa_scan_t *w, apr_uint64_t *prest)
 {
     apr_uint64_t size, end;
     apr_status_t rv;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* WhatsAppRequireUser: the API's answers are for who logged in, whatever a later section of the
  * configuration says of Require. */
-#ifndef WA_HTTPD_DOOR_H
-#define WA_HTTPD_DOOR_H
+#ifndef WA_HTTPD_ACCESS_H
+#define WA_HTTPD_ACCESS_H
 
 #include <apr_pools.h>
 #include <httpd.h>
@@ -10,8 +10,8 @@
 
 /* The module record's create_dir_config and merge_dir_config: a section that does not have the
  * directive leaves it as it was. */
-void *wa_door_create(apr_pool_t *p, char *dir);
-void *wa_door_merge(apr_pool_t *p, void *base, void *add);
+void *wa_access_create(apr_pool_t *p, char *dir);
+void *wa_access_merge(apr_pool_t *p, void *base, void *add);
 
 /* Reads WhatsAppRequireUser. @return NULL */
 const char *wa_directive_require_user(cmd_parms *cmd, void *dir, int flag);
@@ -23,12 +23,12 @@ const char *wa_directive_require_user(cmd_parms *cmd, void *dir, int flag);
  * one) and a client certificate that was not verified, of which mod_ssl's FakeBasicAuth makes a
  * login.
  * @return DECLINED. Any thread. */
-int wa_door_user_keep(request_rec *r);
+int wa_access_user_keep(request_rec *r);
 
 /* What the API asks before it answers (wa_api_user_flaw_fn): whether WhatsAppRequireUser is On for
  * the request and nobody logged in for it.
  * @return NULL it may be answered | what an admin has to look for, in the request's pool. Any
  *     thread. */
-const char *wa_door_user_flaw(request_rec *r);
+const char *wa_access_user_flaw(request_rec *r);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How many calls may wait for Twilio at one time, counted over all processes of the server. */
-#include "messaging/policy/gate.h"
+#include "messaging/policy/concurrency.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
  * back. */
 #define TRIES 16
 
-static int slot_take(wa_gate_slot_t *slot, apr_uint32_t from, apr_uint32_t pid)
+static int slot_take(wa_concurrency_slot_t *slot, apr_uint32_t from, apr_uint32_t pid)
 {
     if (!__atomic_compare_exchange_n(&slot->pid, &from, pid, 0, __ATOMIC_ACQ_REL,
                                      __ATOMIC_RELAXED)) {
@@ -25,7 +25,7 @@ static int is_gone(apr_uint32_t pid)
     return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
-static void used_raise(wa_gate_shared_t *shared, apr_uint32_t used)
+static void used_raise(wa_concurrency_shared_t *shared, apr_uint32_t used)
 {
     apr_uint32_t now = __atomic_load_n(&shared->used, __ATOMIC_ACQUIRE);
 
@@ -35,13 +35,13 @@ static void used_raise(wa_gate_shared_t *shared, apr_uint32_t used)
     }
 }
 
-wa_gate_slot_t *wa_gate_claim(wa_gate_shared_t *shared, apr_uint32_t pid)
+wa_concurrency_slot_t *wa_concurrency_claim(wa_concurrency_shared_t *shared, apr_uint32_t pid)
 {
     apr_uint32_t i;
 
-    wa_gate_free(shared, pid); /* another process had the same number before */
-    for (i = 0; i < WA_GATE_SLOTS; i++) {
-        wa_gate_slot_t *slot = &shared->slots[i];
+    wa_concurrency_free(shared, pid); /* another process had the same number before */
+    for (i = 0; i < WA_CONCURRENCY_SLOTS; i++) {
+        wa_concurrency_slot_t *slot = &shared->slots[i];
         const apr_uint32_t owner = __atomic_load_n(&slot->pid, __ATOMIC_ACQUIRE);
 
         if ((owner == 0 || is_gone(owner)) && slot_take(slot, owner, pid)) {
@@ -52,7 +52,7 @@ wa_gate_slot_t *wa_gate_claim(wa_gate_shared_t *shared, apr_uint32_t pid)
     return NULL;
 }
 
-void wa_gate_free(wa_gate_shared_t *shared, apr_uint32_t pid)
+void wa_concurrency_free(wa_concurrency_shared_t *shared, apr_uint32_t pid)
 {
     const apr_uint32_t used = __atomic_load_n(&shared->used, __ATOMIC_ACQUIRE);
     apr_uint32_t i;
@@ -65,7 +65,7 @@ void wa_gate_free(wa_gate_shared_t *shared, apr_uint32_t pid)
     }
 }
 
-apr_uint32_t wa_gate_count(const wa_gate_shared_t *shared)
+apr_uint32_t wa_concurrency_count(const wa_concurrency_shared_t *shared)
 {
     const apr_uint32_t used = __atomic_load_n(&shared->used, __ATOMIC_ACQUIRE);
     apr_uint32_t i, sum = 0;
@@ -77,7 +77,7 @@ apr_uint32_t wa_gate_count(const wa_gate_shared_t *shared)
 }
 
 /* Counts first and looks then: whoever is over the limit sees it. */
-static int shared_enter(const wa_gate_t *gate, apr_uint32_t max)
+static int shared_enter(const wa_concurrency_t *gate, apr_uint32_t max)
 {
     int i;
 
@@ -85,18 +85,18 @@ static int shared_enter(const wa_gate_t *gate, apr_uint32_t max)
         apr_uint32_t own = __atomic_add_fetch(&gate->own->count, 1, __ATOMIC_SEQ_CST);
         const int is_own_full = gate->process_max != 0 && own > gate->process_max;
 
-        if (!is_own_full && (max == 0 || wa_gate_count(gate->shared) <= max)) {
+        if (!is_own_full && (max == 0 || wa_concurrency_count(gate->shared) <= max)) {
             return 1;
         }
         __atomic_sub_fetch(&gate->own->count, 1, __ATOMIC_SEQ_CST);
-        if (is_own_full || wa_gate_count(gate->shared) >= max) {
+        if (is_own_full || wa_concurrency_count(gate->shared) >= max) {
             return 0;
         }
     }
     return 0;
 }
 
-int wa_gate_enter(wa_messenger_t *messenger)
+int wa_concurrency_enter(wa_messenger_t *messenger)
 {
     const apr_uint32_t now = __atomic_add_fetch(&messenger->sends_in_flight, 1, __ATOMIC_ACQ_REL);
     const int is_in = messenger->gate ? shared_enter(messenger->gate, messenger->max_sends)
@@ -108,7 +108,7 @@ int wa_gate_enter(wa_messenger_t *messenger)
     return is_in;
 }
 
-void wa_gate_leave(wa_messenger_t *messenger)
+void wa_concurrency_leave(wa_messenger_t *messenger)
 {
     if (messenger->gate) {
         __atomic_sub_fetch(&messenger->gate->own->count, 1, __ATOMIC_SEQ_CST);
