@@ -162,8 +162,8 @@ typedef struct wa_twilio_message_visitor_t {
  * elsewhere is refused.
  * @param result out: how the last page's request went: ACCEPTED when it was read.
  * @return APR_SUCCESS the list was read to its end or max_messages | APR_EGENERAL Twilio did not
- *     give it (see result) | APR_EINVAL bad account or query | what the visitor returned. Any
- *     thread. */
+ *     give it (see result) | APR_EINVAL bad account or query | APR_ENOMEM | what the visitor
+ *     returned. Any thread. */
 apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
                                       const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp);

@@ -156,17 +156,17 @@ static void query_add_date(wa_buffer_t *query, wa_slice_t name, apr_time_t when)
     }
 }
 
-/* The query string of a list; NULL when an address is none. */
-static const char *query_make(const wa_twilio_query_t *query, apr_pool_t *p)
+/* The query string of a list. @return APR_SUCCESS | APR_EINVAL an address is none | APR_ENOMEM */
+static apr_status_t query_make(const char **ptext, const wa_twilio_query_t *query, apr_pool_t *p)
 {
     int page_size = query->page_size > 0 ? query->page_size : DEFAULT_PAGE_SIZE;
     const char *to = wa_twilio_address(query->to, p);
     const char *from = wa_twilio_address(query->from, p);
-    const char *text = NULL;
+    apr_status_t rv = APR_SUCCESS;
     wa_buffer_t buffer;
 
     if ((query->to && !to) || (query->from && !from) || page_size > MAX_PAGE_SIZE) {
-        return NULL;
+        return APR_EINVAL;
     }
     wa_buffer_init(&buffer, 0);
     if (to) {
@@ -179,11 +179,13 @@ static const char *query_make(const wa_twilio_query_t *query, apr_pool_t *p)
     query_add_date(&buffer, WA_SLICE_LITERAL("DateSent>"), query->date_sent_from);
     query_add_date(&buffer, WA_SLICE_LITERAL("DateSent<"), query->date_sent_to);
     wa_form_add(&buffer, WA_SLICE_LITERAL("PageSize"), wa_slice_of(apr_itoa(p, page_size)));
-    if (!buffer.failed) {
-        text = wa_slice_string(wa_slice_make(buffer.data, buffer.len), p);
+    if (buffer.failed) {
+        rv = APR_ENOMEM;
+    } else {
+        *ptext = wa_slice_string(wa_slice_make(buffer.data, buffer.len), p);
     }
     wa_buffer_release(&buffer);
-    return text;
+    return rv;
 }
 
 apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
@@ -199,10 +201,14 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twili
                          .left = query->max_messages > 0 ? query->max_messages : -1,
                          .result = result,
                          .p = tmp};
-    const char *text = query_make(query, tmp);
+    const char *text;
+    apr_status_t rv = query_make(&text, query, tmp);
 
     memset(result, 0, sizeof(*result));
-    if (!text || !wa_twilio_account_is_usable(account)) {
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!wa_twilio_account_is_usable(account)) {
         return APR_EINVAL;
     }
     return pages_read(&listing, apr_pstrcat(tmp, client->base_url, "/2010-04-01/Accounts/",
