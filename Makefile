@@ -185,7 +185,7 @@ test-asan: ## every test again under AddressSanitizer and UBSan
 # for in test_store_faults and test_memory_*: libraries leak where they cannot write a file or find memory, as these make them.
 VALGRIND    := valgrind -q --fair-sched=try --error-exitcode=99 --suppressions=tests/lint/valgrind.supp
 LEAKS       := --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite
-NO_LEAKS    := $(filter %/test_store_processes %/test_store_kills %/test_store_wait %/test_store_faults %/test_memory_store %/test_memory_messaging,$(UNIT_BIN))
+NO_LEAKS    := $(filter %/test_store_processes %/test_store_kills %/test_store_wait %/test_store_faults %/test_memory_store %/test_memory_messaging %/test_memory_twilio,$(UNIT_BIN))
 
 test-valgrind: $(UNIT_BIN) ## the unit tests under valgrind
 	@$(TEST_ENV) tests/lint/run-programs.sh '$(VALGRIND) $(LEAKS)' $(call in_order,$(filter-out $(NO_LEAKS),$(UNIT_BIN)))
