@@ -535,7 +535,7 @@ static void summary_print(const load_t *l, int is_dry)
 /* Fills the store in the directory `work` and closes it. */
 static int work_fill(load_t *l, const char *work, const char *account_sid, apr_pool_t *p)
 {
-    int rc = ctl_store_open(l->ctl, work, account_sid, 1, &l->store, p);
+    int rc = ctl_store_open(l->ctl, work, account_sid, &l->store, p);
 
     if (rc != CTL_DONE) {
         return rc;

@@ -384,8 +384,8 @@ static void state_set(fake_store_t *fake, fake_message_t *m, const wa_message_st
 }
 
 /* One try. @return APR_EAGAIN another process was faster | what the update gives */
-static apr_status_t update_try(fake_store_t *fake, fake_message_t *m, wa_message_merge_fn merge,
-                               void *baton, apr_pool_t *p)
+static apr_status_t update_try(fake_store_t *fake, fake_message_t *m,
+                               const wa_message_update_t *update, apr_pool_t *p)
 {
     wa_message_state_t next;
     const apr_uint32_t seen = m->updates;
@@ -395,9 +395,9 @@ static apr_status_t update_try(fake_store_t *fake, fake_message_t *m, wa_message
     message_give(fake, m, &now, p);
     leave(fake);
     next = (wa_message_state_t){.status = now.status};
-    merge(baton, &now, &next, p);
+    update->merge(update->baton, &now, &next, p);
     next = (wa_message_state_t){.status = now.status};
-    rv = merge(baton, &now, &next, p);
+    rv = update->merge(update->baton, &now, &next, p);
     hook_run(fake, FAKE_UPDATE);
     enter(&fake->base);
     if (m->updates != seen) {
@@ -413,20 +413,19 @@ static apr_status_t update_try(fake_store_t *fake, fake_message_t *m, wa_message
     return APR_SUCCESS;
 }
 
-static apr_status_t fake_message_update(wa_store_t *self, const char *key,
-                                        wa_message_merge_fn merge, void *baton, wa_message_t *pm,
-                                        apr_pool_t *p)
+static apr_status_t fake_message_update(wa_store_t *self, const wa_message_update_t *update,
+                                        wa_message_t *pm, apr_pool_t *p)
 {
     fake_store_t *fake = enter(self);
-    fake_message_t *m = message_find(fake, key);
+    fake_message_t *m = message_find(fake, update->key);
     apr_status_t rv = failure_take(fake, FAKE_UPDATE);
 
-    if (rv == APR_SUCCESS && (!m || strncmp(key, WA_KEY_IDEMPOTENCY, 5) == 0)) {
+    if (rv == APR_SUCCESS && (!m || strncmp(update->key, WA_KEY_IDEMPOTENCY, 5) == 0)) {
         rv = APR_NOTFOUND;
     }
     if (rv == APR_SUCCESS) {
         do {
-            rv = update_try(fake, m, merge, baton, p);
+            rv = update_try(fake, m, update, p);
         } while (rv == APR_EAGAIN);
         message_give(fake, m, pm, p);
     }
@@ -503,25 +502,23 @@ static apr_status_t cursor_find(const fake_thread_t *t, const char *cursor, int 
     return APR_EINVAL;
 }
 
-static apr_status_t fake_messages_list(wa_store_t *self, const char *counterpart,
-                                       const char *cursor, apr_size_t limit,
-                                       wa_message_visit_fn visit, void *baton, wa_page_t *page,
-                                       apr_pool_t *p)
+static apr_status_t fake_messages_list(wa_store_t *self, const wa_messages_query_t *query,
+                                       wa_page_t *page, apr_pool_t *p)
 {
     fake_store_t *fake = enter(self);
-    const fake_thread_t *t = by_slice(fake->threads, wa_slice_of(counterpart));
+    const fake_thread_t *t = by_slice(fake->threads, wa_slice_of(query->counterpart));
     apr_array_header_t *all = apr_array_make(p, 8, sizeof(given_t));
     const fake_message_t *last = NULL;
     int left = t ? t->messages->nelts : 0;
-    apr_status_t rv = cursor ? cursor_find(t, cursor, &left, p) : APR_SUCCESS;
+    apr_status_t rv = query->cursor ? cursor_find(t, query->cursor, &left, p) : APR_SUCCESS;
 
-    while (rv == APR_SUCCESS && left > 0 && (apr_size_t)all->nelts < limit) {
+    while (rv == APR_SUCCESS && left > 0 && (apr_size_t)all->nelts < query->limit) {
         last = APR_ARRAY_IDX(t->messages, --left, fake_message_t *);
         given_put(fake, all, last, 0, p);
     }
     leave(fake);
     if (rv == APR_SUCCESS) {
-        rv = given_visit(all, visit, baton, &page->count);
+        rv = given_visit(all, query->visit, query->baton, &page->count);
     }
     if (rv == APR_SUCCESS && left > 0 && last) {
         page->next_cursor = cursor_make(last, p);
@@ -529,24 +526,23 @@ static apr_status_t fake_messages_list(wa_store_t *self, const char *counterpart
     return rv;
 }
 
-static apr_status_t fake_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
-                                      apr_size_t max, wa_message_visit_fn visit, void *baton,
+static apr_status_t fake_pending_list(wa_store_t *self, const wa_pending_query_t *query,
                                       apr_pool_t *p)
 {
     fake_store_t *fake = enter(self);
     apr_array_header_t *all = apr_array_make(p, 8, sizeof(given_t));
     int i;
 
-    for (i = 0; i < fake->by_number->nelts && (apr_size_t)all->nelts < max; i++) {
+    for (i = 0; i < fake->by_number->nelts && (apr_size_t)all->nelts < query->max; i++) {
         const fake_message_t *m = APR_ARRAY_IDX(fake->by_number, i, fake_message_t *);
 
         if (m->m.direction == WA_DIRECTION_SENT && m->m.status == WA_STATUS_PENDING
-            && (m->m.date_ms <= before_ms || m->m.date_ms > ahead_ms)) {
+            && (m->m.date_ms <= query->before_ms || m->m.date_ms > query->ahead_ms)) {
             given_put(fake, all, m, 0, p);
         }
     }
     leave(fake);
-    return given_visit(all, visit, baton, NULL);
+    return given_visit(all, query->visit, query->baton, NULL);
 }
 
 /* Notes an older message that changed, once. */
@@ -563,13 +559,13 @@ static void update_put(const fake_store_t *fake, apr_array_header_t *updates,
     given_put(fake, updates, m, 1, p);
 }
 
-static apr_status_t fake_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
-                                      wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
-                                      apr_pool_t *p)
+static apr_status_t fake_changes_list(wa_store_t *self, const wa_changes_query_t *query,
+                                      wa_changes_t *changes, apr_pool_t *p)
 {
     fake_store_t *fake = enter(self);
     apr_array_header_t *all = apr_array_make(p, 8, sizeof(given_t));
     apr_array_header_t *updates = apr_array_make(p, 8, sizeof(given_t));
+    const apr_int64_t since_ms = query->since_ms;
     apr_status_t rv;
     int i;
 
@@ -581,7 +577,7 @@ static apr_status_t fake_changes_list(wa_store_t *self, apr_int64_t since_ms, ap
         if (c->timestamp_ms <= since_ms) {
             continue;
         }
-        if ((apr_size_t)(all->nelts + updates->nelts) >= max
+        if ((apr_size_t)(all->nelts + updates->nelts) >= query->max
             && c->timestamp_ms > changes->timestamp_ms) {
             changes->has_more = 1;
             break;
@@ -594,8 +590,8 @@ static apr_status_t fake_changes_list(wa_store_t *self, apr_int64_t since_ms, ap
         changes->timestamp_ms = c->timestamp_ms;
     }
     leave(fake);
-    rv = given_visit(all, visit, baton, NULL);
-    return rv == APR_SUCCESS ? given_visit(updates, visit, baton, NULL) : rv;
+    rv = given_visit(all, query->visit, query->baton, NULL);
+    return rv == APR_SUCCESS ? given_visit(updates, query->visit, query->baton, NULL) : rv;
 }
 
 /* ---- versions and waiting ---- */

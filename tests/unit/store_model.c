@@ -111,7 +111,8 @@ static apr_status_t op_do(fixture_t *f, const op_t *op, apr_pool_t *p)
     case OP_OUT:
         return op_message(f, op, p);
     case OP_STATE:
-        return wa_store_message_update(f->store, op->a, state_merge, (void *)op, &message, p);
+        return wa_store_message_update(f->store, UPDATE_OF(op->a, state_merge, (void *)op),
+                                       &message, p);
     case OP_READ:
         return wa_store_thread_mark_read(f->store, op->a, p);
     case OP_FLAGS:
@@ -589,8 +590,8 @@ static apr_status_t read_pages(reader_t *r, const char *counterpart)
     wa_page_t page;
 
     do {
-        apr_status_t rv = wa_store_messages_list(r->f->store, counterpart, cursor, PAGE, read_page,
-                                                 r, &page, r->p);
+        apr_status_t rv = wa_store_messages_list(
+            r->f->store, MESSAGES_OF(counterpart, cursor, PAGE, read_page, r), &page, r->p);
 
         if (rv != APR_SUCCESS) {
             return rv;
@@ -631,8 +632,8 @@ static apr_status_t read_changes(reader_t *r)
 
     while (since < end) {
         wa_changes_t changes;
-        apr_status_t rv =
-            wa_store_changes_list(r->f->store, since, CHANGES, read_change, r, &changes, r->p);
+        apr_status_t rv = wa_store_changes_list(
+            r->f->store, CHANGES_AFTER(since, CHANGES, read_change, r), &changes, r->p);
 
         if (rv != APR_SUCCESS) {
             return rv;

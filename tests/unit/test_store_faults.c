@@ -198,7 +198,8 @@ static void child_update(bench_t *b)
     wa_message_t m;
 
     wa_store_child_init(b->f->store, b->f->p);
-    if (wa_store_message_update(b->f->store, "out-1", merge_state, (void *)"SMnewer", &m, b->f->p)
+    if (wa_store_message_update(b->f->store, UPDATE_OF("out-1", merge_state, (void *)"SMnewer"), &m,
+                                b->f->p)
         != APR_SUCCESS) {
         _exit(5);
     }

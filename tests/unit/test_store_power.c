@@ -277,7 +277,7 @@ static int records_after(bench_t *b, int is_in_order, int is_any, apr_pool_t *p)
             "after %d records this is no state that the store ever had:\n%s\nwanted:\n%s\nlog:\n%s",
             b->model->count, found, model_image(b->model, b->model->count, NULL, p), fixture_log());
     }
-    message_add(b->after, "after-the-cut", NULL, "+19990001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(b->after, "after-the-cut", NULL, "+19990001", WA_DIRECTION_RECEIVED);
     fixture_reopen(b->after);
     assert_int_equal(thread_get(b->after, "+19990001").message_count, 1);
     fixture_close(b->after);

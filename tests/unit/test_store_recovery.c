@@ -101,8 +101,7 @@ static void write_check(bench_t *b, const char *id)
 {
     wa_message_t m;
 
-    message_add(b->f, id, apr_pstrcat(b->p, "SM", id, NULL), "+19990001", WA_DIRECTION_RECEIVED,
-                NULL);
+    message_add(b->f, id, apr_pstrcat(b->p, "SM", id, NULL), "+19990001", WA_DIRECTION_RECEIVED);
     assert_int_equal(wa_store_message_find(b->f->store, id, &m, b->p), APR_SUCCESS);
     assert_int_equal(thread_get(b->f, "+19990001").message_count, 1);
 }
@@ -648,7 +647,8 @@ static void a_mark_that_points_too_far_hides_nothing(void **state)
     fixture_log_clear();
     fixture_open(b->f);
     image_check(b, b->model->count, NULL, "a mark with a wrong time");
-    assert_int_equal(wa_store_changes_list(b->f->store, 1, 1, change_count, &seen, &changes, b->p),
+    assert_int_equal(wa_store_changes_list(b->f->store, CHANGES_AFTER(1, 1, change_count, &seen),
+                                           &changes, b->p),
                      APR_SUCCESS);
     assert_true(seen > 0);
     assert_non_null(strstr(fixture_log(), "WA0405"));
@@ -947,7 +947,7 @@ static void the_type_may_change_on_an_existing_store(void **state)
         fixture_open(b->f);
         image_check(b, b->model->count, NULL, types[i]);
         message_add(b->f, apr_psprintf(b->p, "type-%d", (int)i), NULL, "+19990002",
-                    WA_DIRECTION_RECEIVED, NULL);
+                    WA_DIRECTION_RECEIVED);
         /* so that the next type's checkpoint is another one's; the model does not know of it */
         assert_int_equal(thread_get(b->f, "+19990002").message_count, 1);
         fixture_close(b->f);

@@ -358,17 +358,17 @@ static apr_status_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_u
 }
 
 /* Where a page begins: after the cursor's row, or at the thread's newest one. */
-static apr_status_t page_start(wa_dbm_store_t *store, const char *counterpart, const char *cursor,
+static apr_status_t page_start(wa_dbm_store_t *store, const wa_messages_query_t *query,
                                const thread_part_t *part, apr_uint64_t *prow)
 {
     const wa_row_t *entry;
     apr_status_t rv;
 
     *prow = part->last_row;
-    if (!cursor) {
+    if (!query->cursor) {
         return APR_SUCCESS;
     }
-    rv = cursor_read(store, counterpart, cursor, prow);
+    rv = cursor_read(store, query->counterpart, query->cursor, prow);
     if (rv != APR_SUCCESS || *prow == 0 || *prow > part->last_row) {
         return APR_EINVAL;
     }
@@ -376,13 +376,12 @@ static apr_status_t page_start(wa_dbm_store_t *store, const char *counterpart, c
     return entry ? wa_index_previous(&store->index, *prow, entry, prow) : APR_ENOMEM;
 }
 
-apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor,
-                                  apr_size_t limit, wa_message_visit_fn visit, void *baton,
+apr_status_t wa_dbm_messages_list(wa_store_t *self, const wa_messages_query_t *query,
                                   wa_page_t *page, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    apr_uint64_t row, *rows = apr_palloc(p, limit * sizeof(*rows));
-    apr_size_t count = limit, i;
+    apr_uint64_t row, *rows = apr_palloc(p, query->limit * sizeof(*rows));
+    apr_size_t count = query->limit, i;
     thread_part_t part;
     wa_message_t m;
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
@@ -390,10 +389,10 @@ apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, con
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!thread_part_get(store, wa_slice_of(counterpart), &part)) {
-        return cursor ? APR_EINVAL : APR_SUCCESS;
+    if (!thread_part_get(store, wa_slice_of(query->counterpart), &part)) {
+        return query->cursor ? APR_EINVAL : APR_SUCCESS;
     }
-    rv = page_start(store, counterpart, cursor, &part, &row);
+    rv = page_start(store, query, &part, &row);
     if (rv == APR_SUCCESS) {
         rv = chain_collect(store, row, rows, &count, &row);
     }
@@ -408,12 +407,12 @@ apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, con
         }
         if (rv == APR_SUCCESS) {
             thread_part_join(&m, rows[i], &part);
-            rv = visit(baton, &m, 0);
+            rv = query->visit(query->baton, &m, 0);
         }
         page->count += rv == APR_SUCCESS;
     }
     if (rv == APR_SUCCESS && row && count) {
-        page->next_cursor = cursor_make(store, counterpart, rows[count - 1], p);
+        page->next_cursor = cursor_make(store, query->counterpart, rows[count - 1], p);
     }
     return rv;
 }

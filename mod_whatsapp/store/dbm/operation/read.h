@@ -29,8 +29,7 @@ void wa_dbm_end_get(wa_dbm_store_t *store, wa_tail_t *at);
 apr_uint64_t wa_dbm_version(wa_store_t *self, wa_version_e part);
 apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t *pm,
                                  apr_pool_t *p);
-apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor,
-                                  apr_size_t limit, wa_message_visit_fn visit, void *baton,
+apr_status_t wa_dbm_messages_list(wa_store_t *self, const wa_messages_query_t *query,
                                   wa_page_t *page, apr_pool_t *p);
 
 #endif
