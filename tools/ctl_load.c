@@ -112,7 +112,7 @@ static int key_is_there(load_t *l, const char *kind, const char *key)
 {
     apr_uint64_t row;
 
-    return key && wa_dbm_key_find(l->store, kind, key, &row) == APR_SUCCESS;
+    return key && wa_dbm_key_find(l->store, kind, wa_slice_of(key), &row) == APR_SUCCESS;
 }
 
 static int message_is_there(load_t *l, const load_item_t *item)

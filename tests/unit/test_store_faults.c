@@ -215,12 +215,12 @@ static void a_state_from_ahead_is_no_damage(void **state)
     apr_uint64_t row, found;
 
     assert_int_equal(wa_store_message_find(b->f->store, "out-1", &before, b->p), APR_SUCCESS);
-    assert_int_equal(wa_dbm_key_find(store, "id", "out-1", &row), APR_SUCCESS);
+    assert_int_equal(wa_dbm_key_find(store, "id", wa_slice_of("out-1"), &row), APR_SUCCESS);
     assert_int_equal(child_run(b, child_update), 0);
     /* no catching up in these two */
     assert_int_equal(wa_dbm_message_get(store, row, &now), APR_SUCCESS);
     assert_int_equal(now.status, before.status);
-    assert_int_equal(wa_dbm_key_find(store, "sid", "SMout1", &found), APR_SUCCESS);
+    assert_int_equal(wa_dbm_key_find(store, "sid", wa_slice_of("SMout1"), &found), APR_SUCCESS);
     assert_int_equal(found, row);
     assert_string_equal(fixture_log(), "");
     assert_int_equal(wa_store_message_find(b->f->store, "out-1", &now, b->p), APR_SUCCESS);
@@ -239,7 +239,7 @@ static void a_late_apply_takes_no_state_away(void **state)
     wa_message_t m;
     apr_uint64_t row, offset;
 
-    assert_int_equal(wa_dbm_key_find(store, "id", "out-1", &row), APR_SUCCESS);
+    assert_int_equal(wa_dbm_key_find(store, "id", wa_slice_of("out-1"), &row), APR_SUCCESS);
     entry = wa_index_row(&store->index, row);
     assert_true(entry->state > 0);
     /* it looked before the row was there */
