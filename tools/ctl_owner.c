@@ -93,7 +93,7 @@ static int is_empty(int fd)
         return 0;
     }
     while ((entry = readdir(dir)) != NULL) {
-        count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
     }
     closedir(dir);
     return count == 0;

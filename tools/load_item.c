@@ -127,7 +127,7 @@ static void members_count(load_item_t *item, const json_t *object, const char *c
     {
         const char *const *k = known;
 
-        while (*k && strcmp(*k, name)) {
+        while (*k && strcmp(*k, name) != 0) {
             k++;
         }
         item->unknown += *k == NULL;
@@ -141,7 +141,7 @@ static int key_rest(const char *key, const char *prefix, const char **prest)
     apr_size_t len = strlen(prefix);
 
     *prest = key + len;
-    return !strncmp(key, prefix, len);
+    return strncmp(key, prefix, len) == 0;
 }
 
 /* msg:{counterpart}:{timestamp}:{id}; the timestamp may be padded with zeros. */
@@ -154,7 +154,7 @@ static void message_key_check(reader_t *r, const char *rest, const char *counter
     if (!r->wrong
         && (!key_rest(rest, apr_pstrcat(r->p, counterpart, ":", NULL), &after)
             || !apr_isdigit(*after) || apr_strtoi64(after, &end, 10) != time_ms || *end != ':'
-            || strcmp(end + 1, id))) {
+            || strcmp(end + 1, id) != 0)) {
         wrong(r, "key", "does not say what the value's counterpart, timestamp and id say");
     }
 }
@@ -165,13 +165,13 @@ static wa_status_e status_get(reader_t *r)
 {
     const char *s = text(r, "status");
 
-    if (!strcmp(s, "pending")) {
+    if (strcmp(s, "pending") == 0) {
         return WA_STATUS_PENDING;
     }
-    if (!strcmp(s, "failed")) {
+    if (strcmp(s, "failed") == 0) {
         return WA_STATUS_FAILED;
     }
-    if (strcmp(s, "success")) {
+    if (strcmp(s, "success") != 0) {
         wrong(r, "status", "must be success, failed or pending");
     }
     return WA_STATUS_SUCCESS;
@@ -257,8 +257,8 @@ static apr_size_t media_get(reader_t *r, wa_media_t *media)
         media[i].number = i;
         media[i].url = json_string_value(url);
         media[i].content_type = json_string_value(type);
-        if (media[i].url[0] != '/' && strncasecmp(media[i].url, "https://", 8)
-            && strncasecmp(media[i].url, "http://", 7)) {
+        if (media[i].url[0] != '/' && strncasecmp(media[i].url, "https://", 8) != 0
+            && strncasecmp(media[i].url, "http://", 7) != 0) {
             wrong(r, "media", "must have urls that begin with https://, http:// or /");
         }
         if (!*media[i].content_type) {
@@ -416,10 +416,10 @@ static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
     m->timestamp_ms = item->time_ms = time_get(r, "timestamp");
     m->date_ms = number_optional(&extra, "date", 0);
     message_key_check(r, key_rest_, raw, m->id, item->time_ms);
-    if (strcmp(direction, "sent") && strcmp(direction, "received")) {
+    if (strcmp(direction, "sent") != 0 && strcmp(direction, "received") != 0) {
         wrong(r, "direction", "must be sent or received");
     }
-    m->direction = !strcmp(direction, "sent") ? WA_DIRECTION_SENT : WA_DIRECTION_RECEIVED;
+    m->direction = strcmp(direction, "sent") == 0 ? WA_DIRECTION_SENT : WA_DIRECTION_RECEIVED;
     m->phone_number = our_number_get(r);
     m->body = wa_slice_of(text(r, "body"));
     sid = sid_get(r, m->id);
@@ -462,7 +462,7 @@ static void thread_read(reader_t *r, load_item_t *item, const char *rest)
 
     members_count(item, r->object, known);
     item->counterpart = counterpart_get(r, &raw);
-    if (!r->wrong && strcmp(rest, raw)) {
+    if (!r->wrong && strcmp(rest, raw) != 0) {
         wrong(r, "key", "does not say what the value's counterpart says");
     }
     if (unread < 0) {
@@ -503,7 +503,7 @@ static void contact_read(reader_t *r, load_item_t *item, const char *rest)
         && wa_validate_display_name(wa_slice_of(shown), &name, &sentence) != APR_SUCCESS) {
         r->wrong = sentence;
     }
-    if (!r->wrong && strcmp(rest, raw)) {
+    if (!r->wrong && strcmp(rest, raw) != 0) {
         wrong(r, "key", "does not say what the value's id says");
     }
     c->created_ms = time_get(r, "createdAt");

@@ -17,7 +17,7 @@ static const wa_store_ops_t *driver_find(const char *name)
     apr_size_t i;
 
     for (i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-        if (!strcmp(drivers[i]->name, name)) {
+        if (strcmp(drivers[i]->name, name) == 0) {
             return drivers[i];
         }
     }

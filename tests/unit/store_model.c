@@ -42,7 +42,7 @@ static const model_record_t *message_find(const model_t *m, const char *id)
     int i;
 
     for (i = 0; i < m->count; i++) {
-        if (m->records[i].op.type <= OP_OUT && !strcmp(m->records[i].op.a, id)) {
+        if (m->records[i].op.type <= OP_OUT && strcmp(m->records[i].op.a, id) == 0) {
             return &m->records[i];
         }
     }
@@ -57,7 +57,7 @@ static const char *sid_now(const model_t *m, const char *id)
     for (i = 0; i < m->count; i++) {
         const model_record_t *r = &m->records[i];
 
-        if (strcmp(r->op.a, id)) {
+        if (strcmp(r->op.a, id) != 0) {
             continue;
         }
         if (r->op.type == OP_IN) {
@@ -144,14 +144,14 @@ static void record_resolve(model_t *m, model_record_t *r)
         break;
     case OP_READ:
         for (i = 0; i < m->count; i++) {
-            if (m->records[i].op.type <= OP_OUT && !strcmp(m->records[i].op.c, r->op.a)) {
+            if (m->records[i].op.type <= OP_OUT && strcmp(m->records[i].op.c, r->op.a) == 0) {
                 r->row = m->records[i].row;
             }
         }
         break;
     case OP_PARK:
         for (i = 0; i < m->count; i++) {
-            if (m->records[i].op.type == OP_PARK && !strcmp(m->records[i].op.a, r->op.a)) {
+            if (m->records[i].op.type == OP_PARK && strcmp(m->records[i].op.a, r->op.a) == 0) {
                 before = m->records[i].value;
             }
         }
@@ -302,7 +302,7 @@ static int thread_of(image_t *x, const char *counterpart)
     int i;
 
     for (i = 0; i < x->thread_count; i++) {
-        if (!strcmp(x->threads[i].counterpart, counterpart)) {
+        if (strcmp(x->threads[i].counterpart, counterpart) == 0) {
             return i;
         }
     }
@@ -332,7 +332,8 @@ static void image_contact(image_t *x, const model_record_t *r)
 
     for (i = 0; i < x->contact_count; i++) {
         /* with the deletion lost, a later contact of the number takes its place */
-        if (!strcmp(x->contacts[i].id, r->op.a) || !strcmp(x->contacts[i].number, r->op.b)) {
+        if (strcmp(x->contacts[i].id, r->op.a) == 0
+            || strcmp(x->contacts[i].number, r->op.b) == 0) {
             k = i;
         }
     }
@@ -347,7 +348,7 @@ static void image_forget(image_t *x, const char *id)
     int i;
 
     for (i = 0; i < x->contact_count; i++) {
-        if (!strcmp(x->contacts[i].id, id)) {
+        if (strcmp(x->contacts[i].id, id) == 0) {
             x->contacts[i] = x->contacts[--x->contact_count];
             return;
         }
@@ -358,7 +359,7 @@ static void image_park(image_t *x, const model_record_t *r)
 {
     int i;
 
-    for (i = 0; i < x->parked_count && strcmp(x->parked[i].key, r->op.a); i++) {
+    for (i = 0; i < x->parked_count && strcmp(x->parked[i].key, r->op.a) != 0; i++) {
         continue;
     }
     x->parked_count += i == x->parked_count;
@@ -377,7 +378,7 @@ static void image_apply(image_t *x, const model_record_t *r)
         break;
     case OP_STATE:
         for (i = 0; i < x->message_count; i++) {
-            if (!strcmp(x->messages[i].record->op.a, r->op.a)) {
+            if (strcmp(x->messages[i].record->op.a, r->op.a) == 0) {
                 x->messages[i].sid = r->value;
                 x->messages[i].state = r->op.c;
                 x->messages[i].status = WA_STATUS_SUCCESS;
@@ -413,7 +414,7 @@ static int contact_of(const image_t *x, const char *number)
     int i;
 
     for (i = 0; i < x->contact_count; i++) {
-        if (!strcmp(x->contacts[i].number, number)) {
+        if (strcmp(x->contacts[i].number, number) == 0) {
             return i;
         }
     }
@@ -441,7 +442,7 @@ static const char *thread_text(image_t *x, int t, apr_pool_t *p)
     for (i = x->message_count - 1; i >= 0; i--) {
         const image_message_t *m = &x->messages[i];
 
-        if (strcmp(m->record->op.c, x->threads[t].counterpart)) {
+        if (strcmp(m->record->op.c, x->threads[t].counterpart) != 0) {
             continue;
         }
         last = last ? last : m->record;
@@ -484,7 +485,7 @@ static const char *parked_of(const image_t *x, const char *key)
     int i;
 
     for (i = 0; i < x->parked_count; i++) {
-        if (!strcmp(x->parked[i].key, key)) {
+        if (strcmp(x->parked[i].key, key) == 0) {
             return x->parked[i].value;
         }
     }
@@ -756,7 +757,7 @@ snapshot_t *snapshot_take(const fixture_t *f, apr_pool_t *p)
         struct stat info;
         int fd, n = s->count;
 
-        if (entry->d_name[0] == '.' || !strcmp(entry->d_name, "lock")) {
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "lock") == 0) {
             continue;
         }
         assert_true(n < 64);
@@ -787,7 +788,7 @@ static void blocks_write(int fd, const char *bytes, apr_size_t len)
     for (at = 0; at < len; at += sizeof(zeros)) {
         apr_size_t n = len - at < sizeof(zeros) ? len - at : sizeof(zeros);
 
-        if (memcmp(bytes + at, zeros, n)) {
+        if (memcmp(bytes + at, zeros, n) != 0) {
             assert_int_equal(pwrite(fd, bytes + at, n, (off_t)at), n);
         }
     }
@@ -826,7 +827,7 @@ char *snapshot_file(const snapshot_t *s, const char *name, apr_size_t *psize)
     int i;
 
     for (i = 0; i < s->count; i++) {
-        if (!strcmp(s->files[i].name, name)) {
+        if (strcmp(s->files[i].name, name) == 0) {
             if (psize) {
                 *psize = s->files[i].size;
             }

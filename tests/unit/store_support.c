@@ -154,7 +154,7 @@ static void directory_remove(const char *path)
     while (dir && (entry = readdir(dir)) != NULL) {
         char name[4096];
 
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
         snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);

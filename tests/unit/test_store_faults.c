@@ -274,7 +274,7 @@ static void a_checkpoint_that_cannot_be_finished_leaves_the_one_before(void **st
             assert_int_equal(in_message(b, apr_psprintf(b->f->p, "%s-%d", calls[i], at)),
                              APR_SUCCESS);
             fault_set(FAULT_ERROR, calls[i], at, ENOSPC);
-            fault.path = strcmp(calls[i], "fdatasync") ? NULL : "/rows";
+            fault.path = strcmp(calls[i], "fdatasync") == 0 ? "/rows" : NULL;
             fixture_log_clear();
             rv = wa_dbm_checkpoint(store, b->p);
             fault_clear();

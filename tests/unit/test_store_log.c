@@ -850,7 +850,7 @@ static int stepped_kill(hosts_t *h, const char *id, int changes, long steps)
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSTOPPED(status));
         is_over = WSTOPSIG(status) == SIGSTOP;
-        if (memcmp(&before, s, sizeof(before))) {
+        if (memcmp(&before, s, sizeof(before)) != 0) {
             before = *s;
             changes--;
         }

@@ -51,7 +51,7 @@ static bench_t *bench_create(const char *type)
     }
     b->killed = snapshot_take(f, f->p);
     for (i = 0; i < b->killed->count; i++) {
-        if (!strcmp(b->killed->files[i].name, "journal")) {
+        if (strcmp(b->killed->files[i].name, "journal") == 0) {
             /* much less of what is allocated ahead: looking through megabytes of zeros takes most
              * of the time otherwise */
             b->killed->files[i].size = b->killed->files[i].length + (64 << 10);
@@ -75,7 +75,7 @@ static bench_t *bench_create(const char *type)
         b->half = snapshot_take(f, f->p);
         assert_int_equal(apr_pool_create(&tmp, f->p), APR_SUCCESS);
         for (i = 0; i < b->half->count; i++) {
-            if (!strcmp(b->half->files[i].name, "journal")) {
+            if (strcmp(b->half->files[i].name, "journal") == 0) {
                 b->half->files[i].bytes = copy;
                 b->half->files[i].size = size;
                 b->half->files[i].length = (apr_size_t)b->model->records[count - 1].end;
@@ -91,7 +91,7 @@ static void image_check(bench_t *b, int count, const char *lost, const char *wha
     const char *wanted = model_image(b->model, count, lost, b->p);
     const char *found = store_image(b->model, b->f, b->p);
 
-    if (strcmp(wanted, found)) {
+    if (strcmp(wanted, found) != 0) {
         fail_msg("%s\nwanted:\n%s\nfound:\n%s\nlog:\n%s", what, wanted, found, fixture_log());
     }
 }
@@ -234,7 +234,7 @@ static void a_last_record_may_be_torn_at_every_byte(void **state)
             continue;
         }
         memset(bytes + at, 0, (apr_size_t)(end - at));
-        is_whole = !memcmp(bytes + begin, copy + begin, (apr_size_t)(end - begin));
+        is_whole = memcmp(bytes + begin, copy + begin, (apr_size_t)(end - begin)) == 0;
         while (content > begin && !bytes[content - 1]) {
             content--;
         }
@@ -275,7 +275,7 @@ static void garbage_after_the_end_is_cut_and_kept(void **state)
             ((wa_record_t *)(void *)garbage)->number = (apr_uint64_t)b->model->count + 1;
         }
         for (i = 0; i < b->killed->count; i++) {
-            if (!strcmp(b->killed->files[i].name, "journal")) {
+            if (strcmp(b->killed->files[i].name, "journal") == 0) {
                 b->killed->files[i].length = (apr_size_t)end + len;
             }
         }
@@ -376,8 +376,9 @@ static void an_index_ahead_of_the_journal_is_made_again(void **state)
     int i, n;
 
     for (i = 0; i < mixed->count; i++) {
-        if (!strncmp(mixed->files[i].name, "keys", 4) || !strcmp(mixed->files[i].name, "rows")
-            || !strcmp(mixed->files[i].name, "times")) {
+        if (strncmp(mixed->files[i].name, "keys", 4) == 0
+            || strcmp(mixed->files[i].name, "rows") == 0
+            || strcmp(mixed->files[i].name, "times") == 0) {
             mixed->files[i].bytes =
                 snapshot_file(b->killed, mixed->files[i].name, &mixed->files[i].size);
             mixed->files[i].length = mixed->files[i].size;
@@ -529,7 +530,8 @@ static void hurt_check(bench_t *b, const snapshot_t *s, const char *name, hurt_e
 {
     const char *what = apr_psprintf(b->f->p, "%s: %s (%d)", name, hurts[how], turn);
     /* rows and times are allocated ahead: half of them is still all that is in use */
-    hurt_e is_short = strcmp(name, "rows") && strcmp(name, "times") ? HURT_HALF : HURT_EMPTY;
+    hurt_e is_short =
+        strcmp(name, "rows") != 0 && strcmp(name, "times") != 0 ? HURT_HALF : HURT_EMPTY;
     const char *wanted, *found;
     apr_status_t rv;
 
@@ -545,7 +547,7 @@ static void hurt_check(bench_t *b, const snapshot_t *s, const char *name, hurt_e
     if (!found) {
         assert_int_equal(rv, APR_EGENERAL);
         assert_non_null(strstr(fixture_log(), "WA0405"));
-    } else if (strcmp(wanted, found)) {
+    } else if (strcmp(wanted, found) != 0) {
         fail_msg("%s\nwanted:\n%s\nfound:\n%s\nlog:\n%s", what, wanted, found, fixture_log());
     }
     if (how <= is_short && !strstr(fixture_log(), "WA04")) {
@@ -571,7 +573,7 @@ static void every_derived_file_may_be_hurt_in_every_way(void **state)
         for (i = 0; i < snapshots[s]->count; i++) {
             const char *name = snapshots[s]->files[i].name;
 
-            if (!strcmp(name, "journal") || !snapshots[s]->files[i].size) {
+            if (strcmp(name, "journal") == 0 || !snapshots[s]->files[i].size) {
                 continue;
             }
             for (how = 0; how < HURT_COUNT; how++) {
@@ -609,7 +611,7 @@ static void every_used_byte_of_the_index_may_flip(void **state)
                 const char *wanted = model_image(b->model, b->model->count, NULL, b->p);
                 const char *found = store_image_try(b->model, b->f, &rv, b->p);
 
-                if (found ? strcmp(found, wanted) : rv != APR_EGENERAL) {
+                if (found ? strcmp(found, wanted) != 0 : rv != APR_EGENERAL) {
                     fail_msg("byte %d of %s\nwanted:\n%s\nfound:\n%s", (int)at, names[i], wanted,
                              found);
                 }
@@ -704,7 +706,7 @@ static void a_checkpoint_of_another_journal_is_not_believed(void **state)
     int i;
 
     for (i = 0; i < mixed->count; i++) {
-        if (!strcmp(mixed->files[i].name, "journal")) {
+        if (strcmp(mixed->files[i].name, "journal") == 0) {
             mixed->files[i].bytes = snapshot_file(b->killed, "journal", &mixed->files[i].size);
             mixed->files[i].length = mixed->files[i].size;
         }
@@ -739,7 +741,7 @@ static void head_refused(bench_t *b, apr_size_t at, const void *bytes, apr_size_
 
     memcpy(changed + at, bytes, len);
     for (i = 0; i < s->count; i++) {
-        if (!strcmp(s->files[i].name, "journal")) {
+        if (strcmp(s->files[i].name, "journal") == 0) {
             s->files[i].bytes = changed;
         }
     }
@@ -751,7 +753,7 @@ static void head_refused(bench_t *b, apr_size_t at, const void *bytes, apr_size_
     }
     /* nothing was touched: with the right byte it is as before */
     for (i = 0; i < s->count; i++) {
-        if (!strcmp(s->files[i].name, "journal")) {
+        if (strcmp(s->files[i].name, "journal") == 0) {
             char *now = apr_palloc(b->p, size);
             int fd = open(apr_pstrcat(b->p, b->f->directory, "/store/journal", NULL),
                           O_RDONLY | O_CLOEXEC);

@@ -39,7 +39,7 @@ static const char *const needed_beginnings[] = {"keys.", NULL};
 
 static int is_one_of(const char *name, const char *const *names)
 {
-    while (*names && strcmp(*names, name)) {
+    while (*names && strcmp(*names, name) != 0) {
         names++;
     }
     return *names != NULL;
@@ -47,7 +47,7 @@ static int is_one_of(const char *name, const char *const *names)
 
 static int begins_with_one_of(const char *name, const char *const *beginnings)
 {
-    while (*beginnings && strncmp(name, *beginnings, strlen(*beginnings))) {
+    while (*beginnings && strncmp(name, *beginnings, strlen(*beginnings)) != 0) {
         beginnings++;
     }
     return *beginnings != NULL;
