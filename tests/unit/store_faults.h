@@ -29,6 +29,7 @@
 #include "store/dbm/operation/read.h"
 #include "store/dbm/lifecycle/upkeep.h"
 #include "store/dbm/operation/write.h"
+#include "store_image.h"
 #include "store_model.h"
 
 /* ---- the faults: calls of libc that this program puts itself in front of, for the library and for

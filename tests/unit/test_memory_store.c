@@ -9,7 +9,9 @@
 #include <apr_strings.h>
 
 #include "store/dbm/dbm.h"
+#include "store_image.h"
 #include "store_model.h"
+#include "store_snapshot.h"
 #include "store_quick.h"
 
 enum { BEFORE = 55, OPS_MAX = 128 };

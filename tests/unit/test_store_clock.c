@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "store/dbm/dbm.h"
-#include "store_model.h"
+#include "store_snapshot.h"
 
 #define VISIBLE __attribute__((visibility("default")))
 #define CHECKPOINT_AGE apr_time_from_sec(300)

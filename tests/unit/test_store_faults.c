@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests the store with an operating system whose calls fail: each of them, and all together. */
 #include "store_faults.h"
+#include "store_snapshot.h"
 
 /* ---- errors ---- */
 

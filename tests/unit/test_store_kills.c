@@ -2,6 +2,8 @@
 /* Tests the store with processes that are killed: at every call, at any instruction, with every
  * lock, again and again. */
 #include "store_faults.h"
+#include "store_image.h"
+#include "store_snapshot.h"
 
 #include <limits.h>
 #include <sys/ptrace.h>

@@ -24,7 +24,7 @@
 
 #include "store/dbm/lifecycle/upkeep.h"
 #include "store/dbm/operation/write.h"
-#include "store_model.h"
+#include "store_snapshot.h"
 
 #define NUMBER "+15551230001"
 

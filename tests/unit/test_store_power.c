@@ -22,7 +22,9 @@
 #include <apr_strings.h>
 
 #include "store/dbm/lifecycle/upkeep.h"
+#include "store_image.h"
 #include "store_model.h"
+#include "store_snapshot.h"
 
 #define VISIBLE __attribute__((visibility("default")))
 

@@ -18,7 +18,9 @@
 #include <apr_strings.h>
 
 #include "store/dbm/dbm.h"
+#include "store_image.h"
 #include "store_model.h"
+#include "store_snapshot.h"
 #include "store_quick.h"
 #include "test_shard.h"
 

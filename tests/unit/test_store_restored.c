@@ -15,7 +15,9 @@
 #include <apr_strings.h>
 
 #include "store/dbm/lifecycle/snapshot.h"
+#include "store_image.h"
 #include "store_model.h"
+#include "store_snapshot.h"
 #include "store_quick.h"
 
 /* A store up to where its courses part. */
