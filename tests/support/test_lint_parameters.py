@@ -26,7 +26,7 @@ def lint(directory, text):
     [
         "int f(int a, int b, int c, int d, const char *format, ...);",
         "int f(void) { return g(1, 2, 3, 4, 5, 6); }",
-        "static int f(int a)\n{\n    struct { int x; } s = {g(1, 2, 3, 4, 5, 6)};\n    return s.x;\n}",
+        "int f(int a)\n{\n    struct { int x; } s = {g(1, 2, 3, 4, 5, 6)};\n    return s.x;\n}",
         "/* int f(int a, int b, int c, int d, int e, int g) */",
         'const char *s = "f(a, b, c, d, e, g)";',
         "#define F(a, b, c, d, e, g) \\\n    (h(a, b, c, \\\n       d, e, g))",
