@@ -47,7 +47,7 @@ def test_five_and_what_is_no_function_pass(tmp_path, text):
         ("typedef int (*f)(int a, int b, int c, int d, int e, int g);", 1),
         ("typedef struct t {\n    int (*f)(int a, int b, int c, int d, int e, int g);\n} t;", 2),
         (
-            "struct t {\n    union {\n    int a; } u;\n    int (*f)(int, int, int, int, int, int);\n};",
+            "struct t {\n  union {\n  int a; } u;\n  int (*f)(int, int, int, int, int, int);\n};",
             4,
         ),
         ("int g(int (*f)(int, int, int, int, int, int));", 1),
