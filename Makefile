@@ -131,10 +131,11 @@ PYTEST   = $(TEST_ENV) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -B -m pytest -p no:ca
 
 check: check-unit check-fuzz check-tools check-http check-store check-browser $(if $(SANITIZE),,check-bench) ## every test
 
-# Programs that take long begin first, and the longest is run as several processes.
-LONG     := $(addprefix %/,test_store_recovery test_store_faults test_store_kills test_store_power test_store_rows test_store_seam test_store_wait \
+# Programs that take long begin first, and the longest are run as several processes.
+LONG     := $(addprefix %/,test_store_recovery test_store_derived test_store_faults test_store_kills test_store_power test_store_rows test_store_seam test_store_wait \
             test_memory_store)
-in_order  = $(patsubst %/test_store_recovery,%/test_store_recovery:4,$(filter $(LONG),$(1)) $(filter-out $(LONG),$(1)))
+in_order  = $(patsubst %/test_store_derived,%/test_store_derived:3,$(patsubst %/test_store_recovery,%/test_store_recovery:3,\
+    $(filter $(LONG),$(1)) $(filter-out $(LONG),$(1))))
 
 check-unit: $(UNIT_BIN) ## the unit tests
 	@$(TEST_ENV) tests/lint/run-programs.sh '' $(call in_order,$(UNIT_BIN))

@@ -17,11 +17,11 @@ static int store_parse(ctl_t *ctl, const char *text)
     const char *end, *rest;
     char *directory;
 
-    if (!strncmp(text, "dbm:", 4)) {
+    if (strncmp(text, "dbm:", 4) == 0) {
         text += 4;
         end = text + strcspn(text, " \t");
         rest = end + strspn(end, " \t");
-        if (*rest && strncmp(rest, "type=", 5)) {
+        if (*rest && strncmp(rest, "type=", 5) != 0) {
             return ctl_error("'%s' after the store's directory is not known; allowed is type=db, "
                              "type=gdbm or type=sdbm",
                              rest);

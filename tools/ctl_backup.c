@@ -40,7 +40,7 @@ static int copy_complete(ctl_t *ctl, const char *directory, apr_uint64_t *prows)
     int rc;
 
     apr_pool_create(&p, ctl->pool);
-    rc = ctl_store_open(ctl, directory, NULL, 1, &store, p);
+    rc = ctl_store_open(ctl, directory, NULL, &store, p);
     if (rc != CTL_DONE) {
         return rc;
     }

@@ -93,7 +93,7 @@ static int is_empty(int fd)
         return 0;
     }
     while ((entry = readdir(dir)) != NULL) {
-        count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
     }
     closedir(dir);
     return count == 0;
@@ -128,19 +128,19 @@ static int directory_take(ctl_t *ctl, const char *directory)
 int ctl_outside_directory(ctl_t *ctl, const char *directory, int has_to_be_empty, int *pfd)
 {
     const char *error = NULL, *name;
-    int is_made, in = parent_open(ctl, directory, &name);
+    int in = parent_open(ctl, directory, &name);
     apr_status_t rv;
 
     if (in < 0) {
         return ctl_error_status(APR_FROM_OS_ERROR(errno), "%s cannot be made", directory);
     }
-    rv = wa_directory_make(directory, ctl->uid, ctl->gid, &is_made, &error, ctl->pool);
-    if (rv != APR_SUCCESS) {
+    rv = wa_directory_make(directory, ctl->uid, ctl->gid, &error, ctl->pool);
+    if (rv != APR_SUCCESS && rv != APR_EEXIST) {
         return ctl_error_status(rv, "%s cannot be made%s%s", directory, error ? ": " : "",
                                 error ? error : "");
     }
     outside.fd = openat(in, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (is_made) {
+    if (rv == APR_SUCCESS) {
         outside.in = in;
         apr_cpystrn(outside.name, name, sizeof(outside.name));
     }
@@ -150,7 +150,7 @@ int ctl_outside_directory(ctl_t *ctl, const char *directory, int has_to_be_empty
             "%s is no empty directory: name a new one, so that no older backup is overwritten",
             directory);
     }
-    return is_made || !has_to_be_empty ? CTL_DONE : directory_take(ctl, directory);
+    return rv == APR_SUCCESS || !has_to_be_empty ? CTL_DONE : directory_take(ctl, directory);
 }
 
 void ctl_outside_is_trial(void)

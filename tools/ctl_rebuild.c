@@ -20,7 +20,7 @@ int ctl_rebuild(ctl_t *ctl, ctl_arguments_t arguments)
         return rc;
     }
     apr_pool_create(&p, ctl->pool);
-    rc = ctl_store_open(ctl, ctl->directory, NULL, 1, &store, p);
+    rc = ctl_store_open(ctl, ctl->directory, NULL, &store, p);
     if (rc == CTL_INTERRUPTED) {
         ctl_note(ctl, "the index is not complete: run it again, or start httpd, which reads the "
                       "journal itself");

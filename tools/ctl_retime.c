@@ -274,7 +274,7 @@ static int result_check(retime_t *c, const char *work)
     int rc;
 
     apr_pool_create(&p, c->ctl->pool);
-    rc = ctl_store_open(c->ctl, work, NULL, 1, &store, p);
+    rc = ctl_store_open(c->ctl, work, NULL, &store, p);
     if (rc != CTL_DONE) {
         return rc;
     }

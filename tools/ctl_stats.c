@@ -92,18 +92,18 @@ static void files_measure(stats_t *s, const ctl_t *ctl)
         struct stat st;
         apr_uint64_t bytes = lstat(path, &st) ? 0 : (apr_uint64_t)st.st_blocks * 512;
 
-        if (!strcmp(info.name, "journal")) {
+        if (strcmp(info.name, "journal") == 0) {
             s->journal_allocated = bytes ? (apr_uint64_t)st.st_size : 0;
-        } else if (!strcmp(info.name, "rows") || !strcmp(info.name, "times")
-                   || !strncmp(info.name, "keys.", 5)) {
+        } else if (strcmp(info.name, "rows") == 0 || strcmp(info.name, "times") == 0
+                   || strncmp(info.name, "keys.", 5) == 0) {
             s->index_bytes += bytes;
-        } else if (!strncmp(info.name, "state-", 6)) {
+        } else if (strncmp(info.name, "state-", 6) == 0) {
             s->state_bytes += bytes;
-        } else if (!strncmp(info.name, "damaged-", 8)) {
+        } else if (strncmp(info.name, "damaged-", 8) == 0) {
             s->damaged_files++;
-        } else if (!strcmp(info.name, "journal.before-compact")) {
+        } else if (strcmp(info.name, "journal.before-compact") == 0) {
             s->has_before_compact = 1;
-        } else if (!strcmp(info.name, "journal.before-retime")) {
+        } else if (strcmp(info.name, "journal.before-retime") == 0) {
             s->has_before_retime = 1;
         }
     }

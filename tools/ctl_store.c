@@ -172,7 +172,7 @@ const char *ctl_store_type(const ctl_t *ctl, apr_pool_t *p)
     return type ? type : "default";
 }
 
-int ctl_store_open(ctl_t *ctl, const char *directory, const char *account_sid, int is_rebuild,
+int ctl_store_open(ctl_t *ctl, const char *directory, const char *account_sid,
                    wa_dbm_store_t **pstore, apr_pool_t *p)
 {
     wa_store_uri_t uri = {"dbm", directory, NULL};
@@ -182,17 +182,18 @@ int ctl_store_open(ctl_t *ctl, const char *directory, const char *account_sid, i
                                   .log = &ctl->log};
     watch_t *w = apr_pcalloc(p, sizeof(*w));
     wa_dbm_tool_t *tool = apr_pcalloc(p, sizeof(*tool));
+    const wa_dbm_opening_t opening = {.uri = &uri, .options = &options, .tool = tool};
     const char *error = NULL;
     wa_store_t *store = NULL;
     apr_status_t rv;
 
     uri.arguments = apr_pstrcat(p, "type=", ctl_store_type(ctl, p), NULL);
-    tool->is_rebuild = is_rebuild;
+    tool->is_rebuild = 1;
     tool->stop = ctl_stop();
     tool->watch = watch;
     tool->baton = w;
     progress_begin(&w->progress, "making the index", ctl->is_quiet);
-    rv = wa_dbm_open_tool(&store, &uri, &options, tool, &error, p);
+    rv = wa_dbm_open_tool(&store, &opening, &error, p);
     progress_end(&w->progress);
     *pstore = open_store = store ? WA_DBM_STORE(store) : NULL;
     if (APR_STATUS_IS_EEXIST(rv)) {

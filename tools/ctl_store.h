@@ -35,7 +35,7 @@ int ctl_snapshot_again(ctl_t *ctl, wa_snapshot_t *snapshot, const char *label, c
 /* Opens the store in `directory` as its only owner, makes what is derived, in the pool p.
  * @param account_sid  NULL: whatever is in the journal, which must exist
  * @return CTL_DONE | another exit code, said */
-int ctl_store_open(ctl_t *ctl, const char *directory, const char *account_sid, int is_rebuild,
+int ctl_store_open(ctl_t *ctl, const char *directory, const char *account_sid,
                    wa_dbm_store_t **pstore, apr_pool_t *p);
 
 /* The type of apr_dbm for new checkpoints: what was asked for, else the store's own, else the

@@ -188,7 +188,8 @@ static void pending_compare(verify_t *v, const wa_replica_t *is, const wa_replic
     int a = is->pending->nelts, b = should->pending->nelts;
 
     if (a != b
-        || memcmp(is->pending->elts, should->pending->elts, (apr_size_t)a * sizeof(apr_uint64_t))) {
+        || memcmp(is->pending->elts, should->pending->elts, (apr_size_t)a * sizeof(apr_uint64_t))
+               != 0) {
         differ(v, IN_CHECKPOINT, "has %d pending messages, should have %d, or others", a, b);
     }
 }

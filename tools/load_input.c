@@ -53,7 +53,7 @@ apr_status_t load_input_open(load_input_t *in, const char *name)
     in->name = name;
     in->line = 1;
     wa_buffer_init(&in->text, 65536);
-    in->file = strcmp(name, "-") ? fopen(name, "re") : stdin;
+    in->file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
     if (!in->file || fstat(fileno(in->file), &info)) {
         return APR_FROM_OS_ERROR(errno);
     }

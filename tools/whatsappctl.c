@@ -159,7 +159,7 @@ static const command_t *command_find(const char *name)
     apr_size_t i;
 
     for (i = 0; i < COMMAND_COUNT; i++) {
-        if (!strcmp(commands[i].name, name)) {
+        if (strcmp(commands[i].name, name) == 0) {
             return &commands[i];
         }
     }

@@ -33,19 +33,15 @@ typedef struct wa_store_ops_t {
     void (*wait_end)(wa_store_t *self);
     apr_status_t (*message_add)(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm,
                                 apr_pool_t *p);
-    apr_status_t (*message_update)(wa_store_t *self, const char *key, wa_message_merge_fn merge,
-                                   void *baton, wa_message_t *pm, apr_pool_t *p);
+    apr_status_t (*message_update)(wa_store_t *self, const wa_message_update_t *update,
+                                   wa_message_t *pm, apr_pool_t *p);
     apr_status_t (*message_find)(wa_store_t *self, const char *key, wa_message_t *pm,
                                  apr_pool_t *p);
-    apr_status_t (*messages_list)(wa_store_t *self, const char *counterpart, const char *cursor,
-                                  apr_size_t limit, wa_message_visit_fn visit, void *baton,
+    apr_status_t (*messages_list)(wa_store_t *self, const wa_messages_query_t *query,
                                   wa_page_t *page, apr_pool_t *p);
-    apr_status_t (*pending_list)(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
-                                 apr_size_t max, wa_message_visit_fn visit, void *baton,
-                                 apr_pool_t *p);
-    apr_status_t (*changes_list)(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
-                                 wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
-                                 apr_pool_t *p);
+    apr_status_t (*pending_list)(wa_store_t *self, const wa_pending_query_t *query, apr_pool_t *p);
+    apr_status_t (*changes_list)(wa_store_t *self, const wa_changes_query_t *query,
+                                 wa_changes_t *changes, apr_pool_t *p);
     apr_status_t (*threads_list)(wa_store_t *self, apr_int64_t since_ms, wa_thread_visit_fn visit,
                                  void *baton);
     apr_status_t (*thread_visit)(wa_store_t *self, const char *counterpart,

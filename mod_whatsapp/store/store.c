@@ -17,7 +17,7 @@ static const wa_store_ops_t *driver_find(const char *name)
     apr_size_t i;
 
     for (i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
-        if (!strcmp(drivers[i]->name, name)) {
+        if (strcmp(drivers[i]->name, name) == 0) {
             return drivers[i];
         }
     }
@@ -150,11 +150,11 @@ apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *mes
     return store->ops->message_add(store, message, pm, p);
 }
 
-apr_status_t wa_store_message_update(wa_store_t *store, const char *key, wa_message_merge_fn merge,
-                                     void *baton, wa_message_t *pm, apr_pool_t *p)
+apr_status_t wa_store_message_update(wa_store_t *store, const wa_message_update_t *update,
+                                     wa_message_t *pm, apr_pool_t *p)
 {
     memset(pm, 0, sizeof(*pm));
-    return store->ops->message_update(store, key, merge, baton, pm, p);
+    return store->ops->message_update(store, update, pm, p);
 }
 
 apr_status_t wa_store_message_find(wa_store_t *store, const char *key, wa_message_t *pm,
@@ -164,27 +164,24 @@ apr_status_t wa_store_message_find(wa_store_t *store, const char *key, wa_messag
     return store->ops->message_find(store, key, pm, p);
 }
 
-apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, const char *cursor,
-                                    apr_size_t limit, wa_message_visit_fn visit, void *baton,
+apr_status_t wa_store_messages_list(wa_store_t *store, const wa_messages_query_t *query,
                                     wa_page_t *page, apr_pool_t *p)
 {
     memset(page, 0, sizeof(*page));
-    return store->ops->messages_list(store, counterpart, cursor, limit, visit, baton, page, p);
+    return store->ops->messages_list(store, query, page, p);
 }
 
-apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms,
-                                   apr_size_t max, wa_message_visit_fn visit, void *baton,
+apr_status_t wa_store_pending_list(wa_store_t *store, const wa_pending_query_t *query,
                                    apr_pool_t *p)
 {
-    return store->ops->pending_list(store, before_ms, ahead_ms, max, visit, baton, p);
+    return store->ops->pending_list(store, query, p);
 }
 
-apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_size_t max,
-                                   wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
-                                   apr_pool_t *p)
+apr_status_t wa_store_changes_list(wa_store_t *store, const wa_changes_query_t *query,
+                                   wa_changes_t *changes, apr_pool_t *p)
 {
     memset(changes, 0, sizeof(*changes));
-    return store->ops->changes_list(store, since_ms, max, visit, baton, changes, p);
+    return store->ops->changes_list(store, query, changes, p);
 }
 
 apr_status_t wa_store_threads_list(wa_store_t *store, apr_int64_t since_ms,

@@ -185,14 +185,20 @@ apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *mes
 typedef apr_status_t (*wa_message_merge_fn)(void *baton, const wa_message_t *now,
                                             wa_message_state_t *next, apr_pool_t *p);
 
-/* Replaces a message's state by what `merge` makes of it, atomically against all other updates of
- * it.
- * @param key  its id or any sid that it ever had
+/* Which message to update, and how. */
+typedef struct wa_message_update_t {
+    const char *key; /* its id or any sid that it ever had */
+    wa_message_merge_fn merge;
+    void *baton; /* merge's */
+} wa_message_update_t;
+
+/* Replaces a message's state by what update->merge makes of it, atomically against all other
+ * updates of it.
  * @param pm  out: the message after the update
  * @return APR_SUCCESS | APR_NOTFOUND | APR_EINVAL the new state is over a limit | what merge
  *         returned, but never APR_EEXIST */
-apr_status_t wa_store_message_update(wa_store_t *store, const char *key, wa_message_merge_fn merge,
-                                     void *baton, wa_message_t *pm, apr_pool_t *p);
+apr_status_t wa_store_message_update(wa_store_t *store, const wa_message_update_t *update,
+                                     wa_message_t *pm, apr_pool_t *p);
 
 /* Finds a message by its id, any sid that it ever had or, with the prefix WA_KEY_IDEMPOTENCY, its
  * idempotency key while that counts (WA_STORE_IDEMPOTENCY_MS).
@@ -204,28 +210,53 @@ apr_status_t wa_store_message_find(wa_store_t *store, const char *key, wa_messag
 typedef apr_status_t (*wa_message_visit_fn)(void *baton, const wa_message_t *message,
                                             int is_update);
 
+/* Which messages of one thread to visit. */
+typedef struct wa_messages_query_t {
+    const char *counterpart;
+    /* NULL, or the next_cursor of an earlier page: goes on right after it, whatever arrived
+     * since */
+    const char *cursor;
+    /* at most so many */
+    apr_size_t limit;
+    wa_message_visit_fn visit;
+    /* visit's */
+    void *baton;
+} wa_messages_query_t;
+
 typedef struct wa_page_t {
     const char *next_cursor; /* in p; NULL when the list is complete */
     apr_size_t count;
 } wa_page_t;
 
-/* Visits a thread's messages, newest first, at most `limit`. A counterpart without messages gives
- * an empty, complete page.
- * @param cursor  NULL, or the next_cursor of an earlier page: goes on right after it, whatever
- *                arrived since
+/* Visits a thread's messages, newest first. A counterpart without messages gives an empty,
+ * complete page.
  * @return APR_SUCCESS | APR_EINVAL the cursor is not one of this thread's | what the visitor
  *         returned */
-apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, const char *cursor,
-                                    apr_size_t limit, wa_message_visit_fn visit, void *baton,
+apr_status_t wa_store_messages_list(wa_store_t *store, const wa_messages_query_t *query,
                                     wa_page_t *page, apr_pool_t *p);
 
-/* Visits sent messages that are pending and whose date_ms is at or before `before_ms` or after
- * `ahead_ms` (a clock was wrong, and the caller judges), the oldest first, at most `max`; is_update
- * is 0. Costs what is pending, however long the history is. See WA_STORE_OPEN_MIN.
+/* Which pending messages to visit: those whose date_ms is at or before `before_ms` or after
+ * `ahead_ms` (a clock was wrong, and the caller judges). */
+typedef struct wa_pending_query_t {
+    apr_int64_t before_ms, ahead_ms;
+    apr_size_t max; /* at most so many */
+    wa_message_visit_fn visit;
+    void *baton; /* visit's */
+} wa_pending_query_t;
+
+/* Visits sent messages that are pending, the oldest first; is_update is 0. Costs what is pending,
+ * however long the history is. See WA_STORE_OPEN_MIN.
  * @return APR_SUCCESS | what the visitor returned */
-apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms,
-                                   apr_size_t max, wa_message_visit_fn visit, void *baton,
+apr_status_t wa_store_pending_list(wa_store_t *store, const wa_pending_query_t *query,
                                    apr_pool_t *p);
+
+/* Which changes to visit: those after `since_ms`. */
+typedef struct wa_changes_query_t {
+    apr_int64_t since_ms;
+    apr_size_t max; /* so many visits, more only where equal timestamps (imported) force it */
+    wa_message_visit_fn visit;
+    void *baton; /* visit's */
+} wa_changes_query_t;
 
 typedef struct wa_changes_t {
     /* T: everything visited is <= T, nothing committed later is; go on from here */
@@ -236,14 +267,12 @@ typedef struct wa_changes_t {
     int is_held_back;
 } wa_changes_t;
 
-/* Visits what was committed after `since_ms`: new messages in commit order with is_update 0, and,
- * with is_update 1, messages with timestamp_ms <= since_ms whose state changed (each once, in no
- * order of its own, all after the new ones). At most `max` visits, more only where equal timestamps
- * (imported) force it.
+/* Visits what was committed after a time: new messages in commit order with is_update 0, and, with
+ * is_update 1, messages with timestamp_ms <= since_ms whose state changed (each once, in no order
+ * of its own, all after the new ones).
  * @return APR_SUCCESS | what the visitor returned */
-apr_status_t wa_store_changes_list(wa_store_t *store, apr_int64_t since_ms, apr_size_t max,
-                                   wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
-                                   apr_pool_t *p);
+apr_status_t wa_store_changes_list(wa_store_t *store, const wa_changes_query_t *query,
+                                   wa_changes_t *changes, apr_pool_t *p);
 
 /* ---- threads ---- */
 

@@ -64,7 +64,7 @@ static uint32_t fault_at(const char *call, const char *path)
 {
     uint32_t n;
 
-    if ((control->call[0] && strcmp(control->call, call)) || !strstr(path, control->path)) {
+    if ((control->call[0] && strcmp(control->call, call) != 0) || !strstr(path, control->path)) {
         return 0;
     }
     n = __atomic_add_fetch(&control->seen, 1, __ATOMIC_SEQ_CST);

@@ -17,27 +17,27 @@ static int spoil(wa_replica_t *replica, const char *what)
 {
     wa_replica_thread_t *t = replica->newest;
 
-    if (!strcmp(what, "read_row")) {
+    if (strcmp(what, "read_row") == 0) {
         t->read_row++;
-    } else if (!strcmp(what, "message_count")) {
+    } else if (strcmp(what, "message_count") == 0) {
         t->message_count--; /* more than there are rows would not even be loaded */
-    } else if (!strcmp(what, "unread_count")) {
+    } else if (strcmp(what, "unread_count") == 0) {
         t->unread_count++;
-    } else if (!strcmp(what, "changed_ms")) {
+    } else if (strcmp(what, "changed_ms") == 0) {
         t->changed_ms--;
-    } else if (!strcmp(what, "last_inbound_ms")) {
+    } else if (strcmp(what, "last_inbound_ms") == 0) {
         t->last_inbound_ms++;
-    } else if (!strcmp(what, "flags")) {
+    } else if (strcmp(what, "flags") == 0) {
         t->flags ^= 1;
-    } else if (!strcmp(what, "thread")) {
+    } else if (strcmp(what, "thread") == 0) {
         replica->newest = t->older; /* left out */
-    } else if (!strcmp(what, "contact")) {
+    } else if (strcmp(what, "contact") == 0) {
         replica->contacts->nelts--;
-    } else if (!strcmp(what, "parked")) {
+    } else if (strcmp(what, "parked") == 0) {
         replica->parked_first = NULL;
-    } else if (!strcmp(what, "pending")) {
+    } else if (strcmp(what, "pending") == 0) {
         APR_ARRAY_PUSH(replica->pending, apr_uint64_t) = 1;
-    } else if (!strcmp(what, "records")) {
+    } else if (strcmp(what, "records") == 0) {
         replica->at.records++;
     } else {
         return 0;
@@ -50,23 +50,23 @@ static int put(wa_replica_t *replica, const char *what, apr_uint64_t value)
 {
     wa_replica_thread_t *t = replica->newest;
 
-    if (!strcmp(what, "last_row")) {
+    if (strcmp(what, "last_row") == 0) {
         t->last_row = value;
-    } else if (!strcmp(what, "read_row")) {
+    } else if (strcmp(what, "read_row") == 0) {
         t->read_row = value;
-    } else if (!strcmp(what, "message_count")) {
+    } else if (strcmp(what, "message_count") == 0) {
         t->message_count = value;
-    } else if (!strcmp(what, "unread_count")) {
+    } else if (strcmp(what, "unread_count") == 0) {
         t->unread_count = value;
-    } else if (!strcmp(what, "changed_ms")) {
+    } else if (strcmp(what, "changed_ms") == 0) {
         t->changed_ms = (apr_int64_t)value;
-    } else if (!strcmp(what, "last_inbound_ms")) {
+    } else if (strcmp(what, "last_inbound_ms") == 0) {
         t->last_inbound_ms = (apr_int64_t)value;
-    } else if (!strcmp(what, "pending")) {
+    } else if (strcmp(what, "pending") == 0) {
         APR_ARRAY_PUSH(replica->pending, apr_uint64_t) = value;
-    } else if (!strcmp(what, "contact_offset")) {
+    } else if (strcmp(what, "contact_offset") == 0) {
         APR_ARRAY_IDX(replica->contacts, 0, wa_replica_contact_t *)->offset = value;
-    } else if (!strcmp(what, "parked_offset")) {
+    } else if (strcmp(what, "parked_offset") == 0) {
         replica->parked_first->offset = value;
     } else {
         return 0;

@@ -439,7 +439,7 @@ def test_no_member_of_the_api_is_lost(directory, contract):
     for name, value in EVERY_MEMBER.items():
         assert set(value) == set(
             schemas[name]["properties"]
-        ), f"{name} has other members now: teach tools/load_item.c, and this test"
+        ), f"{name} has other members now: teach tools/load_*.c, and this test"
     sent, received, thread, person = EVERY_MEMBER.values()
     pairs = [
         ("msg:+15550000001:7:a", sent),

@@ -56,29 +56,27 @@ static apr_status_t messages_visit(const canned_store_t *store, wa_message_visit
     return rv;
 }
 
-static apr_status_t canned_messages_list(wa_store_t *self, const char *counterpart,
-                                         const char *cursor, apr_size_t limit,
-                                         wa_message_visit_fn visit, void *baton, wa_page_t *page,
-                                         apr_pool_t *p)
+static apr_status_t canned_messages_list(wa_store_t *self, const wa_messages_query_t *query,
+                                         wa_page_t *page, apr_pool_t *p)
 {
     canned_store_t *store = (canned_store_t *)self;
 
-    called(self, apr_psprintf(p, "messages(%s,%s,%d)", counterpart, cursor ? cursor : "newest",
-                              (int)limit));
+    called(self, apr_psprintf(p, "messages(%s,%s,%d)", query->counterpart,
+                              query->cursor ? query->cursor : "newest", (int)query->limit));
     page->next_cursor = store->next_cursor;
     page->count = store->message_count;
-    return outcome(store, "messages", messages_visit(store, visit, baton));
+    return outcome(store, "messages", messages_visit(store, query->visit, query->baton));
 }
 
-static apr_status_t canned_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
-                                        wa_message_visit_fn visit, void *baton,
+static apr_status_t canned_changes_list(wa_store_t *self, const wa_changes_query_t *query,
                                         wa_changes_t *changes, apr_pool_t *p)
 {
     canned_store_t *store = (canned_store_t *)self;
 
-    called(self, apr_psprintf(p, "changes(%" APR_INT64_T_FMT ",%d)", since_ms, (int)max));
+    called(self,
+           apr_psprintf(p, "changes(%" APR_INT64_T_FMT ",%d)", query->since_ms, (int)query->max));
     *changes = store->changes;
-    return outcome(store, "changes", messages_visit(store, visit, baton));
+    return outcome(store, "changes", messages_visit(store, query->visit, query->baton));
 }
 
 static apr_status_t canned_threads_list(wa_store_t *self, apr_int64_t since_ms,

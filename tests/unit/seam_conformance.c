@@ -43,14 +43,24 @@ void seam_list_assert(const seam_list_t *list, const char *ids)
     assert_string_equal(all, ids);
 }
 
-wa_message_t seam_add(seam_t *seam, const char *id, const char *sid, const char *counterpart,
-                      wa_direction_e direction, const char *key)
+static wa_message_t new_add(seam_t *seam, wa_message_new_t new)
 {
-    const wa_message_new_t new = message_new(id, sid, counterpart, direction, key);
     wa_message_t m;
 
     assert_int_equal(wa_store_message_add(seam->store, &new, &m, seam->p), APR_SUCCESS);
     return m;
+}
+
+wa_message_t seam_add(seam_t *seam, const char *id, const char *sid, const char *counterpart,
+                      wa_direction_e direction)
+{
+    return new_add(seam, message_new(id, sid, counterpart, direction, NULL));
+}
+
+wa_message_t seam_keyed_add(seam_t *seam, const char *id, const char *sid, const char *counterpart,
+                            const char *key)
+{
+    return new_add(seam, message_new(id, sid, counterpart, WA_DIRECTION_SENT, key));
 }
 
 wa_message_t seam_find(seam_t *seam, const char *key)
@@ -76,8 +86,9 @@ void seam_state_set(seam_t *seam, const char *key, wa_status_e status, const cha
     wa_message_state_t state = {status, sid, wa_slice_of(delivery)};
     wa_message_t m;
 
-    assert_int_equal(wa_store_message_update(seam->store, key, state_give, &state, &m, seam->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_message_update(seam->store, UPDATE_OF(key, state_give, &state), &m, seam->p),
+        APR_SUCCESS);
     assert_int_equal(m.status, status);
 }
 
@@ -130,8 +141,9 @@ static void given_back(seam_t *seam, const wa_message_new_t *new)
         m = seam_find(seam, apr_pstrcat(seam->p, WA_KEY_IDEMPOTENCY, new->idempotency_key, NULL));
         message_same(&m, new);
     }
-    assert_int_equal(wa_store_messages_list(seam->store, new->counterpart, NULL, 1, seam_list_visit,
-                                            page, &info, seam->p),
+    assert_int_equal(wa_store_messages_list(
+                         seam->store, MESSAGES_OF(new->counterpart, NULL, 1, seam_list_visit, page),
+                         &info, seam->p),
                      APR_SUCCESS);
     message_same(seam_list_at(page, 0), new);
     seam_poll(seam, since, 10, news, &changes);
@@ -249,7 +261,7 @@ static void an_id_a_sid_and_a_key_are_taken_once(seam_t *seam)
 {
     wa_message_t m;
 
-    seam_add(seam, "a", "SMa", SEAM_ANA, WA_DIRECTION_SENT, "key");
+    seam_keyed_add(seam, "a", "SMa", SEAM_ANA, "key");
     stored_once(seam, "a", NULL, NULL);
     stored_once(seam, "b", "SMa", NULL);
     stored_once(seam, "b", NULL, "key");
@@ -262,7 +274,7 @@ static void an_id_a_sid_and_a_key_are_taken_once(seam_t *seam)
     stored_once(seam, "b", "SMa2", NULL);
     stored_once(seam, "b", NULL, "key");
     /* an id is no sid and no key, and what was refused left nothing */
-    seam_add(seam, "SMz", NULL, SEAM_ANA, WA_DIRECTION_SENT, "a");
+    seam_keyed_add(seam, "SMz", NULL, SEAM_ANA, "a");
     assert_int_equal(wa_store_message_find(seam->store, "b", &m, seam->p), APR_NOTFOUND);
     assert_int_equal(wa_store_message_find(seam->store, "SMb", &m, seam->p), APR_NOTFOUND);
     assert_slice(seam_find(seam, WA_KEY_IDEMPOTENCY "a").id, "SMz");
@@ -273,7 +285,7 @@ static void an_id_a_sid_and_a_key_are_taken_once(seam_t *seam)
 static void an_idempotency_key_counts_as_long_as_is_said(seam_t *seam)
 {
     const wa_message_new_t again = message_new("b", NULL, SEAM_ANA, WA_DIRECTION_SENT, "key");
-    const wa_message_t first = seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, "key");
+    const wa_message_t first = seam_keyed_add(seam, "a", NULL, SEAM_ANA, "key");
     wa_message_t m;
 
     seam->clock_set(first.date_ms + WA_STORE_IDEMPOTENCY_MS);
@@ -309,9 +321,10 @@ static apr_status_t letter_add(void *baton, const wa_message_t *now, wa_message_
     adder->calls++;
     adder->meanwhile = NULL;
     if (other) {
-        assert_int_equal(
-            wa_store_message_update(adder->seam->store, "a", letter_add, other, &m, adder->seam->p),
-            APR_SUCCESS);
+        assert_int_equal(wa_store_message_update(adder->seam->store,
+                                                 UPDATE_OF("a", letter_add, other), &m,
+                                                 adder->seam->p),
+                         APR_SUCCESS);
     }
     assert_int_equal(next->status, now->status);
     next->delivery =
@@ -325,9 +338,10 @@ static void an_update_is_merged_with_what_came_meanwhile(seam_t *seam)
     adder_t adder = {.seam = seam, .letter = "Y", .meanwhile = &other};
     wa_message_t m;
 
-    seam_add(seam, "a", "SMa", SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    assert_int_equal(wa_store_message_update(seam->store, "SMa", letter_add, &adder, &m, seam->p),
-                     APR_SUCCESS);
+    seam_add(seam, "a", "SMa", SEAM_ANA, WA_DIRECTION_SENT);
+    assert_int_equal(
+        wa_store_message_update(seam->store, UPDATE_OF("SMa", letter_add, &adder), &m, seam->p),
+        APR_SUCCESS);
     assert_slice(m.delivery, "pendingXY");
     assert_true(adder.calls >= 2);
     m = seam_find(seam, "a");
@@ -343,21 +357,25 @@ static void an_update_ends_as_its_merge_says(seam_t *seam)
     apr_uint64_t version;
     wa_message_t m;
 
-    seam_add(seam, "a", "SMa", SEAM_ANA, WA_DIRECTION_SENT, "key");
+    seam_keyed_add(seam, "a", "SMa", SEAM_ANA, "key");
     version = wa_store_version(seam->store, WA_VERSION_ALL);
     adder.rv = APR_EEXIST;
-    assert_int_equal(wa_store_message_update(seam->store, "a", letter_add, &adder, &m, seam->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_message_update(seam->store, UPDATE_OF("a", letter_add, &adder), &m, seam->p),
+        APR_SUCCESS);
     assert_slice(m.delivery, "pending");
     adder.rv = APR_EACCES;
-    assert_int_equal(wa_store_message_update(seam->store, "a", letter_add, &adder, &m, seam->p),
-                     APR_EACCES);
+    assert_int_equal(
+        wa_store_message_update(seam->store, UPDATE_OF("a", letter_add, &adder), &m, seam->p),
+        APR_EACCES);
     adder.calls = 0;
-    assert_int_equal(wa_store_message_update(seam->store, "b", letter_add, &adder, &m, seam->p),
-                     APR_NOTFOUND);
-    assert_int_equal(wa_store_message_update(seam->store, WA_KEY_IDEMPOTENCY "key", letter_add,
-                                             &adder, &m, seam->p),
-                     APR_NOTFOUND);
+    assert_int_equal(
+        wa_store_message_update(seam->store, UPDATE_OF("b", letter_add, &adder), &m, seam->p),
+        APR_NOTFOUND);
+    assert_int_equal(
+        wa_store_message_update(
+            seam->store, UPDATE_OF(WA_KEY_IDEMPOTENCY "key", letter_add, &adder), &m, seam->p),
+        APR_NOTFOUND);
     assert_int_equal(adder.calls, 0);
     assert_slice(seam_find(seam, "a").delivery, "pending");
     assert_int_equal(wa_store_version(seam->store, WA_VERSION_ALL), version);
@@ -370,10 +388,11 @@ static void a_state_has_limits_too(seam_t *seam)
     apr_uint64_t version;
     wa_message_t m;
 
-    seam_add(seam, "a", "SMa", SEAM_ANA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "a", "SMa", SEAM_ANA, WA_DIRECTION_SENT);
     version = wa_store_version(seam->store, WA_VERSION_ALL);
-    assert_int_equal(wa_store_message_update(seam->store, "a", state_give, &state, &m, seam->p),
-                     APR_EINVAL);
+    assert_int_equal(
+        wa_store_message_update(seam->store, UPDATE_OF("a", state_give, &state), &m, seam->p),
+        APR_EINVAL);
     assert_int_equal(wa_store_version(seam->store, WA_VERSION_ALL), version);
     seam_state_set(seam, "a", WA_STATUS_FAILED, of_length(seam, WA_STORE_ID_MAX, 's'), "");
     m = seam_find(seam, of_length(seam, WA_STORE_ID_MAX, 's'));
@@ -386,7 +405,7 @@ static void every_sid_that_it_had_finds_a_message(seam_t *seam)
     char sid[8];
     int i;
 
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
     for (i = 0; i < 30; i++) {
         sprintf(sid, "SM%d", i);
         seam_state_set(seam, i ? "SM0" : "a", WA_STATUS_PENDING, sid, "d");
@@ -409,9 +428,11 @@ static const char *page_read(seam_t *seam, const char *counterpart, const char *
     seam_list_t *list = seam_list_create(seam);
     wa_page_t page;
 
-    assert_int_equal(wa_store_messages_list(seam->store, counterpart, cursor, limit,
-                                            seam_list_visit, list, &page, seam->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_messages_list(seam->store,
+                               MESSAGES_OF(counterpart, cursor, limit, seam_list_visit, list),
+                               &page, seam->p),
+        APR_SUCCESS);
     seam_list_assert(list, ids);
     assert_int_equal(page.count, list->messages->nelts);
     return page.next_cursor;
@@ -422,19 +443,19 @@ static void pages_go_on_where_they_ended(seam_t *seam)
     const char *cursor, *second;
 
     assert_null(page_read(seam, SEAM_ANA, NULL, 5, ""));
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "x", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    seam_add(seam, "c", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "d", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "x", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_SENT);
+    seam_add(seam, "c", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "d", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     assert_null(page_read(seam, SEAM_ANA, NULL, 5, "d c b a"));
     assert_null(page_read(seam, SEAM_ANA, NULL, 4, "d c b a"));
     cursor = page_read(seam, SEAM_ANA, NULL, 1, "d");
     assert_non_null(cursor);
     /* whatever comes or changes meanwhile, and as often as one likes */
-    seam_add(seam, "e", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "e", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     seam_state_set(seam, "b", WA_STATUS_FAILED, NULL, "d");
-    seam_add(seam, "y", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "y", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED);
     second = page_read(seam, SEAM_ANA, cursor, 2, "c b");
     seam->reopen(seam);
     assert_string_equal(page_read(seam, SEAM_ANA, cursor, 2, "c b"), second);
@@ -450,10 +471,10 @@ static void a_cursor_is_of_its_thread_and_whole(seam_t *seam)
     wa_page_t page;
     int i;
 
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "x", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "y", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "x", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "y", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED);
     cursor = apr_pstrdup(seam->p, page_read(seam, SEAM_ANA, NULL, 1, "b"));
     wrong[0] = page_read(seam, SEAM_BEA, NULL, 1, "y");
     wrong[1] = "";
@@ -464,11 +485,13 @@ static void a_cursor_is_of_its_thread_and_whole(seam_t *seam)
     wrong[6] = apr_pstrmemdup(seam->p, cursor, strlen(cursor) - 1);
     wrong[7] = of_length(seam, 5000, 'f');
     for (i = 0; i < 8; i++) {
-        assert_int_equal(wa_store_messages_list(seam->store, SEAM_ANA, wrong[i], 5, seam_list_visit,
-                                                list, &page, seam->p),
+        assert_int_equal(wa_store_messages_list(
+                             seam->store, MESSAGES_OF(SEAM_ANA, wrong[i], 5, seam_list_visit, list),
+                             &page, seam->p),
                          APR_EINVAL);
     }
-    assert_int_equal(wa_store_messages_list(seam->store, "nobody", cursor, 5, seam_list_visit, list,
+    assert_int_equal(wa_store_messages_list(seam->store,
+                                            MESSAGES_OF("nobody", cursor, 5, seam_list_visit, list),
                                             &page, seam->p),
                      APR_EINVAL);
     seam_list_assert(list, "");

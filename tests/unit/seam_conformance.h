@@ -54,7 +54,10 @@ void seam_list_assert(const seam_list_t *list, const char *ids); /* "a b c", upd
 
 /* Short ways to do things that have to succeed. */
 wa_message_t seam_add(seam_t *seam, const char *id, const char *sid, const char *counterpart,
-                      wa_direction_e direction, const char *key);
+                      wa_direction_e direction);
+/* A sent one with an idempotency key. */
+wa_message_t seam_keyed_add(seam_t *seam, const char *id, const char *sid, const char *counterpart,
+                            const char *key);
 wa_message_t seam_find(seam_t *seam, const char *key);
 void seam_state_set(seam_t *seam, const char *key, wa_status_e status, const char *sid,
                     const char *delivery);

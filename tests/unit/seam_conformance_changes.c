@@ -7,9 +7,10 @@
 apr_int64_t seam_poll(seam_t *seam, apr_int64_t since_ms, apr_size_t max, seam_list_t *list,
                       wa_changes_t *changes)
 {
-    assert_int_equal(
-        wa_store_changes_list(seam->store, since_ms, max, seam_list_visit, list, changes, seam->p),
-        APR_SUCCESS);
+    assert_int_equal(wa_store_changes_list(seam->store,
+                                           CHANGES_AFTER(since_ms, max, seam_list_visit, list),
+                                           changes, seam->p),
+                     APR_SUCCESS);
     return changes->timestamp_ms;
 }
 
@@ -37,8 +38,7 @@ static void times_grow_and_are_the_clocks(seam_t *seam)
     int i;
 
     for (i = 0; i < 600; i++) {
-        m = seam_add(seam, apr_psprintf(seam->p, "m%d", i), NULL, SEAM_ANA, WA_DIRECTION_RECEIVED,
-                     NULL);
+        m = seam_add(seam, apr_psprintf(seam->p, "m%d", i), NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
         assert_true(m.timestamp_ms >= last);
         assert_in_range(m.date_ms, before - 1000, wa_clock_now_ms());
         last = m.timestamp_ms;
@@ -72,8 +72,7 @@ static void a_given_time_is_kept_unless_it_is_over(seam_t *seam)
     assert_int_equal(m.timestamp_ms, 1001);
     assert_int_equal(seam_poll(seam, 1000, 9, list, &changes), 1001);
     seam_list_assert(list, "d");
-    assert_true(seam_add(seam, "e", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL).timestamp_ms
-                > 1001);
+    assert_true(seam_add(seam, "e", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED).timestamp_ms > 1001);
 }
 
 static void a_date_of_its_own_is_kept(seam_t *seam)
@@ -108,7 +107,7 @@ static void what_was_told_is_closed(seam_t *seam)
         const char *id = apr_psprintf(seam->p, "m%d", i);
         seam_list_t *list = seam_list_create(seam);
         wa_changes_t changes;
-        const wa_message_t m = seam_add(seam, id, NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+        const wa_message_t m = seam_add(seam, id, NULL, SEAM_ANA, WA_DIRECTION_SENT);
 
         assert_true(m.timestamp_ms > t);
         seam_time(seam);
@@ -135,7 +134,7 @@ static void chained_polls_give_every_message_once(seam_t *seam)
 
         for (i = 0; added < 300 && i < round % 23; i++) {
             seam_add(seam, apr_psprintf(seam->p, "m%d", added++), NULL,
-                     round % 2 ? SEAM_ANA : SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
+                     round % 2 ? SEAM_ANA : SEAM_BEA, WA_DIRECTION_RECEIVED);
         }
         for (i = 0; added < 300 && i < round % 4 && i < seen; i++) {
             seam_state_set(seam, apr_psprintf(seam->p, "m%d", i), WA_STATUS_SUCCESS, NULL, "d");
@@ -171,14 +170,14 @@ static void a_change_is_listed_once_and_in_its_newest_state(seam_t *seam)
     apr_int64_t since;
     int i;
 
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    seam_add(seam, "c", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
+    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_SENT);
+    seam_add(seam, "c", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     since = seam_time(seam);
     for (i = 0; i < 5; i++) {
         seam_state_set(seam, "a", i < 4 ? WA_STATUS_PENDING : WA_STATUS_FAILED, NULL, "d");
     }
-    seam_add(seam, "d", NULL, SEAM_BEA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "d", NULL, SEAM_BEA, WA_DIRECTION_SENT);
     seam_state_set(seam, "d", WA_STATUS_SUCCESS, "SMd", "of d");
     seam_time(seam);
     assert_int_equal(seam_poll(seam, since, 100, list, &changes), seam_time(seam));
@@ -215,8 +214,7 @@ static void imported_messages_of_one_time_are_not_split(seam_t *seam)
 
 static void who_is_ahead_is_told_the_time(seam_t *seam)
 {
-    const apr_int64_t t =
-        (seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL), seam_time(seam));
+    const apr_int64_t t = (seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT), seam_time(seam));
     seam_list_t *list = seam_list_create(seam);
     wa_changes_t changes;
 
@@ -256,26 +254,29 @@ static void a_visitor_ends_its_walk(seam_t *seam)
     wa_page_t page;
     int left;
 
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    seam_add(seam, "c", NULL, SEAM_BEA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
+    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_SENT);
+    seam_add(seam, "c", NULL, SEAM_BEA, WA_DIRECTION_SENT);
     seam_contact(seam, "1", SEAM_ANA, "Ana");
     seam_contact(seam, "2", SEAM_BEA, "Bea");
     list = stopping(seam, 1);
-    assert_int_equal(wa_store_messages_list(seam->store, SEAM_ANA, NULL, 9, seam_list_visit, list,
+    assert_int_equal(wa_store_messages_list(seam->store,
+                                            MESSAGES_OF(SEAM_ANA, NULL, 9, seam_list_visit, list),
                                             &page, seam->p),
                      APR_ENOTIMPL);
     seam_list_assert(list, "b");
     list = stopping(seam, 2);
-    assert_int_equal(wa_store_pending_list(seam->store, APR_INT64_MAX, APR_INT64_MAX, 9,
-                                           seam_list_visit, list, seam->p),
-                     APR_ENOTIMPL);
+    assert_int_equal(
+        wa_store_pending_list(seam->store,
+                              PENDING_OF(APR_INT64_MAX, APR_INT64_MAX, 9, seam_list_visit, list),
+                              seam->p),
+        APR_ENOTIMPL);
     seam_list_assert(list, "a b");
     seam_time(seam);
     list = stopping(seam, 2);
-    assert_int_equal(
-        wa_store_changes_list(seam->store, 0, 9, seam_list_visit, list, &changes, seam->p),
-        APR_ENOTIMPL);
+    assert_int_equal(wa_store_changes_list(seam->store, CHANGES_AFTER(0, 9, seam_list_visit, list),
+                                           &changes, seam->p),
+                     APR_ENOTIMPL);
     seam_list_assert(list, "a b");
     left = 1;
     assert_int_equal(wa_store_threads_list(seam->store, 0, row_stop, &left), APR_ENOTIMPL);
@@ -308,7 +309,7 @@ static apr_status_t busy_visit(void *baton, const wa_message_t *message, int is_
 
     (void)is_update;
     seam_add(seam, apr_psprintf(seam->p, "new-%s-%d", id, busy->visits), NULL, SEAM_BEA,
-             WA_DIRECTION_RECEIVED, NULL);
+             WA_DIRECTION_RECEIVED);
     seam_state_set(seam, id, WA_STATUS_FAILED, NULL, "by the visitor");
     assert_slice(seam_find(seam, id).delivery, "by the visitor");
     seam_contact(seam, number, number, "Nobody");
@@ -324,13 +325,16 @@ static apr_status_t busy_visit(void *baton, const wa_message_t *message, int is_
     assert_int_equal(wa_store_parked_get(seam->store, id, &parked, seam->p), APR_SUCCESS);
     assert_int_equal(wa_store_threads_list(seam->store, 0, row_stop, &many), APR_SUCCESS);
     assert_int_equal(wa_store_contacts_list(seam->store, contact_stop, &many), APR_SUCCESS);
-    assert_int_equal(wa_store_messages_list(seam->store, SEAM_BEA, NULL, 1, seam_list_visit, list,
+    assert_int_equal(wa_store_messages_list(seam->store,
+                                            MESSAGES_OF(SEAM_BEA, NULL, 1, seam_list_visit, list),
                                             &page, seam->p),
                      APR_SUCCESS);
     seam_poll(seam, 0, 1, list, &changes);
-    assert_int_equal(wa_store_pending_list(seam->store, APR_INT64_MAX, APR_INT64_MAX, 1,
-                                           seam_list_visit, list, seam->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_pending_list(seam->store,
+                              PENDING_OF(APR_INT64_MAX, APR_INT64_MAX, 1, seam_list_visit, list),
+                              seam->p),
+        APR_SUCCESS);
     busy->visits++;
     return APR_SUCCESS;
 }
@@ -341,18 +345,21 @@ static void a_visitor_of_messages_may_call_the_store(seam_t *seam)
     wa_changes_t changes;
     wa_page_t page;
 
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    assert_int_equal(wa_store_pending_list(seam->store, APR_INT64_MAX, APR_INT64_MAX, 9, busy_visit,
-                                           &busy, seam->p),
-                     APR_SUCCESS);
-    assert_int_equal(busy.visits, 2);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
+    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_SENT);
     assert_int_equal(
-        wa_store_messages_list(seam->store, SEAM_ANA, NULL, 9, busy_visit, &busy, &page, seam->p),
+        wa_store_pending_list(
+            seam->store, PENDING_OF(APR_INT64_MAX, APR_INT64_MAX, 9, busy_visit, &busy), seam->p),
         APR_SUCCESS);
+    assert_int_equal(busy.visits, 2);
+    assert_int_equal(wa_store_messages_list(seam->store,
+                                            MESSAGES_OF(SEAM_ANA, NULL, 9, busy_visit, &busy),
+                                            &page, seam->p),
+                     APR_SUCCESS);
     assert_int_equal(busy.visits, 4);
     seam_time(seam);
-    assert_int_equal(wa_store_changes_list(seam->store, 0, 3, busy_visit, &busy, &changes, seam->p),
+    assert_int_equal(wa_store_changes_list(seam->store, CHANGES_AFTER(0, 3, busy_visit, &busy),
+                                           &changes, seam->p),
                      APR_SUCCESS);
     assert_true(busy.visits >= 7);
 }
@@ -365,12 +372,13 @@ static void what_a_visitor_kept_stays(seam_t *seam)
     int i;
 
     seam_contact(seam, "1", SEAM_ANA, "Ana");
-    seam_add(seam, "a", "SMa", SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    assert_int_equal(wa_store_messages_list(seam->store, SEAM_ANA, NULL, 9, seam_list_visit, list,
+    seam_add(seam, "a", "SMa", SEAM_ANA, WA_DIRECTION_SENT);
+    assert_int_equal(wa_store_messages_list(seam->store,
+                                            MESSAGES_OF(SEAM_ANA, NULL, 9, seam_list_visit, list),
                                             &page, seam->p),
                      APR_SUCCESS);
     for (i = 0; i < 500; i++) {
-        seam_add(seam, apr_psprintf(seam->p, "x%d", i), NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+        seam_add(seam, apr_psprintf(seam->p, "x%d", i), NULL, SEAM_ANA, WA_DIRECTION_SENT);
         seam_state_set(seam, "a", WA_STATUS_FAILED, "SMb", "another");
     }
     assert_int_equal(wa_store_contact_delete(seam->store, "1", seam->p), APR_SUCCESS);

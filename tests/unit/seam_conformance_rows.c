@@ -49,7 +49,7 @@ static void a_thread_sums_up_its_messages(seam_t *seam)
     wa_message_t a, b;
     wa_thread_t t;
 
-    a = seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    a = seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     t = seam_thread(seam, SEAM_ANA);
     assert_slice(t.counterpart, SEAM_ANA);
     assert_slice(t.preview, "hello");
@@ -78,11 +78,11 @@ static void threads_are_listed_latest_first_and_by_change(seam_t *seam)
     apr_int64_t since;
 
     threads_assert(seam, 0, "");
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
-    seam_add(seam, "b", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "c", NULL, "c", WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
+    seam_add(seam, "b", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "c", NULL, "c", WA_DIRECTION_SENT);
     threads_assert(seam, 0, "c " SEAM_BEA " " SEAM_ANA);
-    seam_add(seam, "d", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "d", NULL, SEAM_ANA, WA_DIRECTION_SENT);
     threads_assert(seam, 0, SEAM_ANA " c " SEAM_BEA);
     since = seam_time(seam);
     threads_assert(seam, since, "");
@@ -103,12 +103,12 @@ static void reading_a_thread_clears_what_was_unread(seam_t *seam)
 {
     apr_uint64_t version;
 
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
-    seam_add(seam, "x", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
+    seam_add(seam, "x", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED);
     assert_int_equal(seam_thread(seam, SEAM_ANA).unread_count, 2);
     assert_int_equal(wa_store_thread_mark_read(seam->store, SEAM_ANA, seam->p), APR_SUCCESS);
-    seam_add(seam, "c", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "c", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     seam->reopen(seam);
     assert_int_equal(seam_thread(seam, SEAM_ANA).unread_count, 1);
     assert_int_equal(seam_thread(seam, SEAM_BEA).unread_count, 1);
@@ -127,7 +127,7 @@ static void flags_are_set_and_cleared(seam_t *seam)
 
     assert_int_equal(wa_store_thread_flags_set(seam->store, SEAM_ANA, 1, 0, seam->p), APR_NOTFOUND);
     assert_int_equal(wa_store_thread_visit(seam->store, SEAM_ANA, row_keep, NULL), APR_NOTFOUND);
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     assert_int_equal(wa_store_thread_flags_set(seam->store, SEAM_ANA,
                                                WA_THREAD_BLOCKED | WA_THREAD_OPTED_OUT, 0, seam->p),
                      APR_SUCCESS);
@@ -141,7 +141,7 @@ static void flags_are_set_and_cleared(seam_t *seam)
                                                WA_THREAD_BLOCKED, seam->p),
                      APR_SUCCESS);
     assert_int_equal(wa_store_version(seam->store, WA_VERSION_ALL), version);
-    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     assert_int_equal(seam_thread(seam, SEAM_ANA).flags, WA_THREAD_OPTED_OUT);
 }
 
@@ -261,11 +261,11 @@ static void a_contacts_times_are_its_commits(seam_t *seam)
 
 static void a_contact_is_joined_to_its_thread_and_messages(seam_t *seam)
 {
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     assert_int_equal(seam_find(seam, "a").contact_id.len, 0);
     seam_contact(seam, "1", SEAM_ANA, "Ana");
     seam_contact(seam, "2", SEAM_BEA, "Bea");
-    seam_add(seam, "b", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "b", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED);
     seam->reopen(seam);
     assert_slice(seam_find(seam, "a").contact_id, "1");
     assert_slice(seam_find(seam, "b").contact_id, "2");
@@ -368,9 +368,10 @@ static void pending_assert(seam_t *seam, apr_int64_t before_ms, apr_int64_t ahea
 {
     seam_list_t *list = seam_list_create(seam);
 
-    assert_int_equal(wa_store_pending_list(seam->store, before_ms, ahead_ms, max, seam_list_visit,
-                                           list, seam->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_pending_list(seam->store,
+                              PENDING_OF(before_ms, ahead_ms, max, seam_list_visit, list), seam->p),
+        APR_SUCCESS);
     seam_list_assert(list, ids);
 }
 
@@ -381,7 +382,7 @@ static void what_is_pending_is_listed(seam_t *seam)
     wa_message_t m;
     int i;
 
-    seam_add(seam, "in", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "in", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     for (i = 0; i < 5; i++) {
         new = message_new(apr_psprintf(seam->p, "%d", i), NULL, i % 2 ? SEAM_ANA : SEAM_BEA,
                           WA_DIRECTION_SENT, NULL);
@@ -443,9 +444,9 @@ static void versions_change_with_what_is_seen(seam_t *seam)
     wa_contact_t c;
 
     assert_int_equal(v.ana, 0);
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     changed_assert(seam, &v, "AT1");
-    seam_add(seam, "b", NULL, SEAM_BEA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "b", NULL, SEAM_BEA, WA_DIRECTION_SENT);
     changed_assert(seam, &v, "AT2");
     seam_state_set(seam, "b", WA_STATUS_SUCCESS, NULL, "d");
     changed_assert(seam, &v, "A2");

@@ -18,7 +18,7 @@ static void a_wait_ends_at_once_or_in_time(seam_t *seam)
     assert_int_equal(wa_store_wait(seam->store, version, 0), APR_TIMEUP);
     assert_int_equal(wa_store_wait(seam->store, version, -1), APR_TIMEUP);
     assert_int_equal(wa_store_wait(seam->store, version, 2000), APR_TIMEUP);
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
     assert_int_equal(wa_store_wait(seam->store, version, LONG), APR_SUCCESS);
     assert_int_equal(wa_store_wait(seam->store, version, 0), APR_SUCCESS);
     version = version_get(seam);
@@ -108,7 +108,7 @@ static void sleepers_run(seam_t *seam, int is_end, apr_status_t expected)
     if (is_end) {
         wa_store_wait_end(seam->store);
     } else {
-        seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+        seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
     }
     for (i = 0; i < 20; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
@@ -128,7 +128,7 @@ static void the_end_wakes_all_for_good(seam_t *seam)
     sleepers_run(seam, 1, APR_EINTR);
     assert_int_equal(wa_store_wait(seam->store, version, LONG), APR_EINTR);
     /* all else goes on */
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
     assert_int_equal(wa_store_wait(seam->store, version, LONG), APR_SUCCESS);
 }
 
@@ -170,7 +170,7 @@ static void *racer_main(void *data)
         if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
             racer->trouble = "could not add";
         }
-        rv = wa_store_message_update(racer->store, "a", letter_add, racer, &m, p);
+        rv = wa_store_message_update(racer->store, UPDATE_OF("a", letter_add, racer), &m, p);
         if (rv != APR_SUCCESS) {
             racer->trouble = "could not update";
         }
@@ -186,7 +186,7 @@ static void what_threads_do_at_once_is_each_done_once(seam_t *seam)
     wa_message_t m;
     int i, stored = 0, letters[4] = {0};
 
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
     seam_state_set(seam, "a", WA_STATUS_PENDING, NULL, "");
     for (i = 0; i < 4; i++) {
         racers[i] = (racer_t){seam->store, i, 0, NULL};

@@ -29,6 +29,7 @@
 #include "store/dbm/operation/read.h"
 #include "store/dbm/lifecycle/upkeep.h"
 #include "store/dbm/operation/write.h"
+#include "store_image.h"
 #include "store_model.h"
 
 /* ---- the faults: calls of libc that this program puts itself in front of, for the library and for
@@ -77,7 +78,7 @@ static inline int path_is_ours(const char *path)
 
 static inline fault_e fault_of_path(const char *call, const char *path)
 {
-    if (fault.kind == FAULT_NONE || (fault.call && strcmp(fault.call, call))
+    if (fault.kind == FAULT_NONE || (fault.call && strcmp(fault.call, call) != 0)
         || !path_is_ours(path)) {
         return FAULT_NONE;
     }
@@ -322,7 +323,7 @@ static inline void image_check(bench_t *b, int count, const char *what)
     const char *wanted = model_image(b->model, count, NULL, b->p);
     const char *found = store_image(b->model, b->f, b->p);
 
-    if (strcmp(wanted, found)) {
+    if (strcmp(wanted, found) != 0) {
         fail_msg("%s\nwanted:\n%s\nfound:\n%s\nlog:\n%s", what, wanted, found, fixture_log());
     }
     apr_pool_clear(b->p);

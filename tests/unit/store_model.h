@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A slow, simple model of what a store must hold, to hold the real one against, and snapshots of a
- * store's directory. */
+/* A slow, simple model of what a store must hold, to hold the real one against (store_image.h). */
 #ifndef WA_TESTS_STORE_MODEL_H
 #define WA_TESTS_STORE_MODEL_H
 
@@ -51,39 +50,10 @@ apr_status_t model_run_all(model_t *m, fixture_t *f, const op_t *op);
 /* Does one operation in the model only. */
 void model_note(model_t *m, const op_t *op, apr_uint64_t begin, apr_uint64_t end);
 
-/* What a store holds after these records, as text; those whose `lost` is set are as if they had
- * never been. `lost` may be NULL. */
-const char *model_image(const model_t *m, int count, const char *lost, apr_pool_t *p);
-
-/* The same text made by reading the store in every way there is; fails the test where two ways
- * disagree. */
-const char *store_image(const model_t *m, fixture_t *f, apr_pool_t *p);
-
-/* The text of everything a store can be asked, or NULL and its status when it answers with an
- * error. */
-const char *store_image_try(const model_t *m, fixture_t *f, apr_status_t *prv, apr_pool_t *p);
+/* The record that made this message; NULL for none. */
+const model_record_t *model_message_find(const model_t *m, const char *id);
 
 /* Several dozen operations of every type. @param count  out: how many */
 const op_t *model_ops(int *count);
-
-/* The files of a store's directory, in memory. */
-typedef struct snapshot_t {
-    struct {
-        const char *name;
-        char *bytes;
-        apr_size_t length; /* what is not zero at the end */
-        apr_size_t size;
-    } files[64];
-    int count;
-} snapshot_t;
-
-snapshot_t *snapshot_take(const fixture_t *f, apr_pool_t *p);
-
-/* Makes the directory what it was; the store must be closed. */
-void snapshot_restore(const snapshot_t *s, const fixture_t *f);
-
-/* The bytes of a file of a snapshot that may be changed before it is restored.
- * @param psize  out: may be NULL */
-char *snapshot_file(const snapshot_t *s, const char *name, apr_size_t *psize);
 
 #endif

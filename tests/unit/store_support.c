@@ -154,7 +154,7 @@ static void directory_remove(const char *path)
     while (dir && (entry = readdir(dir)) != NULL) {
         char name[4096];
 
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
         snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
@@ -197,14 +197,24 @@ wa_message_new_t message_new(const char *id, const char *sid, const char *counte
     return n;
 }
 
-wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart,
-                         wa_direction_e direction, const char *idempotency_key)
+static wa_message_t new_add(fixture_t *f, wa_message_new_t n)
 {
-    wa_message_new_t n = message_new(id, sid, counterpart, direction, idempotency_key);
     wa_message_t m;
 
     assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_SUCCESS);
     return m;
+}
+
+wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart,
+                         wa_direction_e direction)
+{
+    return new_add(f, message_new(id, sid, counterpart, direction, NULL));
+}
+
+wa_message_t message_keyed_add(fixture_t *f, const char *id, const char *sid,
+                               const char *counterpart, const char *idempotency_key)
+{
+    return new_add(f, message_new(id, sid, counterpart, WA_DIRECTION_SENT, idempotency_key));
 }
 
 static apr_status_t thread_keep(void *baton, const wa_thread_t *t)
@@ -255,9 +265,10 @@ apr_int64_t store_time(fixture_t *f)
 
     do {
         memset(&changes, 0, sizeof(changes));
-        assert_int_equal(
-            wa_store_changes_list(f->store, APR_INT64_MAX, 1, none_visit, NULL, &changes, f->p),
-            APR_SUCCESS);
+        assert_int_equal(wa_store_changes_list(f->store,
+                                               CHANGES_AFTER(APR_INT64_MAX, 1, none_visit, NULL),
+                                               &changes, f->p),
+                         APR_SUCCESS);
     } while (changes.is_held_back);
     return changes.timestamp_ms;
 }

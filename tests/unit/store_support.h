@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "store/store.h"
+#include "store_queries.h"
 
 typedef struct fixture_t {
     apr_pool_t *p;
@@ -50,7 +51,10 @@ const char *fixture_log(void);
 wa_message_new_t message_new(const char *id, const char *sid, const char *counterpart,
                              wa_direction_e direction, const char *idempotency_key);
 wa_message_t message_add(fixture_t *f, const char *id, const char *sid, const char *counterpart,
-                         wa_direction_e direction, const char *idempotency_key);
+                         wa_direction_e direction);
+/* A sent one with an idempotency key. */
+wa_message_t message_keyed_add(fixture_t *f, const char *id, const char *sid,
+                               const char *counterpart, const char *idempotency_key);
 wa_thread_t thread_get(fixture_t *f, const char *counterpart);
 apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const char *name,
                          wa_contact_t *pc);

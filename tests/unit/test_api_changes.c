@@ -136,7 +136,7 @@ static void test_what_changes_no_thread(void **state)
             answer = api_endpoint_ask(&api, changes[i].endpoint, cases[k].argument, &ask);
             assert_error(&answer, cases[k].status, cases[k].code, cases[k].sentence);
             assert_int_equal(answer.is_last, cases[k].is_last);
-            assert_calls(&api, strcmp(cases[k].argument, ANA) ? "thread_version(nobody)" : "");
+            assert_calls(&api, strcmp(cases[k].argument, ANA) == 0 ? "" : "thread_version(nobody)");
         }
     }
 }

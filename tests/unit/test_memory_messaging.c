@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "fixed_clock.h"
-#include "store_model.h"
+#include "store_snapshot.h"
 #include "store_quick.h"
 #include "test_messaging.h"
 

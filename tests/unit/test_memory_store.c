@@ -9,7 +9,9 @@
 #include <apr_strings.h>
 
 #include "store/dbm/dbm.h"
+#include "store_image.h"
 #include "store_model.h"
+#include "store_snapshot.h"
 #include "store_quick.h"
 
 enum { BEFORE = 55, OPS_MAX = 128 };
@@ -115,7 +117,7 @@ static void result_check(world_t *w, int has_died)
     found = store_image(&all, w->f, w->p);
     without = image_of(w, 0);
     with = has_died ? image_of(w, 1) : without;
-    if (strcmp(found, without) && strcmp(found, with)) {
+    if (strcmp(found, without) != 0 && strcmp(found, with) != 0) {
         fail_msg("%s\nwanted:\n%s\nfound:\n%s\nlog:\n%s", what, without, found, fixture_log());
     }
     assert_int_equal(wa_store_message_add(w->f->store, &n, &m, w->p), APR_SUCCESS);

@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "store/dbm/dbm.h"
-#include "store_model.h"
+#include "store_snapshot.h"
 
 #define VISIBLE __attribute__((visibility("default")))
 #define CHECKPOINT_AGE apr_time_from_sec(300)
@@ -113,11 +113,12 @@ static void three_come(fixture_t *f, int turn, apr_int64_t *psince)
         const char *id = apr_psprintf(f->p, "m-%d-%d", turn, i);
 
         stored[i] = message_add(f, id, apr_pstrcat(f->p, "SM", id, NULL), "+15551230001",
-                                WA_DIRECTION_RECEIVED, NULL);
+                                WA_DIRECTION_RECEIVED);
         assert_true(stored[i].timestamp_ms >= (i ? stored[i - 1].timestamp_ms : *psince + 1));
     }
-    assert_int_equal(wa_store_changes_list(f->store, *psince, 50, visit, v, &changes, f->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_changes_list(f->store, CHANGES_AFTER(*psince, 50, visit, v), &changes, f->p),
+        APR_SUCCESS);
     assert_int_equal(v->count, 3);
     for (i = 0; i < 3; i++) {
         assert_slice(v->messages[i].id, apr_psprintf(f->p, "m-%d-%d", turn, i));
@@ -161,8 +162,9 @@ static apr_int64_t poll(fixture_t *f, apr_int64_t since, apr_size_t count)
     wa_changes_t changes;
     visited_t *v = apr_pcalloc(f->p, sizeof(*v));
 
-    assert_int_equal(wa_store_changes_list(f->store, since, 50, visit, v, &changes, f->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_changes_list(f->store, CHANGES_AFTER(since, 50, visit, v), &changes, f->p),
+        APR_SUCCESS);
     assert_int_equal(v->count, count);
     return changes.timestamp_ms;
 }
@@ -172,7 +174,7 @@ static apr_int64_t time_of_new(fixture_t *f, int n)
     const char *id = apr_psprintf(f->p, "m-%d", n);
 
     return message_add(f, id, apr_pstrcat(f->p, "SM", id, NULL), "+15551230001",
-                       WA_DIRECTION_RECEIVED, NULL)
+                       WA_DIRECTION_RECEIVED)
         .timestamp_ms;
 }
 
@@ -245,8 +247,9 @@ static void what_others_may_still_join_is_held_back(void **state)
     assert_int_equal(poll(f, now - 1, 1), now);
     assert_int_equal(poll(f, now, 0), now);
     memset(&changes, 0, sizeof(changes));
-    assert_int_equal(wa_store_changes_list(f->store, now, 50, visit, NULL, &changes, f->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_changes_list(f->store, CHANGES_AFTER(now, 50, visit, NULL), &changes, f->p),
+        APR_SUCCESS);
     assert_true(changes.is_held_back);
     assert_int_equal(wa_commit_wait(&store->writer, &commit), APR_SUCCESS);
     assert_int_equal(poll(f, now, 1), now + 1);
@@ -259,10 +262,10 @@ static void the_thread_list_follows_the_order_of_arrival(void **state)
     fixture_t *f = *state;
 
     wall_shift_us = 240 * HOUR;
-    message_add(f, "early", "SMearly", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "early", "SMearly", "+15551230001", WA_DIRECTION_RECEIVED);
     wall_shift_us = 0;
     fixture_reopen(f);
-    message_add(f, "late", "SMlate", "+15551230002", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "late", "SMlate", "+15551230002", WA_DIRECTION_RECEIVED);
     assert_true(thread_get(f, "+15551230002").last_timestamp_ms
                 > thread_get(f, "+15551230001").last_timestamp_ms);
 }
@@ -296,16 +299,16 @@ static void a_date_is_the_clocks_whatever_the_stores_time_is(void **state)
     int how;
 
     wall_shift_us = 9600 * HOUR;
-    m = message_add(f, "ahead", "SMahead", ana, WA_DIRECTION_RECEIVED, NULL);
+    m = message_add(f, "ahead", "SMahead", ana, WA_DIRECTION_RECEIVED);
     NEAR(m.date_ms, now + MS(9600));
     assert_true(m.date_ms == m.timestamp_ms);
     assert_true(thread_get(f, ana).inbound_before_ms == 0);
     wall_shift_us = 0;
-    m = message_add(f, "right", "SMright", bea, WA_DIRECTION_RECEIVED, NULL);
+    m = message_add(f, "right", "SMright", bea, WA_DIRECTION_RECEIVED);
     NEAR(m.date_ms, now);
     NEAR(m.timestamp_ms, now + MS(9600));
     wall_shift_us = HOUR;
-    message_add(f, "sent", NULL, bea, WA_DIRECTION_SENT, NULL);
+    message_add(f, "sent", NULL, bea, WA_DIRECTION_SENT);
     for (how = 0; how < 3; how++) {
         if (how) {
             reopen(f, how == 2);
@@ -318,7 +321,7 @@ static void a_date_is_the_clocks_whatever_the_stores_time_is(void **state)
         assert_int_equal(t.inbound_before_ms, 0);
     }
     /* What they write later counts as of then. */
-    m = message_add(f, "again", "SMagain", ana, WA_DIRECTION_RECEIVED, NULL);
+    m = message_add(f, "again", "SMagain", ana, WA_DIRECTION_RECEIVED);
     NEAR(thread_get(f, ana).inbound_date_ms, now + MS(1));
     assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
 }
@@ -328,12 +331,12 @@ static void small_steps_back_are_nothing(void **state)
 {
     fixture_t *f = *state;
 
-    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED);
     wall_shift_us = -(int64_t)4 * 60 * 1000000;
-    message_add(f, "b", "SMb", bea, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "b", "SMb", bea, WA_DIRECTION_RECEIVED);
     assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
     wall_shift_us = -HOUR;
-    message_add(f, "c", "SMc", bea, WA_DIRECTION_SENT, NULL);
+    message_add(f, "c", "SMc", bea, WA_DIRECTION_SENT);
     assert_true(thread_get(f, ana).inbound_before_ms > 0);
     assert_true(thread_get(f, bea).inbound_before_ms > 0);
 }
@@ -346,7 +349,7 @@ static void a_date_that_is_given_is_kept(void **state)
     wa_message_t m;
     int how;
 
-    message_add(f, "before", "SMbefore", ana, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "before", "SMbefore", ana, WA_DIRECTION_RECEIVED);
     late.date_ms = now - MS(30);
     assert_int_equal(wa_store_message_add(f->store, &late, &m, f->p), APR_SUCCESS);
     assert_true(m.date_ms == now - MS(30));
@@ -369,10 +372,10 @@ static void a_date_that_is_given_is_kept(void **state)
 static void a_clock_that_was_never_set_gives_no_date(void **state)
 {
     fixture_t *f = *state;
-    wa_message_t first = message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL), m;
+    wa_message_t first = message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED), m;
 
     wall_shift_us = -(wa_clock_now_ms() - 100000) * 1000; /* 1970 */
-    m = message_add(f, "b", "SMb", bea, WA_DIRECTION_RECEIVED, NULL);
+    m = message_add(f, "b", "SMb", bea, WA_DIRECTION_RECEIVED);
     assert_true(m.timestamp_ms == first.timestamp_ms); /* nobody was told that it is over */
     assert_true(m.date_ms == m.timestamp_ms);
     assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
@@ -385,7 +388,7 @@ static void a_contacts_times_are_the_clocks(void **state)
     wa_contact_t c;
 
     wall_shift_us = 9600 * HOUR;
-    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED);
     wall_shift_us = 0;
     assert_int_equal(contact_add(f, "c1", ana, "Ana", &c), APR_SUCCESS);
     NEAR(c.created_ms, now);
@@ -400,7 +403,7 @@ static void a_key_counts_for_24_hours_exactly(void **state)
     wa_message_t first, m;
 
     wall_us = 1795000000123000;
-    first = message_add(f, "k1", NULL, ana, WA_DIRECTION_SENT, "key");
+    first = message_keyed_add(f, "k1", NULL, ana, "key");
     wall_us = first.date_ms * 1000 + 24 * HOUR;
     assert_int_equal(wa_store_message_add(f->store, &again, &m, f->p), APR_EEXIST);
     assert_slice(m.id, "k1");
@@ -420,9 +423,9 @@ static void a_key_counts_for_24_hours_of_the_clock(void **state)
     wa_message_t m;
 
     wall_shift_us = 9600 * HOUR;
-    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED);
     wall_shift_us = 0;
-    message_add(f, "k1", NULL, ana, WA_DIRECTION_SENT, "key");
+    message_keyed_add(f, "k1", NULL, ana, "key");
     wall_shift_us = 23 * HOUR;
     assert_int_equal(wa_store_message_add(f->store, &again, &m, f->p), APR_EEXIST);
     wall_shift_us = 25 * HOUR;
@@ -436,13 +439,14 @@ static void pending_messages_are_listed_by_their_dates(void **state)
     visited_t *v = apr_pcalloc(f->p, sizeof(*v));
 
     wall_shift_us = 9600 * HOUR;
-    message_add(f, "ahead", NULL, ana, WA_DIRECTION_SENT, NULL);
+    message_add(f, "ahead", NULL, ana, WA_DIRECTION_SENT);
     wall_shift_us = 0;
-    message_add(f, "now", NULL, ana, WA_DIRECTION_SENT, NULL);
+    message_add(f, "now", NULL, ana, WA_DIRECTION_SENT);
     wall_shift_us = HOUR;
-    message_add(f, "later", NULL, ana, WA_DIRECTION_SENT, NULL);
-    assert_int_equal(wa_store_pending_list(f->store, now + 60000, now + MS(2), 9, visit, v, f->p),
-                     APR_SUCCESS);
+    message_add(f, "later", NULL, ana, WA_DIRECTION_SENT);
+    assert_int_equal(
+        wa_store_pending_list(f->store, PENDING_OF(now + 60000, now + MS(2), 9, visit, v), f->p),
+        APR_SUCCESS);
     assert_int_equal(v->count,
                      2); /* of the one nobody knows when, of the other an hour is missing */
     assert_slice(v->messages[0].id, "ahead");
@@ -469,13 +473,13 @@ static void a_time_that_is_ahead_is_said_at_a_start_and_each_hour(void **state)
 
     steady_us = HOUR;
     wall_shift_us = (int64_t)4 * 60 * 1000000;
-    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED);
     wall_shift_us = 0;
     fixture_log_clear();
     fixture_reopen(f);
     assert_int_equal(lines("WA0455"), 0); /* bursts and clocks do that */
     wall_shift_us = 9600 * HOUR;
-    message_add(f, "b", "SMb", ana, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "b", "SMb", ana, WA_DIRECTION_RECEIVED);
     assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
     assert_int_equal(lines("WA0455"), 0); /* nobody can know yet */
     wall_shift_us = 0;
@@ -504,7 +508,7 @@ static void a_checkpoint_is_made_when_the_clock_went_back(void **state)
 
     steady_us = HOUR;
     assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
-    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED);
     before = shared->checkpoint_offset;
     wall_shift_us = -24 * HOUR;
     steady_us += (int64_t)299 * 1000000;
@@ -524,7 +528,7 @@ static void a_checkpoint_that_failed_is_left_alone_for_a_minute(void **state)
 
     steady_us = HOUR;
     assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);
-    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     signal(SIGXFSZ, SIG_IGN);
     none = old;
@@ -556,16 +560,16 @@ static void an_interval_passes_when_the_clock_went_back(void **state)
     f->sync = WA_SYNC_INTERVAL;
     steady_us = HOUR;
     fixture_open(f);
-    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "one", "SMone", "+15551230001", WA_DIRECTION_RECEIVED);
     before = syncs;
     wall_shift_us = -24 * HOUR;
-    message_add(f, "two", "SMtwo", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "two", "SMtwo", "+15551230001", WA_DIRECTION_RECEIVED);
     assert_int_equal(syncs, before);
     steady_us += 1000001;
-    message_add(f, "three", "SMthree", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "three", "SMthree", "+15551230001", WA_DIRECTION_RECEIVED);
     assert_int_equal(syncs, before + 1);
     wall_shift_us = 24 * HOUR;
-    message_add(f, "four", "SMfour", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "four", "SMfour", "+15551230001", WA_DIRECTION_RECEIVED);
     assert_int_equal(syncs, before + 1);
     steady_us += 1000001;
     assert_int_equal(wa_store_maintain(f->store, f->p), APR_SUCCESS);

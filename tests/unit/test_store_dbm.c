@@ -32,14 +32,15 @@ static apr_status_t page_visit(void *baton, const wa_message_t *m, int is_update
 static void a_message_is_listed_as_it_was_added(void **state)
 {
     fixture_t *f = *state;
-    wa_message_t m = message_add(f, "id-1", "SM1", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    wa_message_t m = message_add(f, "id-1", "SM1", "+15551230001", WA_DIRECTION_RECEIVED);
     visited_t v = {0};
     wa_page_t page;
 
     assert_true(m.timestamp_ms > 1700000000000);
-    assert_int_equal(
-        wa_store_messages_list(f->store, "+15551230001", NULL, 50, page_visit, &v, &page, f->p),
-        APR_SUCCESS);
+    assert_int_equal(wa_store_messages_list(f->store,
+                                            MESSAGES_OF("+15551230001", NULL, 50, page_visit, &v),
+                                            &page, f->p),
+                     APR_SUCCESS);
     assert_int_equal(v.count, 1);
     assert_slice(v.messages[0].id, "id-1");
     assert_slice(v.messages[0].sid, "SM1");
@@ -55,7 +56,7 @@ static void a_message_is_listed_as_it_was_added(void **state)
 static void the_same_sid_or_id_is_stored_once(void **state)
 {
     fixture_t *f = *state;
-    wa_message_t first = message_add(f, "id-1", "SM1", "+15551230001", WA_DIRECTION_RECEIVED, NULL),
+    wa_message_t first = message_add(f, "id-1", "SM1", "+15551230001", WA_DIRECTION_RECEIVED),
                  again;
     wa_message_new_t n = message_new("id-2", "SM1", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
 
@@ -75,23 +76,23 @@ static void pages_go_on_where_they_ended_while_messages_arrive(void **state)
 
     for (i = 0; i < 125; i++) {
         message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, i % 3 ? "+1555" : "+1666",
-                    WA_DIRECTION_SENT, NULL);
+                    WA_DIRECTION_SENT);
     }
     do {
         visited_t v = {0};
         wa_page_t page;
         apr_size_t k;
 
-        assert_int_equal(
-            wa_store_messages_list(f->store, "+1555", cursor, 10, page_visit, &v, &page, f->p),
-            APR_SUCCESS);
+        assert_int_equal(wa_store_messages_list(f->store,
+                                                MESSAGES_OF("+1555", cursor, 10, page_visit, &v),
+                                                &page, f->p),
+                         APR_SUCCESS);
         for (k = 1; k < v.count; k++) {
             assert_true(v.messages[k].timestamp_ms <= v.messages[k - 1].timestamp_ms);
         }
         seen += (int)v.count;
         cursor = page.next_cursor;
-        message_add(f, apr_psprintf(f->p, "new-%d", round++), NULL, "+1555", WA_DIRECTION_SENT,
-                    NULL);
+        message_add(f, apr_psprintf(f->p, "new-%d", round++), NULL, "+1555", WA_DIRECTION_SENT);
     } while (cursor);
     assert_int_equal(seen, 83);
 }
@@ -105,23 +106,26 @@ static void a_cursor_that_is_not_of_the_thread_is_refused(void **state)
 
     for (i = 0; i < 4; i++) {
         message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, i % 2 ? "+1555" : "+1666",
-                    WA_DIRECTION_SENT, NULL);
+                    WA_DIRECTION_SENT);
     }
-    assert_int_equal(
-        wa_store_messages_list(f->store, "+1555", NULL, 1, page_visit, &v, &page, f->p),
-        APR_SUCCESS);
+    assert_int_equal(wa_store_messages_list(f->store, MESSAGES_OF("+1555", NULL, 1, page_visit, &v),
+                                            &page, f->p),
+                     APR_SUCCESS);
     assert_non_null(page.next_cursor);
-    assert_int_equal(wa_store_messages_list(f->store, "+1666", page.next_cursor, 1, page_visit, &v,
+    assert_int_equal(
+        wa_store_messages_list(f->store, MESSAGES_OF("+1666", page.next_cursor, 1, page_visit, &v),
+                               &other, f->p),
+        APR_EINVAL);
+    assert_int_equal(wa_store_messages_list(f->store, MESSAGES_OF("+1555", "zz", 1, page_visit, &v),
                                             &other, f->p),
                      APR_EINVAL);
     assert_int_equal(
-        wa_store_messages_list(f->store, "+1555", "zz", 1, page_visit, &v, &other, f->p),
+        wa_store_messages_list(f->store, MESSAGES_OF("+1555", "", 1, page_visit, &v), &other, f->p),
         APR_EINVAL);
-    assert_int_equal(wa_store_messages_list(f->store, "+1555", "", 1, page_visit, &v, &other, f->p),
-                     APR_EINVAL);
-    assert_int_equal(wa_store_messages_list(f->store, "+1777", page.next_cursor, 1, page_visit, &v,
-                                            &other, f->p),
-                     APR_EINVAL);
+    assert_int_equal(
+        wa_store_messages_list(f->store, MESSAGES_OF("+1777", page.next_cursor, 1, page_visit, &v),
+                               &other, f->p),
+        APR_EINVAL);
 }
 
 /* ---- states ---- */
@@ -147,28 +151,29 @@ static void a_new_state_is_read_and_its_sid_found(void **state)
     wa_changes_t changes;
     apr_int64_t t;
 
-    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_SENT, NULL);
+    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_SENT);
     t = store_time(f);
     assert_int_equal(wa_store_message_find(f->store, "SM7", &m, f->p), APR_NOTFOUND);
-    assert_int_equal(
-        wa_store_message_update(f->store, "id-1", merge_success, (void *)"SM7", &m, f->p),
-        APR_SUCCESS);
+    assert_int_equal(wa_store_message_update(
+                         f->store, UPDATE_OF("id-1", merge_success, (void *)"SM7"), &m, f->p),
+                     APR_SUCCESS);
     assert_int_equal(m.status, WA_STATUS_SUCCESS);
     assert_int_equal(wa_store_message_find(f->store, "SM7", &m, f->p), APR_SUCCESS);
     assert_slice(m.id, "id-1");
     assert_slice(m.delivery, "taken");
-    assert_int_equal(wa_store_changes_list(f->store, t, 500, page_visit, &v, &changes, f->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_changes_list(f->store, CHANGES_AFTER(t, 500, page_visit, &v), &changes, f->p),
+        APR_SUCCESS);
     assert_int_equal(v.count, 1);
     assert_int_equal(v.is_update[0], 1);
     assert_true(changes.timestamp_ms > t);
     assert_int_equal(
-        wa_store_message_update(f->store, "SM7", merge_success, (void *)"SM7", &m, f->p),
+        wa_store_message_update(f->store, UPDATE_OF("SM7", merge_success, (void *)"SM7"), &m, f->p),
         APR_SUCCESS);
     assert_int_equal(store_time(f), changes.timestamp_ms);
-    assert_int_equal(
-        wa_store_message_update(f->store, "none", merge_success, (void *)"SM8", &m, f->p),
-        APR_NOTFOUND);
+    assert_int_equal(wa_store_message_update(
+                         f->store, UPDATE_OF("none", merge_success, (void *)"SM8"), &m, f->p),
+                     APR_NOTFOUND);
 }
 
 /* ---- changes ---- */
@@ -182,13 +187,14 @@ static void chained_changes_give_every_message_once(void **state)
 
     for (i = 0; i < 1300; i++) {
         message_add(f, apr_psprintf(f->p, "id-%d", i), NULL, apr_psprintf(f->p, "+1%d", i % 7),
-                    WA_DIRECTION_RECEIVED, NULL);
+                    WA_DIRECTION_RECEIVED);
     }
     do {
         visited_t *v = apr_pcalloc(f->p, sizeof(*v));
         apr_size_t k;
 
-        assert_int_equal(wa_store_changes_list(f->store, since, 500, page_visit, v, &changes, f->p),
+        assert_int_equal(wa_store_changes_list(f->store, CHANGES_AFTER(since, 500, page_visit, v),
+                                               &changes, f->p),
                          APR_SUCCESS);
         for (k = 0; k < v->count; k++) {
             assert_slice(v->messages[k].id, apr_psprintf(f->p, "id-%d", seen++));
@@ -218,8 +224,9 @@ static void imported_messages_of_one_time_are_not_split(void **state)
         n.timestamp_ms = 1000 + i / 8;
         assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_SUCCESS);
     }
-    assert_int_equal(wa_store_changes_list(f->store, 0, 3, page_visit, v, &changes, f->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_changes_list(f->store, CHANGES_AFTER(0, 3, page_visit, v), &changes, f->p),
+        APR_SUCCESS);
     assert_int_equal(v->count, 8);
     assert_int_equal(changes.timestamp_ms, 1000);
     assert_int_equal(changes.has_more, 1);
@@ -234,16 +241,16 @@ static void reading_a_thread_clears_what_was_unread(void **state)
     int i;
 
     for (i = 0; i < 3; i++) {
-        message_add(f, apr_psprintf(f->p, "in-%d", i), NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+        message_add(f, apr_psprintf(f->p, "in-%d", i), NULL, "+1555", WA_DIRECTION_RECEIVED);
     }
-    message_add(f, "out", NULL, "+1555", WA_DIRECTION_SENT, NULL);
+    message_add(f, "out", NULL, "+1555", WA_DIRECTION_SENT);
     assert_int_equal(thread_get(f, "+1555").unread_count, 3);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+1555", f->p), APR_SUCCESS);
     assert_int_equal(thread_get(f, "+1555").unread_count, 0);
     t = store_time(f);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+1555", f->p), APR_SUCCESS);
     assert_int_equal(store_time(f), t);
-    message_add(f, "in-9", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "in-9", NULL, "+1555", WA_DIRECTION_RECEIVED);
     assert_int_equal(thread_get(f, "+1555").unread_count, 1);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+1999", f->p), APR_NOTFOUND);
 }
@@ -269,9 +276,9 @@ static void threads_are_listed_latest_first_and_by_change(void **state)
     apr_int64_t t;
     int n = 0;
 
-    message_add(f, "a", NULL, "+1111", WA_DIRECTION_SENT, NULL);
-    message_add(f, "b", NULL, "+1222", WA_DIRECTION_SENT, NULL);
-    message_add(f, "c", NULL, "+1111", WA_DIRECTION_SENT, NULL);
+    message_add(f, "a", NULL, "+1111", WA_DIRECTION_SENT);
+    message_add(f, "b", NULL, "+1222", WA_DIRECTION_SENT);
+    message_add(f, "c", NULL, "+1111", WA_DIRECTION_SENT);
     assert_int_equal(wa_store_threads_list(f->store, 0, first_thread, &first), APR_EOF);
     assert_slice(first, "+1111");
     t = store_time(f);
@@ -337,7 +344,7 @@ static void an_idempotency_key_is_taken_once(void **state)
     wa_message_new_t n = message_new("id-2", NULL, "+1555", WA_DIRECTION_SENT, "key-1");
     wa_message_t m;
 
-    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_SENT, "key-1");
+    message_keyed_add(f, "id-1", NULL, "+1555", "key-1");
     assert_int_equal(wa_store_message_add(f->store, &n, &m, f->p), APR_EEXIST);
     assert_slice(m.id, "id-1");
     assert_int_equal(wa_store_message_find(f->store, WA_KEY_IDEMPOTENCY "key-1", &m, f->p),
@@ -353,7 +360,7 @@ static void a_change_that_changes_nothing_is_none(void **state)
     apr_uint64_t version;
     wa_contact_t c;
 
-    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED);
     assert_int_equal(wa_store_thread_flags_set(f->store, "+1555", WA_THREAD_BLOCKED, 0, f->p),
                      APR_SUCCESS);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+1555", f->p), APR_SUCCESS);
@@ -380,7 +387,7 @@ static void a_given_time_is_never_before_what_was_told(void **state)
     fixture_t *f = *state;
     wa_message_new_t n = message_new("id-2", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
     const apr_int64_t first =
-        message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL).timestamp_ms;
+        message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED).timestamp_ms;
     wa_message_t m;
 
     n.timestamp_ms = first - 1;
@@ -426,9 +433,10 @@ static void a_poll_for_everything_is_given_in_portions(void **state)
             wa_changes_t changes = {0, 0, 0};
             apr_size_t count = 0;
 
-            assert_int_equal(wa_store_changes_list(f->store, since, MANY * 10, change_count, &count,
-                                                   &changes, p),
-                             APR_SUCCESS);
+            assert_int_equal(
+                wa_store_changes_list(
+                    f->store, CHANGES_AFTER(since, MANY * 10, change_count, &count), &changes, p),
+                APR_SUCCESS);
             assert_true(count <= AT_ONCE);
             seen += count;
             since = changes.timestamp_ms;
@@ -440,8 +448,10 @@ static void a_poll_for_everything_is_given_in_portions(void **state)
         for (seen = 0; i == 0 && seen < MANY; seen++) { /* then all are updates */
             wa_message_t m;
 
-            assert_int_equal(wa_store_message_update(f->store, apr_psprintf(p, "id-%d", (int)seen),
-                                                     merge_success, NULL, &m, p),
+            assert_int_equal(wa_store_message_update(f->store,
+                                                     UPDATE_OF(apr_psprintf(p, "id-%d", (int)seen),
+                                                               merge_success, NULL),
+                                                     &m, p),
                              APR_SUCCESS);
         }
     }
@@ -458,7 +468,7 @@ static void a_poll_looks_at_so_many_records_and_no_more(void **state)
     apr_pool_t *p;
     int i;
 
-    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "id-1", NULL, "+1555", WA_DIRECTION_RECEIVED);
     since = store_time(f);
     assert_int_equal(apr_pool_create(&p, f->p), APR_SUCCESS);
     for (i = 0; i < LOOKS + 600; i++) {
@@ -467,14 +477,16 @@ static void a_poll_looks_at_so_many_records_and_no_more(void **state)
                          APR_SUCCESS);
         apr_pool_clear(p);
     }
-    message_add(f, "id-2", NULL, "+1555", WA_DIRECTION_RECEIVED, NULL);
-    assert_int_equal(wa_store_changes_list(f->store, since, 500, change_count, &count, &changes, p),
+    message_add(f, "id-2", NULL, "+1555", WA_DIRECTION_RECEIVED);
+    assert_int_equal(wa_store_changes_list(
+                         f->store, CHANGES_AFTER(since, 500, change_count, &count), &changes, p),
                      APR_SUCCESS);
     assert_int_equal(count, 0);
     assert_true(changes.has_more && changes.timestamp_ms > since);
     since = changes.timestamp_ms;
     memset(&changes, 0, sizeof(changes));
-    assert_int_equal(wa_store_changes_list(f->store, since, 500, change_count, &count, &changes, p),
+    assert_int_equal(wa_store_changes_list(
+                         f->store, CHANGES_AFTER(since, 500, change_count, &count), &changes, p),
                      APR_SUCCESS);
     assert_int_equal(count, 1);
     assert_false(changes.has_more);
@@ -493,7 +505,7 @@ static void everything_is_there_after_a_restart(void **state)
 
     for (i = 0; i < 200; i++) {
         message_add(f, apr_psprintf(f->p, "id-%d", i), apr_psprintf(f->p, "SM%d", i),
-                    apr_psprintf(f->p, "+1%d", i % 5), WA_DIRECTION_RECEIVED, NULL);
+                    apr_psprintf(f->p, "+1%d", i % 5), WA_DIRECTION_RECEIVED);
     }
     contact_add(f, "c-1", "+11", "Ana", &c);
     assert_int_equal(wa_store_thread_mark_read(f->store, "+12", f->p), APR_SUCCESS);
@@ -501,9 +513,9 @@ static void everything_is_there_after_a_restart(void **state)
                      APR_SUCCESS);
     assert_int_equal(wa_store_parked_add(f->store, "SMx", WA_SLICE_LITERAL("read"), f->p),
                      APR_SUCCESS);
-    assert_int_equal(
-        wa_store_message_update(f->store, "id-7", merge_success, (void *)"SM7", &m, f->p),
-        APR_SUCCESS);
+    assert_int_equal(wa_store_message_update(
+                         f->store, UPDATE_OF("id-7", merge_success, (void *)"SM7"), &m, f->p),
+                     APR_SUCCESS);
     t = store_time(f);
     fixture_reopen(f);
     assert_int_equal(store_time(f), t);
@@ -514,7 +526,7 @@ static void everything_is_there_after_a_restart(void **state)
     assert_int_equal(wa_store_parked_get(f->store, "SMx", &value, f->p), APR_SUCCESS);
     assert_int_equal(wa_store_message_find(f->store, "SM7", &m, f->p), APR_SUCCESS);
     assert_int_equal(m.status, WA_STATUS_SUCCESS);
-    message_add(f, "later", NULL, "+11", WA_DIRECTION_SENT, NULL);
+    message_add(f, "later", NULL, "+11", WA_DIRECTION_SENT);
     assert_true(store_time(f) > t);
     fixture_reopen(f);
     assert_int_equal(thread_get(f, "+11").message_count, 41);

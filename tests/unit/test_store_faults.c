@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests the store with an operating system whose calls fail: each of them, and all together. */
 #include "store_faults.h"
+#include "store_snapshot.h"
 
 /* ---- errors ---- */
 
@@ -198,7 +199,8 @@ static void child_update(bench_t *b)
     wa_message_t m;
 
     wa_store_child_init(b->f->store, b->f->p);
-    if (wa_store_message_update(b->f->store, "out-1", merge_state, (void *)"SMnewer", &m, b->f->p)
+    if (wa_store_message_update(b->f->store, UPDATE_OF("out-1", merge_state, (void *)"SMnewer"), &m,
+                                b->f->p)
         != APR_SUCCESS) {
         _exit(5);
     }
@@ -214,12 +216,12 @@ static void a_state_from_ahead_is_no_damage(void **state)
     apr_uint64_t row, found;
 
     assert_int_equal(wa_store_message_find(b->f->store, "out-1", &before, b->p), APR_SUCCESS);
-    assert_int_equal(wa_dbm_key_find(store, "id", "out-1", &row), APR_SUCCESS);
+    assert_int_equal(wa_dbm_key_find(store, "id", wa_slice_of("out-1"), &row), APR_SUCCESS);
     assert_int_equal(child_run(b, child_update), 0);
     /* no catching up in these two */
     assert_int_equal(wa_dbm_message_get(store, row, &now), APR_SUCCESS);
     assert_int_equal(now.status, before.status);
-    assert_int_equal(wa_dbm_key_find(store, "sid", "SMout1", &found), APR_SUCCESS);
+    assert_int_equal(wa_dbm_key_find(store, "sid", wa_slice_of("SMout1"), &found), APR_SUCCESS);
     assert_int_equal(found, row);
     assert_string_equal(fixture_log(), "");
     assert_int_equal(wa_store_message_find(b->f->store, "out-1", &now, b->p), APR_SUCCESS);
@@ -238,7 +240,7 @@ static void a_late_apply_takes_no_state_away(void **state)
     wa_message_t m;
     apr_uint64_t row, offset;
 
-    assert_int_equal(wa_dbm_key_find(store, "id", "out-1", &row), APR_SUCCESS);
+    assert_int_equal(wa_dbm_key_find(store, "id", wa_slice_of("out-1"), &row), APR_SUCCESS);
     entry = wa_index_row(&store->index, row);
     assert_true(entry->state > 0);
     /* it looked before the row was there */
@@ -273,7 +275,7 @@ static void a_checkpoint_that_cannot_be_finished_leaves_the_one_before(void **st
             assert_int_equal(in_message(b, apr_psprintf(b->f->p, "%s-%d", calls[i], at)),
                              APR_SUCCESS);
             fault_set(FAULT_ERROR, calls[i], at, ENOSPC);
-            fault.path = strcmp(calls[i], "fdatasync") ? NULL : "/rows";
+            fault.path = strcmp(calls[i], "fdatasync") == 0 ? "/rows" : NULL;
             fixture_log_clear();
             rv = wa_dbm_checkpoint(store, b->p);
             fault_clear();

@@ -141,7 +141,7 @@ static void test_the_tables_of_a_replica_are_not_flooded(void **state)
 
     (void)state;
     for (i = 0; i < NAMES; i++) {
-        message_add(f, apr_psprintf(f->p, "m%u", i), NULL, numbers[i], WA_DIRECTION_RECEIVED, NULL);
+        message_add(f, apr_psprintf(f->p, "m%u", i), NULL, numbers[i], WA_DIRECTION_RECEIVED);
         assert_int_equal(contact_add(f, uuids[i], numbers[i], "name", &contact), APR_SUCCESS);
         assert_int_equal(wa_store_parked_add(f->store, sids[i], wa_slice_of("1 0 1"), f->p),
                          APR_SUCCESS);

@@ -145,10 +145,7 @@ static void the_index_has_what_the_records_make(void **state)
             apr_uint64_t row;
 
             if (key->kind && key->use != WA_KEY_GUARDED) {
-                assert_int_equal(wa_dbm_key_find(store, key->kind,
-                                                 apr_pstrmemdup(f->p, key->name.ptr, key->name.len),
-                                                 &row),
-                                 APR_SUCCESS);
+                assert_int_equal(wa_dbm_key_find(store, key->kind, key->name, &row), APR_SUCCESS);
                 assert_true(row == r->row);
             }
         }

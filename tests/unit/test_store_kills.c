@@ -2,6 +2,8 @@
 /* Tests the store with processes that are killed: at every call, at any instruction, with every
  * lock, again and again. */
 #include "store_faults.h"
+#include "store_image.h"
+#include "store_snapshot.h"
 
 #include <limits.h>
 #include <sys/ptrace.h>
@@ -62,7 +64,7 @@ static void every_single_call_may_be_the_last(void **state)
             found = store_image(one->model, one->f, one->p);
             wanted = model_image(one->model, count, NULL, one->p);
             more = model_image(one->model, count < one->op_count ? count + 1 : count, NULL, one->p);
-            if (strcmp(found, wanted) && strcmp(found, more)) {
+            if (strcmp(found, wanted) != 0 && strcmp(found, more) != 0) {
                 fail_msg("killed at call %d, %d answered\nwanted:\n%s\nfound:\n%s", at, count,
                          wanted, found);
             }

@@ -24,7 +24,7 @@
 
 #include "store/dbm/lifecycle/upkeep.h"
 #include "store/dbm/operation/write.h"
-#include "store_model.h"
+#include "store_snapshot.h"
 
 #define NUMBER "+15551230001"
 
@@ -373,9 +373,10 @@ static int poll_since(hosts_t *h, int host, apr_int64_t *psince)
     int count = 0;
 
     memset(&changes, 0, sizeof(changes));
-    assert_int_equal(
-        wa_store_changes_list(h->f[host]->store, *psince, 500, visit, &count, &changes, h->p),
-        APR_SUCCESS);
+    assert_int_equal(wa_store_changes_list(h->f[host]->store,
+                                           CHANGES_AFTER(*psince, 500, visit, &count), &changes,
+                                           h->p),
+                     APR_SUCCESS);
     assert_true(changes.timestamp_ms >= *psince);
     *psince = changes.timestamp_ms;
     return count;
@@ -701,8 +702,8 @@ static int chain_poll(hosts_t *h, int host, storm_t *storm, int number)
 
     apr_pool_create(&p, h->p);
     memset(&changes, 0, sizeof(changes));
-    rv = wa_store_changes_list(h->f[host]->store, storm->since[number], 500, chain_visit, &c,
-                               &changes, p);
+    rv = wa_store_changes_list(
+        h->f[host]->store, CHANGES_AFTER(storm->since[number], 500, chain_visit, &c), &changes, p);
     apr_pool_destroy(p);
     if (rv == APR_SUCCESS && changes.timestamp_ms > storm->since[number]) {
         storm->since[number] = changes.timestamp_ms;
@@ -849,7 +850,7 @@ static int stepped_kill(hosts_t *h, const char *id, int changes, long steps)
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSTOPPED(status));
         is_over = WSTOPSIG(status) == SIGSTOP;
-        if (memcmp(&before, s, sizeof(before))) {
+        if (memcmp(&before, s, sizeof(before)) != 0) {
             before = *s;
             changes--;
         }

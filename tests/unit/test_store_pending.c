@@ -35,8 +35,9 @@ static const char *pending(fixture_t *f, apr_int64_t before_ms, apr_size_t max)
     visited_t v = {0};
     apr_size_t i;
 
-    assert_int_equal(wa_store_pending_list(f->store, before_ms, INT64_MAX, max, visit, &v, f->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_pending_list(f->store, PENDING_OF(before_ms, INT64_MAX, max, visit, &v), f->p),
+        APR_SUCCESS);
     for (i = 0; i < v.count; i++) {
         assert_int_equal(v.messages[i].status, WA_STATUS_PENDING);
         assert_int_equal(v.messages[i].direction, WA_DIRECTION_SENT);
@@ -69,7 +70,8 @@ static void become(fixture_t *f, const char *id, wa_status_e status)
 {
     wa_message_t m;
 
-    assert_int_equal(wa_store_message_update(f->store, id, set, &status, &m, f->p), APR_SUCCESS);
+    assert_int_equal(wa_store_message_update(f->store, UPDATE_OF(id, set, &status), &m, f->p),
+                     APR_SUCCESS);
 }
 
 static void only_sent_messages_that_are_pending_are_listed(void **state)
@@ -77,7 +79,7 @@ static void only_sent_messages_that_are_pending_are_listed(void **state)
     fixture_t *f = *state;
 
     assert_string_equal(pending(f, LATER, 10), "");
-    message_add(f, "in", "SM1", "+15551230001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "in", "SM1", "+15551230001", WA_DIRECTION_RECEIVED);
     add(f, "a", WA_STATUS_PENDING);
     add(f, "b", WA_STATUS_SUCCESS);
     add(f, "c", WA_STATUS_PENDING);
@@ -133,7 +135,8 @@ static void dates_ahead_are_listed_too(void **state)
         int count = 0;
 
         assert_int_equal(
-            wa_store_pending_list(f->store, date - 10, date + i, 10, pending_count, &count, f->p),
+            wa_store_pending_list(f->store,
+                                  PENDING_OF(date - 10, date + i, 10, pending_count, &count), f->p),
             APR_SUCCESS);
         assert_int_equal(count, i < 0);
     }
@@ -183,8 +186,9 @@ static void more_than_a_batch_is_listed_whole(void **state)
     for (i = 0; i < 520; i += 5) {
         become(f, apr_psprintf(f->p, "m%d", i), WA_STATUS_SUCCESS);
     }
-    assert_int_equal(wa_store_pending_list(f->store, LATER, INT64_MAX, 600, visit, v, f->p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_pending_list(f->store, PENDING_OF(LATER, INT64_MAX, 600, visit, v), f->p),
+        APR_SUCCESS);
     assert_int_equal(v->count, 416);
     assert_slice(v->messages[0].id, "m1");
     assert_slice(v->messages[415].id, "m519");

@@ -22,7 +22,9 @@
 #include <apr_strings.h>
 
 #include "store/dbm/lifecycle/upkeep.h"
+#include "store_image.h"
 #include "store_model.h"
+#include "store_snapshot.h"
 
 #define VISIBLE __attribute__((visibility("default")))
 
@@ -43,7 +45,7 @@ static int disk_find(const char *name)
     int i;
 
     for (i = 0; i < disk_count; i++) {
-        if (!strcmp(disk[i].name, name)) {
+        if (strcmp(disk[i].name, name) == 0) {
             return i;
         }
     }
@@ -97,10 +99,10 @@ static void directory_note(void)
 
         snprintf(path, sizeof(path), "%.256s/%.63s", disk_directory, disk[i].name);
         disk[i].is_there = !access(path, F_OK);
-        if (disk[i].is_there && !strcmp(disk[i].name, "CURRENT")) {
+        if (disk[i].is_there && strcmp(disk[i].name, "CURRENT") == 0) {
             renamed_note(i, "CURRENT.new");
         }
-        if (disk[i].is_there && !strcmp(disk[i].name, "journal")) {
+        if (disk[i].is_there && strcmp(disk[i].name, "journal") == 0) {
             renamed_note(i, "journal.new");
         }
     }
@@ -116,7 +118,7 @@ static int sync_note(int fd)
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     n = readlink(link, path, sizeof(path) - 1);
     path[n > 0 ? n : 0] = '\0';
-    if (!disk_directory || strncmp(path, disk_directory, strlen(disk_directory))) {
+    if (!disk_directory || strncmp(path, disk_directory, strlen(disk_directory)) != 0) {
         return 0;
     }
     name = path + strlen(disk_directory);
@@ -187,7 +189,7 @@ static snapshot_t *power_cut(const fixture_t *f, int is_in_order, apr_pool_t *p)
         int is_whole = strncmp(s->files[i].name, "CURRENT", 7) != 0;
 
         /* A file whose name was never synced may be missing, but not the journal, which was. */
-        if (!disk[d].is_there && rand() % 2 && strcmp(s->files[i].name, "journal")) {
+        if (!disk[d].is_there && rand() % 2 && strcmp(s->files[i].name, "journal") != 0) {
             continue;
         }
         /* A small file that is replaced is there as it was or as it is. */
@@ -199,7 +201,7 @@ static snapshot_t *power_cut(const fixture_t *f, int is_in_order, apr_pool_t *p)
             apr_size_t n = size - at < PAGE ? size - at : PAGE;
 
             int is_old =
-                is_in_order && !strcmp(s->files[i].name, "journal") ? at >= whole : rand() % 2;
+                is_in_order && strcmp(s->files[i].name, "journal") == 0 ? at >= whole : rand() % 2;
 
             if (is_old) {
                 memset(s->files[i].bytes + at, 0, n);
@@ -269,7 +271,7 @@ static int records_after(bench_t *b, int is_in_order, int is_any, apr_pool_t *p)
     }
     found = store_image(b->model, b->after, p);
     count = b->model->count;
-    while (!is_any && count >= 0 && strcmp(found, model_image(b->model, count, NULL, p))) {
+    while (!is_any && count >= 0 && strcmp(found, model_image(b->model, count, NULL, p)) != 0) {
         count--;
     }
     if (count < 0) {
@@ -277,7 +279,7 @@ static int records_after(bench_t *b, int is_in_order, int is_any, apr_pool_t *p)
             "after %d records this is no state that the store ever had:\n%s\nwanted:\n%s\nlog:\n%s",
             b->model->count, found, model_image(b->model, b->model->count, NULL, p), fixture_log());
     }
-    message_add(b->after, "after-the-cut", NULL, "+19990001", WA_DIRECTION_RECEIVED, NULL);
+    message_add(b->after, "after-the-cut", NULL, "+19990001", WA_DIRECTION_RECEIVED);
     fixture_reopen(b->after);
     assert_int_equal(thread_get(b->after, "+19990001").message_count, 1);
     fixture_close(b->after);

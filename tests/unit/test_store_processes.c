@@ -143,8 +143,9 @@ static void poll_once(fixture_t *f, poll_t *poll, apr_int64_t *psince)
 
     assert_int_equal(apr_pool_create(&p, f->p), APR_SUCCESS);
     poll->since_ms = *psince;
-    assert_int_equal(wa_store_changes_list(f->store, *psince, 50, poll_visit, poll, &changes, p),
-                     APR_SUCCESS);
+    assert_int_equal(
+        wa_store_changes_list(f->store, CHANGES_AFTER(*psince, 50, poll_visit, poll), &changes, p),
+        APR_SUCCESS);
     assert_true(changes.timestamp_ms >= *psince);
     assert_true(changes.timestamp_ms >= poll->last_ms);
     *psince = changes.timestamp_ms;

@@ -15,7 +15,9 @@
 #include <apr_strings.h>
 
 #include "store/dbm/lifecycle/snapshot.h"
+#include "store_image.h"
 #include "store_model.h"
+#include "store_snapshot.h"
 #include "store_quick.h"
 
 /* A store up to where its courses part. */
@@ -76,7 +78,7 @@ static void mixed_restore(fork_t *k, const snapshot_t *journal, const snapshot_t
     int i;
 
     for (i = 0; i < mixed->count; i++) {
-        if (!strcmp(mixed->files[i].name, "journal")) {
+        if (strcmp(mixed->files[i].name, "journal") == 0) {
             mixed->files[i].bytes = snapshot_file(journal, "journal", &mixed->files[i].size);
             mixed->files[i].length = mixed->files[i].size;
         }
@@ -90,7 +92,7 @@ static int damage_count(fork_t *k)
     int i, count = 0;
 
     for (i = 0; i < s->count; i++) {
-        count += !strncmp(s->files[i].name, "damaged-", strlen("damaged-"));
+        count += strncmp(s->files[i].name, "damaged-", strlen("damaged-")) == 0;
     }
     return count;
 }
@@ -105,7 +107,7 @@ static void journal_check(fork_t *k, const course_t *course, const char *tag, co
     fixture_log_clear();
     fixture_open(k->f);
     found = store_image(course->model, k->f, k->p);
-    if (strcmp(wanted, found)) {
+    if (strcmp(wanted, found) != 0) {
         fail_msg("%s\nwanted:\n%s\nfound:\n%s\nlog:\n%s", what, wanted, found, fixture_log());
     }
     if (tag ? !strstr(fixture_log(), tag) : strstr(fixture_log(), "WA0430") != NULL) {

@@ -45,7 +45,7 @@ static void add(bench_t *b, unsigned count)
     while (count--) {
         b->rows++;
         message_add(b->f, apr_psprintf(b->f->p, "m%" APR_UINT64_T_FMT, b->rows), NULL,
-                    counterpart(b, thread_of(b->rows)), WA_DIRECTION_RECEIVED, NULL);
+                    counterpart(b, thread_of(b->rows)), WA_DIRECTION_RECEIVED);
     }
 }
 
@@ -100,9 +100,11 @@ static void pages_check(bench_t *b)
             const char *cursor = page.next_cursor;
 
             page.next_cursor = NULL;
-            assert_int_equal(wa_store_messages_list(b->f->store, counterpart(b, thread), cursor, 10,
-                                                    visit, v, &page, b->f->p),
-                             APR_SUCCESS);
+            assert_int_equal(
+                wa_store_messages_list(b->f->store,
+                                       MESSAGES_OF(counterpart(b, thread), cursor, 10, visit, v),
+                                       &page, b->f->p),
+                APR_SUCCESS);
         } while (page.next_cursor);
         for (row = b->rows; row > 0; row--) {
             if (thread_of(row) == thread) {

@@ -50,7 +50,7 @@ static void visitors_inside_the_fake_may_not_call_it(seam_t *seam)
     static void (*const walks[])(seam_t *) = {thread_walk, one_thread_walk, contact_walk};
     size_t i;
 
-    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+    seam_add(seam, "a", NULL, SEAM_ANA, WA_DIRECTION_SENT);
     seam_contact(seam, "1", SEAM_ANA, "Ana");
     for (i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
         const pid_t pid = fork();

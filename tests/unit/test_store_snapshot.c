@@ -91,8 +91,8 @@ static void filled(fixture_t *f)
 {
     wa_contact_t contact;
 
-    message_add(f, "in-1", "SM1", THEIRS, WA_DIRECTION_RECEIVED, NULL);
-    message_add(f, "out-1", "SM2", THEIRS, WA_DIRECTION_SENT, "key");
+    message_add(f, "in-1", "SM1", THEIRS, WA_DIRECTION_RECEIVED);
+    message_keyed_add(f, "out-1", "SM2", THEIRS, "key");
     assert_int_equal(contact_add(f, "c1", THEIRS, "Ada", &contact), APR_SUCCESS);
 }
 
@@ -113,13 +113,14 @@ static void a_snapshot_reads_like_the_store(void **state)
         assert_int_equal(thread.unread_count, 1);
         assert_slice(thread.contact_id, "c1");
         count = 0;
-        assert_int_equal(
-            wa_store_messages_list(seen, THEIRS, NULL, 10, count_take, &count, &page, f->p),
-            APR_SUCCESS);
+        assert_int_equal(wa_store_messages_list(
+                             seen, MESSAGES_OF(THEIRS, NULL, 10, count_take, &count), &page, f->p),
+                         APR_SUCCESS);
         assert_int_equal(count, 2);
         count = 0;
-        assert_int_equal(wa_store_changes_list(seen, 0, 10, count_take, &count, &changes, f->p),
-                         APR_SUCCESS);
+        assert_int_equal(
+            wa_store_changes_list(seen, CHANGES_AFTER(0, 10, count_take, &count), &changes, f->p),
+            APR_SUCCESS);
         assert_int_equal(count, 2);
     }
 }
@@ -147,7 +148,7 @@ static void no_operation_writes_through_a_view(void **state)
     assert_int_equal(wa_store_message_add(seen, &m, NULL, f->p), APR_TIMEUP);
     assert_string_equal(directory_state(store_directory(f), f->p), before);
     /* The store itself goes on. */
-    message_add(f, "in-3", "SM4", THEIRS, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "in-3", "SM4", THEIRS, WA_DIRECTION_RECEIVED);
 }
 
 static void a_view_notes_no_damage_and_makes_no_checkpoint(void **state)
@@ -158,7 +159,7 @@ static void a_view_notes_no_damage_and_makes_no_checkpoint(void **state)
 
     filled(f);
     assert_int_equal(wa_dbm_checkpoint(WA_DBM_STORE(f->store), f->p), APR_SUCCESS);
-    message_add(f, "in-2", "SM3", THEIRS, WA_DIRECTION_RECEIVED, NULL);
+    message_add(f, "in-2", "SM3", THEIRS, WA_DIRECTION_RECEIVED);
     before = directory_state(store_directory(f), f->p);
     assert_non_null(strstr(before, "CURRENT"));
     snapshot = snapshot_read(f, 0);
@@ -186,7 +187,7 @@ static void a_store_that_was_given_up_is_closed_as_it_is(void **state)
         if (has_checkpoint) {
             assert_int_equal(wa_dbm_checkpoint(WA_DBM_STORE(f->store), f->p), APR_SUCCESS);
         } else {
-            message_add(f, "in-2", "SM3", THEIRS, WA_DIRECTION_RECEIVED, NULL);
+            message_add(f, "in-2", "SM3", THEIRS, WA_DIRECTION_RECEIVED);
         }
         before = directory_state(directory, f->p);
         wa_dbm_store_abandon(WA_DBM_STORE(f->store));

@@ -112,9 +112,9 @@ static apr_status_t callback_merge(void *baton, const wa_message_t *now, wa_mess
 static apr_status_t callback_apply(wa_messenger_t *messenger, const char *key, callback_t *callback,
                                    apr_pool_t *p)
 {
+    const wa_message_update_t update = {.key = key, .merge = callback_merge, .baton = callback};
     wa_message_t message;
-    apr_status_t rv =
-        wa_store_message_update(messenger->store, key, callback_merge, callback, &message, p);
+    apr_status_t rv = wa_store_message_update(messenger->store, &update, &message, p);
 
     if (rv == APR_SUCCESS && callback->is_changed) {
         wa_policy_error(messenger, message.counterpart, callback->event.error_code, p);

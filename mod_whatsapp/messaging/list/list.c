@@ -23,13 +23,17 @@ static apr_status_t message_write(void *baton, const wa_message_t *message, int 
 apr_status_t wa_list_messages(const wa_list_t *list, const char *counterpart, const char *cursor,
                               apr_size_t limit)
 {
+    const wa_messages_query_t query = {.counterpart = counterpart,
+                                       .cursor = cursor,
+                                       .limit = limit,
+                                       .visit = message_write,
+                                       .baton = (void *)(apr_uintptr_t)list};
     wa_page_t page;
     apr_status_t rv;
 
     WA_JSON_NAME(list->w, "messages");
     wa_json_array_begin(list->w);
-    rv = wa_store_messages_list(list->messenger->store, counterpart, cursor, limit, message_write,
-                                (void *)(apr_uintptr_t)list, &page, list->p);
+    rv = wa_store_messages_list(list->messenger->store, &query, &page, list->p);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -70,12 +74,13 @@ static apr_status_t change_write(void *baton, const wa_message_t *message, int i
 apr_status_t wa_list_changes(const wa_list_t *list, apr_int64_t since_ms, wa_changes_t *changes)
 {
     changes_t writing = {.list = list};
+    const wa_changes_query_t query = {
+        .since_ms = since_ms, .max = WA_LIST_CHANGES_MAX, .visit = change_write, .baton = &writing};
     apr_status_t rv;
 
     WA_JSON_NAME(list->w, "messages");
     wa_json_array_begin(list->w);
-    rv = wa_store_changes_list(list->messenger->store, since_ms, WA_LIST_CHANGES_MAX, change_write,
-                               &writing, changes, list->p);
+    rv = wa_store_changes_list(list->messenger->store, &query, changes, list->p);
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -143,13 +143,14 @@ static apr_status_t later_find(wa_messenger_t *messenger, const wa_message_t *st
                                const char *counterpart, int *pis_found, apr_pool_t *p)
 {
     later_t later = {.messenger = messenger, .id = stored->id, .p = p};
+    const wa_messages_query_t newest = {
+        .counterpart = counterpart, .limit = LATER_MAX, .visit = later_visit, .baton = &later};
     wa_page_t page;
     apr_status_t rv = APR_SUCCESS;
 
     later.date_ms = stored->date_ms;
     if (later.date_ms < stored->timestamp_ms) {
-        rv = wa_store_messages_list(messenger->store, counterpart, NULL, LATER_MAX, later_visit,
-                                    &later, &page, p);
+        rv = wa_store_messages_list(messenger->store, &newest, &page, p);
     }
     *pis_found = later.is_found;
     return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;

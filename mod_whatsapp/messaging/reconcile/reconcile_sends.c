@@ -373,9 +373,9 @@ static apr_status_t claim(const run_t *run, pending_t *pending, listed_t *listed
 {
     wa_store_t *store = run->messenger->store;
     settle_t settle = {.run = run, .listed = listed, .part = pending->part};
+    wa_message_update_t update = {.key = pending->id, .merge = claim_merge, .baton = &settle};
     wa_message_t message;
-    apr_status_t rv =
-        wa_store_message_update(store, pending->id, claim_merge, &settle, &message, run->p);
+    apr_status_t rv = wa_store_message_update(store, &update, &message, run->p);
 
     listed->is_claimed = 1;
     if (rv == APR_SUCCESS) {
@@ -388,7 +388,8 @@ static apr_status_t claim(const run_t *run, pending_t *pending, listed_t *listed
     wa_policy_error(run->messenger, message.counterpart, listed->error_code, run->p);
     rv = wa_store_parked_get(store, listed->sid, &settle.parked, run->p);
     if (rv == APR_SUCCESS) {
-        rv = wa_store_message_update(store, pending->id, parked_merge, &settle, &message, run->p);
+        update.merge = parked_merge;
+        rv = wa_store_message_update(store, &update, &message, run->p);
     }
     run->result->settled += pending->part == 0 || message.status != WA_STATUS_PENDING;
     return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
@@ -398,9 +399,10 @@ static apr_status_t claim(const run_t *run, pending_t *pending, listed_t *listed
 static apr_status_t give_up(const run_t *run, const pending_t *pending)
 {
     settle_t settle = {.run = run};
+    const wa_message_update_t update = {
+        .key = pending->id, .merge = give_up_merge, .baton = &settle};
     wa_message_t message;
-    apr_status_t rv = wa_store_message_update(run->messenger->store, pending->id, give_up_merge,
-                                              &settle, &message, run->p);
+    apr_status_t rv = wa_store_message_update(run->messenger->store, &update, &message, run->p);
 
     if (rv == APR_SUCCESS && settle.is_changed) {
         run->result->given_up += message.status == WA_STATUS_FAILED;
@@ -509,15 +511,18 @@ static apr_status_t group_settle(const run_t *run, const group_t *group, apr_poo
 apr_status_t wa_reconcile_sends(const run_t *run)
 {
     gather_t gather = {.run = run, .pending = apr_array_make(run->p, 16, sizeof(pending_t))};
+    const wa_pending_query_t query = {.before_ms = sure_before(run),
+                                      .ahead_ms = run->options->now_ms + WA_CLOCK_SKEW_MS,
+                                      .max = PENDING_SEEN_MAX,
+                                      .visit = pending_gather,
+                                      .baton = &gather};
     group_t group = {NULL, 0};
     char *is_taken;
     apr_pool_t *p;
     apr_status_t rv;
     int i, j;
 
-    rv = wa_store_pending_list(run->messenger->store, sure_before(run),
-                               run->options->now_ms + WA_CLOCK_SKEW_MS, PENDING_SEEN_MAX,
-                               pending_gather, &gather, run->p);
+    rv = wa_store_pending_list(run->messenger->store, &query, run->p);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
         return rv;
     }

@@ -294,11 +294,12 @@ static apr_status_t parked_merge(void *baton, const wa_message_t *now, wa_messag
  * itself. */
 static apr_status_t parked_apply(send_t *send, wa_message_t *message, apr_pool_t *p)
 {
+    const wa_message_update_t update = {.key = send->id, .merge = parked_merge, .baton = send};
     wa_store_t *store = send->messenger->store;
     apr_status_t rv = wa_store_parked_get(store, send->answers[send->part].sid, &send->parked, p);
 
     if (rv == APR_SUCCESS) {
-        rv = wa_store_message_update(store, send->id, parked_merge, send, message, p);
+        rv = wa_store_message_update(store, &update, message, p);
     }
     return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
 }
@@ -306,9 +307,9 @@ static apr_status_t parked_apply(send_t *send, wa_message_t *message, apr_pool_t
 static void outcome_store(send_t *send, wa_message_t *message, apr_pool_t *p)
 {
     const wa_twilio_result_t *answer = &send->answers[send->part];
+    const wa_message_update_t update = {.key = send->id, .merge = outcome_merge, .baton = send};
     wa_message_t updated;
-    apr_status_t rv =
-        wa_store_message_update(send->messenger->store, send->id, outcome_merge, send, &updated, p);
+    apr_status_t rv = wa_store_message_update(send->messenger->store, &update, &updated, p);
 
     if (rv == APR_SUCCESS) {
         *message = updated;

@@ -25,6 +25,13 @@ typedef struct wa_dbm_tool_t {
     void *baton;
 } wa_dbm_tool_t;
 
+/* What a store is opened with. */
+typedef struct wa_dbm_opening_t {
+    const wa_store_uri_t *uri;
+    const wa_store_options_t *options;
+    const wa_dbm_tool_t *tool; /* NULL: by a server */
+} wa_dbm_opening_t;
+
 typedef struct wa_dbm_store_t {
     wa_store_t base;
     apr_pool_t *pool;

@@ -14,12 +14,11 @@
 #include "store/dbm/operation/wait.h"
 #include "store/dbm/operation/write.h"
 
-apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
-                              const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_dbm_opening_t *opening,
                               const char **perror, apr_pool_t *p)
 {
     wa_dbm_store_t *store;
-    apr_status_t rv = wa_dbm_store_open(&store, uri, options, tool, perror, p);
+    apr_status_t rv = wa_dbm_store_open(&store, opening, perror, p);
 
     if (rv == APR_SUCCESS) {
         store->base.ops = &wa_store_dbm_ops;
@@ -31,7 +30,9 @@ apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
 apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
                          const wa_store_options_t *options, const char **perror, apr_pool_t *p)
 {
-    return wa_dbm_open_tool(pstore, uri, options, NULL, perror, p);
+    const wa_dbm_opening_t opening = {.uri = uri, .options = options};
+
+    return wa_dbm_open_tool(pstore, &opening, perror, p);
 }
 
 const wa_store_ops_t wa_store_dbm_ops = {

@@ -11,8 +11,7 @@ apr_status_t wa_dbm_open(wa_store_t **pstore, const wa_store_uri_t *uri,
 
 /* The same for a tool. @return like wa_store_open | what the tool's watch returned. One process
  * and thread. */
-apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_store_uri_t *uri,
-                              const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+apr_status_t wa_dbm_open_tool(wa_store_t **pstore, const wa_dbm_opening_t *opening,
                               const char **perror, apr_pool_t *p);
 
 #endif

@@ -39,7 +39,7 @@ static const char *const needed_beginnings[] = {"keys.", NULL};
 
 static int is_one_of(const char *name, const char *const *names)
 {
-    while (*names && strcmp(*names, name)) {
+    while (*names && strcmp(*names, name) != 0) {
         names++;
     }
     return *names != NULL;
@@ -47,7 +47,7 @@ static int is_one_of(const char *name, const char *const *names)
 
 static int begins_with_one_of(const char *name, const char *const *beginnings)
 {
-    while (*beginnings && strncmp(name, *beginnings, strlen(*beginnings))) {
+    while (*beginnings && strncmp(name, *beginnings, strlen(*beginnings)) != 0) {
         beginnings++;
     }
     return *beginnings != NULL;
@@ -114,13 +114,12 @@ static apr_status_t root_make(const char *directory, apr_uid_t uid, apr_gid_t gi
     return rv;
 }
 
-apr_status_t wa_directory_make(const char *directory, apr_uid_t uid, apr_gid_t gid, int *pis_made,
+apr_status_t wa_directory_make(const char *directory, apr_uid_t uid, apr_gid_t gid,
                                const char **perror, apr_pool_t *p)
 {
     wa_identity_t before;
     apr_status_t rv = wa_identity_enter(&before, uid, gid, p);
 
-    *pis_made = 0;
     if (rv != APR_SUCCESS) {
         *perror = apr_psprintf(p, WA_DIRECTORY_NO_USER, (unsigned long)uid, directory);
         return rv;
@@ -134,12 +133,13 @@ apr_status_t wa_directory_make(const char *directory, apr_uid_t uid, apr_gid_t g
             return rv;
         }
     }
-    *pis_made = rv == APR_SUCCESS;
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
-        *perror = apr_psprintf(p, "%s cannot be created: %s", directory, reason(rv, p));
-        return rv;
+    if (APR_STATUS_IS_EEXIST(rv)) {
+        return APR_EEXIST;
     }
-    return APR_SUCCESS;
+    if (rv != APR_SUCCESS) {
+        *perror = apr_psprintf(p, "%s cannot be created: %s", directory, reason(rv, p));
+    }
+    return rv;
 }
 
 /* ---- looking ---- */

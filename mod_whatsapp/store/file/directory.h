@@ -16,10 +16,10 @@
 
 /* Makes a directory, 0700, that belongs to uid:gid, unless it is there. Root makes it as that user;
  * where that user may not, as root, but only where nobody but root can change the path.
- * @param pis_made  out: 1 when it was not there
  * @param perror  out: a sentence in p when it fails
- * @return APR_SUCCESS | the operating system's status. One thread. */
-apr_status_t wa_directory_make(const char *directory, apr_uid_t uid, apr_gid_t gid, int *pis_made,
+ * @return APR_SUCCESS | APR_EEXIST it was there, no failure | the operating system's status. One
+ *         thread. */
+apr_status_t wa_directory_make(const char *directory, apr_uid_t uid, apr_gid_t gid,
                                const char **perror, apr_pool_t *p);
 
 /* Looks at everything in the directory whose name a store uses, and at the directory: files have to

@@ -16,12 +16,13 @@
 
 static int is_state(const char *name)
 {
-    return !strncmp(name, "state-", 6);
+    return strncmp(name, "state-", 6) == 0;
 }
 
 static int is_index(const char *name)
 {
-    return !strcmp(name, "rows") || !strcmp(name, "times") || !strncmp(name, "keys.", 5);
+    return strcmp(name, "rows") == 0 || strcmp(name, "times") == 0
+           || strncmp(name, "keys.", 5) == 0;
 }
 
 /* Visits the names in a directory. */
@@ -43,7 +44,7 @@ static apr_status_t names_visit(const char *directory, name_fn visit, const char
     const struct dirent *entry;
 
     while (dir && (entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
             APR_ARRAY_PUSH(names, const char *) = apr_pstrdup(tmp, entry->d_name);
         }
     }

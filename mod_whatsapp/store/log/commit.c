@@ -106,7 +106,7 @@ static int is_in_place(const wa_log_writer_t *w, const wa_commit_t *commit)
         return 1;
     }
     r = wa_journal_record(w->journal, commit->end - mine->length, commit->end);
-    return r && r->length == mine->length && !memcmp(r, mine, mine->length);
+    return r && r->length == mine->length && memcmp(r, mine, mine->length) == 0;
 }
 
 /* What is known of it now. @return APR_EINPROGRESS nothing yet | what wa_commit_wait says */

@@ -113,8 +113,9 @@ static const char *head_lost(int fd, apr_uint64_t size, apr_pool_t *p)
         return "holds zeros where its first block should be";
     }
     return size < sizeof(block)
-                   && !memcmp(block, journal_magic,
-                              (size_t)n < sizeof(journal_magic) ? (size_t)n : sizeof(journal_magic))
+                   && memcmp(block, journal_magic,
+                             (size_t)n < sizeof(journal_magic) ? (size_t)n : sizeof(journal_magic))
+                          == 0
                ? apr_psprintf(p, "was cut to %" APR_UINT64_T_FMT " bytes", size)
                : NULL;
 }
@@ -141,7 +142,7 @@ static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options
         return APR_EINVAL;
     }
     if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head)
-        || memcmp(head.magic, journal_magic, sizeof(head.magic))) {
+        || memcmp(head.magic, journal_magic, sizeof(head.magic)) != 0) {
         *perror = apr_psprintf(p, "%s is not a journal of mod_whatsapp", options->path);
         return APR_EINVAL;
     }
@@ -171,7 +172,7 @@ static apr_status_t head_check(wa_journal_t *j, int fd, const wa_journal_options
     }
     head.account_sid[sizeof(head.account_sid) - 1] = '\0';
     if (options->account_sid && *options->account_sid
-        && strcmp(head.account_sid, options->account_sid)) {
+        && strcmp(head.account_sid, options->account_sid) != 0) {
         *perror = apr_psprintf(p, "%s holds the messages of another Twilio account (%s)",
                                options->path, head.account_sid);
         return APR_EINVAL;

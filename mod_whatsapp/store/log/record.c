@@ -127,39 +127,49 @@ static void conflicts_set(wa_record_t *r, const wa_record_keys_t *keys)
     }
 }
 
+/* What a payload is put together of, in this order. */
+typedef struct payload_t {
+    const wa_slice_t *parts;
+    apr_size_t count;
+} payload_t;
+
+#define PAYLOAD_OF(parts) (&(payload_t){parts, sizeof(parts) / sizeof((parts)[0])})
+
 /* @param row  the message that it is about, 0 for none */
 static apr_status_t record_make(wa_record_t **pr, wa_record_type_e type, apr_uint64_t row,
-                                const wa_slice_t *parts, apr_size_t count, apr_pool_t *p)
+                                const payload_t *payload, apr_pool_t *p)
 {
-    apr_size_t payload = 0, i;
+    apr_size_t length = 0, i;
     wa_record_t *r;
     char *at;
 
     *pr = NULL;
-    for (i = 0; i < count; i++) {
-        if (parts[i].len > WA_RECORD_MAX) {
+    for (i = 0; i < payload->count; i++) {
+        if (payload->parts[i].len > WA_RECORD_MAX) {
             return APR_EINVAL;
         }
-        payload += parts[i].len;
+        length += payload->parts[i].len;
     }
-    if (sizeof(*r) + payload + 8 > WA_RECORD_MAX) {
+    if (sizeof(*r) + length + 8 > WA_RECORD_MAX) {
         return APR_EINVAL;
     }
-    r = apr_palloc(p, ALIGN8(sizeof(*r) + payload));
+    r = apr_palloc(p, ALIGN8(sizeof(*r) + length));
     memset(r, 0, sizeof(*r));
     r->type = (apr_byte_t)type;
     r->row = row;
-    r->payload_length = (apr_uint32_t)payload;
-    r->length = (apr_uint32_t)ALIGN8(sizeof(*r) + payload);
+    r->payload_length = (apr_uint32_t)length;
+    r->length = (apr_uint32_t)ALIGN8(sizeof(*r) + length);
     at = (char *)r + sizeof(*r);
-    for (i = 0; i < count; i++) {
-        if (parts[i].len) {
-            memcpy(at, parts[i].ptr, parts[i].len);
-            at += parts[i].len;
+    for (i = 0; i < payload->count; i++) {
+        const wa_slice_t part = payload->parts[i];
+
+        if (part.len) {
+            memcpy(at, part.ptr, part.len);
+            at += part.len;
         }
     }
     memset(at, 0, (apr_size_t)((char *)r + r->length - at));
-    r->payload_crc = wa_crc32c(0, PAYLOAD(r), payload);
+    r->payload_crc = wa_crc32c(0, PAYLOAD(r), length);
     if (type != WA_RECORD_MESSAGE) { /* whose maker has the parts at hand */
         wa_record_keys_t keys;
 
@@ -234,7 +244,7 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
                                     m->attributes,
                                     m->delivery};
 
-        rv = record_make(pr, WA_RECORD_MESSAGE, 0, parts, sizeof(parts) / sizeof(parts[0]), p);
+        rv = record_make(pr, WA_RECORD_MESSAGE, 0, PAYLOAD_OF(parts), p);
     }
     if (rv == APR_SUCCESS) {
         wa_record_message_keys(&named, &keys);
@@ -287,7 +297,7 @@ apr_status_t wa_record_state_make(wa_record_t **pr, const wa_record_state_t *s, 
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = s->sid;
     parts[2] = s->delivery;
-    return record_make(pr, WA_RECORD_STATE, row, parts, 3, p);
+    return record_make(pr, WA_RECORD_STATE, row, PAYLOAD_OF(parts), p);
 }
 
 apr_status_t wa_record_state_read(const wa_record_t *r, wa_record_state_t *s)
@@ -316,7 +326,7 @@ apr_status_t wa_record_thread_make(wa_record_t **pr, wa_record_type_e type,
     }
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = t->counterpart;
-    return record_make(pr, type, row, parts, 2, p);
+    return record_make(pr, type, row, PAYLOAD_OF(parts), p);
 }
 
 apr_status_t wa_record_thread_read(const wa_record_t *r, wa_record_thread_t *t)
@@ -350,7 +360,7 @@ apr_status_t wa_record_contact_make(wa_record_t **pr, wa_record_type_e type,
     parts[1] = contact->id;
     parts[2] = contact->phone_number;
     parts[3] = contact->display_name;
-    return record_make(pr, type, 0, parts, 4, p);
+    return record_make(pr, type, 0, PAYLOAD_OF(parts), p);
 }
 
 apr_status_t wa_record_contact_read(const wa_record_t *r, wa_record_contact_t *contact)
@@ -378,7 +388,7 @@ apr_status_t wa_record_parked_make(wa_record_t **pr, const wa_record_parked_t *k
     parts[0] = wa_slice_make(&l, sizeof(l));
     parts[1] = k->key;
     parts[2] = k->value;
-    return record_make(pr, WA_RECORD_PARKED, 0, parts, 3, p);
+    return record_make(pr, WA_RECORD_PARKED, 0, PAYLOAD_OF(parts), p);
 }
 
 apr_status_t wa_record_parked_read(const wa_record_t *r, wa_record_parked_t *k)

@@ -126,7 +126,8 @@ static int is_possible(const wa_checkpoint_t *c)
            && wa_record_time_is_valid(at->timestamp_ms)
            /* a thread, a contact or a parked fact has a record, and so has what is pending */
            && c->entries <= 2 * at->records
-           && (!strcmp(c->type, "db") || !strcmp(c->type, "gdbm") || !strcmp(c->type, "sdbm"));
+           && (strcmp(c->type, "db") == 0 || strcmp(c->type, "gdbm") == 0
+               || strcmp(c->type, "sdbm") == 0);
 }
 
 apr_status_t wa_checkpoint_find(wa_checkpoint_t *c, const wa_checkpoint_place_t *place,
@@ -209,12 +210,12 @@ void wa_checkpoint_clean(const wa_checkpoint_place_t *place, apr_uint64_t keep, 
         return;
     }
     while (apr_dir_read(&info, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        int is_kept = keep && !strncmp(info.name, stay, stay_len)
+        int is_kept = keep && strncmp(info.name, stay, stay_len) == 0
                       && (info.name[stay_len] == '\0' || info.name[stay_len] == '.');
 
-        if ((!strncmp(info.name, PREFIX, sizeof(PREFIX) - 1) && !is_kept)
-            || !strncmp(info.name, UNFINISHED, sizeof(UNFINISHED) - 1)
-            || (!keep && !strcmp(info.name, CURRENT))) {
+        if ((strncmp(info.name, PREFIX, sizeof(PREFIX) - 1) == 0 && !is_kept)
+            || strncmp(info.name, UNFINISHED, sizeof(UNFINISHED) - 1) == 0
+            || (!keep && strcmp(info.name, CURRENT) == 0)) {
             apr_file_remove(apr_pstrcat(tmp, place->directory, "/", info.name, NULL), tmp);
         }
     }
@@ -279,7 +280,7 @@ static int key_is(const apr_datum_t *key, const char *prefix, wa_slice_t *prest)
 {
     apr_size_t len = strlen(prefix);
 
-    if (key->dsize <= len || memcmp(key->dptr, prefix, len)) {
+    if (key->dsize <= len || memcmp(key->dptr, prefix, len) != 0) {
         return 0;
     }
     *prest = wa_slice_make(key->dptr + len, key->dsize - len);

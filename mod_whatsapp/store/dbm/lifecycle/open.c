@@ -342,21 +342,21 @@ static apr_status_t directory_open(wa_dbm_store_t *store, const wa_store_options
     return rv;
 }
 
-apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *uri,
-                               const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_dbm_opening_t *opening,
                                const char **perror, apr_pool_t *p)
 {
+    const wa_store_uri_t *uri = opening->uri;
+    const wa_store_options_t *options = opening->options;
     wa_dbm_store_t *store = apr_pcalloc(p, sizeof(*store));
     wa_identity_t before;
     apr_status_t rv;
-    int is_made;
 
     store_init(store, options, p);
-    store->tool = tool;
+    store->tool = opening->tool;
     /* A tool may stand in the directory, or in the one above it: its path may lead where the owner
      * cannot go. */
     store->place.directory = uri->location;
-    rv = tool && uri->location[0] == '.'
+    rv = store->tool && uri->location[0] == '.'
              ? APR_SUCCESS
              : wa_dbm_uri_directory(uri, &store->place.directory, perror, p);
     if (rv == APR_SUCCESS) {
@@ -364,9 +364,9 @@ apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *ur
     }
     if (rv == APR_SUCCESS) {
         rv = wa_directory_make(store->place.directory, options->server.owner,
-                               options->server.owner_group, &is_made, perror, p);
+                               options->server.owner_group, perror, p);
     }
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS && rv != APR_EEXIST) {
         return rv;
     }
     rv = wa_identity_enter(&before, options->server.owner, options->server.owner_group, p);

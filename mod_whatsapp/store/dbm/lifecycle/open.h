@@ -7,10 +7,8 @@
 
 /* Opens a store as wa_store_open says. It has no table of operations yet: driver.c gives it one.
  * @param pstore  out: set with APR_SUCCESS only
- * @param tool    NULL for a server
  * @return like wa_store_open | what the tool's watch returned. One process and thread. */
-apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_store_uri_t *uri,
-                               const wa_store_options_t *options, const wa_dbm_tool_t *tool,
+apr_status_t wa_dbm_store_open(wa_dbm_store_t **pstore, const wa_dbm_opening_t *opening,
                                const char **perror, apr_pool_t *p);
 
 /* From here on nothing is written to the store, nor when it is closed. For who ends in the

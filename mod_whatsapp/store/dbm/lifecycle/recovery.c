@@ -49,14 +49,8 @@ typedef struct rows_look_t {
 static int key_is_sound(wa_dbm_store_t *store, const wa_record_key_t *key, apr_uint64_t row)
 {
     apr_uint64_t found;
-    char text[256];
 
-    if (key->name.len >= sizeof(text)) {
-        return 0;
-    }
-    memcpy(text, key->name.ptr, key->name.len);
-    text[key->name.len] = '\0';
-    return wa_dbm_key_find(store, key->kind, text, &found) == APR_SUCCESS && found >= row;
+    return wa_dbm_key_find(store, key->kind, key->name, &found) == APR_SUCCESS && found >= row;
 }
 
 /* 1 when a record can be read and all names lead to its row by which its message is to be found. */

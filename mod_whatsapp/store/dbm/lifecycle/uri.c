@@ -15,7 +15,7 @@ apr_status_t wa_dbm_uri_type(const wa_store_uri_t *uri, const char **ptype, cons
     const char *type = "default";
 
     if (*uri->arguments) {
-        if (strncmp(uri->arguments, "type=", 5) || strpbrk(uri->arguments, " \t")) {
+        if (strncmp(uri->arguments, "type=", 5) != 0 || strpbrk(uri->arguments, " \t")) {
             *perror = apr_psprintf(p,
                                    "'%s' after the directory is not known; allowed is type=db, "
                                    "type=gdbm, type=sdbm or type=default",
@@ -24,10 +24,10 @@ apr_status_t wa_dbm_uri_type(const wa_store_uri_t *uri, const char **ptype, cons
         }
         type = uri->arguments + 5;
     }
-    if (!strcmp(type, "default")) {
+    if (strcmp(type, "default") == 0) {
         type = wa_checkpoint_type_is_available("db", p) ? "db" : "sdbm";
     }
-    if (strcmp(type, "db") && strcmp(type, "gdbm") && strcmp(type, "sdbm")) {
+    if (strcmp(type, "db") != 0 && strcmp(type, "gdbm") != 0 && strcmp(type, "sdbm") != 0) {
         *perror = apr_psprintf(
             p, "type=%s is not known; allowed is type=db, type=gdbm, type=sdbm or type=default",
             type);

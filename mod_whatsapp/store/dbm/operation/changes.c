@@ -65,7 +65,7 @@ static apr_status_t change_take(wa_dbm_store_t *store, const wa_record_t *r, cha
 }
 
 static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w,
-                                  wa_message_visit_fn visit, void *baton)
+                                  const wa_changes_query_t *query)
 {
     apr_status_t rv = APR_SUCCESS;
     wa_message_t m;
@@ -74,7 +74,7 @@ static apr_status_t updates_visit(wa_dbm_store_t *store, const changes_walk_t *w
     for (i = 0; rv == APR_SUCCESS && i < w->count; i++) {
         rv = wa_dbm_message_get(store, w->order[i], &m);
         if (rv == APR_SUCCESS) {
-            rv = visit(baton, &m, 1);
+            rv = query->visit(query->baton, &m, 1);
         }
     }
     return rv;
@@ -119,11 +119,11 @@ static apr_status_t end_closed_get(wa_dbm_store_t *store, wa_tail_t *at, apr_int
     return rv;
 }
 
-apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
-                                 wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
-                                 apr_pool_t *p)
+apr_status_t wa_dbm_changes_list(wa_store_t *self, const wa_changes_query_t *query,
+                                 wa_changes_t *changes, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
+    const apr_size_t max = query->max < CHANGES_MAX ? query->max : CHANGES_MAX;
     apr_size_t visits = 0, records = 0;
     changes_walk_t *w;
     apr_uint64_t offset;
@@ -141,15 +141,14 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
     }
     changes->timestamp_ms = closed_ms;
     changes->is_held_back = closed_ms < at.timestamp_ms;
-    if (since_ms >= closed_ms) {
+    if (query->since_ms >= closed_ms) {
         return APR_SUCCESS;
     }
     w = apr_pcalloc(p, sizeof(*w));
-    max = max < CHANGES_MAX ? max : CHANGES_MAX;
-    w->since_ms = since_ms;
+    w->since_ms = query->since_ms;
     w->last_row = at.rows;
-    offset = changes_start(store, &at, since_ms);
-    changes->timestamp_ms = since_ms;
+    offset = changes_start(store, &at, query->since_ms);
+    changes->timestamp_ms = query->since_ms;
     while (offset < at.offset) {
         const wa_record_t *r = wa_journal_record_checked(&store->journal, offset, at.offset);
 
@@ -158,7 +157,7 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
             return APR_EGENERAL;
         }
         offset += r->length;
-        if (r->type == WA_RECORD_FILLER || r->timestamp_ms <= since_ms) {
+        if (r->type == WA_RECORD_FILLER || r->timestamp_ms <= query->since_ms) {
             continue;
         }
         if (r->timestamp_ms > closed_ms) {
@@ -172,7 +171,7 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
         rv = change_take(store, r, w, &m);
         if (rv == APR_SUCCESS && m.id.len) {
             visits++;
-            rv = visit(baton, &m, 0);
+            rv = query->visit(query->baton, &m, 0);
         }
         if (rv != APR_SUCCESS) {
             return rv;
@@ -180,5 +179,5 @@ apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_siz
         records++;
         changes->timestamp_ms = r->timestamp_ms;
     }
-    return updates_visit(store, w, visit, baton);
+    return updates_visit(store, w, query);
 }

@@ -6,8 +6,7 @@
 #include "store/dbm/dbm.h"
 
 /* The operation `changes_list`. */
-apr_status_t wa_dbm_changes_list(wa_store_t *self, apr_int64_t since_ms, apr_size_t max,
-                                 wa_message_visit_fn visit, void *baton, wa_changes_t *changes,
-                                 apr_pool_t *p);
+apr_status_t wa_dbm_changes_list(wa_store_t *self, const wa_changes_query_t *query,
+                                 wa_changes_t *changes, apr_pool_t *p);
 
 #endif

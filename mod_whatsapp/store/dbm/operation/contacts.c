@@ -102,14 +102,12 @@ apr_status_t wa_dbm_contact_add(wa_store_t *self, const wa_contact_t *contact, w
 }
 
 /* Commits a record about a contact that is there.
- * @param name  what the record says of its display_name
- * @param pc  out: the contact as it was before
+ * @param change  its id and what the record says of its display_name; the rest stays as it is
  * @return APR_SUCCESS | APR_NOTFOUND | what commit.h says */
-static apr_status_t contact_change(wa_store_t *self, wa_record_type_e type, const char *id,
-                                   wa_slice_t name, wa_contact_t *pc, apr_pool_t *tmp)
+static apr_status_t contact_change(wa_dbm_store_t *store, wa_record_type_e type,
+                                   wa_record_contact_t *change, apr_pool_t *tmp)
 {
-    wa_dbm_store_t *store = WA_DBM_STORE(self);
-    wa_record_contact_t change;
+    wa_contact_t now;
     wa_commit_t commit;
     apr_status_t rv;
 
@@ -117,16 +115,14 @@ static apr_status_t contact_change(wa_store_t *self, wa_record_type_e type, cons
     do {
         rv = wa_dbm_check_begin(store, &commit);
         if (rv == APR_SUCCESS) {
-            rv = contact_get(store, wa_slice_of(id), 0, pc);
+            rv = contact_get(store, change->id, 0, &now);
         }
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        change.id = pc->id;
-        change.phone_number = pc->phone_number;
-        change.display_name = name;
-        change.created_ms = pc->created_ms;
-        rv = contact_commit(store, type, &change, &commit, tmp);
+        change->phone_number = now.phone_number;
+        change->created_ms = now.created_ms;
+        rv = contact_commit(store, type, change, &commit, tmp);
     } while (APR_STATUS_IS_EAGAIN(rv));
     return rv;
 }
@@ -134,14 +130,16 @@ static apr_status_t contact_change(wa_store_t *self, wa_record_type_e type, cons
 apr_status_t wa_dbm_contact_rename(wa_store_t *self, const char *id, wa_slice_t display_name,
                                    wa_contact_t *pc, apr_pool_t *p)
 {
-    apr_status_t rv = contact_change(self, WA_RECORD_CONTACT, id, display_name, pc, p);
+    wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_contact_t change = {.id = wa_slice_of(id), .display_name = display_name};
+    apr_status_t rv = contact_change(store, WA_RECORD_CONTACT, &change, p);
 
-    return rv == APR_SUCCESS ? contact_get(WA_DBM_STORE(self), wa_slice_of(id), 0, pc) : rv;
+    return rv == APR_SUCCESS ? contact_get(store, change.id, 0, pc) : rv;
 }
 
 apr_status_t wa_dbm_contact_delete(wa_store_t *self, const char *id, apr_pool_t *tmp)
 {
-    wa_contact_t before;
+    wa_record_contact_t change = {.id = wa_slice_of(id)};
 
-    return contact_change(self, WA_RECORD_CONTACT_DELETE, id, wa_slice_make(NULL, 0), &before, tmp);
+    return contact_change(WA_DBM_STORE(self), WA_RECORD_CONTACT_DELETE, &change, tmp);
 }

@@ -22,9 +22,7 @@ static apr_size_t rows_copy(wa_replica_t *replica, apr_uint64_t after, apr_uint6
     return count;
 }
 
-apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
-                                 apr_size_t max, wa_message_visit_fn visit, void *baton,
-                                 apr_pool_t *p)
+apr_status_t wa_dbm_pending_list(wa_store_t *self, const wa_pending_query_t *query, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     apr_uint64_t rows[ROWS_AT_ONCE], after = 0;
@@ -32,9 +30,9 @@ apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_in
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
 
     (void)p; /* all slices are in the journal's mapping */
-    while (rv == APR_SUCCESS && given < max) {
+    while (rv == APR_SUCCESS && given < query->max) {
         count = rows_copy(&store->replica, after, rows);
-        for (i = 0; i < count && given < max; i++) {
+        for (i = 0; i < count && given < query->max; i++) {
             wa_message_t m;
 
             after = rows[i];
@@ -44,11 +42,11 @@ apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_in
                 rv = APR_SUCCESS; /* settled meanwhile, or lost to damage */
                 continue;
             }
-            if (rv == APR_SUCCESS && m.date_ms > before_ms && m.date_ms <= ahead_ms) {
+            if (rv == APR_SUCCESS && m.date_ms > query->before_ms && m.date_ms <= query->ahead_ms) {
                 continue; /* dates need not grow with the rows */
             }
             if (rv == APR_SUCCESS) {
-                rv = visit(baton, &m, 0);
+                rv = query->visit(query->baton, &m, 0);
             }
             if (rv != APR_SUCCESS) {
                 return rv;

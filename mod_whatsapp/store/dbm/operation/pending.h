@@ -6,8 +6,6 @@
 #include "store/dbm/dbm.h"
 
 /* The operation `pending_list`. */
-apr_status_t wa_dbm_pending_list(wa_store_t *self, apr_int64_t before_ms, apr_int64_t ahead_ms,
-                                 apr_size_t max, wa_message_visit_fn visit, void *baton,
-                                 apr_pool_t *p);
+apr_status_t wa_dbm_pending_list(wa_store_t *self, const wa_pending_query_t *query, apr_pool_t *p);
 
 #endif

@@ -159,7 +159,7 @@ void wa_dbm_end_get(wa_dbm_store_t *store, wa_tail_t *at)
 typedef struct key_baton_t {
     wa_dbm_store_t *store;
     const char *kind;
-    wa_slice_t key;
+    wa_slice_t name;
     apr_uint64_t rows; /* how many are visible */
     apr_uint64_t row;  /* the newest that has the key so far */
 } key_baton_t;
@@ -185,6 +185,23 @@ static int had_sid(wa_dbm_store_t *store, const wa_row_t *entry, apr_uint64_t ro
     return 0;
 }
 
+/* 1 when the message's record made this key. */
+static int has_key(const wa_record_message_t *m, const char *kind, wa_slice_t name)
+{
+    wa_record_keys_t keys;
+    int i;
+
+    wa_record_message_keys(m, &keys);
+    for (i = 0; i < WA_RECORD_CONFLICTS; i++) {
+        const wa_record_key_t *key = &keys.key[i];
+
+        if (key->kind && strcmp(key->kind, kind) == 0 && wa_slice_is_equal(key->name, name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static apr_status_t key_candidate(void *baton, apr_uint64_t row)
 {
     key_baton_t *k = baton;
@@ -192,7 +209,6 @@ static apr_status_t key_candidate(void *baton, apr_uint64_t row)
     const wa_row_t *entry;
     const wa_record_t *r;
     wa_record_message_t m;
-    int is_it;
 
     if (row <= k->row || row > k->rows) {
         return APR_SUCCESS;
@@ -209,22 +225,17 @@ static apr_status_t key_candidate(void *baton, apr_uint64_t row)
     if (!r || r->type != WA_RECORD_MESSAGE || wa_record_message_read(r, &m) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
-    if (k->kind[0] == 's') {
-        is_it = wa_slice_is_equal(m.sid, k->key) || had_sid(k->store, entry, row, k->key);
-    } else {
-        is_it = wa_slice_is_equal(
-            k->kind[1] == 'd' && k->kind[2] == '\0' ? m.id : m.idempotency_key, k->key);
-    }
-    if (is_it) {
+    if (has_key(&m, k->kind, k->name)
+        || (strcmp(k->kind, "sid") == 0 && had_sid(k->store, entry, row, k->name))) {
         k->row = row;
     }
     return APR_SUCCESS;
 }
 
-apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key,
+apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, wa_slice_t name,
                              apr_uint64_t *prow)
 {
-    key_baton_t k = {store, kind, wa_slice_of(key), 0, 0};
+    key_baton_t k = {store, kind, name, 0, 0};
     apr_uint64_t keys;
     apr_status_t rv;
 
@@ -234,25 +245,30 @@ apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char
     k.rows = __atomic_load_n(&store->replica.at.rows, __ATOMIC_ACQUIRE);
     keys = __atomic_load_n(&store->replica.at.keys, __ATOMIC_ACQUIRE);
     rv = wa_index_key_find(&store->index, keys,
-                           wa_index_hash(&store->index, kind, k.key.ptr, k.key.len), key_candidate,
+                           wa_index_hash(&store->index, kind, name.ptr, name.len), key_candidate,
                            &k);
     *prow = k.row;
     return rv == APR_SUCCESS && !k.row ? APR_NOTFOUND : rv;
 }
 
-apr_status_t wa_dbm_idempotency_find(wa_dbm_store_t *store, const char *key, apr_uint64_t *prow,
-                                     wa_message_t *m)
+apr_status_t wa_dbm_key_in_force_find(wa_dbm_store_t *store, const char *kind, wa_slice_t name,
+                                      apr_uint64_t *prow)
 {
-    apr_status_t rv = wa_dbm_key_find(store, "idem", key, prow);
+    apr_status_t rv = wa_dbm_key_find(store, kind, name, prow);
+    wa_message_t m;
 
-    if (rv == APR_SUCCESS) {
-        rv = wa_dbm_message_get(store, *prow, m);
+    if (rv != APR_SUCCESS || strcmp(kind, "idem") != 0) {
+        return rv;
     }
-    if (rv == APR_SUCCESS && !wa_store_idempotency_counts(m->date_ms)) {
-        memset(m, 0, sizeof(*m));
-        rv = APR_NOTFOUND;
-    }
-    return rv;
+    rv = wa_dbm_message_get(store, *prow, &m);
+    return rv == APR_SUCCESS && !wa_store_idempotency_counts(m.date_ms) ? APR_NOTFOUND : rv;
+}
+
+apr_status_t wa_dbm_id_or_sid_find(wa_dbm_store_t *store, const char *key, apr_uint64_t *prow)
+{
+    apr_status_t rv = wa_dbm_key_find(store, "id", wa_slice_of(key), prow);
+
+    return APR_STATUS_IS_NOTFOUND(rv) ? wa_dbm_key_find(store, "sid", wa_slice_of(key), prow) : rv;
 }
 
 apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t *pm, apr_pool_t *p)
@@ -267,12 +283,10 @@ apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!strncmp(key, WA_KEY_IDEMPOTENCY, prefix)) {
-        return wa_dbm_idempotency_find(store, key + prefix, &row, pm);
-    }
-    rv = wa_dbm_key_find(store, "id", key, &row);
-    if (APR_STATUS_IS_NOTFOUND(rv)) {
-        rv = wa_dbm_key_find(store, "sid", key, &row);
+    if (strncmp(key, WA_KEY_IDEMPOTENCY, prefix) == 0) {
+        rv = wa_dbm_key_in_force_find(store, "idem", wa_slice_of(key + prefix), &row);
+    } else {
+        rv = wa_dbm_id_or_sid_find(store, key, &row);
     }
     return rv == APR_SUCCESS ? wa_dbm_message_get(store, row, pm) : rv;
 }
@@ -358,17 +372,17 @@ static apr_status_t chain_collect(wa_dbm_store_t *store, apr_uint64_t row, apr_u
 }
 
 /* Where a page begins: after the cursor's row, or at the thread's newest one. */
-static apr_status_t page_start(wa_dbm_store_t *store, const char *counterpart, const char *cursor,
+static apr_status_t page_start(wa_dbm_store_t *store, const wa_messages_query_t *query,
                                const thread_part_t *part, apr_uint64_t *prow)
 {
     const wa_row_t *entry;
     apr_status_t rv;
 
     *prow = part->last_row;
-    if (!cursor) {
+    if (!query->cursor) {
         return APR_SUCCESS;
     }
-    rv = cursor_read(store, counterpart, cursor, prow);
+    rv = cursor_read(store, query->counterpart, query->cursor, prow);
     if (rv != APR_SUCCESS || *prow == 0 || *prow > part->last_row) {
         return APR_EINVAL;
     }
@@ -376,13 +390,12 @@ static apr_status_t page_start(wa_dbm_store_t *store, const char *counterpart, c
     return entry ? wa_index_previous(&store->index, *prow, entry, prow) : APR_ENOMEM;
 }
 
-apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor,
-                                  apr_size_t limit, wa_message_visit_fn visit, void *baton,
+apr_status_t wa_dbm_messages_list(wa_store_t *self, const wa_messages_query_t *query,
                                   wa_page_t *page, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    apr_uint64_t row, *rows = apr_palloc(p, limit * sizeof(*rows));
-    apr_size_t count = limit, i;
+    apr_uint64_t row, *rows = apr_palloc(p, query->limit * sizeof(*rows));
+    apr_size_t count = query->limit, i;
     thread_part_t part;
     wa_message_t m;
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
@@ -390,10 +403,10 @@ apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, con
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!thread_part_get(store, wa_slice_of(counterpart), &part)) {
-        return cursor ? APR_EINVAL : APR_SUCCESS;
+    if (!thread_part_get(store, wa_slice_of(query->counterpart), &part)) {
+        return query->cursor ? APR_EINVAL : APR_SUCCESS;
     }
-    rv = page_start(store, counterpart, cursor, &part, &row);
+    rv = page_start(store, query, &part, &row);
     if (rv == APR_SUCCESS) {
         rv = chain_collect(store, row, rows, &count, &row);
     }
@@ -408,12 +421,12 @@ apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, con
         }
         if (rv == APR_SUCCESS) {
             thread_part_join(&m, rows[i], &part);
-            rv = visit(baton, &m, 0);
+            rv = query->visit(query->baton, &m, 0);
         }
         page->count += rv == APR_SUCCESS;
     }
     if (rv == APR_SUCCESS && row && count) {
-        page->next_cursor = cursor_make(store, counterpart, rows[count - 1], p);
+        page->next_cursor = cursor_make(store, query->counterpart, rows[count - 1], p);
     }
     return rv;
 }

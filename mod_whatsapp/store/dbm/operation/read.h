@@ -11,15 +11,21 @@
  *     damaged (logged). Any thread that does not hold the replica's lock. */
 apr_status_t wa_dbm_message_get(wa_dbm_store_t *store, apr_uint64_t row, wa_message_t *m);
 
-/* Finds the row of a key of one kind ("id", "sid", "idem"), the newest where there are several.
+/* Finds the row of a key of one kind that a message's record makes ("id", "sid", "idem"), the
+ * newest where there are several.
  * @return APR_SUCCESS | APR_NOTFOUND | APR_EGENERAL */
-apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, const char *key,
+apr_status_t wa_dbm_key_find(wa_dbm_store_t *store, const char *kind, wa_slice_t name,
                              apr_uint64_t *prow);
 
-/* Finds the message of an idempotency key that counts. @return like wa_dbm_key_find. Any thread
- * that does not hold the replica's lock. */
-apr_status_t wa_dbm_idempotency_find(wa_dbm_store_t *store, const char *key, apr_uint64_t *prow,
-                                     wa_message_t *m);
+/* Finds the row of the message with this id or, where there is none, with this sid among all that
+ * it ever had. @return like wa_dbm_key_find */
+apr_status_t wa_dbm_id_or_sid_find(wa_dbm_store_t *store, const char *key, apr_uint64_t *prow);
+
+/* Finds the row of a key that is in force: an idempotency key is so while it counts
+ * (wa_store_idempotency_counts), all others for good. @return like wa_dbm_key_find. Any thread that
+ * does not hold the replica's lock. */
+apr_status_t wa_dbm_key_in_force_find(wa_dbm_store_t *store, const char *kind, wa_slice_t name,
+                                      apr_uint64_t *prow);
 
 /* How far this process's replica is (wa_dbm_end), with the time, number and counts of the last
  * record. Any thread that does not hold the replica's lock. */
@@ -29,8 +35,7 @@ void wa_dbm_end_get(wa_dbm_store_t *store, wa_tail_t *at);
 apr_uint64_t wa_dbm_version(wa_store_t *self, wa_version_e part);
 apr_status_t wa_dbm_message_find(wa_store_t *self, const char *key, wa_message_t *pm,
                                  apr_pool_t *p);
-apr_status_t wa_dbm_messages_list(wa_store_t *self, const char *counterpart, const char *cursor,
-                                  apr_size_t limit, wa_message_visit_fn visit, void *baton,
+apr_status_t wa_dbm_messages_list(wa_store_t *self, const wa_messages_query_t *query,
                                   wa_page_t *page, apr_pool_t *p);
 
 #endif

@@ -83,12 +83,17 @@ apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart,
 
 /* ---- changing ---- */
 
-/* What a change of a thread starts from; its counterpart's bytes stay. */
-static apr_status_t change_begin(wa_dbm_store_t *store, const char *counterpart,
-                                 wa_replica_thread_t *out, wa_commit_t *commit)
+/* A change of a thread: what it starts from, whose counterpart's bytes stay, and its commit. All
+ * zero at first. */
+typedef struct change_t {
+    wa_replica_thread_t before;
+    wa_commit_t commit;
+} change_t;
+
+static apr_status_t change_begin(wa_dbm_store_t *store, const char *counterpart, change_t *change)
 {
     const wa_replica_thread_t *t;
-    apr_status_t rv = wa_dbm_check_begin(store, commit);
+    apr_status_t rv = wa_dbm_check_begin(store, &change->commit);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -96,41 +101,39 @@ static apr_status_t change_begin(wa_dbm_store_t *store, const char *counterpart,
     pthread_rwlock_rdlock(&store->replica.lock);
     t = wa_replica_thread_find(&store->replica, wa_slice_of(counterpart));
     if (t) {
-        *out = *t;
+        change->before = *t;
     }
     pthread_rwlock_unlock(&store->replica.lock);
     return t ? APR_SUCCESS : APR_NOTFOUND;
 }
 
-static apr_status_t thread_commit(wa_dbm_store_t *store, wa_record_type_e type,
-                                  const wa_record_thread_t *change, apr_uint64_t row,
-                                  wa_commit_t *commit, apr_pool_t *tmp)
+/* @return like wa_dbm_commit_try */
+static apr_status_t change_commit(wa_dbm_store_t *store, wa_record_type_e type, apr_uint32_t flags,
+                                  change_t *change, apr_pool_t *tmp)
 {
+    const wa_replica_thread_t *before = &change->before;
+    const wa_record_thread_t thread = {.counterpart = before->counterpart, .flags = flags};
     wa_record_t *record;
-    apr_status_t rv = wa_record_thread_make(&record, type, change, row, tmp);
+    apr_status_t rv = wa_record_thread_make(&record, type, &thread,
+                                            type == WA_RECORD_READ ? before->last_row : 0, tmp);
 
-    commit->timestamp_ms = 0;
-    return rv == APR_SUCCESS ? wa_dbm_commit_try(store, record, commit) : rv;
+    change->commit.timestamp_ms = 0;
+    return rv == APR_SUCCESS ? wa_dbm_commit_try(store, record, &change->commit) : rv;
 }
 
 apr_status_t wa_dbm_thread_mark_read(wa_store_t *self, const char *counterpart, apr_pool_t *tmp)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    wa_record_thread_t change;
-    wa_replica_thread_t t;
-    wa_commit_t commit;
+    change_t change;
     apr_status_t rv;
 
-    memset(&commit, 0, sizeof(commit));
-    memset(&t, 0, sizeof(t));
+    memset(&change, 0, sizeof(change));
     do {
-        rv = change_begin(store, counterpart, &t, &commit);
-        if (rv != APR_SUCCESS || t.unread_count == 0) {
+        rv = change_begin(store, counterpart, &change);
+        if (rv != APR_SUCCESS || change.before.unread_count == 0) {
             return rv;
         }
-        change.counterpart = t.counterpart;
-        change.flags = 0;
-        rv = thread_commit(store, WA_RECORD_READ, &change, t.last_row, &commit, tmp);
+        rv = change_commit(store, WA_RECORD_READ, 0, &change, tmp);
     } while (APR_STATUS_IS_EAGAIN(rv));
     return rv;
 }
@@ -139,23 +142,22 @@ apr_status_t wa_dbm_thread_flags_set(wa_store_t *self, const char *counterpart, 
                                      apr_uint32_t clear, apr_pool_t *tmp)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
-    wa_record_thread_t change;
-    wa_replica_thread_t t;
-    wa_commit_t commit;
+    change_t change;
     apr_status_t rv;
 
-    memset(&commit, 0, sizeof(commit));
+    memset(&change, 0, sizeof(change));
     do {
-        rv = change_begin(store, counterpart, &t, &commit);
+        apr_uint32_t flags;
+
+        rv = change_begin(store, counterpart, &change);
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        change.counterpart = t.counterpart;
-        change.flags = (t.flags | set) & ~clear;
-        if (change.flags == t.flags) {
+        flags = (change.before.flags | set) & ~clear;
+        if (flags == change.before.flags) {
             return APR_SUCCESS;
         }
-        rv = thread_commit(store, WA_RECORD_FLAGS, &change, 0, &commit, tmp);
+        rv = change_commit(store, WA_RECORD_FLAGS, flags, &change, tmp);
     } while (APR_STATUS_IS_EAGAIN(rv));
     return rv;
 }

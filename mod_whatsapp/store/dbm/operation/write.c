@@ -35,18 +35,20 @@ apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_co
     return waited != APR_SUCCESS ? waited : rv;
 }
 
-/* The row of a message that is there already under one of the new one's keys. */
-static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_message_new_t *m,
+/* The row of a message that is there already under one of the keys that a new one's record makes.
+ * @return APR_SUCCESS | APR_NOTFOUND | APR_EGENERAL */
+static apr_status_t duplicate_find(wa_dbm_store_t *store, const wa_record_keys_t *keys,
                                    apr_uint64_t *prow)
 {
-    apr_status_t rv = wa_dbm_key_find(store, "id", m->id, prow);
-    wa_message_t old;
+    apr_status_t rv = APR_NOTFOUND;
+    int i;
 
-    if (APR_STATUS_IS_NOTFOUND(rv) && m->sid) {
-        rv = wa_dbm_key_find(store, "sid", m->sid, prow);
-    }
-    if (APR_STATUS_IS_NOTFOUND(rv) && m->idempotency_key) {
-        rv = wa_dbm_idempotency_find(store, m->idempotency_key, prow, &old);
+    for (i = 0; i < WA_RECORD_CONFLICTS && APR_STATUS_IS_NOTFOUND(rv); i++) {
+        const wa_record_key_t *key = &keys->key[i];
+
+        if (key->kind && key->use == WA_KEY_MADE) {
+            rv = wa_dbm_key_in_force_find(store, key->kind, key->name, prow);
+        }
     }
     return rv;
 }
@@ -60,11 +62,15 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
                                 apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
+    wa_record_keys_t keys;
     wa_record_t *record;
     wa_commit_t commit;
     int is_again = 0;
     apr_status_t rv = wa_record_message_make(&record, m, p);
 
+    if (rv == APR_SUCCESS) {
+        rv = wa_record_keys_read(record, &keys);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -78,7 +84,7 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
         is_again = 1;
         commit.base = wa_dbm_end(store);
         if (rv == APR_SUCCESS) {
-            rv = duplicate_find(store, m, &row);
+            rv = duplicate_find(store, &keys, &row);
         }
         if (rv == APR_SUCCESS) {
             rv = pm ? wa_dbm_message_get(store, row, pm) : APR_SUCCESS;
@@ -97,33 +103,32 @@ apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *m, wa_
     return rv == APR_SUCCESS ? wa_dbm_message_get(store, commit.row, pm) : rv;
 }
 
-/* Makes the STATE record that follows from what `merge` says.
- * @return APR_SUCCESS | what merge returned | APR_EINVAL | APR_EEXIST the new sid is another's */
-static apr_status_t state_make(wa_dbm_store_t *store, apr_uint64_t row, const wa_message_t *now,
-                               const wa_message_state_t *next, wa_record_t **precord, apr_pool_t *p)
+/* What the STATE record says that brings the message of a row from `now` to `next`.
+ * @return APR_SUCCESS | APR_EGENERAL */
+static apr_status_t state_fill(wa_dbm_store_t *store, apr_uint64_t row, const wa_message_t *now,
+                               const wa_message_state_t *next, wa_record_state_t *state)
 {
     const wa_row_t *entry = wa_index_row(&store->index, row);
-    wa_record_state_t state;
     apr_uint64_t other;
     apr_status_t rv;
 
-    memset(&state, 0, sizeof(state));
-    state.status = next->status;
-    state.sid = next->sid ? wa_slice_of(next->sid) : now->sid;
-    state.delivery = next->delivery;
-    state.previous = entry ? __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) : 0;
-    if (next->sid && !wa_slice_is_equal(state.sid, now->sid)) {
-        rv = wa_dbm_key_find(store, "sid", next->sid, &other);
+    memset(state, 0, sizeof(*state));
+    state->status = next->status;
+    state->sid = next->sid ? wa_slice_of(next->sid) : now->sid;
+    state->delivery = next->delivery;
+    state->previous = entry ? __atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) : 0;
+    if (next->sid && !wa_slice_is_equal(state->sid, now->sid)) {
+        rv = wa_dbm_key_find(store, "sid", state->sid, &other);
         if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
             return rv;
         }
-        state.sid_is_new = rv != APR_SUCCESS || other != row;
+        state->sid_is_new = rv != APR_SUCCESS || other != row;
     }
-    return wa_record_state_make(precord, &state, row, p);
+    return APR_SUCCESS;
 }
 
-apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge,
-                                   void *baton, wa_message_t *pm, apr_pool_t *p)
+apr_status_t wa_dbm_message_update(wa_store_t *self, const wa_message_update_t *update,
+                                   wa_message_t *pm, apr_pool_t *p)
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     wa_commit_t commit;
@@ -133,28 +138,29 @@ apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message
     memset(&commit, 0, sizeof(commit));
     do {
         wa_message_state_t next;
+        wa_record_state_t state;
         wa_record_t *record;
 
         memset(&next, 0, sizeof(next));
         rv = wa_dbm_check_begin(store, &commit);
         if (rv == APR_SUCCESS) {
-            rv = wa_dbm_key_find(store, "id", key, &row);
-        }
-        if (APR_STATUS_IS_NOTFOUND(rv)) {
-            rv = wa_dbm_key_find(store, "sid", key, &row);
+            rv = wa_dbm_id_or_sid_find(store, update->key, &row);
         }
         if (rv == APR_SUCCESS) {
             rv = wa_dbm_message_get(store, row, pm);
         }
         if (rv == APR_SUCCESS) {
             next.status = pm->status;
-            rv = merge(baton, pm, &next, p);
+            rv = update->merge(update->baton, pm, &next, p);
             if (APR_STATUS_IS_EEXIST(rv)) {
                 return APR_SUCCESS;
             }
         }
         if (rv == APR_SUCCESS) {
-            rv = state_make(store, row, pm, &next, &record, p);
+            rv = state_fill(store, row, pm, &next, &state);
+        }
+        if (rv == APR_SUCCESS) {
+            rv = wa_record_state_make(&record, &state, row, p);
         }
         if (rv != APR_SUCCESS) {
             return rv;

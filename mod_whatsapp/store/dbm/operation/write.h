@@ -21,8 +21,8 @@ apr_status_t wa_dbm_commit_try(wa_dbm_store_t *store, wa_record_t *record, wa_co
 /* The operations `message_add`, `message_update`, `parked_add` and `parked_get`. */
 apr_status_t wa_dbm_message_add(wa_store_t *self, const wa_message_new_t *message, wa_message_t *pm,
                                 apr_pool_t *p);
-apr_status_t wa_dbm_message_update(wa_store_t *self, const char *key, wa_message_merge_fn merge,
-                                   void *baton, wa_message_t *pm, apr_pool_t *p);
+apr_status_t wa_dbm_message_update(wa_store_t *self, const wa_message_update_t *update,
+                                   wa_message_t *pm, apr_pool_t *p);
 apr_status_t wa_dbm_parked_add(wa_store_t *self, const char *key, wa_slice_t value,
                                apr_pool_t *tmp);
 apr_status_t wa_dbm_parked_get(wa_store_t *self, const char *key, wa_slice_t *pvalue,
