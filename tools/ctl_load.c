@@ -60,7 +60,7 @@ typedef struct load_t {
     apr_size_t count, room;
     int is_sorted;
     apr_hash_t *threads;
-    apr_uint64_t bad, duplicates, others, repaired, unknown, threads_unused;
+    apr_uint64_t bad, duplicates, others, repaired, unknown, threads_unused, empty, prose;
     apr_uint64_t messages, contacts;
 } load_t;
 
@@ -90,7 +90,7 @@ static apr_status_t entry_add(load_t *l, const load_piece_t *piece, apr_int64_t 
     e = &l->entries[l->count++];
     e->time_ms = time_ms;
     e->offset = piece->offset;
-    e->length = (apr_uint32_t)piece->len | (is_contact ? ENTRY_CONTACT : 0);
+    e->length = (apr_uint32_t)piece->size | (is_contact ? ENTRY_CONTACT : 0);
     e->line = piece->line;
     l->is_sorted &= l->count < 2 || e[-1].time_ms <= time_ms;
     return APR_SUCCESS;
@@ -186,6 +186,9 @@ static apr_status_t piece_judge(load_t *l, load_piece_t *piece)
     case LOAD_THREAD:
         thread_judge(l, &item);
         return APR_SUCCESS;
+    case LOAD_NOTHING:
+        l->empty++;
+        return APR_SUCCESS;
     case LOAD_OTHER:
         break;
     }
@@ -218,6 +221,7 @@ static int input_judge(load_t *l)
         progress_update(&progress, l->in.read, l->in.size);
     }
     progress_end(&progress);
+    l->prose = l->in.prose;
     if (what) {
         line_refuse(l, piece.line, what);
     } else if (rv != APR_EOF) {
@@ -319,7 +323,7 @@ static apr_status_t contact_append(load_t *l, const load_item_t *item, const loa
 
 static apr_status_t entry_append(load_t *l, const load_entry_t *e)
 {
-    load_piece_t piece = {NULL, e->length & ~ENTRY_CONTACT, e->offset, e->line};
+    load_piece_t piece = {.size = e->length & ~ENTRY_CONTACT, .offset = e->offset, .line = e->line};
     load_item_t item;
     apr_status_t rv = load_input_again(&l->in, &piece);
 
@@ -518,6 +522,13 @@ static void summary_print(const load_t *l, int is_dry)
              is_dry ? "would be: " : "", l->messages, l->contacts, l->duplicates);
     if (l->others) {
         ctl_note(l->ctl, "%" APR_UINT64_T_FMT " lines with other keys passed over", l->others);
+    }
+    if (l->empty) {
+        ctl_note(l->ctl, "%" APR_UINT64_T_FMT " keys without a value (null) passed over", l->empty);
+    }
+    if (l->prose) {
+        ctl_note(l->ctl, "%" APR_UINT64_T_FMT " lines of text around the JSON passed over",
+                 l->prose);
     }
     if (l->threads_unused) {
         ctl_note(l->ctl, "%" APR_UINT64_T_FMT " threads without messages left out",
