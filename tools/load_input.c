@@ -455,7 +455,7 @@ static apr_status_t prose_read(load_input_t *in, load_piece_t *piece, int c, con
         return load_text_refuse(pwrong,
                                 "is UTF-16, as PowerShell writes it: iconv -f UTF-16 -t UTF-8");
     }
-    if (text_has(in, "[ERROR]")) {
+    if (text_has(in, "ERROR") || text_has(in, "npm error") || text_has(in, "npm ERR!")) {
         return load_text_refuse(pwrong,
                                 "says that something failed: what was printed is not all there is");
     }

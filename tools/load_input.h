@@ -20,7 +20,7 @@
  * - an answer of Cloudflare's REST API, {"success":true, "result":{"values":{...}}}; with "success"
  *   false, or with errors, it is refused.
  * Before the first of them and after all but lines may stand lines of prose, which the tools print:
- * "Success!", banners, warnings. What says [ERROR] is refused, and what looks like a piece of
+ * "Success!", banners, warnings. What says ERROR is refused, and what looks like a piece of
  * JSON. */
 
 /* How deep arrays, answers and objects of keys may lie in each other. */
