@@ -603,8 +603,8 @@ const char *load_item_read(load_item_t *item, char *line, apr_size_t len, apr_in
     key = json_string_value(json_object_get(j, json_object_get(j, "key") ? "key" : "name"));
     if (!key) {
         return json_object_get(j, "id") || json_object_get(j, "counterpart")
-                   ? "key must be a string: a value alone, as `wrangler kv key get` prints it, does "
-                     "not say where it belongs"
+                   ? "key must be a string: a value alone, as `wrangler kv key get` prints it, "
+                     "does not say where it belongs"
                    : "key must be a string";
     }
     if (json_is_true(json_object_get(j, "base64"))) {

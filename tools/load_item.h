@@ -40,8 +40,8 @@ typedef struct load_item_t {
     wa_record_contact_t contact;
 } load_item_t;
 
-/* Reads one object. "key" may be called "name"; the value may be a string that holds it, and may lie
- * in an object with what Cloudflare keeps beside it, {"value":..., "metadata":...}.
+/* Reads one object. "key" may be called "name"; the value may be a string that holds it, and may
+ * lie in an object with what Cloudflare keeps beside it, {"value":..., "metadata":...}.
  * @param text  changed in place
  * @param now_ms  times more than a day after it are refused
  * @return NULL, *item filled, everything in p | what is wrong, in p */

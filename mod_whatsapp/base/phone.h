@@ -15,8 +15,8 @@
  *   the number. The wave dash is refused: it means "up to";
  * - digits of every script (Unicode Nd) are the ASCII ones, and the full-width plus is a plus;
  * - a 0 in brackets directly after the country code, as in +44 (0)20 or +44 (020), is what is
- *   dialled within the country, and dropped. Where numbers begin with 0 for everybody (Italy, Benin,
- *   Congo, Ivory Coast, San Marino) it stays. A (0) anywhere else is refused;
+ *   dialled within the country, and dropped. Where numbers begin with 0 for everybody (Italy,
+ *   Benin, Congo, Ivory Coast, San Marino) it stays. A (0) anywhere else is refused;
  * - 00 in front is not read as +: in some countries it is the beginning of another number.
  * What is left has to be ^\+[1-9][0-9]{1,14}$ (E.164). frontend/js/typed.js reads alike, and
  * tests/number-vectors.json holds both to it. */

@@ -157,8 +157,8 @@ BAD = {
         "says that something failed",
     ),
     "the failed half in colours": (
-        GOOD
-        + "\n\n\x1b[31m\u2718 \x1b[41;31m[\x1b[41;97mERROR\x1b[41;31m]\x1b[0m \x1b[1mAn error.\x1b[0m\n",
+        GOOD + "\n\n\x1b[31m\u2718 \x1b[41;31m["
+        "\x1b[41;97mERROR\x1b[41;31m]\x1b[0m \x1b[1mAn error.\x1b[0m\n",
         7,
         "says that something failed",
     ),
