@@ -109,6 +109,13 @@ static void summary_print(const load_t *l, int is_dry)
     if (l->others) {
         ctl_note(l->ctl, "%" APR_UINT64_T_FMT " lines with other keys passed over", l->others);
     }
+    if (l->empty) {
+        ctl_note(l->ctl, "%" APR_UINT64_T_FMT " keys without a value (null) passed over", l->empty);
+    }
+    if (l->prose) {
+        ctl_note(l->ctl, "%" APR_UINT64_T_FMT " lines of text around the JSON passed over",
+                 l->prose);
+    }
     if (l->threads_unused) {
         ctl_note(l->ctl, "%" APR_UINT64_T_FMT " threads without messages left out",
                  l->threads_unused);

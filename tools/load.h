@@ -44,7 +44,7 @@ typedef struct load_t {
     apr_size_t count, room;
     int is_sorted;
     apr_hash_t *threads;
-    apr_uint64_t bad, duplicates, others, repaired, unknown, threads_unused;
+    apr_uint64_t bad, duplicates, others, repaired, unknown, threads_unused, empty, prose;
     apr_uint64_t messages, contacts;
 } load_t;
 

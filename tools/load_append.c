@@ -100,7 +100,8 @@ static apr_status_t contact_append(load_t *l, const load_item_t *item, const loa
 
 static apr_status_t entry_append(load_t *l, const load_entry_t *e)
 {
-    load_piece_t piece = {NULL, e->length & ~LOAD_ENTRY_CONTACT, e->offset, e->line};
+    load_piece_t piece = {
+        .size = e->length & ~LOAD_ENTRY_CONTACT, .offset = e->offset, .line = e->line};
     load_item_t item;
     apr_status_t rv = load_input_again(&l->in, &piece);
 

@@ -118,6 +118,19 @@ unsigned load_surrogates_repair(char *s, apr_size_t len)
     return repaired;
 }
 
+/* Without what Cloudflare puts around a value. */
+static json_t *value_unwrap(json_t *value)
+{
+    static const char *const known[] = {"value", "metadata", "expiration", NULL};
+    load_reader_t counted = {.object = value};
+
+    if (!json_object_get(value, "value")) {
+        return value;
+    }
+    load_members_count(&counted, known);
+    return counted.unknown ? value : json_object_get(value, "value");
+}
+
 /* The value itself, or the object that is in it as a string. */
 static json_t *value_get(load_item_t *item, json_t *value, const char **perror, apr_pool_t *p)
 {
@@ -138,7 +151,8 @@ static json_t *value_get(load_item_t *item, json_t *value, const char **perror, 
     }
     if (!json_is_object(value)) {
         *perror =
-            value ? "value must be an object, or a string that holds one" : "value is missing";
+            value ? "value must be an object, or a string that holds one"
+                  : "value is missing: a list of keys has none, `wrangler kv bulk get` prints them";
         return NULL;
     }
     return value;
@@ -149,7 +163,7 @@ const char *load_item_read(load_item_t *item, char *line, apr_size_t len, apr_in
 {
     const char *key, *rest, *error = NULL;
     load_reader_t r = {.p = p, .now_ms = now_ms};
-    json_t *j;
+    json_t *j, *value;
 
     memset(item, 0, sizeof(*item));
     item->kind = LOAD_OTHER;
@@ -160,18 +174,26 @@ const char *load_item_read(load_item_t *item, char *line, apr_size_t len, apr_in
     if (!json_is_object(j)) {
         return "must be an object with key and value";
     }
-    key = json_string_value(json_object_get(j, "key"));
+    key = json_string_value(json_object_get(j, json_object_get(j, "key") ? "key" : "name"));
     if (!key) {
-        return "key must be a string";
+        return json_object_get(j, "id") || json_object_get(j, "counterpart")
+                   ? "key must be a string: a value alone, as `wrangler kv key get` prints it, "
+                     "does not say where it belongs"
+                   : "key must be a string";
     }
     if (json_is_true(json_object_get(j, "base64"))) {
         return "values in base64 are not read";
+    }
+    value = value_unwrap(json_object_get(j, "value"));
+    if (json_is_null(value)) {
+        item->kind = LOAD_NOTHING;
+        return NULL;
     }
     if (!load_key_rest(key, "msg:", &rest) && !load_key_rest(key, "thread:", &rest)
         && !load_key_rest(key, "contact:", &rest)) {
         return NULL;
     }
-    r.object = value_get(item, json_object_get(j, "value"), &error, p);
+    r.object = value_get(item, value, &error, p);
     if (error) {
         return error;
     }

@@ -14,7 +14,8 @@ typedef enum {
     LOAD_MESSAGE = 0,
     LOAD_THREAD = 1,
     LOAD_CONTACT = 2,
-    LOAD_OTHER = 3 /* a key that is none of ours */
+    LOAD_OTHER = 3,  /* a key that is none of ours */
+    LOAD_NOTHING = 4 /* a key whose value is null: it was deleted, or has expired */
 } load_kind_e;
 
 typedef struct load_item_t {
@@ -39,7 +40,8 @@ typedef struct load_item_t {
     wa_record_contact_t contact;
 } load_item_t;
 
-/* Reads one object.
+/* Reads one object. "key" may be called "name"; the value may be a string that holds it, and may
+ * lie in an object with what Cloudflare keeps beside it, {"value":..., "metadata":...}.
  * @param text  changed in place
  * @param now_ms  times more than a day after it are refused
  * @return NULL, *item filled, everything in p | what is wrong, in p */

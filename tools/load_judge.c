@@ -36,7 +36,7 @@ static apr_status_t entry_add(load_t *l, const load_piece_t *piece, apr_int64_t 
     e = &l->entries[l->count++];
     e->time_ms = time_ms;
     e->offset = piece->offset;
-    e->length = (apr_uint32_t)piece->len | (is_contact ? LOAD_ENTRY_CONTACT : 0);
+    e->length = (apr_uint32_t)piece->size | (is_contact ? LOAD_ENTRY_CONTACT : 0);
     e->line = piece->line;
     l->is_sorted &= l->count < 2 || e[-1].time_ms <= time_ms;
     return APR_SUCCESS;
@@ -132,6 +132,9 @@ static apr_status_t piece_judge(load_t *l, load_piece_t *piece)
     case LOAD_THREAD:
         thread_judge(l, &item);
         return APR_SUCCESS;
+    case LOAD_NOTHING:
+        l->empty++;
+        return APR_SUCCESS;
     case LOAD_OTHER:
         break;
     }
@@ -164,6 +167,7 @@ int load_judge(load_t *l)
         progress_update(&progress, l->in.read, l->in.size);
     }
     progress_end(&progress);
+    l->prose = l->in.prose;
     if (what) {
         line_refuse(l, piece.line, what);
     } else if (rv != APR_EOF) {

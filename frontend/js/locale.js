@@ -1,6 +1,7 @@
 // Words, dates, numbers and names as the user reads them.
 
 import { texts } from './texts.js';
+import { countryLength, isNumber } from './typed.js';
 
 const locales = navigator.languages;
 const dates = (options) => new Intl.DateTimeFormat(locales, options).format;
@@ -9,7 +10,6 @@ const shortDate = dates({ dateStyle: 'short' });
 const longDate = dates({ weekday: 'long', day: 'numeric', month: 'long' });
 const longDateYear = dates({ dateStyle: 'long' });
 const relative = new Intl.RelativeTimeFormat(locales, { numeric: 'auto' });
-const twoDigitCountries = /^(2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58])/;
 const plural = new Intl.PluralRules(texts.language);
 
 export const compareNames = new Intl.Collator(locales, { sensitivity: 'base', numeric: true }).compare;
@@ -48,17 +48,9 @@ export function matcher(query) {
 	return (...texts) => !query || words.every((word) => fold(texts.join('\n')).includes(word));
 }
 
-export const isNumber = (text) => /^\+[1-9][0-9]{1,14}$/.test(text);
-
-// The number as the API wants it, or null. 00 in front is how many people write +.
-export function parseNumber(text) {
-	const plain = text.replace(/[\s\-.()\u200e\u200f\u2066-\u2069]/g, '').replace(/^00/, '+');
-	return isNumber(plain) ? plain : null;
-}
-
 export function formatNumber(number) {
 	if (!isNumber(number)) return number;
 	const digits = number.slice(1);
-	const length = /^[17]/.test(digits) ? 1 : twoDigitCountries.test(digits) ? 2 : 3;
+	const length = countryLength(digits);
 	return `+${digits.slice(0, length)} ${digits.slice(length).replace(/\d{3}(?=\d\d)/g, '$& ')}`.trim();
 }

@@ -6,12 +6,11 @@
 #include <apr_strings.h>
 
 #include "api/reply.h"
+#include "base/phone.h"
 #include "messaging/message/validate.h"
 
 /* No question of ours has more than four members. */
 #define FIELDS_MAX 64
-
-#define CHANNEL_PREFIX "whatsapp:"
 
 int wa_query_read(wa_query_t *query, wa_request_t *q)
 {
@@ -102,31 +101,13 @@ int wa_query_number(wa_query_t *query, const char *name, const wa_query_range_t 
     return 1;
 }
 
-/* "+1555" for " 1555" and "whatsapp:+1555" for "whatsapp: 1555". */
-static wa_slice_t plus_restore(wa_slice_t text, apr_pool_t *p)
-{
-    const apr_size_t prefix_len = sizeof(CHANNEL_PREFIX) - 1;
-    apr_size_t at = 0;
-    char *restored;
-
-    if (text.len > prefix_len && memcmp(text.ptr, CHANNEL_PREFIX, prefix_len) == 0) {
-        at = prefix_len;
-    }
-    if (text.len == 0 || text.ptr[at] != ' ') {
-        return text;
-    }
-    restored = apr_pmemdup(p, text.ptr, text.len);
-    restored[at] = '+';
-    return wa_slice_make(restored, text.len);
-}
-
 int wa_query_counterpart(wa_request_t *q, wa_slice_t text, const char **pcounterpart, int *presult)
 {
     wa_sentence_t sentence;
     apr_status_t rv;
 
-    rv = wa_validate_counterpart(q->messenger->store, plus_restore(text, q->r->pool), pcounterpart,
-                                 &sentence, q->r->pool);
+    rv = wa_validate_counterpart(q->messenger->store, wa_phone_plus_restore(text, q->r->pool),
+                                 pcounterpart, &sentence, q->r->pool);
     if (rv != APR_SUCCESS) {
         *presult = wa_reply_status(q, rv, sentence);
         return 0;

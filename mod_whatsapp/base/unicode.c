@@ -9,6 +9,8 @@
 
 #define REPLACEMENT 0xfffd
 #define DOT_ABOVE 0x0307
+#define BRAILLE_BLANK 0x2800
+#define NULL_NOTEHEAD 0x1d159
 
 /* The longest decomposition of one character has 18 (U+FDFA). */
 #define PIECES_MAX 32
@@ -64,7 +66,61 @@ int wa_unicode_is_invisible(apr_uint32_t c)
     /* utf8proc has no properties of what is not assigned; what is kept for such characters stays
      * so. */
     return property->ignorable || (c >= 0xe0000 && c <= 0xe0fff) || (c >= 0xfff0 && c <= 0xfff8)
-           || c == 0x2065;
+           || c == 0x2065 || c == 0x180f;
+}
+
+int wa_unicode_is_space(apr_uint32_t c)
+{
+    return property_of(c)->category == UTF8PROC_CATEGORY_ZS;
+}
+
+int wa_unicode_is_dash(apr_uint32_t c)
+{
+    return property_of(c)->category == UTF8PROC_CATEGORY_PD;
+}
+
+int wa_unicode_is_unseen(apr_uint32_t c)
+{
+    switch (property_of(c)->category) {
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_ZS:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return 1;
+    default:
+        return c == BRAILLE_BLANK || c == NULL_NOTEHEAD || wa_unicode_is_invisible(c);
+    }
+}
+
+int wa_text_is_unseen(const char *s, apr_size_t len)
+{
+    apr_size_t at, used;
+
+    for (at = 0; at < len; at += used) {
+        if (!wa_unicode_is_unseen(wa_unicode_read(s + at, len - at, &used))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int is_digit(apr_uint32_t c)
+{
+    return property_of(c)->category == UTF8PROC_CATEGORY_ND;
+}
+
+/* The ten digits of a script follow each other, and where several sets do, each has ten. */
+int wa_unicode_digit(apr_uint32_t c)
+{
+    apr_uint32_t before = 0;
+
+    if (!is_digit(c)) {
+        return -1;
+    }
+    while (before < c && is_digit(c - before - 1)) {
+        before++;
+    }
+    return (int)(before % 10);
 }
 
 int wa_unicode_is_control(apr_uint32_t c)

@@ -33,6 +33,26 @@ wa_unicode_class_e wa_unicode_class(apr_uint32_t c);
  * drawn, such as the Arabic number sign. Any thread. */
 int wa_unicode_is_invisible(apr_uint32_t c);
 
+/* 1 for a character of which a reader sees nothing, wherever it stands: what is invisible, white
+ * space, the controls, and the two of the symbols whose picture is empty (Braille without dots, the
+ * head of a note that is not played). Any thread. */
+int wa_unicode_is_unseen(apr_uint32_t c);
+
+/* 1 when there is nothing to see in the text: it is empty, or every character is unseen. Bytes that
+ * are not valid UTF-8 are seen. Any thread. */
+int wa_text_is_unseen(const char *s, apr_size_t len);
+
+/* 1 for a space within a line (category Zs): not tabs, not what ends a line. Any thread. */
+int wa_unicode_is_space(apr_uint32_t c);
+
+/* 1 for hyphens and dashes (category Pd). Any thread. */
+int wa_unicode_is_dash(apr_uint32_t c);
+
+/* The value of a decimal digit of any script (category Nd): 7 for "7", for the full-width one and
+ * for the Arabic-Indic one. @return 0..9, -1 for all else, such as raised and circled digits. Any
+ * thread. */
+int wa_unicode_digit(apr_uint32_t c);
+
 /* 1 for what directs how text is written and is not text (categories Cc, Cf, Zl, Zp): what must
  * stand in no file's name. Any thread. */
 int wa_unicode_is_control(apr_uint32_t c);

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "base/text.h"
+#include "base/unicode.h"
 #include "httpd/config.h"
 #include "httpd/value.h"
 
@@ -40,7 +41,7 @@ static const char *words_set(cmd_parms *cmd, int argc, char *const argv[],
                                 "before, or set it in the environment that httpd is started from",
                                 cmd->cmd->name);
         }
-        if (len > WORD_BYTES_MAX || wa_text_is_blank(argv[i], len)
+        if (len > WORD_BYTES_MAX || wa_text_is_unseen(argv[i], len)
             || !wa_text_is_utf8(argv[i], len)) {
             return apr_psprintf(cmd->pool, "%s must be words of up to %d bytes, not '%s'",
                                 cmd->cmd->name, WORD_BYTES_MAX, wa_value_shown(argv[i], cmd->pool));

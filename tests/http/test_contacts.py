@@ -59,6 +59,7 @@ def test_a_second_contact_with_a_number_is_refused(api, fresh):
         f"whatsapp:{number}",
         f"{number[:3]} {number[3:]}",
         f"{number[:5]}-({number[5:]})",
+        f"\u202a{number[:2]} (0){number[2:]}\u202c",
     ):
         refusal = api.add_contact(typed, "The second", expect=400)
         assert refusal["code"] == "INVALID_INPUT"
@@ -111,7 +112,7 @@ def test_fifty_renames_and_a_delete_leave_nothing_behind(api, fresh):
         ("\U0001f600" * 50, "\U0001f600" * 50),
         (" " * 500 + "y" * 100, "y" * 100),
         ("a  b", "a  b"),
-        ("\u200b", "\u200b"),
+        (" \u200eAna\u200f ", "\u200eAna\u200f"),
         ('"<b>\\', '"<b>\\'),
     ],
     ids=lambda value: ascii(value[:12]),
@@ -133,6 +134,8 @@ BAD_NAMES = [
     json.dumps("".join(map(chr, WHITE_SPACE))),
     json.dumps("x" * 101),
     json.dumps("\U0001f600" * 50 + "a"),
+    '"\\u200b"',
+    '" \\u2800\\u3164 "',
     "null",
     "5",
     "true",

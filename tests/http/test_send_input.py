@@ -3,8 +3,13 @@
 sent."""
 
 import json
+import pathlib
 
 import pytest
+
+VECTORS = json.loads(
+    (pathlib.Path(__file__).parents[1] / "number-vectors.json").read_text(encoding="utf-8")
+)
 
 # Unicode's White_Space property, all of it.
 WHITE_SPACE = [
@@ -103,6 +108,14 @@ def test_a_message_that_twilio_takes_is_sent_and_stored(api, fresh, twilio):
         "whatsapp:{n}",
         " {n} ",
         "whatsapp: {n}",
+        "{n}\t",
+        "{n}\r\n",
+        "{n}/",
+        "tel:{n}",
+        "{cc} (0) {a} {b}{c}",
+        "{cc} (0{a}) {b}{c}",
+        "\u202d{n}\u202c",
+        "\ufeff{cc}\u00a0{a}\u2011{b}\u2013{c}\ufe0f",
         "{cc} ({a}) {b}-{c}",
         "{cc}.{a}.{b}.{c}",
         "{cc}-{a}-{b}-{c}",
@@ -133,12 +146,14 @@ def test_a_number_is_taken_as_people_type_it(api, fresh, typed):
         "whatsapp:{d}",
         "whatsapp:whatsapp:+{d}",
         "sms:+{d}",
-        "+{d}/",
-        "+{d}\t",
-        "+{d}\n",
-        "+{d}\u00a0",
-        "\uff0b{d}",
-        "+155\u0665\u0665{d}",
+        "00{d}",
+        "+{d}\t1",
+        "+{d}\n+{d}",
+        "+{d} (0)",
+        "+{d}\u2460",
+        "+{d}\u301c9",
+        "tel:+{d};phone-context=x",
+        "+{d}\u200bx",
         "+{d};ext=1",
         "+{d},+{d}",
     ],
@@ -257,12 +272,15 @@ def test_a_message_of_every_white_space_is_refused(refused):
     )
 
 
+@pytest.mark.parametrize("text", [text for text, unseen in VECTORS["texts"] if unseen], ids=ascii)
+def test_a_message_of_which_nothing_is_seen_is_refused(refused, text):
+    refused(envelope(refused.number, json.dumps(text).encode()), "message")
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["\u200b", "\ufeff", "\u180e", "\u2060", "\u3164", "."],
-    ids=lambda text: f"U+{ord(text):04X}",
+    "text", [text for text, unseen in VECTORS["texts"] if not unseen], ids=ascii
 )
-def test_what_only_looks_blank_is_a_message(gated_api, fresh, text):
+def test_what_is_seen_is_a_message(gated_api, fresh, text):
     assert gated_api.send(fresh.number(), text)["message"]["body"] == text
 
 

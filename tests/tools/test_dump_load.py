@@ -782,7 +782,7 @@ def test_spoiled_lines_are_read_or_refused(lived, directory):
         ("[\n,\n", 2, "an element of the array is missing"),
         (f"[{lines_of([GOOD])},\n]", 3, "an element of the array is missing"),
         (f"[{lines_of([GOOD])}\n{lines_of([GOOD])}]", 3, "a comma is missing"),
-        (f"[{lines_of([GOOD])}]\n\nmore", 4, "something stands after the end"),
+        (f"[{lines_of([GOOD])}]\n\n]", 4, "something stands after the end"),
         ("[5]", 1, ""),
         (f"[\n{lines_of([GOOD])},\n5, {spoiled(id=None)}]", 4, ""),
     ],

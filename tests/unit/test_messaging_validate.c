@@ -34,7 +34,10 @@ static void test_messages(void **state)
         {repeated(*state, "\xF0\x9F\x98\x80", 2049), APR_EINVAL},
         {"", APR_EINVAL},
         {" \t\r\n\xC2\xA0\xE3\x80\x80", APR_EINVAL},
-        {"\xE2\x80\x8B", APR_SUCCESS}, /* a zero width space is no white space */
+        {"\xE2\x80\x8B", APR_EINVAL},
+        {"\xC2\xA0\xEF\xBB\xBF\xE2\x80\x83", APR_EINVAL},
+        {"\xE2\xA0\x80\xE3\x85\xA4", APR_EINVAL}, /* Braille without dots, Hangul filler */
+        {"\xE2\x80\x8B.", APR_SUCCESS},
         {"\xED\xA0\xBD", APR_EINVAL},
         {"\xC0\xAF", APR_EINVAL},
     };
@@ -62,6 +65,11 @@ static void test_names(void **state)
         {repeated(*state, "\xF0\x9F\x98\x80", 51), NULL},
         {"", NULL},
         {" \xE2\x80\xA8 ", NULL},
+        {" \xE2\x80\x8B \xE1\x85\x9F", NULL},
+        {"\xE2\x80\x8F"
+         "Ana",
+         "\xE2\x80\x8F"
+         "Ana"},
         {"a\xFF", NULL},
     };
     wa_sentence_t sentence;
@@ -98,6 +106,10 @@ static void test_numbers(void **state)
                                        &sentence, *state),
                      APR_EINVAL);
     assert_memory_equal(sentence, "phoneNumber", 11);
+    assert_int_equal(
+        wa_validate_phone(wa_slice_of("+44 20 7946 0958 x9"), &number, &sentence, *state),
+        APR_EINVAL);
+    assert_non_null(strstr(sentence, ": the character 'x' (U+0078) stands in none"));
     assert_int_equal(wa_validate_phone(wa_slice_of(NULL), &number, &sentence, *state), APR_EINVAL);
 }
 

@@ -1,6 +1,7 @@
 // The right side: who the conversation is with, its messages, a notice, and the composer.
 
-import { formatNumber, isNumber, t } from '../locale.js';
+import { formatNumber, t } from '../locale.js';
+import { isNumber } from '../typed.js';
 import { createComposer } from './composer.js';
 import { openContactDialog } from './contact-dialog.js';
 import { h, icon, iconButton, make, patch } from './dom.js';

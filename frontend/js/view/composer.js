@@ -1,6 +1,7 @@
 // The field to write in: its draft, its limit, and when it may be sent.
 
 import { formatCount, t } from '../locale.js';
+import { isUnseen } from '../typed.js';
 import { h, icon, make, patch } from './dom.js';
 
 const limit = 4096; // UTF-16 units, as the server counts
@@ -16,7 +17,7 @@ export function createComposer(changed, send) {
 
 	function render() {
 		const left = limit - field.value.length;
-		button.disabled = field.disabled || left < 0 || !field.value.trim();
+		button.disabled = field.disabled || left < 0 || isUnseen(field.value);
 		counter.classList.toggle('over', left < 0);
 		patch(counter, left < warnFrom && formatCount(left));
 	}

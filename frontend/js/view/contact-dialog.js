@@ -1,6 +1,7 @@
 // Adds, renames or deletes one contact.
 
-import { formatNumber, parseNumber, t } from '../locale.js';
+import { formatNumber, t } from '../locale.js';
+import { isUnseen, parseNumber } from '../typed.js';
 import { h, make, patch } from './dom.js';
 
 // Edits the contact, or adds one without it; number may be ''.
@@ -43,7 +44,7 @@ export function openContactDialog(messenger, contact, number) {
 		event.preventDefault();
 		const displayName = name.value.trim();
 		const to = parseNumber(phone.value);
-		if (!displayName || displayName.length > 100) complain(t('nameNeeded'), name);
+		if (isUnseen(displayName) || displayName.length > 100) complain(t('nameNeeded'), name);
 		else if (!to) complain(t('numberNeeded'), phone);
 		else run((api) => (contact ? api.renameContact(contact.id, displayName) : api.addContact(to, displayName)));
 	}

@@ -1,6 +1,7 @@
 // The left side: conversations, then contacts to start one with, and search over both.
 
-import { formatCount, formatDay, formatNumber, initials, matcher, parseNumber, t } from '../locale.js';
+import { formatCount, formatDay, formatNumber, initials, matcher, t } from '../locale.js';
+import { digitsOf, parseNumber } from '../typed.js';
 import { openContactDialog } from './contact-dialog.js';
 import { h, icon, iconButton, make, patch } from './dom.js';
 import { VirtualList } from './virtual-list.js';
@@ -49,7 +50,7 @@ export function createThreads(messenger) {
 	function findRows(query) {
 		const number = parseNumber(query);
 		const matches = matcher(query);
-		const digits = /^[\s\d()+.-]+$/.test(query) && query.replace(/\D/g, '').replace(/^0+/, '');
+		const digits = number?.slice(1) ?? digitsOf(query).replace(/^0+/, '');
 		const entries = new Map(messenger.outbox.visible().map((entry) => [entry.counterpart, entry]));
 		const all = new Set([...messenger.threads.keys(), ...entries.keys(), ...messenger.contacts.keys()]);
 		const rows = [...all].map((counterpart) => describe(counterpart, entries.get(counterpart)))

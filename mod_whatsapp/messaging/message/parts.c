@@ -4,6 +4,7 @@
 
 #include "base/grapheme.h"
 #include "base/text.h"
+#include "base/unicode.h"
 
 /* A cut after white space makes no part shorter than this. */
 #define SPACE_UNITS_MIN (WA_PART_UNITS_MAX / 2)
@@ -54,12 +55,12 @@ apr_size_t wa_parts_cut(wa_slice_t text, wa_slice_t *parts)
     while (count < WA_PARTS_MAX && wa_text_utf16_length(text.ptr, text.len) > WA_PART_UNITS_MAX) {
         const apr_size_t len = part_length(text);
 
-        if (!wa_text_is_blank(text.ptr, len)) {
+        if (!wa_text_is_unseen(text.ptr, len)) {
             parts[count++] = wa_slice_make(text.ptr, len);
         }
         text = wa_slice_make(text.ptr + len, text.len - len);
     }
-    if (count == 0 || (count < WA_PARTS_MAX && !wa_text_is_blank(text.ptr, text.len))) {
+    if (count == 0 || (count < WA_PARTS_MAX && !wa_text_is_unseen(text.ptr, text.len))) {
         parts[count++] = text;
     }
     return count;

@@ -16,8 +16,8 @@
 /* Cuts a text into consecutive parts of at most WA_PART_UNITS_MAX units: after white space where
  * there is any in the second half of a part, else between two characters as a reader sees them
  * (base/grapheme.h); inside one only where it is longer than a part. Nothing is added or lost, but
- * for parts that would be all white space, which Twilio refuses.
- * @param text   valid UTF-8, not blank, at most WA_MESSAGE_UNITS_MAX units
+ * for parts in which there would be nothing to see, which Twilio refuses.
+ * @param text   valid UTF-8, with something to see, at most WA_MESSAGE_UNITS_MAX units
  * @param parts  out: room for WA_PARTS_MAX, pieces of `text`
  * @return how many, at least 1. Any thread. */
 apr_size_t wa_parts_cut(wa_slice_t text, wa_slice_t *parts);

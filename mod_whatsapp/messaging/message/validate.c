@@ -8,25 +8,41 @@
 #include "base/id.h"
 #include "base/phone.h"
 #include "base/text.h"
+#include "base/unicode.h"
 
-/* Longer than any number with its separators: what is over it need not be looked at. */
-#define PHONE_BYTES_MAX 64
+/* Longer than any number with all that copying brings along: what is over it need not be looked
+ * at. */
+#define PHONE_BYTES_MAX 512
 
-static const char *phone_of(wa_slice_t typed, apr_pool_t *p)
+/* @return the number | NULL, and what of it is to be said after the sentence, "" for nothing */
+static const char *phone_of(wa_slice_t typed, int is_number_meant, const char **pwhy, apr_pool_t *p)
 {
-    if (typed.len == 0 || typed.len > PHONE_BYTES_MAX || memchr(typed.ptr, '\0', typed.len)) {
+    wa_phone_fault_t fault;
+    const char *number;
+
+    *pwhy = "";
+    if (typed.len > PHONE_BYTES_MAX) {
         return NULL;
     }
-    return wa_phone_normalize(wa_slice_string(typed, p), p);
+    number = wa_phone_read(typed, &fault, p);
+    if (!number && (is_number_meant || fault.has_plus)) {
+        *pwhy = apr_pstrcat(p, ": ", wa_phone_fault_say(&fault, p), NULL);
+    }
+    return number;
 }
 
 apr_status_t wa_validate_phone(wa_slice_t typed, const char **pnumber, wa_sentence_t *psentence,
                                apr_pool_t *p)
 {
+    const char *why;
+
     *psentence = NULL;
-    *pnumber = phone_of(typed, p);
+    *pnumber = phone_of(typed, 1, &why, p);
     if (!*pnumber) {
-        *psentence = "phoneNumber must be a phone number with its country code, like +15551230001";
+        *psentence = apr_pstrcat(p,
+                                 "phoneNumber must be a phone number with its country code, like"
+                                 " +15551230001",
+                                 why, NULL);
         return APR_EINVAL;
     }
     return APR_SUCCESS;
@@ -37,8 +53,8 @@ apr_status_t wa_validate_message(wa_slice_t text, wa_sentence_t *psentence)
     *psentence = NULL;
     if (!wa_text_is_utf8(text.ptr, text.len)) {
         *psentence = "message must be valid text without NUL characters";
-    } else if (wa_text_is_blank(text.ptr, text.len)) {
-        *psentence = "message must not be empty or only white space";
+    } else if (wa_text_is_unseen(text.ptr, text.len)) {
+        *psentence = "message must not be empty or only white space and what nobody sees";
     } else if (wa_text_utf16_length(text.ptr, text.len) > WA_MESSAGE_UNITS_MAX) {
         *psentence = "message must be at most 4096 characters long";
     }
@@ -55,8 +71,8 @@ apr_status_t wa_validate_display_name(wa_slice_t typed, wa_slice_t *ptrimmed,
         return APR_EINVAL;
     }
     typed = wa_text_trim(typed);
-    if (typed.len == 0) {
-        *psentence = "displayName must not be empty or only white space";
+    if (wa_text_is_unseen(typed.ptr, typed.len)) {
+        *psentence = "displayName must not be empty or only white space and what nobody sees";
         return APR_EINVAL;
     }
     if (wa_text_utf16_length(typed.ptr, typed.len) > WA_DISPLAY_NAME_UNITS_MAX) {
@@ -91,8 +107,10 @@ apr_status_t wa_validate_contact_id(const char *field, wa_slice_t typed, const c
 apr_status_t wa_validate_counterpart(wa_store_t *store, wa_slice_t typed, const char **pcounterpart,
                                      wa_sentence_t *psentence, apr_pool_t *p)
 {
+    const char *why;
+
     *psentence = NULL;
-    *pcounterpart = phone_of(typed, p);
+    *pcounterpart = phone_of(typed, 0, &why, p);
     if (*pcounterpart) {
         return APR_SUCCESS;
     }
@@ -105,7 +123,9 @@ apr_status_t wa_validate_counterpart(wa_store_t *store, wa_slice_t typed, const 
             return APR_SUCCESS;
         }
     }
-    *psentence = "counterpart must be a phone number like +15551230001, or the counterpart of a"
-                 " thread there is";
+    *psentence = apr_pstrcat(p,
+                             "counterpart must be a phone number like +15551230001, or the"
+                             " counterpart of a thread there is",
+                             why, NULL);
     return APR_EINVAL;
 }

@@ -17,16 +17,16 @@
 #define WA_COUNTERPART_BYTES_MAX 128
 
 /* Every check: *psentence is NULL with APR_SUCCESS, and with APR_EINVAL a sentence (static or in p)
- * that begins with the field's name and holds nothing of what was typed. Any thread that may use
- * p. */
+ * that begins with the field's name and holds nothing of what was typed, but for the one character
+ * that stands in no number. Any thread that may use p. */
 
 /* A phone number as people type it. @param pnumber  out: "+15551230001" in p, NULL unless
  * APR_SUCCESS. @return APR_SUCCESS | APR_EINVAL */
 apr_status_t wa_validate_phone(wa_slice_t typed, const char **pnumber, wa_sentence_t *psentence,
                                apr_pool_t *p);
 
-/* The text of a message to send. @return APR_SUCCESS | APR_EINVAL not UTF-8, with a NUL, blank or
- * too long */
+/* The text of a message to send. @return APR_SUCCESS | APR_EINVAL not UTF-8, with a NUL, without
+ * anything to see, or too long */
 apr_status_t wa_validate_message(wa_slice_t text, wa_sentence_t *psentence);
 
 /* A contact's name. @param ptrimmed  out: the name without white space around it, part of

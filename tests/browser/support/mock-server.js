@@ -11,6 +11,8 @@ import { gzipSync } from 'node:zlib';
 const apiBase = '/api/whatsapp-messenger';
 const pageBase = '/whatsapp-messenger';
 const frontend = process.env.WA_TEST_FRONTEND ?? fileURLToPath(new URL('../../../frontend', import.meta.url));
+// The page's own reading, whatever this version of Node takes a module for.
+const { isUnseen, readNumber } = await import(`data:text/javascript,${encodeURIComponent(readFileSync(join(frontend, 'js/typed.js'), 'utf8'))}`);
 const ourNumber = '+14155238886';
 const pageLimit = 500;
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -262,7 +264,7 @@ export class MockServer {
 
   async #send({ phoneNumber, message: body }, key) {
     const counterpart = number(phoneNumber);
-    if (typeof body !== 'string' || !body.trim() || body.length > 4096) throw fail(400, 'INVALID_INPUT', 'message must be 1 to 4096 characters.');
+    if (typeof body !== 'string' || isUnseen(body) || body.length > 4096) throw fail(400, 'INVALID_INPUT', 'message must be 1 to 4096 characters.');
     const known = key && this.keys.get(key);
     if (known && (known.body !== body || known.counterpart !== counterpart)) {
       throw fail(409, 'CONFLICT', 'This Idempotency-Key was used for another message.');
@@ -337,14 +339,14 @@ function json(request, text) {
 }
 
 function number(text) {
-  const plain = String(text).replace(/^whatsapp:/, '').replace(/[ \-.()]/g, '');
-  if (!/^\+[1-9][0-9]{1,14}$/.test(plain)) throw fail(400, 'INVALID_INPUT', 'phoneNumber must be + and 2 to 15 digits.');
+  const plain = readNumber(String(text));
+  if (!plain) throw fail(400, 'INVALID_INPUT', 'phoneNumber must be + and 2 to 15 digits.');
   return plain;
 }
 
 function name(text) {
   const trimmed = String(text ?? '').trim();
-  if (!trimmed || trimmed.length > 100) throw fail(400, 'INVALID_INPUT', 'displayName must be 1 to 100 characters.');
+  if (isUnseen(trimmed) || trimmed.length > 100) throw fail(400, 'INVALID_INPUT', 'displayName must be 1 to 100 characters.');
   return trimmed;
 }
 

@@ -121,7 +121,7 @@ test('script and style stay small', () => {
   const wire = files.filter((name) => /\.(js|css)$/.test(name)).map(source);
   const size = wire.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   const compressed = wire.reduce((sum, text) => sum + gzipSync(text).length, 0);
-  assert.ok(size < 60_000, `${size} bytes`);
+  assert.ok(size < 65_000, `${size} bytes`);
   assert.ok(compressed < 30_000, `${compressed} bytes compressed`);
 });
 
