@@ -219,9 +219,10 @@ apr_status_t wa_store_messages_list(wa_store_t *store, const char *counterpart, 
                                     apr_size_t limit, wa_message_visit_fn visit, void *baton,
                                     wa_page_t *page, apr_pool_t *p);
 
-/* Visits sent messages that are pending and whose date_ms is at or before `before_ms` or after
- * `ahead_ms` (a clock was wrong, and the caller judges), the oldest first, at most `max`; is_update
- * is 0. Costs what is pending, however long the history is. See WA_STORE_OPEN_MIN.
+/* Visits messages that are pending, sent and received ones, and whose date_ms is at or before
+ * `before_ms` or after `ahead_ms` (a clock was wrong, and the caller judges), the oldest first, at
+ * most `max`; is_update is 0. Costs what is pending, however long the history is. One that is
+ * damaged is passed over. See WA_STORE_OPEN_MIN.
  * @return APR_SUCCESS | what the visitor returned */
 apr_status_t wa_store_pending_list(wa_store_t *store, apr_int64_t before_ms, apr_int64_t ahead_ms,
                                    apr_size_t max, wa_message_visit_fn visit, void *baton,

@@ -540,7 +540,7 @@ static apr_status_t fake_pending_list(wa_store_t *self, apr_int64_t before_ms, a
     for (i = 0; i < fake->by_number->nelts && (apr_size_t)all->nelts < max; i++) {
         const fake_message_t *m = APR_ARRAY_IDX(fake->by_number, i, fake_message_t *);
 
-        if (m->m.direction == WA_DIRECTION_SENT && m->m.status == WA_STATUS_PENDING
+        if (m->m.status == WA_STATUS_PENDING
             && (m->m.date_ms <= before_ms || m->m.date_ms > ahead_ms)) {
             given_put(fake, all, m, 0, p);
         }
