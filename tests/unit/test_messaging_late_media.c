@@ -7,8 +7,9 @@
 #include "messaging/receive/late.h"
 #include "messaging/receive/receive.h"
 
-#define HEAD \
-    "MessageSid=" SID_1 "&From=whatsapp%3A%2B15551230001&To=whatsapp%3A%2B14155238886&Body=x"
+#define HEAD            \
+    "MessageSid=" SID_1 \
+    "&From=whatsapp%3A%2B15551230001&To=whatsapp%3A%2B14155238886&DateSent=x&Body=x"
 #define URL(n) \
     "https://api.twilio.com/2010-04-01/Accounts/" OUR_SID "/Messages/" SID_1 "/Media/ME" n
 

@@ -138,7 +138,7 @@ static void test_media_addresses_that_are_none(void **state)
     assert_non_null(strstr(json, "\"media\":[{\"url\":\"" PLACE "ID/media/0\","
                                  "\"contentType\":\"image/png\"}]"));
     for (i = 0; i < COUNT(announced); i++) {
-        const char *form = apr_pstrcat(*state, HEAD, announced[i].form, NULL);
+        const char *form = apr_pstrcat(*state, HEAD "&DateSent=x", announced[i].form, NULL);
         world_t world;
 
         assert_non_null(strstr(members_of(*state, form), announced[i].media));
@@ -146,12 +146,13 @@ static void test_media_addresses_that_are_none(void **state)
         assert_int_equal(receive(&world, form), APR_SUCCESS);
         assert_string_equal(fake_store_newest(world.fake)->preview, announced[i].preview);
     }
+    assert_null(strstr(members_of(*state, HEAD "&Body=x&NumMedia=3"), "media"));
     for (i = 0; i < COUNT(none); i++) {
-        const char *form = apr_pstrcat(*state, HEAD "&Body=x", none[i], NULL);
+        const char *form = apr_pstrcat(*state, HEAD "&DateSent=x&Body=x", none[i], NULL);
 
         assert_null(strstr(members_of(*state, form), "media"));
     }
-    json = members_of(*state, HEAD "&Body=x&NumMedia=2147483647");
+    json = members_of(*state, HEAD "&DateSent=x&Body=x&NumMedia=2147483647");
     for (i = 0; (json = strstr(json, "\"missing\"")) != NULL; i++) {
         json++;
     }

@@ -21,7 +21,8 @@ static apr_size_t announced(const wa_form_t *form, apr_pool_t *p)
 apr_status_t wa_late_begin(const wa_form_t *form, apr_size_t count, wa_message_new_t *message,
                            apr_size_t *pawaited, apr_pool_t *p)
 {
-    const apr_size_t all = announced(form, p);
+    wa_slice_t date;
+    const apr_size_t all = wa_form_get(form, "DateSent", &date) ? announced(form, p) : 0;
     wa_late_media_t late = {.since_ms = wa_clock_now_ms()};
     wa_message_state_t state;
     apr_status_t rv;

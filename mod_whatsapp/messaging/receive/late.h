@@ -12,7 +12,8 @@
 #include "messaging/messenger.h"
 
 /* Gives a message that is to be stored the state that says how many attachments are looked for:
- * those that the form announces (NumMedia) beyond the ones that have an address in it.
+ * those that the form of a fetched message (one with DateSent) announces (NumMedia) beyond the ones
+ * that have an address in it. A webhook gives the addresses of all that there are.
  * @param count     how many have one
  * @param message   its status and delivery are set, or left as they are where nothing is late
  * @param pawaited  out: how many are looked for
