@@ -19,6 +19,7 @@
 #include "dump_delivery.h"
 #include "messaging/list/render.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/late_media.h"
 #include "messaging/message/preview.h"
 #include "store/dbm/operation/read.h"
 
@@ -110,19 +111,20 @@ static void extra_text(extras_t *e, const char *name, wa_slice_t text)
 static wa_slice_t form_make(const wa_message_t *m, apr_pool_t *p)
 {
     wa_slice_t rest = m->attributes, form;
+    wa_late_medium_t medium;
     wa_attribute_t one;
     wa_attribute_e kind;
     wa_buffer_t b;
-    apr_size_t n = 0;
+    apr_size_t n;
 
     wa_buffer_init(&b, 0);
+    for (n = 0; wa_late_media_get(m, n, &medium); n++) {
+        wa_form_add(&b, wa_slice_of(apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, n)), medium.url);
+        wa_form_add(&b, wa_slice_of(apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, n)),
+                    medium.content_type);
+    }
     while ((kind = wa_attributes_next(&rest, &one)) != WA_ATTRIBUTE_NONE) {
-        if (kind == WA_ATTRIBUTE_MEDIA) {
-            wa_form_add(&b, wa_slice_of(apr_psprintf(p, "MediaUrl%" APR_SIZE_T_FMT, n)), one.url);
-            wa_form_add(&b, wa_slice_of(apr_psprintf(p, "MediaContentType%" APR_SIZE_T_FMT, n)),
-                        one.content_type);
-            n++;
-        } else if (kind == WA_ATTRIBUTE_FIELD) {
+        if (kind == WA_ATTRIBUTE_FIELD) {
             wa_form_add(&b, one.field.name, one.field.value);
         }
     }

@@ -138,7 +138,7 @@ static void text_print(const stats_t *s, const ctl_t *ctl)
     printf("messages     %" APR_UINT64_T_FMT " in %" APR_UINT64_T_FMT " threads, %" APR_UINT64_T_FMT
            " unread\n",
            s->messages, s->threads, s->unread);
-    printf("pending      %d sent messages whose outcome is not known\n",
+    printf("pending      %d messages whose outcome or attachments are not known\n",
            s->snapshot->store.replica.pending->nelts);
     printf("contacts     %" APR_UINT64_T_FMT "\n", s->contacts);
     printf("parked       %" APR_UINT64_T_FMT " receipts of messages that are not known\n",

@@ -15,6 +15,7 @@
 #include "messaging/receive/inbound_text.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/late_media.h"
 #include "messaging/message/preview.h"
 #include "twilio/signature.h"
 
@@ -120,20 +121,34 @@ static void delivery_set(load_reader_t *r, load_item_t *item, const load_reader_
     m->delivery = stored.delivery;
 }
 
-static apr_size_t media_get(load_reader_t *r, wa_media_t *media)
+/* One that was announced and is not there; the store looks for it where it did. */
+static void media_missing(const json_t *one, wa_late_media_t *late)
+{
+    apr_size_t *count =
+        json_is_true(json_object_get(one, "awaited")) ? &late->awaited : &late->missing;
+
+    *count += late->awaited + late->missing < WA_LATE_MEDIA_MAX;
+}
+
+/* @param late  out: those that are not there; NULL: there can be none */
+static apr_size_t media_get(load_reader_t *r, wa_media_t *media, wa_late_media_t *late)
 {
     json_t *list = load_member(r, "media");
-    apr_size_t i, count = list ? json_array_size(list) : 0;
+    apr_size_t i = 0, at, all = list ? json_array_size(list) : 0;
 
-    if (list && (!json_is_array(list) || count > MEDIA_MAX)) {
+    if (list && (!json_is_array(list) || all > MEDIA_MAX)) {
         load_wrong(r, "media", "must be a list of at most 64 objects");
         return 0;
     }
-    for (i = 0; i < count; i++) {
-        const json_t *one = json_array_get(list, i);
+    for (at = 0; at < all; at++) {
+        const json_t *one = json_array_get(list, at);
         const json_t *url = json_object_get(one, "url"),
                      *type = json_object_get(one, "contentType");
 
+        if (late && json_is_true(json_object_get(one, "missing"))) {
+            media_missing(one, late);
+            continue;
+        }
         if (!json_is_string(url) || !json_is_string(type)) {
             load_wrong(r, "media", "must have objects with the strings url and contentType");
             return 0;
@@ -148,8 +163,9 @@ static apr_size_t media_get(load_reader_t *r, wa_media_t *media)
         if (!*media[i].content_type) {
             load_wrong(r, "media", "must have no empty contentType");
         }
+        i++;
     }
-    return count;
+    return i;
 }
 
 /* The sids by which the message is found: those in "store", or the one that is shown. The first
@@ -257,9 +273,20 @@ static void attributes_set(load_reader_t *r, wa_message_new_t *m, const load_rea
 {
     wa_media_t media[MEDIA_MAX];
     wa_attributes_t attributes = {.media = media};
+    const int is_sent = m->direction == WA_DIRECTION_SENT;
+    wa_late_media_t late = {.since_ms = r->now_ms};
+    wa_message_state_t state;
 
-    attributes.media_count = media_get(r, media);
-    if (m->direction == WA_DIRECTION_SENT) {
+    attributes.media_count = media_get(r, media, is_sent ? NULL : &late);
+    if (late.awaited + late.missing > 0) {
+        if (wa_late_media_write(&late, &state, r->p) != APR_SUCCESS) {
+            load_wrong(r, "media", "cannot be kept: out of memory");
+            return;
+        }
+        m->status = state.status;
+        m->delivery = state.delivery;
+    }
+    if (is_sent) {
         attributes.content_sid = content_sid_get(r);
     } else {
         form_read(r, extra, &attributes);

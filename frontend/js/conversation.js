@@ -2,7 +2,13 @@
 
 // States only climb: an answer that was overtaken on its way is known by its lower one.
 const states = ['pending', 'unsure', 'sent', 'failed', 'delivered', 'read'];
-const newer = (a, b) => (a && states.indexOf(stateOf(a)) > states.indexOf(stateOf(b)) ? a : b);
+const rank = (message) => states.indexOf(stateOf(message)) - lacking(message);
+const newer = (a, b) => (a && rank(a) > rank(b) ? a : b);
+
+// Of what was received attachments only come.
+function lacking({ media = [] }) {
+	return media.reduce((sum, { missing, awaited }) => sum + (awaited ? 2 : missing ? 1 : 0), 0);
+}
 
 // '' for what was received.
 export function stateOf({ direction, status, deliveryStatus, errorMessage }) {

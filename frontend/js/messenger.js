@@ -109,6 +109,8 @@ export class Messenger {
 		for (const message of [...messages, ...updates]) {
 			this.outbox.claim(message);
 			if (message.status === 'failed') this.on.failed(message);
+		}
+		for (const message of messages) {
 			if (message.direction === 'received' && message.timestamp > this.#since) this.on.incoming(message);
 		}
 		// Somebody else added, renamed or deleted a contact.

@@ -56,6 +56,8 @@ export const texts = {
 	video: 'Video',
 	audio: 'Voice message',
 	file: 'File',
+	attachmentAwaited: 'The attachment is not there yet.',
+	attachmentMissing: 'The attachment is missing: Twilio does not give it.',
 
 	contactNew: 'New contact',
 	contactAdd: 'Add to contacts',

@@ -9,8 +9,9 @@
 
 typedef enum { WA_DIRECTION_SENT = 0, WA_DIRECTION_RECEIVED = 1 } wa_direction_e;
 
-/* The API's `status` of a sent message; a received one has WA_STATUS_NONE. The values are stored
- * on disk: never renumber. */
+/* The API's `status` of a sent message; a received one has WA_STATUS_NONE, or WA_STATUS_PENDING
+ * while attachments of it are looked for (messaging/message/late_media.h). The values are stored on
+ * disk: never renumber. */
 typedef enum {
     WA_STATUS_NONE = 0,
     WA_STATUS_PENDING = 1,
@@ -45,8 +46,9 @@ typedef struct wa_message_t {
     /* joined when read; empty when the counterpart is no contact */
     wa_slice_t contact_id;
     /* What else belongs to it and never changes (messaging/message/attributes.h), and what is known
-     * of its delivery (messaging/delivery/state.h): fields that the store keeps and does not read;
-     * empty for none. */
+     * of its delivery (messaging/delivery/state.h), of a received one of attachments that were late
+     * (messaging/message/late_media.h): fields that the store keeps and does not read; empty for
+     * none. */
     wa_slice_t attributes;
     wa_slice_t delivery;
 } wa_message_t;

@@ -244,8 +244,9 @@ typedef struct wa_pending_query_t {
     void *baton; /* visit's */
 } wa_pending_query_t;
 
-/* Visits sent messages that are pending, the oldest first; is_update is 0. Costs what is pending,
- * however long the history is. See WA_STORE_OPEN_MIN.
+/* Visits messages that are pending, sent and received ones, the oldest first; is_update is 0. Costs
+ * what is pending, however long the history is. One that is damaged is passed over. See
+ * WA_STORE_OPEN_MIN.
  * @return APR_SUCCESS | what the visitor returned */
 apr_status_t wa_store_pending_list(wa_store_t *store, const wa_pending_query_t *query,
                                    apr_pool_t *p);

@@ -113,3 +113,20 @@ void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *r
                         "you send it again.";
     }
 }
+
+wa_twilio_verdict_e wa_twilio_verdict(const wa_twilio_result_t *result)
+{
+    const int status = result->http_status;
+
+    if (result->outcome == WA_TWILIO_ACCEPTED) {
+        return WA_TWILIO_GIVEN;
+    }
+    if (status == 0 || status == 401) {
+        return WA_TWILIO_SILENT;
+    }
+    /* 408 and 425 come from something in between. */
+    if (status < 300 || status >= 500 || status == 408 || status == 425 || status == 429) {
+        return WA_TWILIO_TROUBLE;
+    }
+    return WA_TWILIO_DENIED;
+}

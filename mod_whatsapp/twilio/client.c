@@ -126,13 +126,28 @@ const char *wa_twilio_address(const char *number, apr_pool_t *p)
                                                 : apr_pstrcat(p, "whatsapp:", number, NULL);
 }
 
-void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                     const wa_twilio_result_t *result)
+/* 1 for what Twilio says when it is the account that may not: suspended, closed, or not whom the
+ * credentials are of. Without a code it is the best guess. */
+static int code_is_of_account(int code)
 {
+    static const int codes[] = {0, 10001, 20003, 20005, 20403, 70051};
+    apr_size_t i = 0;
+
+    while (i < sizeof(codes) / sizeof(codes[0]) && codes[i] != code) {
+        i++;
+    }
+    return i < sizeof(codes) / sizeof(codes[0]);
+}
+
+void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account,
+                     const wa_twilio_result_t *result, int is_about_one)
+{
+    const int is_denied =
+        result->http_status == 403 && !is_about_one && code_is_of_account(result->error_code);
     apr_uint32_t now = (apr_uint32_t)apr_time_sec(wa_clock_steady_us()) + ALARM_SECONDS;
     apr_uint32_t last = __atomic_load_n(&client->alarm_seconds, __ATOMIC_RELAXED);
 
-    if (result->http_status != 401 && result->http_status != 403) {
+    if (result->http_status != 401 && !is_denied) {
         return;
     }
     if (last != 0 && now - last < ALARM_SECONDS) {
@@ -311,7 +326,7 @@ apr_status_t wa_twilio_message_create(wa_twilio_client_t *client,
     if (rv != APR_SUCCESS) {
         goto out;
     }
-    wa_twilio_alarm(client, account, result);
+    wa_twilio_alarm(client, account, result, 0);
     result_log(client, request, result, problem, p);
 out:
     wa_buffer_release(&form);

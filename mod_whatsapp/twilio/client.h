@@ -17,8 +17,9 @@ typedef struct wa_twilio_client_t wa_twilio_client_t;
 /* The most bytes of a JSON answer that are read. */
 #define WA_TWILIO_MAX_ANSWER (256 * 1024)
 
-/* The same for one page of a list: 100 messages of 1600 characters, each written as \uXXXX. */
-#define WA_TWILIO_MAX_PAGE (2 * 1024 * 1024)
+/* The same for one page of a list: 100 messages, of which each has a hundred times the 1600
+ * characters that Twilio allows. */
+#define WA_TWILIO_MAX_PAGE (16 * 1024 * 1024)
 
 /* How a client behaves. Zero or NULL means the default given here. Strings are copied. */
 typedef struct wa_twilio_options_t {
@@ -97,6 +98,22 @@ typedef struct wa_twilio_result_t {
     const char *request_id;
 } wa_twilio_result_t;
 
+/* What the answer to a request for a list means for asking again. */
+typedef enum wa_twilio_verdict_e {
+    WA_TWILIO_GIVEN = 0,
+    /* a definite answer about what was asked for: asking again gives the same */
+    WA_TWILIO_DENIED,
+    /* 429, 5xx, or what nobody can read: later may work */
+    WA_TWILIO_TROUBLE,
+    /* no answer, or 401: nothing else will be given now either */
+    WA_TWILIO_SILENT
+} wa_twilio_verdict_e;
+
+/* Judges the result of a list. A 403 is about what was asked for, whatever its code: Twilio says
+ * 20003 ("Permission Denied") and 20403 of both. It is the account where the account's own list is
+ * not given either. Any thread. */
+wa_twilio_verdict_e wa_twilio_verdict(const wa_twilio_result_t *result);
+
 /* Prepares libcurl for this process and makes a client. Call it in child_init: handles must not
  * cross a fork.
  * @param pclient out: NULL unless APR_SUCCESS; lives in p, its connections are closed when p is
@@ -159,11 +176,13 @@ typedef struct wa_twilio_message_visitor_t {
 } wa_twilio_message_visitor_t;
 
 /* Lists messages (GET Messages.json), following the pages as far as needed; a page link that leads
- * elsewhere is refused.
+ * elsewhere is refused. What is no text in one of the messages (half a surrogate pair, U+0000) is
+ * U+FFFD; the others of its page are read all the same.
  * @param result out: how the last page's request went: ACCEPTED when it was read.
- * @return APR_SUCCESS the list was read to its end or max_messages | APR_EGENERAL Twilio did not
- *     give it (see result) | APR_EINVAL bad account or query | APR_ENOMEM | what the visitor
- *     returned. Any thread. */
+ * @return APR_SUCCESS the list was read to its end or max_messages | APR_INCOMPLETE it goes on
+ *     where nobody can follow: the link to the next page is none, or leads to a refusal |
+ *     APR_EGENERAL Twilio did not give it (see wa_twilio_verdict) | APR_EINVAL bad account or query
+ *     | APR_ENOMEM | what the visitor returned. Any thread. */
 apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twilio_query_t *query,
                                       const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp);

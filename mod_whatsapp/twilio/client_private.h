@@ -51,8 +51,11 @@ const char *wa_twilio_json_string(const json_t *object, const char *name);
 /* An integer member, also when Twilio gives it as text; 0 when absent or neither. Any thread. */
 int wa_twilio_json_int(const json_t *object, const char *name);
 
-/* Writes WA0302 when the credentials were refused, at most once a minute. Any thread. */
+/* Writes WA0302 when the credentials were refused, at most once a minute: by a 401, or by a 403 to
+ * what is the account's own and whose code says so.
+ * @param is_about_one  1: the request was about one thing of many, which a 403 may deny by itself
+ * Any thread. */
 void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *account,
-                     const wa_twilio_result_t *result);
+                     const wa_twilio_result_t *result, int is_about_one);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/form.h"
 #include "base/id.h"
+#include "base/json_mend.h"
 #include "twilio/client_private.h"
 
 #define DEFAULT_PAGE_SIZE 50
@@ -26,26 +27,39 @@ typedef struct listing_t {
     const char *member; /* the list's name in the answer */
     element_cb *element;
     const void *baton;
+    int is_about_one;           /* 1: of one message or counterpart, not of the account */
     int left;                   /* elements still wanted; negative: all */
     wa_twilio_result_t *result; /* of the last page; strings in p */
     apr_pool_t *p;
 } listing_t;
 
 /* Where the next page is: only below the account's own address, so that the credentials go nowhere
- * else. */
-static const char *next_url(const listing_t *listing, const json_t *json, apr_pool_t *p)
+ * else. @param pnext  out: NULL when there is none. @return 1 | 0 it is said to be where it cannot
+ * be */
+static int next_url(const listing_t *listing, const char *now, const json_t *json,
+                    const char **pnext, apr_pool_t *p)
 {
-    const char *uri = wa_twilio_json_string(json, "next_page_uri");
+    const json_t *member = json_object_get(json, "next_page_uri");
+    const char *uri = json_string_value(member);
     const char *prefix = apr_pstrcat(p, listing->client->base_url, "/2010-04-01/Accounts/",
                                      listing->account->sid, "/Messages", NULL);
     wa_url_t url;
 
+    *pnext = NULL;
+    if (!member || json_is_null(member) || (uri && *uri == '\0')) {
+        return 1;
+    }
     uri = uri ? wa_twilio_url(listing->client, uri, &url, p) : NULL;
-    return uri && strncmp(uri, prefix, strlen(prefix)) == 0 ? uri : NULL;
+    if (!uri || strncmp(uri, prefix, strlen(prefix)) != 0 || strcmp(uri, now) == 0) {
+        return 0;
+    }
+    *pnext = apr_pstrdup(p, uri);
+    return 1;
 }
 
 /* Asks for one page and gives its elements away. @param pnext out: the next page's URL in the
- * listing's pool; NULL when this was the last one. */
+ * listing's pool; NULL when this was the last one. @return APR_INCOMPLETE it was not, and nobody
+ * can tell where the next one is */
 static apr_status_t page_read(listing_t *listing, const char *url, const char **pnext,
                               apr_pool_t *tmp)
 {
@@ -55,11 +69,16 @@ static apr_status_t page_read(listing_t *listing, const char *url, const char **
     const json_t *elements;
     json_t *json;
     size_t i;
+    int is_whole;
     apr_status_t rv;
 
     *pnext = NULL;
     request.max_bytes = WA_TWILIO_MAX_PAGE;
     rv = wa_http_perform(listing->client->http, &request, &answer, tmp);
+    if (rv == APR_SUCCESS) {
+        /* A text of one item that is none must not hide the others. */
+        rv = wa_json_mend(answer.body, &answer.body, tmp);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -71,7 +90,7 @@ static apr_status_t page_read(listing_t *listing, const char *url, const char **
     }
     result->outcome = WA_TWILIO_ACCEPTED;
     result->error = NULL;
-    *pnext = next_url(listing, json, listing->p);
+    is_whole = next_url(listing, url, json, pnext, listing->p);
     for (i = 0; i < json_array_size(elements) && listing->left != 0; i++) {
         rv = listing->element(listing->baton, json_array_get(elements, i), tmp);
         if (rv != APR_SUCCESS) {
@@ -79,7 +98,22 @@ static apr_status_t page_read(listing_t *listing, const char *url, const char **
         }
         listing->left -= listing->left > 0;
     }
-    return APR_SUCCESS;
+    return is_whole || listing->left == 0 ? APR_SUCCESS : APR_INCOMPLETE;
+}
+
+static wa_log_level_e level_of(const listing_t *listing, apr_status_t rv)
+{
+    if (APR_STATUS_IS_INCOMPLETE(rv)) {
+        return WA_LOG_INFO; /* who asked says what it means */
+    }
+    switch (wa_twilio_verdict(listing->result)) {
+    case WA_TWILIO_GIVEN:
+        return WA_LOG_DEBUG;
+    case WA_TWILIO_DENIED:
+        return listing->is_about_one ? WA_LOG_INFO : WA_LOG_WARNING;
+    default:
+        return WA_LOG_WARNING;
+    }
 }
 
 /* All pages from `url` on. */
@@ -103,12 +137,17 @@ static apr_status_t pages_read(listing_t *listing, const char *url)
         next = following;
         pages++;
     }
+    if (rv == APR_SUCCESS && next && listing->left != 0) {
+        rv = APR_INCOMPLETE;
+    } else if (rv == APR_EGENERAL && pages > 1 && wa_twilio_verdict(result) == WA_TWILIO_DENIED) {
+        rv = APR_INCOMPLETE; /* the link leads nowhere */
+    }
     apr_pool_destroy(page);
     result->tries = pages;
     result->duration = wa_clock_steady_us() - start;
-    wa_twilio_alarm(listing->client, listing->account, result);
-    WA_LOG(listing->client->log,
-           result->outcome == WA_TWILIO_ACCEPTED ? WA_LOG_DEBUG : WA_LOG_WARNING, "WA0303", rv,
+    wa_twilio_alarm(listing->client, listing->account, result, listing->is_about_one);
+    WA_LOG(listing->client->log, level_of(listing, rv), "WA0303",
+           wa_twilio_verdict(result) == WA_TWILIO_DENIED ? APR_SUCCESS : rv,
            "list of %s: pages=%d http=%d error=%d ms=%" APR_TIME_T_FMT, listing->member, pages,
            result->http_status, result->error_code, apr_time_as_msec(result->duration));
     return rv;
@@ -198,6 +237,7 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twili
                          .member = "messages",
                          .element = message_element,
                          .baton = visitor,
+                         .is_about_one = query->to && query->from,
                          .left = query->max_messages > 0 ? query->max_messages : -1,
                          .result = result,
                          .p = tmp};
@@ -253,6 +293,7 @@ apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_me
                          .member = "media_list",
                          .element = media_element,
                          .baton = &media,
+                         .is_about_one = 1,
                          .left = -1,
                          .result = result,
                          .p = tmp};

@@ -101,5 +101,9 @@ class Simulator(Control):
     def fail(self, number, mode, **options):
         """Requests for messages to `number` are answered in this mode (twilio_modes.py) from now
         on."""
-        self._rules.append({"mode": mode, "to": number, **options})
+        self.spoil(mode, to=number, **options)
+
+    def spoil(self, mode, **options):
+        """The same for what the options say, such as `target`."""
+        self._rules.append({"mode": mode, **options})
         self.call("POST", "mode", self._rules)

@@ -38,8 +38,9 @@ class Rules:
 
     def set(self, wanted: dict | list) -> None:
         """Replaces the rules, or adds to them when {"add": true}. One rule is {"mode", "count": how
-        often (absent: always), "to": for this recipient only, "skip": let so many pass first} and
-        the mode's options. {"mode": "ok"} alone takes all rules away."""
+        often (absent: always), "to": for this recipient only, "target": for what is fetched from
+        an address with this text in it only, "skip": let so many pass first} and the mode's
+        options. {"mode": "ok"} alone takes all rules away."""
         rules = wanted if isinstance(wanted, list) else [wanted]
         for rule in rules:
             if rule.get("mode") not in MODES:
@@ -55,12 +56,14 @@ class Rules:
     def list(self) -> list[dict]:
         return self._rules
 
-    def take(self, to: str | None, is_first: bool) -> dict:
-        """The rule for a request to this recipient, the first one on its connection or not,
-        counted."""
+    def take(self, to: str | None, is_first: bool, target: str | None = None) -> dict:
+        """The rule for a request to this recipient, or for what is fetched from this address, the
+        first one on its connection or not, counted."""
         for index, rule in enumerate(self._rules):
             wanted = rule.get("to")
             if wanted is not None and (to or "").removeprefix("whatsapp:") != wanted:
+                continue
+            if rule.get("target") is not None and rule["target"] not in (target or ""):
                 continue
             if rule["mode"] == "close-reused" and is_first:
                 continue
@@ -77,4 +80,6 @@ class Rules:
     def is_next(self, mode: str) -> bool:
         """Whether the next request to anybody meets this mode."""
         first = self._rules[0] if self._rules else {}
-        return first.get("mode") == mode and not first.get("to") and not first.get("skip")
+        return first.get("mode") == mode and not any(
+            first.get(name) for name in ("to", "target", "skip")
+        )

@@ -238,6 +238,8 @@ class Message:
         "sent",
         "service",
         "statuses",
+        "listed",
+        "media_listed",
     )
 
     def __init__(
@@ -267,6 +269,8 @@ class Message:
         self.created = time.time()
         self.sent: float | None = None
         self.statuses = [status]
+        self.listed: dict = {}  # what lists say of it instead
+        self.media_listed: list | None = None  # the same of its media; None: what there is
 
     @classmethod
     def from_form(cls, account: str, form: Form) -> "Message":
@@ -312,6 +316,7 @@ class Message:
             "subresource_uris": {"media": uri + "/Media.json"},
             "to": self.to,
             "uri": uri + ".json",
+            **self.listed,
         }
 
     def media_json(self, index: int) -> dict:

@@ -26,8 +26,13 @@ The control side, JSON both ways:
     POST /_simulator/inbound              Twilio's fields (From, Body, MediaUrl0, ...) and "media",
                                           "repeat", "sign", "token", "url", "deliver", "method",
                                           "seconds_ago",
-                                          "headers", "signature"
-    POST /_simulator/config               {"webhook", "auth_token", "tokens", "numbers", ...}
+                                          "headers", "signature", "listed", "media_listed"
+    GET  /_simulator/medialist?sid=       the media that there are
+    POST /_simulator/listed               {"sid", "listed": members of its JSON to say instead,
+                                          "media_listed": the entries of its Media.json; null:
+                                          those that there are}
+    POST /_simulator/config               {"webhook", "auth_token", "tokens", "numbers", ...;
+                                          "next_page": what lists say where the next page is}
     POST /_simulator/conversations        a few example conversations
     POST /_simulator/reset                everything as at the start
 """
@@ -47,7 +52,7 @@ import struct
 import sys
 import threading
 import time
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import twilio_demo
 import twilio_modes
@@ -82,7 +87,7 @@ REASONS = {
     504: "Gateway Timeout",
 }
 MAX_HEAD = 64 * 1024
-MAX_BODY = 1024 * 1024
+MAX_BODY = 8 * 1024 * 1024
 
 
 class Request:
@@ -131,7 +136,10 @@ class Answer:
 
     @classmethod
     def of_json(cls, value, status: int = 200) -> "Answer":
-        return cls(status, json.dumps(value, ensure_ascii=False).encode())
+        try:
+            return cls(status, json.dumps(value, ensure_ascii=False).encode())
+        except UnicodeEncodeError:  # half a surrogate pair has no bytes, but can be escaped
+            return cls(status, json.dumps(value).encode())
 
     def wire(self) -> bytes:
         lines = [f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}"]
@@ -301,6 +309,7 @@ class Server:
         self.demo = bool(settings.get("demo"))
         self.max_messages = settings.get("max_messages") or 50000
         self.media_redirect = True
+        self.next_page: dict | None = None
         self.cut_media: set[str] = set()
         self.callbacks = {"on": settings.get("callbacks", True)}
         self.callbacks_to: dict[str, dict] = {}
@@ -374,7 +383,7 @@ class Server:
                 self.authorize(request, account)
             return self.media(sid, media_sid)
         self.authorize(request, account)
-        rule = self.rules.take(None, request.number == 1)
+        rule = self.rules.take(None, request.number == 1, unquote(request.target))
         if rule["mode"] != "ok":
             return self.misanswer(rule, request, lambda: Answer(200, b'{"messages": []}'))
         if not sid:
@@ -386,7 +395,9 @@ class Server:
             return self.stamp(
                 Answer.of_json(
                     {
-                        "media_list": [message.media_json(i) for i in range(len(message.media))],
+                        "media_list": [message.media_json(i) for i in range(len(message.media))]
+                        if message.media_listed is None
+                        else message.media_listed,
                         "uri": request.target,
                         "next_page_uri": None,
                         "page": 0,
@@ -574,10 +585,13 @@ class Server:
                 f"PageSize={size}&Page={number}{token}"
             )
 
+        following = link(page + 1) if len(found) > start + size else None
+        if following and self.next_page is not None:
+            following = self.next_page["uri"]
         return {
             "messages": [m.json() for m in shown],
             "first_page_uri": link(0),
-            "next_page_uri": link(page + 1) if len(found) > start + size else None,
+            "next_page_uri": following,
             "previous_page_uri": link(page - 1) if page else None,
             "page": page,
             "page_size": size,
@@ -685,6 +699,8 @@ class Server:
         message.created -= float(options.get("seconds_ago", 0))
         message.sent = message.created
         message.media = [self.media_make(m) for m in medias]
+        message.listed = options.get("listed") or {}
+        message.media_listed = options.get("media_listed")
         self.keep(message)
         number = sender.removeprefix("whatsapp:")
         known = {
@@ -831,6 +847,13 @@ class Server:
             }
         )
 
+    def get_medialist(self, request: Request) -> Answer:
+        """What a message's Media.json would say if nothing was changed about it."""
+        message = self.messages[dict(parse_qsl(request.query))["sid"]]
+        return Answer.of_json(
+            {"media_list": [message.media_json(i) for i in range(len(message.media))]}
+        )
+
     def get_webhooks(self, _request: Request) -> Answer:
         return Answer.of_json({"webhooks": self.webhooks.log})
 
@@ -888,6 +911,13 @@ class Server:
 
         return work()
 
+    def post_listed(self, request: Request) -> Answer:
+        wanted = request.json()
+        message = self.messages[wanted["sid"]]
+        message.listed = wanted.get("listed") or {}
+        message.media_listed = wanted.get("media_listed")
+        return Answer.of_json(message.json())
+
     def post_conversations(self, _request: Request):
         async def work() -> Answer:
             return Answer.of_json(await self.conversations())
@@ -902,6 +932,7 @@ class Server:
             ("numbers", "numbers"),
             ("demo", "demo"),
             ("media_redirect", "media_redirect"),
+            ("next_page", "next_page"),
         ):
             if name in wanted:
                 setattr(self, attribute, wanted[name])
@@ -980,6 +1011,9 @@ class Control:
 
     def config(self, **settings) -> dict:
         return self.call("POST", "config", settings)
+
+    def listed(self, sid: str, **settings) -> dict:
+        return self.call("POST", "listed", {"sid": sid, **settings})
 
     def reset(self) -> None:
         self.call("POST", "reset", {})

@@ -327,6 +327,28 @@ def test_a_received_message_of_version_1_keeps_its_attachments(directory):
     )
 
 
+def test_attachments_that_are_not_there_stay_so(directory):
+    url = "https://api.twilio.com/2010-04-01/Accounts/AC1/Messages/MM1/Media/ME1"
+    media = [
+        {"url": "/messages/x/media/0", "contentType": "image/png"},
+        {"missing": True, "awaited": True},
+        {"missing": True},
+    ]
+    form = {"form": f"MediaUrl0={url}&MediaContentType0=image%2Fpng"}
+    key, value = message("+15550000001", 1000, "two", sid=ONE, media=media, store=form)
+    lonely = message("+15550000001", 2000, "", media=[{"missing": True}])
+    load(directory / "store", lines_of([(key, value), lonely]))
+    pairs = [pair for pair in dump(directory / "store") if pair[0].startswith("msg:")]
+    assert [m["media"] for _, m in pairs] == [
+        [{"url": f"/messages/{value['id']}/media/0", "contentType": "image/png"}] + media[1:],
+        [{"missing": True}],
+    ]
+    load(directory / "again", lines_of(dump(directory / "store")))
+    assert dump(directory / "again") == dump(directory / "store")
+    ctl("verify", store=directory / "again")
+    assert json.loads(ctl("stats", "--json", store=directory / "again").out)["pending"] == 1
+
+
 @pytest.mark.parametrize(
     "delivery",
     [

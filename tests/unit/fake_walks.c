@@ -94,7 +94,7 @@ apr_status_t fake_pending_list(wa_store_t *self, const wa_pending_query_t *query
     for (i = 0; i < fake->by_number->nelts && (apr_size_t)all->nelts < query->max; i++) {
         const fake_message_t *m = APR_ARRAY_IDX(fake->by_number, i, fake_message_t *);
 
-        if (m->m.direction == WA_DIRECTION_SENT && m->m.status == WA_STATUS_PENDING
+        if (m->m.status == WA_STATUS_PENDING
             && (m->m.date_ms <= query->before_ms || m->m.date_ms > query->ahead_ms)) {
             given_put(fake, all, m, 0, p);
         }

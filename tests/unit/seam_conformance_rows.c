@@ -391,6 +391,15 @@ static void what_is_pending_is_listed(seam_t *seam)
         assert_int_equal(wa_store_message_add(seam->store, &new, &m, seam->p), APR_SUCCESS);
     }
     pending_assert(seam, none, none, 9, "0 1 2 4");
+    seam_state_set(seam, "in", WA_STATUS_PENDING, NULL, "d");
+    pending_assert(seam, none, none, 9, "in 0 1 2 4");
+    seam_state_set(seam, "in", WA_STATUS_NONE, NULL, "");
+    new = message_new("late", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED, NULL);
+    new.date_ms = now;
+    new.status = WA_STATUS_PENDING;
+    assert_int_equal(wa_store_message_add(seam->store, &new, &m, seam->p), APR_SUCCESS);
+    pending_assert(seam, none, none, 9, "0 1 2 4 late");
+    seam_state_set(seam, "late", WA_STATUS_NONE, NULL, "");
     pending_assert(seam, none, none, 3, "0 1 2");
     pending_assert(seam, none, none, 0, "");
     pending_assert(seam, now - 2000, none, 9, "0");

@@ -113,13 +113,50 @@ static void test_media(void **state)
 
 static void test_media_addresses_that_are_none(void **state)
 {
+    static const struct {
+        const char *form, *media, *preview;
+    } announced[] = {
+        {"&Body=x&NumMedia=2",
+         "\"media\":[{\"missing\":true,\"awaited\":true},"
+         "{\"missing\":true,\"awaited\":true}]",
+         "x"},
+        {"&Body=&NumMedia=1",
+         "\"body\":\"\",\"sid\":\"" SID_1 "\",\"media\":[{\"missing\":true,"
+         "\"awaited\":true}]",
+         "[attachment]"},
+        {"&Body=x&NumMedia=1&MediaUrl0=https%3A%2F%2Fx.test%2Fa",
+         "\"media\":[{\"url\":\"" PLACE "ID/media/0\",\"contentType\":"
+         "\"application/octet-stream\"}]",
+         "x"},
+    };
+    static const char *const none[] = {"&NumMedia=0", "&NumMedia=-1", "&NumMedia=x", "&NumMedia="};
+    size_t i;
     const char *json = members_of(*state, HEAD "&Body=x&MediaUrl0=javascript%3Aalert(1)"
                                                "&MediaUrl1=HTTPS%3A%2F%2Fx.test%2F%FF"
                                                "&MediaContentType1=image%2Fpng");
 
     assert_non_null(strstr(json, "\"media\":[{\"url\":\"" PLACE "ID/media/0\","
                                  "\"contentType\":\"image/png\"}]"));
+    for (i = 0; i < COUNT(announced); i++) {
+        const char *form = apr_pstrcat(*state, HEAD "&DateSent=x", announced[i].form, NULL);
+        world_t world;
+
+        assert_non_null(strstr(members_of(*state, form), announced[i].media));
+        world_init(&world, *state);
+        assert_int_equal(receive(&world, form), APR_SUCCESS);
+        assert_string_equal(fake_store_newest(world.fake)->preview, announced[i].preview);
+    }
     assert_null(strstr(members_of(*state, HEAD "&Body=x&NumMedia=3"), "media"));
+    for (i = 0; i < COUNT(none); i++) {
+        const char *form = apr_pstrcat(*state, HEAD "&DateSent=x&Body=x", none[i], NULL);
+
+        assert_null(strstr(members_of(*state, form), "media"));
+    }
+    json = members_of(*state, HEAD "&DateSent=x&Body=x&NumMedia=2147483647");
+    for (i = 0; (json = strstr(json, "\"missing\"")) != NULL; i++) {
+        json++;
+    }
+    assert_int_equal(i, 10);
 }
 
 static void test_very_many_media(void **state)

@@ -22,16 +22,48 @@ typedef struct entry_t {
     int media_count, error_code, is_unsent;
 } entry_t;
 
+/* How Twilio answers to one list instead. */
+typedef struct answer_t {
+    const char *of; /* a counterpart's number, or the sid of a message; NULL ends them */
+    apr_status_t rv;
+    int http;
+    int media_count; /* with APR_SUCCESS: so many are listed */
+} answer_t;
+
 static struct {
     const entry_t *entries;
     size_t count;
     apr_status_t rv; /* of every list */
     apr_status_t media_rv;
+    int http; /* of what is not given */
+    const answer_t *answers;
+    int media_lists;
+    /* once so many messages were given a list breaks off; 0: never */
+    int break_after;
+    int breaks; /* how often it may still */
     int sent_lists, undated_lists, inbound_lists;
     int receipt_lists;    /* of all that our number sent */
     apr_time_t date_from; /* of the last list with a date */
     world_t *world;
 } twilio;
+
+static const answer_t *answer_of(const char *of)
+{
+    const answer_t *answer = twilio.answers;
+
+    while (answer && answer->of && strcmp(answer->of, of) != 0) {
+        answer++;
+    }
+    return answer && answer->of ? answer : NULL;
+}
+
+static apr_status_t result_set(wa_twilio_result_t *result, apr_status_t rv, int http)
+{
+    memset(result, 0, sizeof(*result));
+    result->http_status = rv == APR_EGENERAL ? http : 200;
+    result->outcome = rv == APR_EGENERAL ? WA_TWILIO_UNKNOWN : WA_TWILIO_ACCEPTED;
+    return rv;
+}
 
 static int is_to(const char *address, const char *number)
 {
@@ -42,11 +74,13 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twili
                                       const wa_twilio_message_visitor_t *visitor,
                                       wa_twilio_result_t *result, apr_pool_t *tmp)
 {
-    apr_status_t rv = twilio.rv;
+    const answer_t *answer = query->to && query->from ? answer_of(query->to) : NULL;
+    apr_status_t rv = answer ? result_set(result, answer->rv, answer->http)
+                             : result_set(result, twilio.rv, twilio.http);
+    int given = 0;
     size_t i;
 
     (void)client;
-    memset(result, 0, sizeof(*result));
     assert_string_equal(query->account->sid, OUR_SID);
     *(!query->from ? &twilio.inbound_lists
       : !query->to ? &twilio.receipt_lists
@@ -71,6 +105,10 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twili
             && (!query->date_sent_from || m.date_sent >= query->date_sent_from)
             && (!query->date_sent_to || (m.date_sent && m.date_sent <= query->date_sent_to))) {
             rv = visitor->fn(visitor->baton, &m, tmp);
+            if (rv == APR_SUCCESS && ++given == twilio.break_after && twilio.breaks > 0) {
+                twilio.breaks--;
+                return APR_INCOMPLETE;
+            }
         }
     }
     return rv;
@@ -80,13 +118,21 @@ apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_me
                                   const wa_twilio_media_visitor_t *visitor,
                                   wa_twilio_result_t *result, apr_pool_t *tmp)
 {
-    const wa_twilio_media_t media = {"https://api.twilio.com/ME1", "image/png"};
+    const answer_t *answer = answer_of(query->message_sid);
+    apr_status_t rv = answer ? result_set(result, answer->rv, answer->http)
+                             : result_set(result, twilio.media_rv, twilio.http);
+    int i;
 
     (void)client;
-    (void)query;
-    memset(result, 0, sizeof(*result));
-    return twilio.media_rv != APR_SUCCESS ? twilio.media_rv
-                                          : visitor->fn(visitor->baton, &media, tmp);
+    twilio.media_lists++;
+    for (i = 0; rv == APR_SUCCESS && i < (answer ? answer->media_count : 1); i++) {
+        const wa_twilio_media_t media = {
+            apr_psprintf(tmp, "https://api.twilio.com/%s/ME%d", query->message_sid, i),
+            "image/png"};
+
+        rv = visitor->fn(visitor->baton, &media, tmp);
+    }
+    return rv;
 }
 
 /* The versions of clang-format differ about these braces. */
@@ -98,6 +144,8 @@ apr_status_t wa_twilio_media_list(wa_twilio_client_t *client, const wa_twilio_me
     }
 /* clang-format on */
 
+static wa_reconcile_memory_t memory;
+
 static inline void begin(world_t *world, apr_pool_t *p, const entry_t *entries, size_t count)
 {
     world_init(world, p);
@@ -106,6 +154,8 @@ static inline void begin(world_t *world, apr_pool_t *p, const entry_t *entries, 
     twilio.entries = entries;
     twilio.count = count;
     fake_store_clock(world->fake, START);
+    memset(memory.passed, 0, sizeof(memory.passed));
+    memory.sends_after_ms = memory.media_after_ms = memory.media_run_ms = 0;
 }
 
 /* A message whose outcome is not known. */
@@ -130,6 +180,14 @@ static inline const char *pending_add(world_t *world, const char *id, const char
     return id;
 }
 
+static inline wa_message_t stored_of(world_t *world, const char *key)
+{
+    wa_message_t m;
+
+    assert_int_equal(wa_store_message_find(world->messenger.store, key, &m, world->p), APR_SUCCESS);
+    return m;
+}
+
 static inline const char *state_of(world_t *world, const char *id)
 {
     wa_message_t m;
@@ -137,8 +195,6 @@ static inline const char *state_of(world_t *world, const char *id)
     assert_int_equal(wa_store_message_find(world->messenger.store, id, &m, world->p), APR_SUCCESS);
     return delivery_of(&m, world->p);
 }
-
-static wa_reconcile_memory_t memory;
 
 static inline apr_status_t run_at(world_t *world, apr_int64_t after_ms,
                                   wa_reconcile_result_t *result)

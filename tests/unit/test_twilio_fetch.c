@@ -121,7 +121,7 @@ static void test_list_that_fails(void **state)
                                         "{\"mode\":\"truncated\"}",
                                         "{\"mode\":\"close\"}",
                                         "{\"mode\":\"empty\",\"http\":200}",
-                                        "{\"mode\":\"huge\",\"http\":200}",
+                                        "{\"mode\":\"huge\",\"http\":200,\"bytes\":17000000}",
                                         "{\"mode\":\"no-sid\"}",
                                         "{\"mode\":\"redirect\"}"};
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
@@ -177,11 +177,99 @@ static void test_list_whose_link_leads_elsewhere(void **state)
 
         script_start(&script, answers, *state);
         assert_int_equal(list(client_of_port(script.port, *state), &query, &seen, &result, *state),
-                         APR_SUCCESS);
+                         APR_INCOMPLETE);
         script_stop(&script);
         assert_int_equal(script.requests, 1);
         assert_int_equal(result.tries, 1);
     }
+}
+
+/* A page that is not given, or that leads to itself, ends the list and says which. */
+static void test_list_whose_next_page_is_not_given(void **state)
+{
+    static const struct {
+        const char *mode;
+        apr_status_t rv;
+    } cases[] = {
+        {"refuse\",\"http\":404", APR_INCOMPLETE}, {"refuse\",\"http\":403", APR_INCOMPLETE},
+        {"error\",\"http\":503", APR_EGENERAL},    {"rate-limit\"", APR_EGENERAL},
+        {"refuse\",\"http\":401", APR_EGENERAL},   {"close\"", APR_EGENERAL}};
+    static const char path[] = "/2010-04-01/Accounts/" ACCOUNT "/Messages.json?PageSize=2";
+    wa_twilio_query_t query = {.account = &account, .page_size = 2};
+    const char *answers[] = {apr_pstrcat(*state,
+                                         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+                                         "{\"messages\":[],\"next_page_uri\":\"",
+                                         path, "\"}", NULL),
+                             NULL};
+    wa_twilio_result_t result;
+    script_t script;
+    seen_t seen = {0};
+    unsigned i;
+
+    inbound(5);
+    for (i = 0; i < COUNT(cases); i++) {
+        memset(&seen, 0, sizeof(seen));
+        control_do(
+            &simulator, "mode",
+            apr_pstrcat(*state, "{\"mode\":\"", cases[i].mode, ",\"target\":\"Page=1\"}", NULL));
+        assert_int_equal(
+            list(client_of(simulator.url, NULL, *state), &query, &seen, &result, *state),
+            cases[i].rv);
+        assert_int_equal(seen.count, 2);
+        assert_int_equal(result.tries, 2);
+    }
+    script_start(&script, answers, *state);
+    assert_int_equal(list(client_of_port(script.port, *state), &query, &seen, &result, *state),
+                     APR_INCOMPLETE);
+    script_stop(&script);
+    assert_int_equal(script.requests, 1);
+}
+
+/* What the answer to one list says of others, and when the account is alarmed about. */
+static void test_what_a_refusal_is_about(void **state)
+{
+    static const struct {
+        const char *mode;
+        wa_twilio_verdict_e verdict;
+        int is_alarm; /* of a list of the account; of one counterpart's only a 401 */
+    } cases[] = {
+        {"ok\"", WA_TWILIO_GIVEN, 0},
+        {"refuse\",\"http\":400,\"code\":21211", WA_TWILIO_DENIED, 0},
+        {"refuse\",\"http\":404,\"code\":20404", WA_TWILIO_DENIED, 0},
+        {"refuse\",\"http\":403,\"code\":21408", WA_TWILIO_DENIED, 0},
+        {"refuse\",\"http\":403,\"code\":20003", WA_TWILIO_DENIED, 1},
+        {"refuse\",\"http\":403,\"code\":20403", WA_TWILIO_DENIED, 1},
+        {"refuse\",\"http\":401,\"code\":20003", WA_TWILIO_SILENT, 1},
+        {"redirect\"", WA_TWILIO_DENIED, 0},
+        {"rate-limit\"", WA_TWILIO_TROUBLE, 0},
+        {"refuse\",\"http\":408,\"code\":20001", WA_TWILIO_TROUBLE, 0},
+        {"error\",\"http\":500", WA_TWILIO_TROUBLE, 0},
+        {"truncated\"", WA_TWILIO_TROUBLE, 0},
+        {"close\"", WA_TWILIO_SILENT, 0},
+    };
+    unsigned i, is_one;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        control_do(&simulator, "mode",
+                   apr_pstrcat(*state, "{\"mode\":\"", cases[i].mode, "}", NULL));
+        for (is_one = 0; is_one < 2; is_one++) {
+            const wa_twilio_query_t query = {
+                .account = &account, .from = OUR_NUMBER, .to = is_one ? THEIR_NUMBER : NULL};
+            wa_twilio_result_t result;
+            seen_t seen = {0};
+            kept_log_t log;
+
+            kept_log_init(&log);
+            (void)list(client_of(simulator.url, &log.log, *state), &query, &seen, &result, *state);
+            assert_int_equal(wa_twilio_verdict(&result), cases[i].verdict);
+            assert_int_equal(count_of(log.text, "WA0302"),
+                             cases[i].is_alarm && (!is_one || result.http_status == 401));
+            assert_int_equal(count_of(log.text, "[4] WA0303"),
+                             cases[i].verdict != WA_TWILIO_GIVEN
+                                 && !(is_one && cases[i].verdict == WA_TWILIO_DENIED));
+        }
+    }
+    control_do(&simulator, "mode", "{\"mode\":\"ok\"}");
 }
 
 static apr_status_t on_media(void *baton, const wa_twilio_media_t *media, apr_pool_t *tmp)
@@ -436,6 +524,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_list_over_pages),
+        TEST(test_list_whose_next_page_is_not_given),
+        TEST(test_what_a_refusal_is_about),
         TEST(test_list_filters),
         TEST(test_list_is_ended_by_its_reader),
         TEST(test_list_that_fails),

@@ -70,7 +70,8 @@ function linkify(text) {
 	return text.split(/(\bhttps?:\/\/[^\s<>"']*[^\s<>"'.,;:!?…)])/i).map((part, i) => (i % 2 ? outside('a', part, part) : part));
 }
 
-function attachment({ url, contentType = '' }) {
+function attachment({ url, contentType = '', missing, awaited }) {
+	if (missing) return h('span.file', null, icon('file'), h('span', null, t(awaited ? 'attachmentAwaited' : 'attachmentMissing')));
 	const { origin, protocol, href: src } = URL.parse(url, document.baseURI) ?? {};
 	// Only our own server may be asked without a click; the page's policy says the same.
 	const own = origin === location.origin;

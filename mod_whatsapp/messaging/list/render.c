@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "messaging/delivery/state.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/late_media.h"
 #include "messaging/policy/policy.h"
 
 static wa_slice_t direction_name(wa_direction_e direction)
@@ -42,20 +43,48 @@ static void media_path_add(wa_json_writer_t *w, wa_slice_t id, apr_size_t n, con
     WA_BUFFER_ADD_LITERAL(w->b, "\"");
 }
 
+/* Those that were not there when the message was stored: what has come since, and in whose place
+ * there is nothing. */
+static void late_media_render(wa_json_writer_t *w, const wa_message_t *message,
+                              const wa_late_media_t *late, apr_size_t n, const char *base_path)
+{
+    apr_size_t i;
+
+    for (i = 0; i < late->found_count; i++) {
+        wa_json_object_begin(w);
+        media_path_add(w, message->id, n + i, base_path);
+        WA_JSON_STRING(w, "contentType", late->found[i].content_type);
+        wa_json_object_end(w);
+    }
+    for (i = 0; i < late->awaited + late->missing; i++) {
+        wa_json_object_begin(w);
+        WA_JSON_BOOL(w, "missing", 1);
+        if (i < late->awaited) {
+            WA_JSON_BOOL(w, "awaited", 1);
+        }
+        wa_json_object_end(w);
+    }
+}
+
 /* Attachments stand first, then the template; the fields behind them are for no client. */
 static void attributes_render(wa_json_writer_t *w, const wa_message_t *message,
                               const char *base_path)
 {
     wa_slice_t rest = message->attributes;
+    wa_late_media_t late;
     wa_attribute_t one;
     wa_attribute_e kind = wa_attributes_next(&rest, &one);
+    int has_media;
     apr_size_t n;
 
+    wa_late_media_read(&late, message);
+    has_media = kind == WA_ATTRIBUTE_MEDIA || kind == WA_ATTRIBUTE_LINK
+                || late.found_count + late.awaited + late.missing > 0;
+    if (has_media) {
+        WA_JSON_NAME(w, "media");
+        wa_json_array_begin(w);
+    }
     for (n = 0; kind == WA_ATTRIBUTE_MEDIA || kind == WA_ATTRIBUTE_LINK; n++) {
-        if (n == 0) {
-            WA_JSON_NAME(w, "media");
-            wa_json_array_begin(w);
-        }
         wa_json_object_begin(w);
         if (kind == WA_ATTRIBUTE_MEDIA) {
             media_path_add(w, message->id, n, base_path);
@@ -66,7 +95,8 @@ static void attributes_render(wa_json_writer_t *w, const wa_message_t *message,
         wa_json_object_end(w);
         kind = wa_attributes_next(&rest, &one);
     }
-    if (n > 0) {
+    late_media_render(w, message, &late, n, base_path);
+    if (has_media) {
         wa_json_array_end(w);
     }
     if (kind == WA_ATTRIBUTE_CONTENT_SID) {
@@ -110,7 +140,7 @@ void wa_message_render(wa_json_writer_t *w, const wa_message_t *message, const c
     if (message->direction == WA_DIRECTION_RECEIVED && message->sid.len > 0) {
         WA_JSON_STRING(w, "sid", message->sid);
     }
-    if (message->attributes.len > 0) {
+    if (message->attributes.len + message->delivery.len > 0) {
         attributes_render(w, message, base_path);
     }
     if (message->direction == WA_DIRECTION_SENT) {

@@ -18,6 +18,9 @@ wa_slice_t wa_preview_make(wa_slice_t body, const char *content_type)
         body.len = wa_text_prefix(body.ptr, body.len, WA_PREVIEW_CHARACTERS);
         return body;
     }
+    if (*content_type == '\0') {
+        return WA_SLICE_LITERAL("[attachment]");
+    }
     for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strncmp(content_type, kinds[i].type.ptr, kinds[i].type.len) == 0) {
             return kinds[i].shown;

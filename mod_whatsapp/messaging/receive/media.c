@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/unicode.h"
 #include "base/url.h"
+#include "messaging/message/late_media.h"
 #include "messaging/policy/concurrency.h"
 #include "messaging/receive/inbound_text.h"
 
@@ -124,7 +125,7 @@ static int is_id(const char *s)
 apr_status_t wa_media_find(wa_messenger_t *messenger, const char *message_id, apr_size_t n,
                            wa_media_place_t *place, apr_pool_t *p)
 {
-    wa_attribute_t media;
+    wa_late_medium_t media;
     wa_message_t message;
     apr_status_t rv;
 
@@ -138,7 +139,7 @@ apr_status_t wa_media_find(wa_messenger_t *messenger, const char *message_id, ap
     }
     if (message.direction != WA_DIRECTION_RECEIVED
         || !wa_slice_is_equal(message.id, wa_slice_of(message_id))
-        || wa_attributes_media(message.attributes, n, &media) != WA_ATTRIBUTE_MEDIA) {
+        || !wa_late_media_get(&message, n, &media)) {
         return APR_NOTFOUND;
     }
     place->url = wa_slice_string(media.url, p);

@@ -12,6 +12,7 @@
 #include "base/phone.h"
 #include "base/text.h"
 #include "messaging/receive/inbound_text.h"
+#include "messaging/receive/late.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
 #include "messaging/message/preview.h"
@@ -104,6 +105,8 @@ static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_
 {
     wa_media_t *media = apr_palloc(p, WA_MEDIA_MAX * sizeof(*media));
     wa_form_field_t *fields = apr_palloc(p, (form->count + 1) * sizeof(*fields));
+    apr_size_t awaited;
+    apr_status_t rv;
 
     message->direction = WA_DIRECTION_RECEIVED;
     message->sid = wa_form_string(form, "MessageSid", p);
@@ -122,9 +125,15 @@ static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_
     attributes->media_is_at_twilio = 1;
     attributes->fields = fields;
     attributes->field_count = wa_inbound_text_rest(form, media, attributes->media_count, fields, p);
-    message->body = wa_inbound_text_body(form, attributes->media_count, p);
+    rv = wa_late_begin(form, attributes->media_count, message, &awaited, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    message->body = wa_inbound_text_body(form, attributes->media_count + awaited, p);
     message->preview =
-        wa_preview_make(message->body, attributes->media_count > 0 ? media[0].content_type : NULL);
+        wa_preview_make(message->body, attributes->media_count > 0 ? media[0].content_type
+                                       : awaited > 0               ? ""
+                                                                   : NULL);
     return wa_attributes_write(attributes, &message->attributes, p);
 }
 
@@ -158,6 +167,13 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
            : APR_STATUS_IS_EEXIST(rv) ? "duplicate"
                                       : "not stored",
            apr_time_as_msec(wa_clock_steady_us() - started));
+    if (APR_STATUS_IS_EEXIST(rv) && attributes.media_count > 0) {
+        const wa_late_news_t news = {attributes.media, attributes.media_count, 0};
+        int is_changed;
+        apr_status_t filled = wa_late_fill(messenger, message.sid, &news, &is_changed, p);
+
+        rv = filled == APR_SUCCESS ? rv : filled;
+    }
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
         return rv;
     }

@@ -18,7 +18,9 @@
  *   anything else  "[kind]" in the body when there is no text
  * Bytes that are not valid UTF-8 become U+FFFD. A `From` that is no phone number is the counterpart
  * as it is. All other fields are kept as they came, among the message's attributes.
- * A second webhook with the same MessageSid stores nothing.
+ * A second webhook with the same MessageSid stores nothing, but for attachments that were missing.
+ * Attachments of a fetched one that NumMedia announces and that have no address are looked for
+ * (messaging/receive/late.h).
  * Logs one line (WA0511, info; WA0512 where nothing was stored).
  * @param form       a genuine webhook of our account
  * @param psentence  out: with APR_EINVAL what is missing

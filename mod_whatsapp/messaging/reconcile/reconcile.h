@@ -15,8 +15,37 @@
 /* An inbound message is left to its webhook for this long. */
 #define WA_RECONCILE_GRACE_MS ((apr_int64_t)60 * 1000)
 
-/* What one owner remembers between its runs. All zero at first. */
+/* For how long an attachment that was announced is looked for, from when it was first: at each
+ * run at first, then about each time that it has waited for an eighth longer. After that the next
+ * answer of any kind is the last; without any answer it is given up after the longest. */
+#define WA_RECONCILE_MEDIA_MS ((apr_int64_t)24 * 3600 * 1000)
+#define WA_RECONCILE_MEDIA_LONGEST_MS (7 * WA_RECONCILE_MEDIA_MS)
+
+/* How many things that were passed over are remembered. */
+#define WA_RECONCILE_PASSED_MAX 256
+
+/* One thing that was passed over (passed.h). */
+typedef struct wa_reconcile_passed_t {
+    apr_uint64_t key;
+    apr_time_t due_us;    /* it is left out until then, by the steady clock, */
+    apr_uint32_t due_run; /* and until this run */
+    apr_uint32_t times;   /* how often it was passed over; 0: this place is free */
+} wa_reconcile_passed_t;
+
+/* What one owner remembers between its runs. All zero at first. Nothing is lost with it: another
+ * owner asks for what is known to be in vain once more. */
 typedef struct wa_reconcile_memory_t {
+    /* how many there were */
+    apr_uint32_t runs;
+    wa_reconcile_passed_t passed[WA_RECONCILE_PASSED_MAX];
+    apr_uint32_t passed_next; /* the place that is used next */
+    /* the store's time of the last pending message that was taken on, where there were more than
+     * one run takes; 0: begin at the oldest */
+    apr_int64_t sends_after_ms;
+    /* the same of messages whose attachments are looked for */
+    apr_int64_t media_after_ms;
+    /* when all of these were gone through, unix time; 0 never */
+    apr_int64_t media_run_ms;
     /* inbound messages up to here are stored; 0: nothing is known */
     apr_int64_t inbound_from_ms;
     /* the store's time of the newest pending message whose date is wrong */
@@ -45,6 +74,7 @@ typedef struct wa_reconcile_result_t {
     apr_size_t given_up; /* pending messages that Twilio never took: failed now */
     apr_size_t received; /* inbound messages that were missing */
     apr_size_t updated;  /* sent messages of which Twilio knew more than its receipts had said */
+    apr_size_t attached; /* received messages whose attachments came later */
 } wa_reconcile_result_t;
 
 /* One run. Sends: a pending message older than two times messenger->send_timeout (a minute by
@@ -59,12 +89,18 @@ typedef struct wa_reconcile_result_t {
  * look-back, or since the last whole run, and is not stored is stored like its webhook, the oldest
  * first, with Twilio's date (date_ms). Receipts: status and error of what
  * Twilio lists as sent since the look-back are applied like receipts, as reconcile_receipts.h says.
- * Two runs at one time, in any processes, do no harm but ask twice. Logs one line when it did
- * something (WA0531, info).
+ * Attachments: those that were announced and are not there are looked for, as reconcile_media.h
+ * says. Two runs at one time, in any processes, do no harm but ask twice.
+ *
+ * No part of this waits for another, and in each of them no message, counterpart or page for
+ * another: what has a definite answer is passed over, what may be had later is left to the next
+ * runs (passed.h). Only where the account's own list gets no answer, or 401, nothing else is asked.
+ * Logs one line when it did something (WA0531, info), one when it passed over something that it had
+ * not before (WA0550, warning).
  * @param result  out: always filled
  * @return APR_SUCCESS the run is complete | APR_EGENERAL, APR_EINVAL Twilio did not give a list
- * (logged); what was learned before is stored, the next run goes on | APR_EINTR it was stopped |
- * the store's. Any thread; takes as long as Twilio does. */
+ * (logged); what was learned is stored, the next run goes on | APR_EINTR it was stopped | the
+ * store's. Any thread; takes as long as Twilio does. */
 apr_status_t wa_reconcile(wa_messenger_t *messenger, wa_reconcile_memory_t *memory,
                           const wa_reconcile_options_t *options, wa_reconcile_result_t *result,
                           apr_pool_t *tmp);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "messaging/delivery/receipts.h"
+#include "messaging/reconcile/passed.h"
 
 #define RECENT_MS ((apr_int64_t)10 * 60 * 1000)
 #define OPEN_MS ((apr_int64_t)60 * 60 * 1000)
@@ -13,11 +14,13 @@
 /* One list on its way. */
 typedef struct pass_t {
     const wa_reconcile_run_t *run;
-    apr_int64_t from_ms;   /* a message made before this ends it */
+    apr_int64_t from_ms;   /* messages made before this end it */
+    int older;             /* how many such came one after the other */
     apr_int64_t oldest_ms; /* of the messages that were read; 0: there were none */
     apr_int64_t open_ms;   /* the oldest of ours that was not delivered; 0: none */
     int left;              /* how many more are taken */
-    int is_cut;            /* it ended because `left` was used up */
+    int is_cut;            /* it ended because `left` was used up, or broke off, */
+    int is_broken;         /* the latter */
 } pass_t;
 
 /* 1 when more than `read` may still come. */
@@ -44,8 +47,9 @@ static apr_status_t listed_take(void *baton, const wa_twilio_message_t *message,
         return APR_EINTR;
     }
     if (made > 0 && made_ms < pass->from_ms) {
-        return APR_EOF;
+        return ++pass->older < WA_RECONCILE_OLDER_MAX ? APR_SUCCESS : APR_EOF;
     }
+    pass->older = 0;
     if (pass->left-- == 0) {
         pass->is_cut = 1;
         return APR_EOF;
@@ -53,16 +57,18 @@ static apr_status_t listed_take(void *baton, const wa_twilio_message_t *message,
     if (made > 0) {
         pass->oldest_ms = made_ms;
     }
-    if (!message->direction || strncmp(message->direction, "outbound", 8) != 0
-        || wa_delivery_rank(event.word) < 0) {
+    if (!wa_reconcile_is_sent(message) || wa_delivery_rank(event.word) < 0) {
         return APR_SUCCESS;
     }
     rv = wa_receipt_listed(pass->run->messenger, &event, &is_ours, &is_changed, tmp);
-    if (rv == APR_SUCCESS && is_ours && is_open(event.word) && made > 0) {
+    if (rv != APR_SUCCESS) {
+        return wa_passed_judge(pass->run, rv, wa_passed_key("message", message->sid));
+    }
+    if (is_ours && is_open(event.word) && made > 0) {
         pass->open_ms = made_ms;
     }
-    pass->run->result->updated += rv == APR_SUCCESS && is_changed;
-    return rv;
+    pass->run->result->updated += (apr_size_t)is_changed;
+    return APR_SUCCESS;
 }
 
 /* Reads what was made from `from_ms` on, the newest first.
@@ -86,7 +92,9 @@ static apr_status_t pass_read(pass_t *pass, const wa_reconcile_run_t *run, apr_i
         query.date_sent_to = apr_time_from_msec(to_ms);
     }
     rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, &result, run->p);
-    return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+    pass->is_broken = APR_STATUS_IS_INCOMPLETE(rv);
+    pass->is_cut |= pass->is_broken;
+    return APR_STATUS_IS_EOF(rv) || APR_STATUS_IS_INCOMPLETE(rv) ? APR_SUCCESS : rv;
 }
 
 /* Where the next run goes on with the look-back; 0: it was read whole. */
@@ -131,6 +139,9 @@ apr_status_t wa_reconcile_receipts(const wa_reconcile_run_t *run, wa_reconcile_m
     }
     memory->receipts_open_ms = pass.open_ms;
     memory->receipts_version = version;
+    if (pass.is_broken && memory->receipts_rest_ms == 0) {
+        memory->receipts_rest_ms = rest_of(&pass, 0);
+    }
     if (is_whole) {
         memory->receipts_due_us = steady_us + WHOLE_EVERY;
         memory->receipts_rest_ms = rest_of(&pass, 0);

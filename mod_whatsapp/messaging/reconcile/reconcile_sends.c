@@ -12,11 +12,14 @@
 #include "messaging/delivery/reducer.h"
 #include "messaging/message/attributes.h"
 #include "messaging/policy/policy.h"
+#include "messaging/reconcile/passed.h"
 
 /* How much one run takes on; the next one goes on. */
 #define PENDING_MAX 200
 #define PENDING_SEEN_MAX 65536 /* including those that are passed over */
 #define LIST_MAX 1000
+#define FAILURES_MAX \
+    3 /* lists that Twilio fails to give, before the rest is left to the next run */
 
 /* Clocks differ, and Twilio's dates have no milliseconds: Twilio's message may seem this much older
  * than our intent, and may have been made this long after it. */
@@ -35,9 +38,10 @@ typedef struct pending_t {
     const char *counterpart;
     const char *number; /* ours, which it was sent from */
     wa_slice_t body;
-    int has_any_body;     /* 1: Twilio makes its text (a template) */
-    apr_int64_t date_ms;  /* of the intent */
-    apr_int64_t from_ms;  /* Twilio's message was not made before */
+    int has_any_body;         /* 1: Twilio makes its text (a template) */
+    apr_int64_t timestamp_ms; /* the store's */
+    apr_int64_t date_ms;      /* of the intent */
+    apr_int64_t from_ms;      /* Twilio's message was not made before */
     apr_int64_t after_ms; /* of a part: when the one before it was made, as far as this run knows */
     apr_int64_t until_ms; /* Twilio's message was made by then */
     apr_int64_t give_up_ms; /* from then on what is not found counts as never sent */
@@ -67,6 +71,7 @@ typedef struct gather_t {
     const run_t *run;
     /* of pending_t; a message's parts stand together, in their order */
     apr_array_header_t *pending;
+    apr_int64_t last_ms; /* the store's time of the last one */
 } gather_t;
 
 static void pending_push(gather_t *gather, const pending_t *one)
@@ -134,9 +139,15 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
 {
     gather_t *gather = baton;
     apr_pool_t *p = gather->run->p;
-    pending_t one = {.date_ms = message->date_ms, .from_ms = message->date_ms - EARLIER_MS};
+    pending_t one = {.timestamp_ms = message->timestamp_ms,
+                     .date_ms = message->date_ms,
+                     .from_ms = message->date_ms - EARLIER_MS};
 
     (void)is_update;
+    if (message->direction != WA_DIRECTION_SENT
+        || message->timestamp_ms <= gather->run->memory->sends_after_ms) {
+        return APR_SUCCESS;
+    }
     if (date_is_wrong(gather->run, message->date_ms)) {
         one.date_ms = date_known(gather, message);
         one.from_ms =
@@ -148,6 +159,7 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
     if (gather->pending->nelts >= PENDING_MAX) {
         return APR_EOF;
     }
+    gather->last_ms = message->timestamp_ms;
     one.id = wa_slice_string(message->id, p);
     one.sid = message->sid.len ? wa_slice_string(message->sid, p) : NULL;
     one.counterpart = wa_slice_string(message->counterpart, p);
@@ -168,7 +180,8 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
 
 typedef struct listing_t {
     apr_array_header_t *listed; /* of listed_t, newest first */
-    apr_int64_t from_ms;        /* 0, or: stop at messages from before */
+    apr_int64_t from_ms;        /* 0, or: messages from before end it */
+    int older;                  /* how many such came one after the other */
     apr_pool_t *p;
 } listing_t;
 
@@ -180,9 +193,10 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
 
     (void)tmp;
     if (listing->from_ms != 0 && when != 0 && apr_time_as_msec(when) < listing->from_ms) {
-        return APR_EOF;
+        return ++listing->older < WA_RECONCILE_OLDER_MAX ? APR_SUCCESS : APR_EOF;
     }
-    if (!message->direction || strncmp(message->direction, "outbound", 8) != 0) {
+    listing->older = 0;
+    if (!wa_reconcile_is_sent(message)) {
         return APR_SUCCESS;
     }
     one = apr_array_push(listing->listed);
@@ -205,9 +219,15 @@ typedef struct sent_range_t {
     int has_dates;
 } sent_range_t;
 
-/* Reads what Twilio has for one counterpart. @param plisted  out: NULL unless the list is whole */
-static apr_status_t sent_list(const run_t *run, const sent_range_t *range,
-                              apr_array_header_t **plisted, apr_pool_t *p)
+/* What Twilio gave of it. */
+typedef struct sent_t {
+    apr_array_header_t *listed; /* of listed_t, newest first */
+    int is_whole;               /* 1: there is nothing more in the range */
+} sent_t;
+
+/* Reads what Twilio has for one counterpart. @param result  out: how it went */
+static apr_status_t sent_list(const run_t *run, const sent_range_t *range, sent_t *sent,
+                              wa_twilio_result_t *result, apr_pool_t *p)
 {
     const apr_int64_t from_ms = range->from_ms;
     listing_t listing = {.listed = apr_array_make(p, 16, sizeof(listed_t)),
@@ -220,18 +240,11 @@ static apr_status_t sent_list(const run_t *run, const sent_range_t *range,
                                .date_sent_from = range->has_dates ? apr_time_from_msec(from_ms) : 0,
                                .page_size = 100,
                                .max_messages = LIST_MAX};
-    wa_twilio_result_t result;
-    apr_status_t rv;
+    apr_status_t rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, result, p);
 
-    *plisted = NULL;
-    rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, &result, p);
-    if (APR_STATUS_IS_EOF(rv)) {
-        rv = APR_SUCCESS;
-    }
-    if (rv == APR_SUCCESS) {
-        *plisted = listing.listed;
-    }
-    return rv;
+    sent->listed = listing.listed;
+    sent->is_whole = rv == APR_EOF || (rv == APR_SUCCESS && listing.listed->nelts < LIST_MAX);
+    return APR_STATUS_IS_EOF(rv) || APR_STATUS_IS_INCOMPLETE(rv) ? APR_SUCCESS : rv;
 }
 
 /* ---- matching ---- */
@@ -245,6 +258,9 @@ static int body_is_same(const pending_t *pending, const listed_t *listed)
 
 static int time_fits(const pending_t *pending, const listed_t *listed)
 {
+    if (listed->created_ms == 0) {
+        return 1; /* nobody can read when it was made: rather ours than said to be not sent */
+    }
     return listed->created_ms >= pending->from_ms && listed->created_ms >= pending->after_ms
            && listed->created_ms <= pending->until_ms;
 }
@@ -415,6 +431,9 @@ static apr_status_t give_up(const run_t *run, const pending_t *pending)
 typedef struct group_t {
     pending_t **pending; /* the oldest first */
     int count;
+    apr_uint64_t key;          /* of this counterpart, our number and the newest of them */
+    apr_status_t list_rv;      /* of the last list that was asked for */
+    wa_twilio_result_t result; /* the same */
 } group_t;
 
 /* Says of the later parts of a message that they are not older than the one that was found. */
@@ -446,7 +465,8 @@ static apr_status_t claim_all(const run_t *run, const group_t *group, apr_array_
         }
         found = match(run, pending, listed);
         if (found) {
-            rv = claim(run, pending, found);
+            rv = wa_passed_judge(run, claim(run, pending, found),
+                                 wa_passed_key("message", pending->id));
             if (pending->part > 0 && pending->is_done) {
                 order_note(group, pending, found);
             }
@@ -471,17 +491,18 @@ static apr_status_t give_up_all(const run_t *run, const group_t *group)
 
         if (may_be_given_up(run, pending) && strcmp(pending->id, last) != 0) {
             last = pending->id;
-            rv = give_up(run, pending);
+            rv = wa_passed_judge(run, give_up(run, pending), wa_passed_key("message", pending->id));
         }
     }
     return rv;
 }
 
-/* Settles the pending messages to one counterpart. */
-static apr_status_t group_settle(const run_t *run, const group_t *group, apr_pool_t *p)
+/* Settles the pending messages to one counterpart.
+ * @return APR_SUCCESS, also when Twilio gave no list (group->list_rv) | the store's */
+static apr_status_t group_settle(const run_t *run, group_t *group, apr_pool_t *p)
 {
     sent_range_t range = {group->pending[0], group->pending[0]->from_ms, 1};
-    apr_array_header_t *listed;
+    sent_t sent;
     int i, is_needed = 0;
     apr_status_t rv;
 
@@ -490,10 +511,11 @@ static apr_status_t group_settle(const run_t *run, const group_t *group, apr_poo
             range.from_ms = group->pending[i]->from_ms;
         }
     }
-    rv = sent_list(run, &range, &listed, p);
-    if (rv == APR_SUCCESS) {
-        rv = claim_all(run, group, listed);
+    group->list_rv = sent_list(run, &range, &sent, &group->result, p);
+    if (group->list_rv != APR_SUCCESS) {
+        return APR_SUCCESS;
     }
+    rv = claim_all(run, group, sent.listed);
     for (i = 0; i < group->count; i++) {
         is_needed |= may_be_given_up(run, group->pending[i]);
     }
@@ -501,11 +523,111 @@ static apr_status_t group_settle(const run_t *run, const group_t *group, apr_poo
         return rv;
     }
     range.has_dates = 0;
-    rv = sent_list(run, &range, &listed, p);
-    if (rv == APR_SUCCESS) {
-        rv = claim_all(run, group, listed);
+    group->list_rv = sent_list(run, &range, &sent, &group->result, p);
+    if (group->list_rv != APR_SUCCESS) {
+        return APR_SUCCESS;
     }
-    return rv == APR_SUCCESS && listed->nelts < LIST_MAX ? give_up_all(run, group) : rv;
+    rv = claim_all(run, group, sent.listed);
+    return rv == APR_SUCCESS && sent.is_whole ? give_up_all(run, group) : rv;
+}
+
+/* 1 when all that is left of them is older than Twilio's list can settle: their receipts may. */
+static int group_is_stuck(const run_t *run, const group_t *group)
+{
+    int i, left = 0;
+
+    for (i = 0; i < group->count; i++) {
+        left += !group->pending[i]->is_done;
+        if (!group->pending[i]->is_done && run->options->now_ms < group->pending[i]->give_up_ms) {
+            return 0;
+        }
+    }
+    return left > 0;
+}
+
+/* What one group's list, given or not, means for the others.
+ * @param pfailures  how often Twilio failed in this run
+ * @return APR_SUCCESS the others go on | APR_EGENERAL nothing more is to be had now */
+static apr_status_t group_judge(const run_t *run, const group_t *group, int *pfailures)
+{
+    wa_twilio_verdict_e verdict = wa_twilio_verdict(&group->result);
+
+    if (group->list_rv == APR_SUCCESS) {
+        run->progress->has_list = 1;
+        if (group_is_stuck(run, group)) {
+            (void)wa_passed_deny(run, group->key);
+        } else {
+            wa_passed_forget(run, group->key);
+        }
+        return APR_SUCCESS;
+    }
+    if (APR_STATUS_IS_EINVAL(group->list_rv)) {
+        verdict = WA_TWILIO_DENIED; /* an address that is none */
+    } else if (verdict == WA_TWILIO_DENIED && group->result.http_status == 403
+               && !run->progress->has_list) {
+        return group->list_rv; /* it may be the account */
+    }
+    if (verdict == WA_TWILIO_DENIED) {
+        if (wa_passed_deny(run, group->key)) {
+            wa_passed_note(run, &run->progress->passed.lists, "sends", &group->result);
+        }
+        return APR_SUCCESS;
+    }
+    if (!run->progress->has_list || group->result.http_status == 401) {
+        return group->list_rv;
+    }
+    wa_passed_delay(run, group->key);
+    if (++*pfailures < FAILURES_MAX) {
+        return APR_SUCCESS;
+    }
+    run->memory->sends_after_ms = group->pending[0]->timestamp_ms; /* the next run begins there */
+    return group->list_rv;
+}
+
+/* Puts together what is pending to the counterpart of number `first`. */
+static void group_make(group_t *group, const apr_array_header_t *pending, int first, char *is_taken,
+                       apr_pool_t *p)
+{
+    const pending_t *one = &APR_ARRAY_IDX(pending, first, pending_t);
+    int i;
+
+    for (group->count = 0, i = first; i < pending->nelts; i++) {
+        pending_t *other = &APR_ARRAY_IDX(pending, i, pending_t);
+
+        if (strcmp(one->counterpart, other->counterpart) == 0
+            && strcmp(one->number, other->number) == 0) {
+            group->pending[group->count++] = other;
+            is_taken[i] = 1;
+        }
+    }
+    group->key = wa_passed_key("list", apr_pstrcat(p, one->counterpart, " ", one->number, " ",
+                                                   group->pending[group->count - 1]->id, NULL));
+}
+
+/* Settles all groups, each by itself. */
+static apr_status_t groups_settle(const run_t *run, const apr_array_header_t *pending)
+{
+    char *is_taken = apr_pcalloc(run->p, (apr_size_t)pending->nelts + 1);
+    group_t group = {
+        .pending = apr_palloc(run->p, ((apr_size_t)pending->nelts + 1) * sizeof(pending_t *))};
+    int i, failures = 0;
+    apr_pool_t *p;
+    apr_status_t rv = apr_pool_create(&p, run->p);
+
+    for (i = 0; i < pending->nelts && rv == APR_SUCCESS; i++) {
+        if (is_taken[i]) {
+            continue;
+        }
+        group_make(&group, pending, i, is_taken, p);
+        if (wa_reconcile_is_stopping(run)) {
+            rv = APR_EINTR;
+        } else if (wa_passed_is_due(run, group.key)) {
+            rv = group_settle(run, &group, p);
+            rv = rv == APR_SUCCESS ? group_judge(run, &group, &failures) : rv;
+        }
+        apr_pool_clear(p);
+    }
+    return rv;
 }
 
 apr_status_t wa_reconcile_sends(const run_t *run)
@@ -516,37 +638,15 @@ apr_status_t wa_reconcile_sends(const run_t *run)
                                       .max = PENDING_SEEN_MAX,
                                       .visit = pending_gather,
                                       .baton = &gather};
-    group_t group = {NULL, 0};
-    char *is_taken;
-    apr_pool_t *p;
-    apr_status_t rv;
-    int i, j;
+    apr_status_t rv = wa_store_pending_list(run->messenger->store, &query, run->p);
+    const int is_cut = APR_STATUS_IS_EOF(rv);
 
-    rv = wa_store_pending_list(run->messenger->store, &query, run->p);
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
+    if (rv != APR_SUCCESS && !is_cut) {
         return rv;
     }
-    group.pending =
-        apr_palloc(run->p, ((apr_size_t)gather.pending->nelts + 1) * sizeof(pending_t *));
-    is_taken = apr_pcalloc(run->p, (apr_size_t)gather.pending->nelts + 1);
-    rv = apr_pool_create(&p, run->p);
-    for (i = 0; i < gather.pending->nelts && rv == APR_SUCCESS; i++) {
-        const pending_t *first = &APR_ARRAY_IDX(gather.pending, i, pending_t);
-
-        if (is_taken[i]) {
-            continue;
-        }
-        for (group.count = 0, j = i; j < gather.pending->nelts; j++) {
-            pending_t *other = &APR_ARRAY_IDX(gather.pending, j, pending_t);
-
-            if (strcmp(first->counterpart, other->counterpart) == 0
-                && strcmp(first->number, other->number) == 0) {
-                group.pending[group.count++] = other;
-                is_taken[j] = 1;
-            }
-        }
-        rv = wa_reconcile_is_stopping(run) ? APR_EINTR : group_settle(run, &group, p);
-        apr_pool_clear(p);
+    rv = groups_settle(run, gather.pending);
+    if (rv == APR_SUCCESS) {
+        run->memory->sends_after_ms = is_cut ? gather.last_ms : 0;
     }
     return rv;
 }

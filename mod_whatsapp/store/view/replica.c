@@ -142,7 +142,7 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
         t->last_inbound_ms = r->timestamp_ms;
         wa_replica_thread_date(replica, t, r, m.written_ms);
     }
-    if (m.direction == WA_DIRECTION_SENT && m.status == WA_STATUS_PENDING) {
+    if (m.status == WA_STATUS_PENDING) {
         wa_replica_pending_set(replica, r->row, 1);
     }
     wa_replica_thread_lead(replica, t);
@@ -196,8 +196,7 @@ static apr_status_t apply_state(wa_replica_t *replica, const wa_record_t *r, apr
         if (t) {
             t->version = offset + r->length;
         }
-        wa_replica_pending_set(replica, r->row,
-                               m.direction == WA_DIRECTION_SENT && s.status == WA_STATUS_PENDING);
+        wa_replica_pending_set(replica, r->row, s.status == WA_STATUS_PENDING);
     }
     rv = wa_record_keys_read(r, &keys);
     return rv == APR_SUCCESS ? keys_put(replica, &keys, r->row, is_sid_lost(replica, r, &s, offset))

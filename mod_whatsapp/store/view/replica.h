@@ -75,7 +75,7 @@ typedef struct wa_replica_t {
     wa_replica_contact_t *free_contacts;
     apr_hash_t *parked;
     wa_replica_parked_t *parked_first, *parked_last;
-    /* of apr_uint64_t, rows of sent messages that are pending, growing */
+    /* of apr_uint64_t, rows of messages that are pending, growing */
     apr_array_header_t *pending;
 } wa_replica_t;
 

@@ -237,6 +237,29 @@ test('a picture that does not come turns into a file, and one from elsewhere is 
   assert.deepEqual(foreign, []);
 });
 
+test('an attachment that is missing is said in a sentence, and shown when it comes', async () => {
+  const number = newNumber();
+  await inbound(number, 'given up', ['image/png']);
+  await inbound(number, 'awaited', ['image/png']);
+  const page = await open();
+  let isThere = false;
+  const edit = ({ messages, updates = [] }) => {
+    for (const message of [...messages ?? [], ...updates]) {
+      if (message.body === 'given up') message.media = [{ missing: true }];
+      if (message.body === 'awaited' && !isThere) message.media = [{ missing: true, awaited: true }];
+    }
+  };
+  await intercept(page, '/messages', editJson(edit));
+  await page.goto(world.target.page + chatPath(number));
+  await page.reload();
+  await bubble(page, 'given up').getByText('The attachment is missing').waitFor();
+  await bubble(page, 'awaited').getByText('The attachment is not there yet').waitFor();
+  assert.equal(await page.locator('.message a, .message img').count(), 0);
+  isThere = true;
+  await page.reload();
+  await bubble(page, 'awaited').locator('img').waitFor();
+});
+
 test('an address that is no web address never becomes a link', async () => {
   const number = newNumber();
   await inbound(number, 'evil', ['image/png']);

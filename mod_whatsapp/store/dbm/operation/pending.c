@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists the sent messages that are pending, from the replica's list of their rows. */
+/* Lists the messages that are pending, from the replica's list of their rows. */
 #include "store/dbm/operation/pending.h"
 
 #include "store/dbm/operation/read.h"
@@ -37,17 +37,14 @@ apr_status_t wa_dbm_pending_list(wa_store_t *self, const wa_pending_query_t *que
 
             after = rows[i];
             rv = wa_dbm_message_get(store, after, &m);
-            if (APR_STATUS_IS_NOTFOUND(rv)
-                || (rv == APR_SUCCESS && m.status != WA_STATUS_PENDING)) {
-                rv = APR_SUCCESS; /* settled meanwhile, or lost to damage */
+            if (rv != APR_SUCCESS || m.status != WA_STATUS_PENDING) {
+                rv = APR_SUCCESS; /* settled meanwhile, or damaged: the others are served */
                 continue;
             }
-            if (rv == APR_SUCCESS && m.date_ms > query->before_ms && m.date_ms <= query->ahead_ms) {
+            if (m.date_ms > query->before_ms && m.date_ms <= query->ahead_ms) {
                 continue; /* dates need not grow with the rows */
             }
-            if (rv == APR_SUCCESS) {
-                rv = query->visit(query->baton, &m, 0);
-            }
+            rv = query->visit(query->baton, &m, 0);
             if (rv != APR_SUCCESS) {
                 return rv;
             }

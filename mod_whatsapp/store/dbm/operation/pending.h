@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists the sent messages that are pending, from the replica's list of their rows. */
+/* Lists the messages that are pending, from the replica's list of their rows. */
 #ifndef WA_STORE_DBM_OPERATION_PENDING_H
 #define WA_STORE_DBM_OPERATION_PENDING_H
 
