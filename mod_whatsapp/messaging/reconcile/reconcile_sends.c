@@ -7,11 +7,11 @@
 #include <apr_tables.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "messaging/delivery/parked.h"
 #include "messaging/delivery/reducer.h"
 #include "messaging/message/attributes.h"
 #include "messaging/policy/policy.h"
+#include "messaging/reconcile/reconcile_match.h"
 
 /* How much one run takes on; the next one goes on. */
 #define PENDING_MAX 200
@@ -27,32 +27,9 @@
 
 typedef wa_reconcile_run_t run_t;
 
-/* A pending message of ours, or one part of it. Strings in the run's pool. */
-typedef struct pending_t {
-    const char *id;
-    apr_size_t part; /* 1 and up; 0: it is one message at Twilio's too */
-    const char *sid; /* NULL while unknown; never of a part */
-    const char *counterpart;
-    const char *number; /* ours, which it was sent from */
-    wa_slice_t body;
-    int has_any_body;     /* 1: Twilio makes its text (a template) */
-    apr_int64_t date_ms;  /* of the intent */
-    apr_int64_t from_ms;  /* Twilio's message was not made before */
-    apr_int64_t after_ms; /* of a part: when the one before it was made, as far as this run knows */
-    apr_int64_t until_ms; /* Twilio's message was made by then */
-    apr_int64_t give_up_ms; /* from then on what is not found counts as never sent */
-    int is_done;
-} pending_t;
-
-/* One of Twilio's messages. */
-typedef struct listed_t {
-    const char *sid;
-    const char *body;
-    const char *status;
-    int error_code;
-    apr_int64_t created_ms;
-    int is_claimed; /* it is one of ours already */
-} listed_t;
+typedef wa_reconcile_pending_t pending_t;
+typedef wa_reconcile_listed_t listed_t;
+typedef wa_reconcile_group_t group_t;
 
 static apr_int64_t timeout_ms(const run_t *run)
 {
@@ -74,17 +51,51 @@ static void pending_push(gather_t *gather, const pending_t *one)
     *(pending_t *)apr_array_push(gather->pending) = *one;
 }
 
-/* The parts whose outcome is not known. Where the text would be cut otherwise than when it was
- * sent, its receipts have to settle it. */
+/* What the message was sent as. @return how many parts */
+static apr_size_t parts_of(const wa_message_t *message, wa_part_content_t *parts)
+{
+    wa_attribute_t first = {.content_type = {NULL, 0}}, media;
+    apr_size_t count = 0;
+
+    if (wa_attributes_content_sid(message->attributes).len > 0) {
+        parts[0] = (wa_part_content_t){.text = message->body};
+        return 1;
+    }
+    while (wa_attributes_media(message->attributes, count, &media) != WA_ATTRIBUTE_NONE) {
+        first = count++ == 0 ? media : first;
+    }
+    return wa_parts_make(message->body, count, first.content_type, parts);
+}
+
+static void content_set(pending_t *one, const wa_part_content_t *part, const wa_message_t *message)
+{
+    wa_attribute_t media;
+
+    one->body = part->text;
+    one->media_url = wa_slice_make(NULL, 0);
+    if (part->media_no > 0
+        && wa_attributes_media(message->attributes, part->media_no - 1, &media)
+               != WA_ATTRIBUTE_NONE) {
+        one->media_url = media.url;
+    }
+}
+
+/* The parts whose outcome is not known. Where the message would be divided otherwise than when it
+ * was sent, its receipts have to settle it. */
 static void parts_push(gather_t *gather, pending_t one, const wa_message_t *message)
 {
-    wa_slice_t parts[WA_PARTS_MAX];
+    wa_part_content_t parts[WA_PARTS_MAX];
     wa_delivery_t delivery;
     apr_int64_t longest_ms;
     apr_size_t i;
 
     wa_delivery_read(&delivery, message, gather->run->p);
-    if (delivery.part_count == 1 || wa_parts_cut(one.body, parts) != delivery.part_count) {
+    if (parts_of(message, parts) != delivery.part_count) {
+        return;
+    }
+    if (delivery.part_count == 1) {
+        content_set(&one, &parts[0], message);
+        pending_push(gather, &one);
         return;
     }
     longest_ms = (apr_int64_t)(delivery.part_count + 1) * timeout_ms(gather->run);
@@ -96,7 +107,7 @@ static void parts_push(gather_t *gather, pending_t one, const wa_message_t *mess
     for (i = 0; i < delivery.part_count; i++) {
         if (wa_part_is_open(&delivery.parts[i])) {
             one.part = i + 1;
-            one.body = parts[i];
+            content_set(&one, &parts[i], message);
             pending_push(gather, &one);
         }
     }
@@ -152,15 +163,10 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
     one.sid = message->sid.len ? wa_slice_string(message->sid, p) : NULL;
     one.counterpart = wa_slice_string(message->counterpart, p);
     one.number = wa_slice_string(message->phone_number, p);
-    one.body = message->body;
     one.has_any_body = wa_attributes_content_sid(message->attributes).len > 0;
     one.until_ms = one.date_ms + LATER_MS;
     one.give_up_ms = one.date_ms + WA_RECONCILE_GIVE_UP_MS;
-    if (wa_text_utf16_length(one.body.ptr, one.body.len) > WA_PART_UNITS_MAX) {
-        parts_push(gather, one, message);
-    } else {
-        pending_push(gather, &one);
-    }
+    parts_push(gather, one, message);
     return APR_SUCCESS;
 }
 
@@ -191,6 +197,7 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
     one->body = apr_pstrdup(listing->p, message->body ? message->body : "");
     one->status = apr_pstrdup(listing->p, message->status ? message->status : "");
     one->error_code = message->error_code;
+    one->media_count = message->media_count;
     one->created_ms = apr_time_as_msec(when);
     return APR_SUCCESS;
 }
@@ -232,49 +239,6 @@ static apr_status_t sent_list(const run_t *run, const sent_range_t *range,
         *plisted = listing.listed;
     }
     return rv;
-}
-
-/* ---- matching ---- */
-
-static int body_is_same(const pending_t *pending, const listed_t *listed)
-{
-    return pending->has_any_body
-           || wa_slice_is_equal(wa_text_trim(pending->body),
-                                wa_text_trim(wa_slice_of(listed->body)));
-}
-
-static int time_fits(const pending_t *pending, const listed_t *listed)
-{
-    return listed->created_ms >= pending->from_ms && listed->created_ms >= pending->after_ms
-           && listed->created_ms <= pending->until_ms;
-}
-
-/* Twilio's message that is the pending one: by sid, else the oldest that fits and is nobody's; NULL
- * for none. */
-static listed_t *match(const run_t *run, const pending_t *pending, apr_array_header_t *listed)
-{
-    int i;
-
-    for (i = listed->nelts - 1; i >= 0; i--) {
-        listed_t *one = &APR_ARRAY_IDX(listed, i, listed_t);
-        wa_message_t ours;
-
-        if (pending->sid) {
-            if (strcmp(pending->sid, one->sid) == 0) {
-                return one;
-            }
-            continue;
-        }
-        if (one->is_claimed || !time_fits(pending, one) || !body_is_same(pending, one)) {
-            continue;
-        }
-        one->is_claimed =
-            wa_store_message_find(run->messenger->store, one->sid, &ours, run->p) != APR_NOTFOUND;
-        if (!one->is_claimed) {
-            return one;
-        }
-    }
-    return NULL;
 }
 
 /* ---- settling ---- */
@@ -409,12 +373,6 @@ static apr_status_t give_up(const run_t *run, const pending_t *pending)
     return rv;
 }
 
-/* The messages to one counterpart that are settled together. */
-typedef struct group_t {
-    pending_t **pending; /* the oldest first */
-    int count;
-} group_t;
-
 /* Says of the later parts of a message that they are not older than the one that was found. */
 static void order_note(const group_t *group, const pending_t *found, const listed_t *listed)
 {
@@ -442,7 +400,7 @@ static apr_status_t claim_all(const run_t *run, const group_t *group, apr_array_
         if (pending->is_done || pending->has_any_body != (i >= group->count)) {
             continue;
         }
-        found = match(run, pending, listed);
+        found = wa_reconcile_match(run, group, pending, listed);
         if (found) {
             rv = claim(run, pending, found);
             if (pending->part > 0 && pending->is_done) {
@@ -458,7 +416,23 @@ static int may_be_given_up(const run_t *run, const pending_t *pending)
     return !pending->is_done && !pending->sid && run->options->now_ms >= pending->give_up_ms;
 }
 
-static apr_status_t give_up_all(const run_t *run, const group_t *group)
+/* 1 when any of a message's parts, which stand together from `first` on, may be at Twilio. */
+static int is_doubtful(const run_t *run, const group_t *group, int first,
+                       apr_array_header_t *listed)
+{
+    int i;
+
+    for (i = first; i < group->count
+                    && strcmp(group->pending[i]->id, group->pending[first]->id) == 0;
+         i++) {
+        if (wa_reconcile_is_doubtful(run, group->pending[i], listed)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t give_up_all(const run_t *run, const group_t *group, apr_array_header_t *listed)
 {
     const char *last = ""; /* a message's parts stand together */
     apr_status_t rv = APR_SUCCESS;
@@ -469,7 +443,7 @@ static apr_status_t give_up_all(const run_t *run, const group_t *group)
 
         if (may_be_given_up(run, pending) && strcmp(pending->id, last) != 0) {
             last = pending->id;
-            rv = give_up(run, pending);
+            rv = is_doubtful(run, group, i, listed) ? APR_SUCCESS : give_up(run, pending);
         }
     }
     return rv;
@@ -503,7 +477,7 @@ static apr_status_t group_settle(const run_t *run, const group_t *group, apr_poo
     if (rv == APR_SUCCESS) {
         rv = claim_all(run, group, listed);
     }
-    return rv == APR_SUCCESS && listed->nelts < LIST_MAX ? give_up_all(run, group) : rv;
+    return rv == APR_SUCCESS && listed->nelts < LIST_MAX ? give_up_all(run, group, listed) : rv;
 }
 
 apr_status_t wa_reconcile_sends(const run_t *run)
