@@ -222,6 +222,61 @@ static void test_one_for_each_is_enough(void **state)
     assert_string_equal(sids_of(&world, B), "3");
 }
 
+static const char *now_sent;
+
+/* Somebody sends one more. */
+static void intent_stored(world_t *world)
+{
+    twilio.meanwhile = NULL;
+    fake_store_clock(world->fake, START + 3 * MINUTE);
+    if (strncmp(now_sent, "text", 4) == 0) {
+        pending_add(world, B, now_sent);
+    } else {
+        media_add(world, B, "", now_sent, NULL);
+    }
+}
+
+/* Twilio has what is just being sent, and its sid is not stored yet: before and after the run took
+ * up what is pending. */
+static void while_another_is_sent(void **state, const entry_t *entries, const char *before,
+                                  const char *sent, int is_early)
+{
+    world_t world;
+
+    begin(&world, *state, entries, 1);
+    if (strncmp(before, "text", 4) == 0) {
+        pending_add(&world, A, before);
+    } else {
+        media_add(&world, A, "", before, NULL);
+    }
+    now_sent = sent;
+    if (is_early) {
+        intent_stored(&world);
+    } else {
+        twilio.meanwhile = intent_stored;
+    }
+    assert_int_equal(run(&world, 3 * MINUTE).settled, 0);
+    assert_null(twilio.meanwhile);
+    assert_string_equal(sids_of(&world, A), "-");
+    told(&world, SID("1"), B);
+    assert_int_equal(run(&world, 16 * MINUTE).given_up, 1);
+    assert_string_equal(sids_of(&world, A), "-");
+    assert_string_equal(sids_of(&world, B), "1");
+}
+
+static void test_what_is_under_way_keeps_its_sid(void **state)
+{
+    static const entry_t picture[] = {MEDIA_TO(SID("1"), "", START + 3 * MINUTE)};
+    static const entry_t text[] = {SENT_TO(SID("1"), "text", "queued", START + 3 * MINUTE)};
+    int is_early;
+
+    for (is_early = 0; is_early < 2; is_early++) {
+        while_another_is_sent(state, picture, "a.jpg", "b.jpg", is_early);
+        while_another_is_sent(state, picture, "a.jpg", "a.jpg", is_early);
+        while_another_is_sent(state, text, "text", "text", is_early);
+    }
+}
+
 /* The same file twice: whichever it is, it is right; and one that comes much later is no rival. */
 static void test_what_need_not_be_told_apart(void **state)
 {
@@ -298,6 +353,7 @@ int main(void)
         POOL_TEST(test_one_of_two_pictures_is_taken_for_neither),
         POOL_TEST(test_a_part_and_another_message_are_not_mixed_up),
         POOL_TEST(test_one_for_each_is_enough),
+        POOL_TEST(test_what_is_under_way_keeps_its_sid),
         POOL_TEST(test_what_need_not_be_told_apart),
         POOL_TEST(test_a_template_takes_no_picture_that_is_wanted),
         POOL_TEST(test_what_would_be_divided_otherwise_is_left_alone),

@@ -53,12 +53,13 @@ static int is_open(const pending_t *pending)
     return !pending->is_done && !pending->sid;
 }
 
-/* 1 when Twilio's list tells the two apart by nothing but time: attachments of two messages that go
- * without a text, or with the same. The same file twice is told apart by nobody, and need not be. */
-static int are_rivals(const pending_t *a, const pending_t *b)
+/* 1 when Twilio's list tells the two apart by nothing but time, and it matters which is which:
+ * attachments of two messages that go without a text, or with the same, but for the same file
+ * twice; and whatever is alike where one is under way, as the other would take its sid away. */
+static int are_rivals(const pending_t *a, const pending_t *b, int is_under_way)
 {
-    return strcmp(a->id, b->id) != 0 && a->media_url.len > 0 && b->media_url.len > 0
-           && !wa_slice_is_equal(a->media_url, b->media_url)
+    return strcmp(a->id, b->id) != 0 && (a->media_url.len > 0) == (b->media_url.len > 0)
+           && (is_under_way || !wa_slice_is_equal(a->media_url, b->media_url))
            && wa_slice_is_equal(wa_text_trim(a->body), wa_text_trim(b->body));
 }
 
@@ -84,9 +85,9 @@ static int is_ambiguous(const run_t *run, const group_t *group, const pending_t 
     const int theirs = free_count(run, pending, NULL, listed);
     int ours = 0, has_rival = 0, i;
 
-    for (i = 0; i < group->count && theirs > 0; i++) {
+    for (i = 0; i < group->count + group->rival_count && theirs > 0; i++) {
         const pending_t *other = group->pending[i];
-        const int is_rival = are_rivals(pending, other);
+        const int is_rival = are_rivals(pending, other, i >= group->count);
 
         if (is_open(other) && (is_rival || strcmp(other->id, pending->id) == 0)
             && free_count(run, pending, other, listed) > 0) {
@@ -97,15 +98,17 @@ static int is_ambiguous(const run_t *run, const group_t *group, const pending_t 
     return has_rival && theirs < ours;
 }
 
-/* 1 when another one of ours, of which more is known than of a template, may be this one. */
+/* 1 when another one of ours, of which more is known than of a template, may be this one, or one
+ * that is under way. */
 static int is_wanted(const group_t *group, const listed_t *listed)
 {
     int i;
 
-    for (i = 0; i < group->count; i++) {
+    for (i = 0; i < group->count + group->rival_count; i++) {
         const pending_t *other = group->pending[i];
 
-        if (is_open(other) && !other->has_any_body && fits(other, listed)) {
+        if (is_open(other) && (!other->has_any_body || i >= group->count)
+            && fits(other, listed)) {
             return 1;
         }
     }
@@ -117,8 +120,7 @@ wa_reconcile_listed_t *wa_reconcile_match(const run_t *run, const group_t *group
 {
     int i;
 
-    if (!pending->sid && pending->media_url.len > 0
-        && is_ambiguous(run, group, pending, listed)) {
+    if (!pending->sid && is_ambiguous(run, group, pending, listed)) {
         return NULL;
     }
     for (i = listed->nelts - 1; i >= 0; i--) {
@@ -134,6 +136,21 @@ wa_reconcile_listed_t *wa_reconcile_match(const run_t *run, const group_t *group
         }
     }
     return NULL;
+}
+
+int wa_reconcile_has_match(const run_t *run, const group_t *group, apr_array_header_t *listed)
+{
+    int i;
+
+    for (i = 0; i < group->count; i++) {
+        const pending_t *pending = group->pending[i];
+
+        if (!pending->is_done
+            && (pending->sid || free_count(run, pending, NULL, listed) > 0)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int wa_reconcile_is_doubtful(const run_t *run, const pending_t *pending,

@@ -41,19 +41,26 @@ typedef struct wa_reconcile_listed_t {
 typedef struct wa_reconcile_group_t {
     wa_reconcile_pending_t **pending; /* the oldest first; a message's parts in their order */
     int count;
+    int rival_count; /* behind those: to the same, and not to be settled now, as they may be under
+                      * way; what Twilio lists may be theirs */
 } wa_reconcile_group_t;
 
 /* Finds Twilio's message that is the pending one: by sid, else the oldest that is nobody's and has
  * its text, as many attachments and a time that fits. A template, whose content only Twilio knows,
  * takes what is none of the others'. Attachments of several messages that go with the same text or
- * none are told apart by nothing: unless there is one of Twilio's for each, none is taken, since
- * any of ours may be the one that is missing.
+ * none are told apart by nothing, and nor is what may be under way from what is like it: unless
+ * there is one of Twilio's for each, none is taken, since any of ours may be the one that is
+ * missing.
  * @param listed  of wa_reconcile_listed_t, newest first
  * @return NULL for none. Any thread. */
 wa_reconcile_listed_t *wa_reconcile_match(const wa_reconcile_run_t *run,
                                           const wa_reconcile_group_t *group,
                                           const wa_reconcile_pending_t *pending,
                                           apr_array_header_t *listed);
+
+/* 1 when there is anything that wa_reconcile_match could find. Any thread. */
+int wa_reconcile_has_match(const wa_reconcile_run_t *run, const wa_reconcile_group_t *group,
+                           apr_array_header_t *listed);
 
 /* 1 when one of Twilio's messages that are nobody's may be the pending one after all, so that it
  * cannot be said that Twilio never took it: by all but the number of attachments, or another one of

@@ -44,6 +44,9 @@ typedef struct gather_t {
     const run_t *run;
     /* of pending_t; a message's parts stand together, in their order */
     apr_array_header_t *pending;
+    /* NULL, or: only what goes to the same counterpart and is none of these */
+    const group_t *rivals_of;
+    apr_pool_t *p;
 } gather_t;
 
 static void pending_push(gather_t *gather, const pending_t *one)
@@ -89,7 +92,7 @@ static void parts_push(gather_t *gather, pending_t one, const wa_message_t *mess
     apr_int64_t longest_ms;
     apr_size_t i;
 
-    wa_delivery_read(&delivery, message, gather->run->p);
+    wa_delivery_read(&delivery, message, gather->p);
     if (parts_of(message, parts) != delivery.part_count) {
         return;
     }
@@ -141,17 +144,33 @@ static apr_int64_t date_known(const gather_t *gather, const wa_message_t *messag
     return gather->run->options->now_ms - apr_time_as_msec(steady_us - memory->undated_since_us);
 }
 
+/* Fills what is the same for all parts but for the dates, and takes it up. */
+static void message_push(gather_t *gather, pending_t one, const wa_message_t *message)
+{
+    one.id = wa_slice_string(message->id, gather->p);
+    one.sid = message->sid.len ? wa_slice_string(message->sid, gather->p) : NULL;
+    one.counterpart = wa_slice_string(message->counterpart, gather->p);
+    one.number = wa_slice_string(message->phone_number, gather->p);
+    one.has_any_body = wa_attributes_content_sid(message->attributes).len > 0;
+    one.until_ms = one.date_ms + LATER_MS;
+    one.give_up_ms = one.date_ms + WA_RECONCILE_GIVE_UP_MS;
+    parts_push(gather, one, message);
+}
+
+static apr_int64_t look_back_from(const run_t *run)
+{
+    return run->options->now_ms - apr_time_as_msec(run->options->look_back);
+}
+
 static apr_status_t pending_gather(void *baton, const wa_message_t *message, int is_update)
 {
     gather_t *gather = baton;
-    apr_pool_t *p = gather->run->p;
     pending_t one = {.date_ms = message->date_ms, .from_ms = message->date_ms - EARLIER_MS};
 
     (void)is_update;
     if (date_is_wrong(gather->run, message->date_ms)) {
         one.date_ms = date_known(gather, message);
-        one.from_ms =
-            gather->run->options->now_ms - apr_time_as_msec(gather->run->options->look_back);
+        one.from_ms = look_back_from(gather->run);
         if (one.date_ms > sure_before(gather->run)) {
             return APR_SUCCESS;
         }
@@ -159,15 +178,66 @@ static apr_status_t pending_gather(void *baton, const wa_message_t *message, int
     if (gather->pending->nelts >= PENDING_MAX) {
         return APR_EOF;
     }
-    one.id = wa_slice_string(message->id, p);
-    one.sid = message->sid.len ? wa_slice_string(message->sid, p) : NULL;
-    one.counterpart = wa_slice_string(message->counterpart, p);
-    one.number = wa_slice_string(message->phone_number, p);
-    one.has_any_body = wa_attributes_content_sid(message->attributes).len > 0;
-    one.until_ms = one.date_ms + LATER_MS;
-    one.give_up_ms = one.date_ms + WA_RECONCILE_GIVE_UP_MS;
-    parts_push(gather, one, message);
+    message_push(gather, one, message);
     return APR_SUCCESS;
+}
+
+static int is_in(const group_t *group, wa_slice_t id)
+{
+    int i;
+
+    for (i = 0; i < group->count; i++) {
+        if (wa_slice_is_equal(wa_slice_of(group->pending[i]->id), id)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t rival_gather(void *baton, const wa_message_t *message, int is_update)
+{
+    gather_t *gather = baton;
+    const group_t *group = gather->rivals_of;
+    const pending_t *like = group->pending[0];
+    pending_t one = {.date_ms = message->date_ms, .from_ms = message->date_ms - EARLIER_MS};
+
+    (void)is_update;
+    if (!wa_slice_is_equal(message->counterpart, wa_slice_of(like->counterpart))
+        || !wa_slice_is_equal(message->phone_number, wa_slice_of(like->number))
+        || is_in(group, message->id)) {
+        return APR_SUCCESS;
+    }
+    if (date_is_wrong(gather->run, message->date_ms)) {
+        one.date_ms = gather->run->options->now_ms;
+        one.from_ms = look_back_from(gather->run);
+    }
+    message_push(gather, one, message);
+    return APR_SUCCESS;
+}
+
+/* Adds the messages that may be under way, or of which there are too many for one run. Their
+ * intents are stored before Twilio is asked: read after Twilio's list they are all that can be in
+ * it without a sid of theirs being known. */
+static apr_status_t rivals_add(const run_t *run, group_t *group, apr_pool_t *p)
+{
+    const apr_int64_t any_ms = run->options->now_ms;
+    gather_t gather = {.run = run,
+                       .pending = apr_array_make(p, 16, sizeof(pending_t)),
+                       .rivals_of = group,
+                       .p = p};
+    pending_t **all;
+    int i;
+    apr_status_t rv = wa_store_pending_list(run->messenger->store, any_ms, any_ms, PENDING_SEEN_MAX,
+                                            rival_gather, &gather, p);
+
+    group->rival_count = gather.pending->nelts;
+    all = apr_palloc(p, (apr_size_t)(group->count + group->rival_count) * sizeof(*all));
+    memcpy(all, group->pending, (apr_size_t)group->count * sizeof(*all));
+    for (i = 0; i < group->rival_count; i++) {
+        all[group->count + i] = &APR_ARRAY_IDX(gather.pending, i, pending_t);
+    }
+    group->pending = all;
+    return rv;
 }
 
 /* ---- what Twilio lists ---- */
@@ -449,8 +519,21 @@ static apr_status_t give_up_all(const run_t *run, const group_t *group, apr_arra
     return rv;
 }
 
+/* Reads Twilio's list, and claims what matches. */
+static apr_status_t list_claim(const run_t *run, group_t *group, const sent_range_t *range,
+                               apr_array_header_t **plisted, apr_pool_t *p)
+{
+    apr_status_t rv = sent_list(run, range, plisted, p);
+
+    if (rv != APR_SUCCESS || !wa_reconcile_has_match(run, group, *plisted)) {
+        return rv;
+    }
+    rv = rivals_add(run, group, p);
+    return rv == APR_SUCCESS ? claim_all(run, group, *plisted) : rv;
+}
+
 /* Settles the pending messages to one counterpart. */
-static apr_status_t group_settle(const run_t *run, const group_t *group, apr_pool_t *p)
+static apr_status_t group_settle(const run_t *run, group_t *group, apr_pool_t *p)
 {
     sent_range_t range = {group->pending[0], group->pending[0]->from_ms, 1};
     apr_array_header_t *listed;
@@ -462,10 +545,7 @@ static apr_status_t group_settle(const run_t *run, const group_t *group, apr_poo
             range.from_ms = group->pending[i]->from_ms;
         }
     }
-    rv = sent_list(run, &range, &listed, p);
-    if (rv == APR_SUCCESS) {
-        rv = claim_all(run, group, listed);
-    }
+    rv = list_claim(run, group, &range, &listed, p);
     for (i = 0; i < group->count; i++) {
         is_needed |= may_be_given_up(run, group->pending[i]);
     }
@@ -473,17 +553,15 @@ static apr_status_t group_settle(const run_t *run, const group_t *group, apr_poo
         return rv;
     }
     range.has_dates = 0;
-    rv = sent_list(run, &range, &listed, p);
-    if (rv == APR_SUCCESS) {
-        rv = claim_all(run, group, listed);
-    }
+    rv = list_claim(run, group, &range, &listed, p);
     return rv == APR_SUCCESS && listed->nelts < LIST_MAX ? give_up_all(run, group, listed) : rv;
 }
 
 apr_status_t wa_reconcile_sends(const run_t *run)
 {
-    gather_t gather = {.run = run, .pending = apr_array_make(run->p, 16, sizeof(pending_t))};
-    group_t group = {NULL, 0};
+    gather_t gather = {
+        .run = run, .pending = apr_array_make(run->p, 16, sizeof(pending_t)), .p = run->p};
+    pending_t **together;
     char *is_taken;
     apr_pool_t *p;
     apr_status_t rv;
@@ -495,22 +573,22 @@ apr_status_t wa_reconcile_sends(const run_t *run)
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
         return rv;
     }
-    group.pending =
-        apr_palloc(run->p, ((apr_size_t)gather.pending->nelts + 1) * sizeof(pending_t *));
+    together = apr_palloc(run->p, ((apr_size_t)gather.pending->nelts + 1) * sizeof(*together));
     is_taken = apr_pcalloc(run->p, (apr_size_t)gather.pending->nelts + 1);
     rv = apr_pool_create(&p, run->p);
     for (i = 0; i < gather.pending->nelts && rv == APR_SUCCESS; i++) {
         const pending_t *first = &APR_ARRAY_IDX(gather.pending, i, pending_t);
+        group_t group = {.pending = together};
 
         if (is_taken[i]) {
             continue;
         }
-        for (group.count = 0, j = i; j < gather.pending->nelts; j++) {
+        for (j = i; j < gather.pending->nelts; j++) {
             pending_t *other = &APR_ARRAY_IDX(gather.pending, j, pending_t);
 
             if (strcmp(first->counterpart, other->counterpart) == 0
                 && strcmp(first->number, other->number) == 0) {
-                group.pending[group.count++] = other;
+                together[group.count++] = other;
                 is_taken[j] = 1;
             }
         }
