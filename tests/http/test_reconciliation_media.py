@@ -113,7 +113,10 @@ def test_two_pictures_are_not_mixed_up(new_server, twilio, fresh):
         (only,) = made(twilio, number)
         assert only["shown"]["media"] == FILES[0]
         wait_until(
-            lambda: len([e for e in twilio.lists() if f"To=whatsapp%3A%2B{number[1:]}" in e["target"]]) >= 2,
+            lambda: len(
+                [e for e in twilio.lists() if f"To=whatsapp%3A%2B{number[1:]}" in e["target"]]
+            )
+            >= 2,
             "reconciliation to look for them",
         )
 

@@ -106,7 +106,9 @@ def test_receipts_of_attachments(api, fresh, twilio):
     for each in made[:2]:
         api.webhook(api.account.status(number, each["sid"], "read"))
     assert api.messages(number)["messages"][0]["deliveryStatus"] == "queued"
-    api.webhook(api.account.status(number, made[2]["sid"], "failed", ErrorCode="63019"), target=targets[2])
+    api.webhook(
+        api.account.status(number, made[2]["sid"], "failed", ErrorCode="63019"), target=targets[2]
+    )
     message = api.messages(number)["messages"][0]
     assert message["status"] == "failed" and message["errorCode"] == 63019
     assert message["errorMessage"].startswith("Part 3 of 3 was not delivered")

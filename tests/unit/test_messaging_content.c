@@ -25,9 +25,8 @@ static const char *asked(apr_pool_t *p)
         const wa_twilio_message_request_t *request = &twilio.requests[i];
 
         all = apr_pstrcat(p, all, i ? " " : "",
-                          request->body.len > 9
-                              ? apr_itoa(p, (int)request->body.len)
-                              : wa_slice_string(request->body, p),
+                          request->body.len > 9 ? apr_itoa(p, (int)request->body.len)
+                                                : wa_slice_string(request->body, p),
                           "|", request->media_url, NULL);
     }
     return all;

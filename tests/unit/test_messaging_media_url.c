@@ -76,7 +76,8 @@ static void test_what_is_said_of_the_others(void **state)
                            " behind it"},
         {"https://x!y.test/", ": character 10, U+0021 (!), may not stand in a host name"},
         {"https://x y.test/", ": character 10, U+0020 (a space), may not stand in a host name"},
-        {"https://x.test\\@evil.test/", ": character 15, U+005C (\\), may not stand in a host name"},
+        {"https://x.test\\@evil.test/",
+         ": character 15, U+005C (\\), may not stand in a host name"},
         {"https://x%41.test/", ": character 10, U+0025 (%), may not stand in a host name"},
         {"https://m\xC3\xBCn.test/",
          ": character 10, U+00FC, may not stand in a host name; write the name in its ASCII form,"
@@ -84,10 +85,18 @@ static void test_what_is_said_of_the_others(void **state)
         {"https://x.test/\xC3\xA9\"", ": character 17, U+0022 (\"), may not stand in an address"},
         {"https://x.test/a|b", ": character 17, U+007C (|), may not stand in an address"},
         {"https://x.test/a\tb", ": character 17, U+0009, may not stand in an address"},
-        {"https://x.test/a\xE2\x80\x8B" "b", ": character 17, U+200B, may not stand in an address"},
-        {"https://x.test/a\xE2\x80\xAA" "b", ": character 17, U+202A, may not stand in an address"},
-        {"https://x.test/a\xEF\xBB\xBF" "b", ": character 17, U+FEFF, may not stand in an address"},
-        {"https://x.test/a\xC2\x85" "b", ": character 17, U+0085, may not stand in an address"},
+        {"https://x.test/a\xE2\x80\x8B"
+         "b",
+         ": character 17, U+200B, may not stand in an address"},
+        {"https://x.test/a\xE2\x80\xAA"
+         "b",
+         ": character 17, U+202A, may not stand in an address"},
+        {"https://x.test/a\xEF\xBB\xBF"
+         "b",
+         ": character 17, U+FEFF, may not stand in an address"},
+        {"https://x.test/a\xC2\x85"
+         "b",
+         ": character 17, U+0085, may not stand in an address"},
         {"https://x.test/%zz", ": behind the % at character 16 two hexadecimal digits are missing"},
         {"https://x.test/50%", ": behind the % at character 18 two hexadecimal digits are missing"},
     };
@@ -128,8 +137,7 @@ static void test_types(void **state)
         {"/a%2epng", "image/png"},
         {"/a.png%3Fx", "application/octet-stream"},
         {"/a.%6Fpus", "audio/ogg"},
-        {"/a.docx",
-         "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+        {"/a.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
         {"/a.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
         {"/a.pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
         {"/a.vcf", "text/vcard"},

@@ -95,10 +95,9 @@ static void told(world_t *world, const char *sid, const char *id)
 
 static void test_each_part_is_found_in_its_order(void **state)
 {
-    static const entry_t entries[] = {MEDIA_TO(SID("4"), "", START + 2000),
-                                      MEDIA_TO(SID("3"), "", START + 2000),
-                                      MEDIA_TO(SID("2"), "", START + 2000),
-                                      SENT_TO(SID("1"), "hello", "queued", START + 2000)};
+    static const entry_t entries[] = {
+        MEDIA_TO(SID("4"), "", START + 2000), MEDIA_TO(SID("3"), "", START + 2000),
+        MEDIA_TO(SID("2"), "", START + 2000), SENT_TO(SID("1"), "hello", "queued", START + 2000)};
     world_t world;
 
     begin(&world, *state, entries, COUNT(entries));

@@ -64,10 +64,8 @@ static void test_media_and_templates(void **state)
 {
     static const char url[] = "https://example.org/a.png?x=1&y=2";
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
-    wa_twilio_message_request_t media = {.account = &account,
-                                         .to = THEIR_NUMBER,
-                                         .from = OUR_NUMBER,
-                                         .media_url = url};
+    wa_twilio_message_request_t media = {
+        .account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .media_url = url};
     wa_twilio_message_request_t template = {.account = &account,
                                             .to = THEIR_NUMBER,
                                             .from = OUR_NUMBER,

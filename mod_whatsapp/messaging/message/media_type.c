@@ -46,8 +46,7 @@ static const struct {
 const char *wa_media_type_of_path(const char *path, apr_pool_t *p)
 {
     char *decoded = apr_palloc(p, strlen(path) + 1);
-    const apr_size_t len =
-        wa_percent_decode(decoded, wa_slice_of(path), WA_PERCENT_PLUS_IS_PLUS);
+    const apr_size_t len = wa_percent_decode(decoded, wa_slice_of(path), WA_PERCENT_PLUS_IS_PLUS);
     apr_size_t i;
 
     for (i = 0; i < TYPES; i++) {

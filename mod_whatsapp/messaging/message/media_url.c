@@ -12,8 +12,7 @@
 
 #define SCHEME "https://"
 
-#define HOST_CHARACTERS                                                                            \
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+#define HOST_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 
 /* An address with its scheme, as typed: where its parts stand. */
 typedef struct typed_t {
@@ -26,7 +25,7 @@ typedef struct typed_t {
 static const char *character_name(apr_uint32_t c, apr_pool_t *p)
 {
     return c > ' ' && c < 0x7f ? apr_psprintf(p, "U+%04X (%c)", (unsigned)c, (char)c)
-           : c == ' '            ? "U+0020 (a space)"
+           : c == ' '          ? "U+0020 (a space)"
                                : apr_psprintf(p, "U+%04X", (unsigned)c);
 }
 
@@ -101,9 +100,8 @@ static const char *characters_flaw(const typed_t *typed, apr_pool_t *p)
  * address. */
 static const char *host_flaw(const typed_t *typed, apr_pool_t *p)
 {
-    const char *host =
-        wa_slice_string(wa_slice_make(typed->text.ptr + typed->host, typed->host_end - typed->host),
-                        p);
+    const char *host = wa_slice_string(
+        wa_slice_make(typed->text.ptr + typed->host, typed->host_end - typed->host), p);
     const char *bracket = *host == '[' ? strchr(host, ']') : NULL;
     const char *port = strchr(bracket ? bracket : host, ':');
     const apr_size_t len = port ? (apr_size_t)(port - host) : strlen(host);
@@ -123,8 +121,9 @@ static const char *host_flaw(const typed_t *typed, apr_pool_t *p)
                             place_of(typed, typed->host + good),
                             character_name((unsigned char)host[good], p));
     }
-    if (port && (strspn(port + 1, "0123456789") != strlen(port + 1) || strlen(port + 1) > 5
-                 || atoi(port + 1) < 1 || atoi(port + 1) > 65535)) {
+    if (port
+        && (strspn(port + 1, "0123456789") != strlen(port + 1) || strlen(port + 1) > 5
+            || atoi(port + 1) < 1 || atoi(port + 1) > 65535)) {
         return ": the port must be a number from 1 to 65535";
     }
     return ": the host must be a name of labels of 1 to 63 characters that do not begin with -, or"

@@ -107,8 +107,7 @@ static int is_wanted(const group_t *group, const listed_t *listed)
     for (i = 0; i < group->count + group->rival_count; i++) {
         const pending_t *other = group->pending[i];
 
-        if (is_open(other) && (!other->has_any_body || i >= group->count)
-            && fits(other, listed)) {
+        if (is_open(other) && (!other->has_any_body || i >= group->count) && fits(other, listed)) {
             return 1;
         }
     }
@@ -145,16 +144,14 @@ int wa_reconcile_has_match(const run_t *run, const group_t *group, apr_array_hea
     for (i = 0; i < group->count; i++) {
         const pending_t *pending = group->pending[i];
 
-        if (!pending->is_done
-            && (pending->sid || free_count(run, pending, NULL, listed) > 0)) {
+        if (!pending->is_done && (pending->sid || free_count(run, pending, NULL, listed) > 0)) {
             return 1;
         }
     }
     return 0;
 }
 
-int wa_reconcile_is_doubtful(const run_t *run, const pending_t *pending,
-                             apr_array_header_t *listed)
+int wa_reconcile_is_doubtful(const run_t *run, const pending_t *pending, apr_array_header_t *listed)
 {
     int i;
 

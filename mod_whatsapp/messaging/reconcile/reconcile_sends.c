@@ -492,9 +492,8 @@ static int is_doubtful(const run_t *run, const group_t *group, int first,
 {
     int i;
 
-    for (i = first; i < group->count
-                    && strcmp(group->pending[i]->id, group->pending[first]->id) == 0;
-         i++) {
+    for (i = first;
+         i < group->count && strcmp(group->pending[i]->id, group->pending[first]->id) == 0; i++) {
         if (wa_reconcile_is_doubtful(run, group->pending[i], listed)) {
             return 1;
         }

@@ -30,12 +30,12 @@
 typedef struct send_t {
     wa_messenger_t *messenger;
     const char *id;
-    const char *number;             /* the counterpart */
-    wa_slice_t text;                /* as shown; of a template what stands for it */
-    wa_content_t content;           /* beside the text, or instead of it */
-    const char *contact_id;         /* in lower case, NULL for none */
-    const char *key;                /* the idempotency key, NULL for none */
-    const char *digest;             /* of what the request means; only with a key */
+    const char *number;                    /* the counterpart */
+    wa_slice_t text;                       /* as shown; of a template what stands for it */
+    wa_content_t content;                  /* beside the text, or instead of it */
+    const char *contact_id;                /* in lower case, NULL for none */
+    const char *key;                       /* the idempotency key, NULL for none */
+    const char *digest;                    /* of what the request means; only with a key */
     wa_part_content_t parts[WA_PARTS_MAX]; /* what Twilio gets */
     apr_size_t part_count;
     apr_size_t part;                          /* the one that is being sent, from 0 */
@@ -82,9 +82,9 @@ static apr_status_t text_check(send_t *send, const wa_send_request_t *request,
     send->text = send->content.sid ? send->content.body : request->message;
     send->part_count = 1;
     if (!send->content.sid) {
-        send->part_count = wa_parts_make(send->text, send->content.media_count,
-                                         wa_slice_of(send->content.media[0].content_type),
-                                         send->parts);
+        send->part_count =
+            wa_parts_make(send->text, send->content.media_count,
+                          wa_slice_of(send->content.media[0].content_type), send->parts);
     }
     return APR_SUCCESS;
 }
