@@ -166,7 +166,7 @@ const char *dump_delivery_read(wa_delivery_t *delivery, const json_t *object)
 
     memset(delivery, 0, sizeof(*delivery));
     if (json_array_size(parts) < 1 || json_array_size(parts) > WA_PARTS_MAX) {
-        return "store.delivery: parts must be a list of 1 to 8 objects";
+        return "store.delivery: parts must be a list of 1 to 18 objects";
     }
     for (i = 0; i < json_array_size(parts) && !wrong; i++) {
         wrong = part_read(&delivery->parts[i], json_array_get(parts, i));

@@ -13,24 +13,28 @@
 static int media_read(wa_request_t *q, const json_t *media, wa_content_request_t *content,
                       int *presult)
 {
-    const apr_size_t count = json_is_array(media) ? json_array_size(media) : 1;
+    const int is_array = json_is_array(media);
+    const apr_size_t count = is_array ? json_array_size(media) : 1;
+    apr_size_t i;
 
-    for (content->media_count = 0; content->media_count < count; content->media_count++) {
-        const json_t *url =
-            json_is_array(media) ? json_array_get(media, content->media_count) : media;
-
-        if (count > WA_CONTENT_MEDIA_MAX || !json_is_string(url)) {
-            break;
-        }
-        content->media_urls[content->media_count] =
-            wa_slice_make(json_string_value(url), json_string_length(url));
-    }
-    if (count == 0 || content->media_count < count) {
+    if (count == 0 || count > WA_CONTENT_MEDIA_MAX || (!is_array && !json_is_string(media))) {
         *presult =
             wa_reply_error(q, WA_ERROR_INVALID_INPUT,
                            "mediaUrl must be an https:// address, or an array of 1 to 10 of them.");
         return 0;
     }
+    for (i = 0; i < count; i++) {
+        const json_t *url = is_array ? json_array_get(media, i) : media;
+
+        if (!json_is_string(url)) {
+            *presult = wa_reply_error(
+                q, WA_ERROR_INVALID_INPUT,
+                apr_psprintf(q->r->pool, "mediaUrl[%" APR_SIZE_T_FMT "] must be a string.", i));
+            return 0;
+        }
+        content->media_urls[i] = wa_slice_make(json_string_value(url), json_string_length(url));
+    }
+    content->media_count = count;
     return 1;
 }
 

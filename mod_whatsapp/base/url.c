@@ -19,8 +19,7 @@
 #define LABEL_BYTES_MAX 63
 #define PORT_DIGITS_MAX 5
 
-/* 1 when the byte at `i` is one of RFC 3986's; a '%' only as the beginning of an escape. */
-static int may_stand(wa_slice_t text, apr_size_t i)
+int wa_url_may_stand(wa_slice_t text, apr_size_t i)
 {
     const char c = text.ptr[i];
     apr_uint64_t byte;
@@ -35,7 +34,7 @@ static int is_url_text(wa_slice_t text)
 {
     apr_size_t i = 0;
 
-    while (i < text.len && may_stand(text, i)) {
+    while (i < text.len && wa_url_may_stand(text, i)) {
         i++;
     }
     return i == text.len;
@@ -48,7 +47,7 @@ const char *wa_url_mend(wa_slice_t text, apr_pool_t *p)
     apr_size_t i;
 
     for (i = 0; i < text.len; i++) {
-        if (may_stand(text, i)) {
+        if (wa_url_may_stand(text, i)) {
             *end++ = text.ptr[i];
         } else {
             const char *escape = wa_percent_encode(wa_slice_make(text.ptr + i, 1), p);

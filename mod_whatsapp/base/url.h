@@ -45,6 +45,10 @@ typedef struct wa_url_t {
  * @return APR_SUCCESS | APR_EINVAL. Any thread that may use p. */
 apr_status_t wa_url_read(wa_url_t *url, wa_slice_t text, apr_pool_t *p);
 
+/* 1 when the byte at `i` may stand in a URL somewhere: one of RFC 3986's alphabet, a '%' only with
+ * two hex digits behind it. Any thread. */
+int wa_url_may_stand(wa_slice_t text, apr_size_t i);
+
 /* What browsers make of an address that others gave before they use it: each byte that may not
  * stand in a URL, and a '%' that begins no escape, becomes an escape; nothing else changes. For
  * what comes from outside and had better be fetched than refused; the reader is as strict about its

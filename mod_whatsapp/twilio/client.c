@@ -28,7 +28,6 @@
 /* A try is not begun with less time than this left. */
 #define SHORTEST_TRY apr_time_from_msec(50)
 
-#define MAX_MEDIA 10
 #define ALARM_SECONDS 60
 
 /* ---- Making ---- */
@@ -168,12 +167,8 @@ void wa_twilio_alarm(wa_twilio_client_t *client, const wa_twilio_account_t *acco
 
 static int content_is_usable(const wa_twilio_message_request_t *request)
 {
-    int has_free = request->body.len > 0 || request->media_count > 0;
+    int has_free = request->body.len > 0 || request->media_url;
 
-    if (request->media_count < 0 || request->media_count > MAX_MEDIA
-        || (request->media_count > 0 && !request->media_urls)) {
-        return 0;
-    }
     if (request->content_sid) {
         return !has_free && wa_id_is_sid(request->content_sid, "HX");
     }
@@ -186,7 +181,6 @@ static apr_status_t form_make(wa_buffer_t *form, const wa_twilio_message_request
 {
     const char *to = wa_twilio_address(request->to, p);
     const char *from = wa_twilio_address(request->from, p);
-    int i;
 
     if (!to || !from || !content_is_usable(request)) {
         return APR_EINVAL;
@@ -196,8 +190,8 @@ static apr_status_t form_make(wa_buffer_t *form, const wa_twilio_message_request
     if (request->body.len > 0) {
         wa_form_add(form, WA_SLICE_LITERAL("Body"), request->body);
     }
-    for (i = 0; i < request->media_count; i++) {
-        wa_form_add(form, WA_SLICE_LITERAL("MediaUrl"), wa_slice_of(request->media_urls[i]));
+    if (request->media_url) {
+        wa_form_add(form, WA_SLICE_LITERAL("MediaUrl"), wa_slice_of(request->media_url));
     }
     if (request->content_sid) {
         wa_form_add(form, WA_SLICE_LITERAL("ContentSid"), wa_slice_of(request->content_sid));

@@ -50,11 +50,10 @@ typedef struct wa_twilio_account_t {
  * leaves a field out. */
 typedef struct wa_twilio_message_request_t {
     const wa_twilio_account_t *account; /* who sends */
-    const char *to;   /* "+15551230001"; "whatsapp:" is put before it when missing */
-    const char *from; /* our number, likewise */
-    wa_slice_t body;  /* UTF-8 */
-    const char *const *media_urls;
-    int media_count;               /* at most 10 */
+    const char *to;                /* "+15551230001"; "whatsapp:" is put before it when missing */
+    const char *from;              /* our number, likewise */
+    wa_slice_t body;               /* UTF-8 */
+    const char *media_url;         /* one: of several WhatsApp gets the first only */
     const char *content_sid;       /* HX...: excludes body and media */
     const char *content_variables; /* a JSON object as text */
     const char *status_callback;

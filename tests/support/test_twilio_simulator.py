@@ -243,6 +243,37 @@ def test_fields_that_only_a_wrong_client_sends_are_noted(twilio):
     assert twilio.requests()[0]["problems"] == ["unknown field MediaUrl[0]", "unknown field body"]
 
 
+URL = "https://files.example/"
+
+
+@pytest.mark.parametrize(
+    "body, urls, text, problems",
+    [
+        ("hi", [], "hi", 0),
+        ("hi", ["a.jpg"], "hi", 0),
+        ("hi", ["a.JPG?x=.pdf#y.ogg"], "hi", 0),
+        ("hi", ["a%2emp4"], "hi", 0),
+        ("x" * 1024, ["a.png"], "x" * 1024, 0),
+        ("x" * 1025, ["a.png"], None, 1),
+        (None, ["a.pdf"], None, 0),
+        ("hi", ["a.pdf"], None, 1),
+        ("hi", ["a.ogg"], None, 1),
+        ("hi", ["a.vcf"], None, 1),
+        ("hi", ["a.webp"], None, 1),
+        ("hi", ["unknown"], None, 1),
+        (None, ["a.jpg", "b.jpg"], None, 1),
+        ("hi", ["a.jpg", "b.jpg"], "hi", 1),
+    ],
+)
+def test_what_the_customer_sees(twilio, body, urls, text, problems):
+    urls = [URL + each for each in urls]
+    _, _, made = create(twilio, Body=body, MediaUrl=urls or None)
+    (message,) = twilio.messages()
+    assert message["shown"] == {"text": text, "media": urls[0] if urls else None}
+    assert message["media_urls"] == urls[:1] and made["num_media"] == str(len(urls[:1]))
+    assert len(twilio.requests()[0]["problems"]) == problems
+
+
 # ---- Lists and media ----
 
 

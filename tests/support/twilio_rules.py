@@ -4,9 +4,11 @@
 import datetime
 import email.utils
 import json
+import mimetypes
 import re
 import secrets
 import time
+import urllib.parse
 
 FIELDS = {
     "To",
@@ -45,6 +47,8 @@ HOST = re.compile(
 )
 CONTENT_SID = re.compile(r"HX[0-9a-fA-F]{32}")
 BODY_LIMIT = 1600
+CAPTION_LIMIT = 1024
+CAPTIONED = {"image/jpeg", "image/png", "video/mp4"}
 
 MESSAGES = {
     20001: "Invalid parameter",
@@ -111,6 +115,13 @@ def _is_url(url: str, hosts_with_underscore: bool) -> bool:
     return HOST.fullmatch(host) is not None
 
 
+def has_caption(url: str) -> bool:
+    """Whether WhatsApp shows a text with this attachment: as pictures and videos do. Twilio asks
+    the file's server for its type; here the address ends in it."""
+    path = urllib.parse.unquote(urllib.parse.urlsplit(url).path)
+    return mimetypes.guess_type("file:" + path.rpartition("/")[2])[0] in CAPTIONED
+
+
 class Form:
     """The fields of a request, each with all its values."""
 
@@ -137,7 +148,19 @@ class Form:
             for name, values in self.values.items()
             if len(values) > 1 and name not in REPEATABLE
         ]
+        body, media = self.one("Body"), self.all("MediaUrl")
+        if len(media) > 1:
+            found.append("several MediaUrl: WhatsApp gets the first")
+        if body and media and not self.shown()["text"]:
+            found.append("Body that is not shown beside this MediaUrl")
         return found
+
+    def shown(self) -> dict:
+        """What the customer sees of it: one attachment, and a text where that takes one."""
+        body, media = self.one("Body"), self.all("MediaUrl")
+        if media and not (has_caption(media[0]) and utf16_length(body or "") <= CAPTION_LIMIT):
+            body = None
+        return {"text": body or None, "media": media[0] if media else None}
 
 
 def _check_content(form: Form) -> None:
@@ -240,6 +263,7 @@ class Message:
         "statuses",
         "listed",
         "media_listed",
+        "shown",
     )
 
     def __init__(
@@ -261,7 +285,8 @@ class Message:
         self.sid = sid or new_sid("SM")
         self.error_code: int | None = None
         self.media: list[tuple[str, str, bytes]] = []  # sid, content type, bytes
-        self.media_urls: list[str] = []
+        self.media_urls: list[str] = []  # as sent; one at most
+        self.shown: dict | None = None
         self.content_sid: str | None = None
         self.content_variables: str | None = None
         self.callback: str | None = None
@@ -286,7 +311,8 @@ class Message:
             "accepted" if service else "queued",
             new_sid("MM" if rich else "SM"),
         )
-        message.media_urls = media
+        message.media_urls = media[:1]
+        message.shown = form.shown()
         message.content_sid = form.one("ContentSid")
         message.content_variables = form.one("ContentVariables")
         message.callback = form.one("StatusCallback")

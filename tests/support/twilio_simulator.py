@@ -15,7 +15,8 @@ Messages/{sid}/Media.json and Messages/{sid}/Media/{ME}.
 The control side, JSON both ways:
     GET  /_simulator/health
     GET  /_simulator/requests[?since=N]   what came from the client under test, oldest first
-    GET  /_simulator/messages             what exists, oldest first
+    GET  /_simulator/messages             what exists, oldest first; "shown": what the customer
+                                          sees of what was sent
     GET  /_simulator/webhooks             what was sent to webhooks, and what they answered
     GET  /_simulator/stats                counts
     GET  /_simulator/mode, POST           how requests are answered: twilio_modes.py
@@ -837,6 +838,7 @@ class Server:
                     {
                         **m.json(),
                         "media_urls": m.media_urls,
+                        "shown": m.shown,
                         "content_sid": m.content_sid,
                         "content_variables": m.content_variables,
                         "status_callback": m.callback,

@@ -90,6 +90,35 @@ def test_dump_load_dump_is_the_same(request, directory, which):
     assert not (again / "load.new").exists()
 
 
+def test_parts_go_round(directory, serve, simulator, fresh):
+    """As many as there may be, of a text and attachments, one of which was not delivered: each
+    keeps its sid, so that receipts still find it."""
+    number = fresh.number()
+    urls = [f"https://files.example.org/{n}.pdf?{'s' * 3900}" for n in range(10)]
+    with serve(directory / "store") as server:
+        api = server.client()
+        text = {"message": "word " * 819, "mediaUrl": urls}
+        assert api.post("/send", {"phoneNumber": number, **text}).status == 200
+        made = [m["sid"] for m in simulator.messages() if m["to"] == f"whatsapp:{number}"]
+        assert len(made) == 13
+        api.webhook(api.account.status(number, made[11], "delivered"))
+        before = api.all_messages(number)
+        server.stop()
+        first = ctl("dump", store=directory / "store").out
+        load(directory / "again", first, account=server.account.sid)
+        assert ctl("dump", store=directory / "again").out == first
+        ctl("verify", store=directory / "again")
+    parts = json.loads(first.splitlines()[0])["value"]["store"]["delivery"]["parts"]
+    assert [part["sid"] for part in parts] == made and parts[11]["status"] == "delivered"
+    give_to_server(directory / "again")
+    with serve(directory / "again") as server:
+        api = server.client()
+        assert api.all_messages(number) == before
+        api.webhook(api.account.status(number, made[12], "failed", ErrorCode="63019"))
+        (message,) = api.all_messages(number)
+        assert message["errorMessage"].startswith("Part 13 of 13 was not delivered")
+
+
 def test_a_shuffled_dump_is_sorted(lived, directory):
     lines = ctl("dump", store=lived).out.split("\n")
     random.Random(7).shuffle(lines)

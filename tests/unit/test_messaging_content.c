@@ -15,6 +15,23 @@ static apr_status_t send_content(world_t *world, const char *text,
     return wa_send(&world->messenger, &request, result, world->p);
 }
 
+/* What was asked, a request after the other: "text|address" of each. */
+static const char *asked(apr_pool_t *p)
+{
+    const char *all = "";
+    int i;
+
+    for (i = 0; i < twilio.calls; i++) {
+        const wa_twilio_message_request_t *request = &twilio.requests[i];
+
+        all = apr_pstrcat(p, all, i ? " " : "",
+                          request->body.len > 9 ? apr_itoa(p, (int)request->body.len)
+                                                : wa_slice_string(request->body, p),
+                          "|", request->media_url, NULL);
+    }
+    return all;
+}
+
 static void test_media(void **state)
 {
     wa_content_request_t content = {.media_urls = {WA_SLICE_LITERAL("https://x.test/a.JPG?v=1"),
@@ -26,43 +43,139 @@ static void test_media(void **state)
     begin(&world, *state);
     assert_int_equal(send_content(&world, NULL, &content, &result), APR_SUCCESS);
     assert_true(result.is_accepted);
-    assert_int_equal(twilio.request.media_count, 2);
-    assert_string_equal(twilio.request.media_urls[0], "https://x.test/a.JPG?v=1");
-    assert_int_equal(twilio.request.body.len, 0);
+    assert_string_equal(asked(world.p), "|https://x.test/a.JPG?v=1 |HTTPS://x.mp3");
     assert_non_null(strstr(json_of(&result.message, world.p),
                            "\"body\":\"\",\"media\":[{\"url\":\"https://x.test/a.JPG?v=1\","
                            "\"contentType\":\"image/jpeg\"},{\"url\":\"HTTPS://x.mp3\","
                            "\"contentType\":\"application/octet-stream\"}]"));
     assert_string_equal(fake_store_newest(world.fake)->preview, "[image]");
-    assert_int_equal(send_content(&world, TEXT, &content, &result), APR_SUCCESS);
-    assert_true(wa_slice_is_equal(twilio.request.body, wa_slice_of(TEXT)));
-    assert_int_equal(twilio.request.media_count, 2);
+    assert_int_equal(fake_store_count(world.fake), 1);
+    /* each part's receipts name it */
+    assert_non_null(strstr(twilio.requests[0].status_callback, ".1"));
+    assert_non_null(strstr(twilio.requests[1].status_callback, ".2"));
 }
 
-static int media_calls;
-
-static void count_media(world_t *world)
+/* Where the text goes: `before` requests with text alone, or with the first attachment. */
+static void test_the_text_goes_where_it_is_seen(void **state)
 {
-    (void)world;
-    media_calls += twilio.request.media_count;
+    static const struct {
+        const char *first, *second;
+        const char *asked; /* of the text "x" */
+    } cases[] = {
+        {"https://x.test/a.jpg", NULL, "x|https://x.test/a.jpg"},
+        {"https://x.test/a.PNG?b=.pdf#c.pdf", NULL, "x|https://x.test/a.PNG?b=.pdf#c.pdf"},
+        {"https://x.test/a%2Emp4", NULL, "x|https://x.test/a%2Emp4"},
+        {"https://x.test/a.jpeg", "https://x.test/b.pdf",
+         "x|https://x.test/a.jpeg |https://x.test/b.pdf"},
+        {"https://x.test/b.pdf", "https://x.test/a.jpg",
+         "x| |https://x.test/b.pdf |https://x.test/a.jpg"},
+        {"https://x.test/a.pdf?x=a.jpg", NULL, "x| |https://x.test/a.pdf?x=a.jpg"},
+        {"https://x.test/a.ogg", NULL, "x| |https://x.test/a.ogg"},
+        {"https://x.test/a.opus", NULL, "x| |https://x.test/a.opus"},
+        {"https://x.test/a.vcf", NULL, "x| |https://x.test/a.vcf"},
+        {"https://x.test/a.webp", NULL, "x| |https://x.test/a.webp"},
+        {"https://x.test/a.gif", NULL, "x| |https://x.test/a.gif"},
+        {"https://x.test/a.3gp", NULL, "x| |https://x.test/a.3gp"},
+        {"https://x.test/a.docx", NULL, "x| |https://x.test/a.docx"},
+        {"https://x.test/jpg", NULL, "x| |https://x.test/jpg"},
+        {"https://x.test/a.jpg/", NULL, "x| |https://x.test/a.jpg/"},
+        {"https://x.test/?a.jpg", NULL, "x| |https://x.test/?a.jpg"},
+        {"https://x.jpg", NULL, "x| |https://x.jpg"},
+    };
+    world_t world;
+    wa_send_result_t result;
+    size_t i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        wa_content_request_t content = {
+            .media_urls = {wa_slice_of(cases[i].first), wa_slice_of(cases[i].second)},
+            .media_count = cases[i].second ? 2 : 1};
+
+        begin(&world, *state);
+        assert_int_equal(send_content(&world, "x", &content, &result), APR_SUCCESS);
+        assert_string_equal(asked(world.p), cases[i].asked);
+        assert_int_equal(fake_store_count(world.fake), 1);
+        assert_true(wa_slice_is_equal(result.message.body, WA_SLICE_LITERAL("x")));
+    }
 }
 
-static void test_media_go_with_the_first_part_only(void **state)
+static void test_a_caption_has_a_length(void **state)
 {
-    wa_content_request_t content = {.media_urls = {WA_SLICE_LITERAL("https://x.test/a.pdf")},
+    static const struct {
+        const char *letter; /* two units where it is no ASCII */
+        int count;
+        const char *asked;
+    } cases[] = {
+        {"x", 1024, "1024|https://x.test/a.jpg"},
+        {"x", 1025, "1025| |https://x.test/a.jpg"},
+        {"\xF0\x9F\x91\x8B", 512, "2048|https://x.test/a.jpg"},
+        {"\xF0\x9F\x91\x8B", 513, "2052| |https://x.test/a.jpg"},
+        {"x", 1601, "1600| x| |https://x.test/a.jpg"},
+    };
+    wa_content_request_t content = {.media_urls = {WA_SLICE_LITERAL("https://x.test/a.jpg")},
                                     .media_count = 1};
     world_t world;
     wa_send_result_t result;
-    char text[2001];
+    size_t i;
+    int k;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        const apr_size_t len = strlen(cases[i].letter);
+        char *text;
+
+        begin(&world, *state);
+        text = apr_pcalloc(world.p, len * (apr_size_t)cases[i].count + 1);
+        for (k = 0; k < cases[i].count; k++) {
+            memcpy(text + len * (apr_size_t)k, cases[i].letter, len);
+        }
+        assert_int_equal(send_content(&world, text, &content, &result), APR_SUCCESS);
+        assert_string_equal(asked(world.p), cases[i].asked);
+    }
+}
+
+static void refuse_third(world_t *world)
+{
+    (void)world;
+    if (twilio.calls == 3) {
+        twilio.answer.outcome = WA_TWILIO_REFUSED;
+        twilio.answer.error = "No.";
+        twilio.answer.sid = NULL;
+    }
+}
+
+static void test_the_most_and_one_that_is_refused(void **state)
+{
+    wa_content_request_t content = {.media_count = WA_CONTENT_MEDIA_MAX};
+    world_t world;
+    wa_send_result_t result;
+    wa_delivery_t delivery;
+    char text[4097];
+    size_t i;
 
     begin(&world, *state);
-    memset(text, 'x', 2000);
-    text[2000] = '\0';
-    media_calls = 0;
-    twilio.meanwhile = count_media;
+    memset(text, 'x', 4096);
+    text[4096] = '\0';
+    for (i = 0; i < WA_CONTENT_MEDIA_MAX; i++) {
+        content.media_urls[i] = wa_slice_of(apr_psprintf(world.p, "https://x.test/%d.pdf", (int)i));
+    }
     assert_int_equal(send_content(&world, text, &content, &result), APR_SUCCESS);
-    assert_int_equal(twilio.calls, 2);
-    assert_int_equal(media_calls, 1);
+    assert_int_equal(twilio.calls, 13);
+    assert_string_equal(twilio.requests[12].media_url, "https://x.test/9.pdf");
+    wa_delivery_read(&delivery, &result.message, world.p);
+    assert_int_equal(delivery.part_count, 13);
+
+    begin(&world, *state);
+    twilio.meanwhile = refuse_third;
+    content.media_count = 4;
+    for (i = 0; i < 4; i++) {
+        content.media_urls[i] = wa_slice_of(apr_psprintf(world.p, "https://x.test/%d.jpg", (int)i));
+    }
+    assert_int_equal(send_content(&world, NULL, &content, &result), APR_SUCCESS);
+    assert_int_equal(twilio.calls, 3);
+    assert_false(result.is_accepted);
+    assert_string_equal(result.sentence,
+                        "Only the first 2 of the 4 parts of this message were sent: No.");
+    assert_int_equal(result.message.status, WA_STATUS_FAILED);
 }
 
 static void test_a_template(void **state)
@@ -119,7 +232,7 @@ static void test_what_is_refused(void **state)
                                        "https://.test/a",
                                        "ftp://x.test/a",
                                        "https://x.test/\"",
-                                       "https://x.test/\xC3\xA9",
+                                       "https://x.test/\xE2\x80\x8B",
                                        "x.test/a",
                                        "https://x.test:0/a",
                                        "https://x.test:65536/a",
@@ -153,7 +266,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         POOL_TEST(test_media),
-        POOL_TEST(test_media_go_with_the_first_part_only),
+        POOL_TEST(test_the_text_goes_where_it_is_seen),
+        POOL_TEST(test_a_caption_has_a_length),
+        POOL_TEST(test_the_most_and_one_that_is_refused),
         POOL_TEST(test_a_template),
         POOL_TEST(test_what_is_refused),
     };

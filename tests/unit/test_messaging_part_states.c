@@ -254,8 +254,10 @@ static void test_parts_that_cannot_be_read(void **state)
     size_t i;
 
     wa_buffer_init(&b, 0);
-    for (i = 0; i < COUNT(parts); i++) {
-        wa_tlv_add_pair(&b, 1, parts[i].numbers, parts[i].sid);
+    for (i = 0; i < COUNT(parts) + WA_PARTS_MAX; i++) { /* more than there may be */
+        const size_t n = i < COUNT(parts) ? i : COUNT(parts) - 1;
+
+        wa_tlv_add_pair(&b, 1, parts[n].numbers, parts[n].sid);
     }
     wa_tlv_add_string(&b, 5, "why");
     assert_int_equal(wa_buffer_slice(&b, &m.delivery, *state), APR_SUCCESS);

@@ -45,6 +45,7 @@ static struct {
     int receipt_lists;    /* of all that our number sent */
     apr_time_t date_from; /* of the last list with a date */
     world_t *world;
+    void (*meanwhile)(world_t *world); /* before a list is read */
 } twilio;
 
 static const answer_t *answer_of(const char *of)
@@ -82,6 +83,9 @@ apr_status_t wa_twilio_messages_fetch(wa_twilio_client_t *client, const wa_twili
 
     (void)client;
     assert_string_equal(query->account->sid, OUR_SID);
+    if (twilio.meanwhile) {
+        twilio.meanwhile(twilio.world);
+    }
     *(!query->from ? &twilio.inbound_lists
       : !query->to ? &twilio.receipt_lists
                    : (query->date_sent_from ? &twilio.sent_lists : &twilio.undated_lists)) += 1;

@@ -62,14 +62,10 @@ static void test_text_is_sent_as_it_is(void **state)
 
 static void test_media_and_templates(void **state)
 {
-    static const char *const urls[] = {"https://example.org/a.png?x=1&y=2",
-                                       "https://example.org/b.pdf"};
+    static const char url[] = "https://example.org/a.png?x=1&y=2";
     wa_twilio_client_t *client = client_of(simulator.url, NULL, *state);
-    wa_twilio_message_request_t media = {.account = &account,
-                                         .to = THEIR_NUMBER,
-                                         .from = OUR_NUMBER,
-                                         .media_urls = urls,
-                                         .media_count = 2};
+    wa_twilio_message_request_t media = {
+        .account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .media_url = url};
     wa_twilio_message_request_t template = {.account = &account,
                                             .to = THEIR_NUMBER,
                                             .from = OUR_NUMBER,
@@ -82,8 +78,7 @@ static void test_media_and_templates(void **state)
     assert_int_equal(result.outcome, WA_TWILIO_ACCEPTED);
     assert_true(wa_id_is_sid(result.sid, "MM"));
     seen = only_request(&all);
-    assert_string_equal(field_of(seen, "MediaUrl", 0), urls[0]);
-    assert_string_equal(field_of(seen, "MediaUrl", 1), urls[1]);
+    assert_string_equal(field_of(seen, "MediaUrl", 0), url);
     assert_null(field_of(seen, "Body", 0));
     json_decref(all);
     control_do(&simulator, "reset", "{}");
@@ -99,20 +94,18 @@ static void test_media_and_templates(void **state)
 /* What could only fail is not tried. */
 static void test_impossible_requests(void **state)
 {
-    static const char *const urls[11] = {"https://example.org/a"};
     static const wa_twilio_message_request_t requests[] = {
         {.account = &account, .from = OUR_NUMBER, .body = {"x", 1}},
         {.account = &account, .to = "", .from = OUR_NUMBER, .body = {"x", 1}},
         {.account = &account, .to = "+1555\r\n", .from = OUR_NUMBER, .body = {"x", 1}},
         {.account = &account, .to = THEIR_NUMBER, .body = {"x", 1}},
         {.account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER},
+        {.account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .content_sid = "HX1"},
         {.account = &account,
          .to = THEIR_NUMBER,
          .from = OUR_NUMBER,
-         .media_urls = urls,
-         .media_count = 11},
-        {.account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .media_count = 1},
-        {.account = &account, .to = THEIR_NUMBER, .from = OUR_NUMBER, .content_sid = "HX1"},
+         .media_url = "https://example.org/a",
+         .content_sid = "HX00000000000000000000000000000001"},
         {.account = &account,
          .to = THEIR_NUMBER,
          .from = OUR_NUMBER,

@@ -79,8 +79,9 @@ typedef struct wa_reconcile_result_t {
 
 /* One run. Sends: a pending message older than two times messenger->send_timeout (a minute by
  * default), so that no call for it can still be under way, is looked up in Twilio's list: by its
- * sid when that is known, else by numbers, text and time. Each of Twilio's messages is taken for
- * one of ours at most, the oldest first; receipts that were parked for it are applied. Without a
+ * sid when that is known, else by numbers, text, attachment and time. Each of Twilio's messages is
+ * taken for one of ours at most, the oldest first, and for none where it could be several that are
+ * not the same (reconcile_match.h); receipts that were parked for it are applied. Without a
  * match it stays pending until it is WA_RECONCILE_GIVE_UP_MS old, or as old as its send may take
  * where that is more; then, if the whole list was read, also without the filter by date, which
  * passes over what Twilio has not sent yet, it is failed with a sentence. Of a message in parts

@@ -6,175 +6,21 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
-#include "base/clock.h"
-#include "base/text.h"
 #include "messaging/delivery/parked.h"
 #include "messaging/delivery/reducer.h"
-#include "messaging/message/attributes.h"
 #include "messaging/policy/policy.h"
 #include "messaging/reconcile/passed.h"
+#include "messaging/reconcile/reconcile_pending.h"
 
-/* How much one run takes on; the next one goes on. */
-#define PENDING_MAX 200
-#define PENDING_SEEN_MAX 65536 /* including those that are passed over */
+/* How much of a list one run reads; the next one goes on. */
 #define LIST_MAX 1000
-#define FAILURES_MAX \
-    3 /* lists that Twilio fails to give, before the rest is left to the next run */
-
-/* Clocks differ, and Twilio's dates have no milliseconds: Twilio's message may seem this much older
- * than our intent, and may have been made this long after it. */
-#define EARLIER_MS ((apr_int64_t)2 * 60 * 1000)
-#define LATER_MS ((apr_int64_t)10 * 60 * 1000)
-
-#define SEND_TIMEOUT_DEFAULT apr_time_from_sec(30)
+/* Lists that Twilio fails to give, before the rest is left to the next run. */
+#define FAILURES_MAX 3
 
 typedef wa_reconcile_run_t run_t;
-
-/* A pending message of ours, or one part of it. Strings in the run's pool. */
-typedef struct pending_t {
-    const char *id;
-    apr_size_t part; /* 1 and up; 0: it is one message at Twilio's too */
-    const char *sid; /* NULL while unknown; never of a part */
-    const char *counterpart;
-    const char *number; /* ours, which it was sent from */
-    wa_slice_t body;
-    int has_any_body;         /* 1: Twilio makes its text (a template) */
-    apr_int64_t timestamp_ms; /* the store's */
-    apr_int64_t date_ms;      /* of the intent */
-    apr_int64_t from_ms;      /* Twilio's message was not made before */
-    apr_int64_t after_ms; /* of a part: when the one before it was made, as far as this run knows */
-    apr_int64_t until_ms; /* Twilio's message was made by then */
-    apr_int64_t give_up_ms; /* from then on what is not found counts as never sent */
-    int is_done;
-} pending_t;
-
-/* One of Twilio's messages. */
-typedef struct listed_t {
-    const char *sid;
-    const char *body;
-    const char *status;
-    int error_code;
-    apr_int64_t created_ms;
-    int is_claimed; /* it is one of ours already */
-} listed_t;
-
-static apr_int64_t timeout_ms(const run_t *run)
-{
-    const apr_interval_time_t timeout = run->messenger->send_timeout;
-
-    return apr_time_as_msec(timeout > 0 ? timeout : SEND_TIMEOUT_DEFAULT);
-}
-
-/* ---- what is pending ---- */
-
-typedef struct gather_t {
-    const run_t *run;
-    /* of pending_t; a message's parts stand together, in their order */
-    apr_array_header_t *pending;
-    apr_int64_t last_ms; /* the store's time of the last one */
-} gather_t;
-
-static void pending_push(gather_t *gather, const pending_t *one)
-{
-    *(pending_t *)apr_array_push(gather->pending) = *one;
-}
-
-/* The parts whose outcome is not known. Where the text would be cut otherwise than when it was
- * sent, its receipts have to settle it. */
-static void parts_push(gather_t *gather, pending_t one, const wa_message_t *message)
-{
-    wa_slice_t parts[WA_PARTS_MAX];
-    wa_delivery_t delivery;
-    apr_int64_t longest_ms;
-    apr_size_t i;
-
-    wa_delivery_read(&delivery, message, gather->run->p);
-    if (delivery.part_count == 1 || wa_parts_cut(one.body, parts) != delivery.part_count) {
-        return;
-    }
-    longest_ms = (apr_int64_t)(delivery.part_count + 1) * timeout_ms(gather->run);
-    one.sid = NULL;
-    one.until_ms += longest_ms;
-    if (one.give_up_ms < one.date_ms + longest_ms) {
-        one.give_up_ms = one.date_ms + longest_ms;
-    }
-    for (i = 0; i < delivery.part_count; i++) {
-        if (wa_part_is_open(&delivery.parts[i])) {
-            one.part = i + 1;
-            one.body = parts[i];
-            pending_push(gather, &one);
-        }
-    }
-}
-
-/* For what was committed before this no call can be under way any more. */
-static apr_int64_t sure_before(const run_t *run)
-{
-    return run->options->now_ms - 2 * timeout_ms(run);
-}
-
-/* 1 for a date of a clock that was ahead, or never set. */
-static int date_is_wrong(const run_t *run, apr_int64_t date_ms)
-{
-    return date_ms > run->options->now_ms + WA_CLOCK_SKEW_MS
-           || date_ms < (apr_int64_t)WA_CLOCK_SET_S * 1000;
-}
-
-/* The date to go by for a message whose own is wrong: when it was first seen. One moment is kept
- * for all of them, that at which the newest was first seen: once the clock is right no more of them
- * come. */
-static apr_int64_t date_known(const gather_t *gather, const wa_message_t *message)
-{
-    wa_reconcile_memory_t *memory = gather->run->memory;
-    const apr_time_t steady_us = wa_clock_steady_us();
-
-    if (message->timestamp_ms > memory->undated_ms) {
-        memory->undated_ms = message->timestamp_ms;
-        memory->undated_since_us = steady_us;
-    }
-    return gather->run->options->now_ms - apr_time_as_msec(steady_us - memory->undated_since_us);
-}
-
-static apr_status_t pending_gather(void *baton, const wa_message_t *message, int is_update)
-{
-    gather_t *gather = baton;
-    apr_pool_t *p = gather->run->p;
-    pending_t one = {.timestamp_ms = message->timestamp_ms,
-                     .date_ms = message->date_ms,
-                     .from_ms = message->date_ms - EARLIER_MS};
-
-    (void)is_update;
-    if (message->direction != WA_DIRECTION_SENT
-        || message->timestamp_ms <= gather->run->memory->sends_after_ms) {
-        return APR_SUCCESS;
-    }
-    if (date_is_wrong(gather->run, message->date_ms)) {
-        one.date_ms = date_known(gather, message);
-        one.from_ms =
-            gather->run->options->now_ms - apr_time_as_msec(gather->run->options->look_back);
-        if (one.date_ms > sure_before(gather->run)) {
-            return APR_SUCCESS;
-        }
-    }
-    if (gather->pending->nelts >= PENDING_MAX) {
-        return APR_EOF;
-    }
-    gather->last_ms = message->timestamp_ms;
-    one.id = wa_slice_string(message->id, p);
-    one.sid = message->sid.len ? wa_slice_string(message->sid, p) : NULL;
-    one.counterpart = wa_slice_string(message->counterpart, p);
-    one.number = wa_slice_string(message->phone_number, p);
-    one.body = message->body;
-    one.has_any_body = wa_attributes_content_sid(message->attributes).len > 0;
-    one.until_ms = one.date_ms + LATER_MS;
-    one.give_up_ms = one.date_ms + WA_RECONCILE_GIVE_UP_MS;
-    if (wa_text_utf16_length(one.body.ptr, one.body.len) > WA_PART_UNITS_MAX) {
-        parts_push(gather, one, message);
-    } else {
-        pending_push(gather, &one);
-    }
-    return APR_SUCCESS;
-}
+typedef wa_reconcile_pending_t pending_t;
+typedef wa_reconcile_listed_t listed_t;
+typedef wa_reconcile_group_t group_t;
 
 /* ---- what Twilio lists ---- */
 
@@ -205,6 +51,7 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
     one->body = apr_pstrdup(listing->p, message->body ? message->body : "");
     one->status = apr_pstrdup(listing->p, message->status ? message->status : "");
     one->error_code = message->error_code;
+    one->media_count = message->media_count;
     one->created_ms = apr_time_as_msec(when);
     return APR_SUCCESS;
 }
@@ -245,52 +92,6 @@ static apr_status_t sent_list(const run_t *run, const sent_range_t *range, sent_
     sent->listed = listing.listed;
     sent->is_whole = rv == APR_EOF || (rv == APR_SUCCESS && listing.listed->nelts < LIST_MAX);
     return APR_STATUS_IS_EOF(rv) || APR_STATUS_IS_INCOMPLETE(rv) ? APR_SUCCESS : rv;
-}
-
-/* ---- matching ---- */
-
-static int body_is_same(const pending_t *pending, const listed_t *listed)
-{
-    return pending->has_any_body
-           || wa_slice_is_equal(wa_text_trim(pending->body),
-                                wa_text_trim(wa_slice_of(listed->body)));
-}
-
-static int time_fits(const pending_t *pending, const listed_t *listed)
-{
-    if (listed->created_ms == 0) {
-        return 1; /* nobody can read when it was made: rather ours than said to be not sent */
-    }
-    return listed->created_ms >= pending->from_ms && listed->created_ms >= pending->after_ms
-           && listed->created_ms <= pending->until_ms;
-}
-
-/* Twilio's message that is the pending one: by sid, else the oldest that fits and is nobody's; NULL
- * for none. */
-static listed_t *match(const run_t *run, const pending_t *pending, apr_array_header_t *listed)
-{
-    int i;
-
-    for (i = listed->nelts - 1; i >= 0; i--) {
-        listed_t *one = &APR_ARRAY_IDX(listed, i, listed_t);
-        wa_message_t ours;
-
-        if (pending->sid) {
-            if (strcmp(pending->sid, one->sid) == 0) {
-                return one;
-            }
-            continue;
-        }
-        if (one->is_claimed || !time_fits(pending, one) || !body_is_same(pending, one)) {
-            continue;
-        }
-        one->is_claimed =
-            wa_store_message_find(run->messenger->store, one->sid, &ours, run->p) != APR_NOTFOUND;
-        if (!one->is_claimed) {
-            return one;
-        }
-    }
-    return NULL;
 }
 
 /* ---- settling ---- */
@@ -427,15 +228,6 @@ static apr_status_t give_up(const run_t *run, const pending_t *pending)
     return rv;
 }
 
-/* The messages to one counterpart that are settled together. */
-typedef struct group_t {
-    pending_t **pending; /* the oldest first */
-    int count;
-    apr_uint64_t key;          /* of this counterpart, our number and the newest of them */
-    apr_status_t list_rv;      /* of the last list that was asked for */
-    wa_twilio_result_t result; /* the same */
-} group_t;
-
 /* Says of the later parts of a message that they are not older than the one that was found. */
 static void order_note(const group_t *group, const pending_t *found, const listed_t *listed)
 {
@@ -463,7 +255,7 @@ static apr_status_t claim_all(const run_t *run, const group_t *group, apr_array_
         if (pending->is_done || pending->has_any_body != (i >= group->count)) {
             continue;
         }
-        found = match(run, pending, listed);
+        found = wa_reconcile_match(run, group, pending, listed);
         if (found) {
             rv = wa_passed_judge(run, claim(run, pending, found),
                                  wa_passed_key("message", pending->id));
@@ -480,7 +272,22 @@ static int may_be_given_up(const run_t *run, const pending_t *pending)
     return !pending->is_done && !pending->sid && run->options->now_ms >= pending->give_up_ms;
 }
 
-static apr_status_t give_up_all(const run_t *run, const group_t *group)
+/* 1 when any of a message's parts, which stand together from `first` on, may be at Twilio. */
+static int is_doubtful(const run_t *run, const group_t *group, int first,
+                       apr_array_header_t *listed)
+{
+    int i;
+
+    for (i = first;
+         i < group->count && strcmp(group->pending[i]->id, group->pending[first]->id) == 0; i++) {
+        if (wa_reconcile_is_doubtful(run, group->pending[i], listed)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static apr_status_t give_up_all(const run_t *run, const group_t *group, apr_array_header_t *listed)
 {
     const char *last = ""; /* a message's parts stand together */
     apr_status_t rv = APR_SUCCESS;
@@ -491,14 +298,32 @@ static apr_status_t give_up_all(const run_t *run, const group_t *group)
 
         if (may_be_given_up(run, pending) && strcmp(pending->id, last) != 0) {
             last = pending->id;
-            rv = wa_passed_judge(run, give_up(run, pending), wa_passed_key("message", pending->id));
+            if (!is_doubtful(run, group, i, listed)) {
+                rv = wa_passed_judge(run, give_up(run, pending),
+                                     wa_passed_key("message", pending->id));
+            }
         }
     }
     return rv;
 }
 
-/* Settles the pending messages to one counterpart.
+/* Reads Twilio's list, and claims what matches.
  * @return APR_SUCCESS, also when Twilio gave no list (group->list_rv) | the store's */
+static apr_status_t list_claim(const run_t *run, group_t *group, const sent_range_t *range,
+                               sent_t *sent, apr_pool_t *p)
+{
+    apr_status_t rv;
+
+    group->list_rv = sent_list(run, range, sent, &group->result, p);
+    if (group->list_rv != APR_SUCCESS || !wa_reconcile_has_match(run, group, sent->listed)) {
+        return APR_SUCCESS;
+    }
+    rv = wa_reconcile_rivals_add(run, group, p);
+    return rv == APR_SUCCESS ? claim_all(run, group, sent->listed) : rv;
+}
+
+/* Settles the pending messages to one counterpart.
+ * @return as list_claim */
 static apr_status_t group_settle(const run_t *run, group_t *group, apr_pool_t *p)
 {
     sent_range_t range = {group->pending[0], group->pending[0]->from_ms, 1};
@@ -511,24 +336,19 @@ static apr_status_t group_settle(const run_t *run, group_t *group, apr_pool_t *p
             range.from_ms = group->pending[i]->from_ms;
         }
     }
-    group->list_rv = sent_list(run, &range, &sent, &group->result, p);
-    if (group->list_rv != APR_SUCCESS) {
-        return APR_SUCCESS;
-    }
-    rv = claim_all(run, group, sent.listed);
+    rv = list_claim(run, group, &range, &sent, p);
     for (i = 0; i < group->count; i++) {
         is_needed |= may_be_given_up(run, group->pending[i]);
     }
-    if (rv != APR_SUCCESS || !is_needed) {
+    if (rv != APR_SUCCESS || group->list_rv != APR_SUCCESS || !is_needed) {
         return rv;
     }
     range.has_dates = 0;
-    group->list_rv = sent_list(run, &range, &sent, &group->result, p);
-    if (group->list_rv != APR_SUCCESS) {
-        return APR_SUCCESS;
+    rv = list_claim(run, group, &range, &sent, p);
+    if (rv != APR_SUCCESS || group->list_rv != APR_SUCCESS || !sent.is_whole) {
+        return rv;
     }
-    rv = claim_all(run, group, sent.listed);
-    return rv == APR_SUCCESS && sent.is_whole ? give_up_all(run, group) : rv;
+    return give_up_all(run, group, sent.listed);
 }
 
 /* 1 when all that is left of them is older than Twilio's list can settle: their receipts may. */
@@ -591,7 +411,7 @@ static void group_make(group_t *group, const apr_array_header_t *pending, int fi
     const pending_t *one = &APR_ARRAY_IDX(pending, first, pending_t);
     int i;
 
-    for (group->count = 0, i = first; i < pending->nelts; i++) {
+    for (i = first; i < pending->nelts; i++) {
         pending_t *other = &APR_ARRAY_IDX(pending, i, pending_t);
 
         if (strcmp(one->counterpart, other->counterpart) == 0
@@ -608,8 +428,8 @@ static void group_make(group_t *group, const apr_array_header_t *pending, int fi
 static apr_status_t groups_settle(const run_t *run, const apr_array_header_t *pending)
 {
     char *is_taken = apr_pcalloc(run->p, (apr_size_t)pending->nelts + 1);
-    group_t group = {
-        .pending = apr_palloc(run->p, ((apr_size_t)pending->nelts + 1) * sizeof(pending_t *))};
+    pending_t **together = apr_palloc(run->p, ((apr_size_t)pending->nelts + 1) * sizeof(*together));
+    group_t group;
     int i, failures = 0;
     apr_pool_t *p;
     apr_status_t rv = apr_pool_create(&p, run->p);
@@ -618,6 +438,7 @@ static apr_status_t groups_settle(const run_t *run, const apr_array_header_t *pe
         if (is_taken[i]) {
             continue;
         }
+        group = (group_t){.pending = together};
         group_make(&group, pending, i, is_taken, p);
         if (wa_reconcile_is_stopping(run)) {
             rv = APR_EINTR;
@@ -632,21 +453,16 @@ static apr_status_t groups_settle(const run_t *run, const apr_array_header_t *pe
 
 apr_status_t wa_reconcile_sends(const run_t *run)
 {
-    gather_t gather = {.run = run, .pending = apr_array_make(run->p, 16, sizeof(pending_t))};
-    const wa_pending_query_t query = {.before_ms = sure_before(run),
-                                      .ahead_ms = run->options->now_ms + WA_CLOCK_SKEW_MS,
-                                      .max = PENDING_SEEN_MAX,
-                                      .visit = pending_gather,
-                                      .baton = &gather};
-    apr_status_t rv = wa_store_pending_list(run->messenger->store, &query, run->p);
-    const int is_cut = APR_STATUS_IS_EOF(rv);
+    apr_array_header_t *pending = apr_array_make(run->p, 16, sizeof(pending_t));
+    apr_int64_t last_ms;
+    apr_status_t rv = wa_reconcile_pending_list(run, pending, &last_ms);
 
-    if (rv != APR_SUCCESS && !is_cut) {
+    if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = groups_settle(run, gather.pending);
+    rv = groups_settle(run, pending);
     if (rv == APR_SUCCESS) {
-        run->memory->sends_after_ms = is_cut ? gather.last_ms : 0;
+        run->memory->sends_after_ms = last_ms;
     }
     return rv;
 }

@@ -10,41 +10,18 @@
 
 #include "base/id.h"
 #include "base/text.h"
-#include "base/url.h"
+#include "messaging/message/media_type.h"
+#include "messaging/message/media_url.h"
 #include "messaging/message/parts.h"
 
-#define URL_BYTES_MAX 2048
 #define VARIABLES_MAX 100
 #define VARIABLE_NAME_BYTES_MAX 64
 
-/* Twilio fetches it: https, and nobody's password. */
-static int media_url_read(wa_url_t *url, wa_slice_t typed, apr_pool_t *p)
+/* "mediaUrl", or which of several. */
+static const char *url_name(const wa_content_request_t *request, apr_size_t i, apr_pool_t *p)
 {
-    return typed.len <= URL_BYTES_MAX && wa_url_read(url, typed, p) == APR_SUCCESS && url->is_https
-           && !url->has_user;
-}
-
-/* The type that the ending of the path stands for: only Twilio fetches it, and so knows. */
-static const char *type_of(const char *path)
-{
-    static const struct {
-        const char *ending, *type;
-    } types[] = {{".jpg", "image/jpeg"},      {".jpeg", "image/jpeg"}, {".png", "image/png"},
-                 {".webp", "image/webp"},     {".gif", "image/gif"},   {".mp4", "video/mp4"},
-                 {".3gp", "video/3gpp"},      {".mp3", "audio/mpeg"},  {".ogg", "audio/ogg"},
-                 {".amr", "audio/amr"},       {".aac", "audio/aac"},   {".m4a", "audio/mp4"},
-                 {".pdf", "application/pdf"}, {".vcf", "text/vcard"}};
-    const apr_size_t len = strlen(path);
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        const apr_size_t ending = strlen(types[i].ending);
-
-        if (len > ending && strncasecmp(path + len - ending, types[i].ending, ending) == 0) {
-            return types[i].type;
-        }
-    }
-    return "application/octet-stream";
+    return request->media_count == 1 ? "mediaUrl"
+                                     : apr_psprintf(p, "mediaUrl[%" APR_SIZE_T_FMT "]", i);
 }
 
 static apr_status_t media_check(wa_content_t *content, const wa_content_request_t *request,
@@ -53,16 +30,15 @@ static apr_status_t media_check(wa_content_t *content, const wa_content_request_
     apr_size_t i;
 
     for (i = 0; i < request->media_count; i++) {
-        const wa_slice_t typed = request->media_urls[i];
+        const char *flaw;
         wa_url_t url;
 
-        if (!media_url_read(&url, typed, p)) {
-            *psentence = "mediaUrl must be an https:// address, or an array of 1 to 10 of them";
+        if (wa_media_url_check(request->media_urls[i], &content->media[i].url, &url, &flaw, p)
+            != APR_SUCCESS) {
+            *psentence = apr_pstrcat(p, url_name(request, i, p), flaw, NULL);
             return APR_EINVAL;
         }
-        content->media_urls[i] = wa_slice_string(typed, p);
-        content->media[i].url = content->media_urls[i];
-        content->media[i].content_type = type_of(url.path);
+        content->media[i].content_type = wa_media_type_of_path(url.path, p);
     }
     content->media_count = request->media_count;
     return APR_SUCCESS;

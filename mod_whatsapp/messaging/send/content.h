@@ -9,10 +9,11 @@
 #include <jansson.h>
 
 #include "messaging/message/attributes.h"
+#include "messaging/message/parts.h"
 #include "messaging/messenger.h"
 
-/* The most media that Twilio takes with one message (docs/TWILIO.md section 1.1). */
-#define WA_CONTENT_MEDIA_MAX 10
+/* The most attachments of one message. */
+#define WA_CONTENT_MEDIA_MAX WA_PARTS_MEDIA_MAX
 
 /* What somebody wants to send, as typed; borrowed. All zero: text alone. */
 typedef struct wa_content_request_t {
@@ -25,7 +26,6 @@ typedef struct wa_content_request_t {
 /* The same, checked; strings in the pool of the check. */
 typedef struct wa_content_t {
     wa_media_t media[WA_CONTENT_MEDIA_MAX]; /* types by the ending of the address's path */
-    const char *media_urls[WA_CONTENT_MEDIA_MAX];
     apr_size_t media_count;
     const char *sid;       /* HX..., NULL for no template */
     const char *variables; /* JSON with its members sorted, NULL for none */
@@ -35,6 +35,7 @@ typedef struct wa_content_t {
 /* Checks what is sent beside the text.
  * @param has_text  1 when there is a text too: a template takes none
  * @param psentence out: NULL, or with APR_EINVAL what is wrong; it holds nothing of what was typed
+ *     but the one character of an address that is wrong
  * @return APR_SUCCESS | APR_EINVAL | APR_ENOMEM. Any thread that may use p. */
 apr_status_t wa_content_check(wa_content_t *content, const wa_content_request_t *request,
                               int has_text, wa_sentence_t *psentence, apr_pool_t *p);

@@ -30,13 +30,13 @@
 typedef struct send_t {
     wa_messenger_t *messenger;
     const char *id;
-    const char *number;             /* the counterpart */
-    wa_slice_t text;                /* as shown; of a template what stands for it */
-    wa_content_t content;           /* beside the text, or instead of it */
-    const char *contact_id;         /* in lower case, NULL for none */
-    const char *key;                /* the idempotency key, NULL for none */
-    const char *digest;             /* of what the request means; only with a key */
-    wa_slice_t parts[WA_PARTS_MAX]; /* what Twilio gets; one, unless the text is too long */
+    const char *number;                    /* the counterpart */
+    wa_slice_t text;                       /* as shown; of a template what stands for it */
+    wa_content_t content;                  /* beside the text, or instead of it */
+    const char *contact_id;                /* in lower case, NULL for none */
+    const char *key;                       /* the idempotency key, NULL for none */
+    const char *digest;                    /* of what the request means; only with a key */
+    wa_part_content_t parts[WA_PARTS_MAX]; /* what Twilio gets */
     apr_size_t part_count;
     apr_size_t part;                          /* the one that is being sent, from 0 */
     wa_twilio_result_t answers[WA_PARTS_MAX]; /* to the parts up to that one */
@@ -81,8 +81,10 @@ static apr_status_t text_check(send_t *send, const wa_send_request_t *request,
     }
     send->text = send->content.sid ? send->content.body : request->message;
     send->part_count = 1;
-    if (has_text) {
-        send->part_count = wa_parts_cut(send->text, send->parts);
+    if (!send->content.sid) {
+        send->part_count =
+            wa_parts_make(send->text, send->content.media_count,
+                          wa_slice_of(send->content.media[0].content_type), send->parts);
     }
     return APR_SUCCESS;
 }
@@ -101,7 +103,7 @@ static const char *meaning_digest(const send_t *send, apr_pool_t *p)
     apr_size_t i;
 
     for (i = 0; i < send->content.media_count; i++) {
-        meaning[MEANING_FIELDS + i] = wa_slice_of(send->content.media_urls[i]);
+        meaning[MEANING_FIELDS + i] = wa_slice_of(send->content.media[i].url);
     }
     return wa_idempotency_digest(meaning, MEANING_FIELDS + send->content.media_count, p);
 }
@@ -181,20 +183,20 @@ static void twilio_ask(send_t *send, apr_pool_t *p)
 {
     wa_messenger_t *messenger = send->messenger;
     wa_twilio_result_t *answer = &send->answers[send->part];
+    const wa_part_content_t *part = &send->parts[send->part];
     wa_twilio_account_t account = {.sid = messenger->account_sid, .secret = messenger->tokens[0]};
     wa_twilio_message_request_t request = {.account = &account,
                                            .to = send->number,
                                            .from = messenger->number,
-                                           .body = send->parts[send->part]};
+                                           .body = part->text,
+                                           .content_sid = send->content.sid,
+                                           .content_variables = send->content.variables,
+                                           .status_callback = callback_url(send, p)};
     apr_status_t rv;
 
-    if (send->part == 0) {
-        request.media_urls = send->content.media_urls;
-        request.media_count = (int)send->content.media_count;
-        request.content_sid = send->content.sid;
-        request.content_variables = send->content.variables;
+    if (part->media_no > 0) {
+        request.media_url = send->content.media[part->media_no - 1].url;
     }
-    request.status_callback = callback_url(send, p);
     rv = wa_twilio_message_create(messenger->twilio, &request, answer, p);
     if (rv != APR_SUCCESS) {
         WA_LOG(messenger->log, WA_LOG_ERR, "WA0503", rv, "message %s cannot be given to Twilio",

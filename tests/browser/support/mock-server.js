@@ -106,7 +106,7 @@ export class MockServer {
   #store({ at, counterpart, media = [], ...fields }) {
     const timestamp = this.#tick(at);
     const message = { id: randomUUID(), phoneNumber: ourNumber, counterpart, timestamp, changed: timestamp, ...fields };
-    message.media = media.map(({ contentType, data }, n) => ({ contentType, data, url: `${apiBase}/messages/${message.id}/media/${n}` }));
+    message.media = media.map(({ contentType, data, url }, n) => ({ contentType, data, url: url ?? `${apiBase}/messages/${message.id}/media/${n}` }));
     this.messages.push(message);
     this.byId.set(message.id, message);
     if (!this.byCounterpart.has(counterpart)) this.byCounterpart.set(counterpart, []);
@@ -262,27 +262,32 @@ export class MockServer {
     });
   }
 
-  async #send({ phoneNumber, message: body }, key) {
+  async #send({ phoneNumber, message: body = '', mediaUrl = [] }, key) {
     const counterpart = number(phoneNumber);
-    if (typeof body !== 'string' || isUnseen(body) || body.length > 4096) throw fail(400, 'INVALID_INPUT', 'message must be 1 to 4096 characters.');
-    const known = key && this.keys.get(key);
-    if (known && (known.body !== body || known.counterpart !== counterpart)) {
-      throw fail(409, 'CONFLICT', 'This Idempotency-Key was used for another message.');
+    const urls = [mediaUrl].flat();
+    const isText = typeof body === 'string' && (!isUnseen(body) || (body === '' && urls.length));
+    if (!isText || body.length > 4096) throw fail(400, 'INVALID_INPUT', 'message must be 1 to 4096 characters.');
+    if (urls.length > 10 || !urls.every((url) => /^https:\/\//i.test(url))) {
+      throw fail(400, 'INVALID_INPUT', 'mediaUrl must be an https:// address, or an array of 1 to 10 of them.');
     }
+    const known = key && this.keys.get(key);
+    const meaning = JSON.stringify([counterpart, body, urls]);
+    if (known && known.meaning !== meaning) throw fail(409, 'CONFLICT', 'This Idempotency-Key was used for another message.');
     if (known) return known.answer;
-    const answer = this.#create(counterpart, body);
-    if (key) this.keys.set(key, { body, counterpart, answer });
+    const answer = this.#create(counterpart, body, urls);
+    if (key) this.keys.set(key, { meaning, answer });
     answer.catch(() => this.keys.delete(key));
     return answer;
   }
 
   // An outcome is {refuse, fail, unsure, hold: Promise, receipts: [...]}.
-  async #create(counterpart, body) {
+  async #create(counterpart, body, urls) {
     const outcome = this.outcomes.shift() ?? {};
     if (outcome.refuse) throw fail(409, 'CONFLICT', outcome.refuse);
-    const message = this.#store({ direction: 'sent', counterpart, body, status: 'pending' });
+    const media = urls.map((url) => ({ url, contentType: typeOf(url) }));
+    const message = this.#store({ direction: 'sent', counterpart, body, status: 'pending', media });
     if (outcome.hold) await outcome.hold;
-    if (!outcome.fail) this.created.push({ to: counterpart, body });
+    if (!outcome.fail) this.created.push(...parts(body, urls).map((text) => ({ to: counterpart, body: text })));
     if (outcome.fail) Object.assign(message, { status: 'failed', errorMessage: outcome.fail, errorCode: outcome.code });
     else if (outcome.unsure) Object.assign(message, { errorMessage: outcome.unsure });
     else Object.assign(message, { status: 'success', sid: `SM${message.id.replaceAll('-', '')}`, deliveryStatus: 'queued' });
@@ -342,6 +347,16 @@ function number(text) {
   const plain = readNumber(String(text));
   if (!plain) throw fail(400, 'INVALID_INPUT', 'phoneNumber must be + and 2 to 15 digits.');
   return plain;
+}
+
+const fileTypes = { jpg: 'image/jpeg', png: 'image/png', mp4: 'video/mp4', pdf: 'application/pdf' };
+const typeOf = (url) => fileTypes[/\.(\w+)$/.exec(new URL(url).pathname)?.[1]] ?? 'application/octet-stream';
+
+// The texts of what goes out: each attachment by itself, and the text where the customer sees it.
+function parts(text, urls) {
+  const isCaption = text.length <= 1024 && urls.length > 0 && /^(image|video)\//.test(typeOf(urls[0]));
+  const bare = urls.map((_, n) => (n === 0 && isCaption ? text : ''));
+  return text && !isCaption ? [text, ...bare] : bare;
 }
 
 function name(text) {

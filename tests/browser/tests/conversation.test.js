@@ -260,6 +260,20 @@ test('an attachment that is missing is said in a sentence, and shown when it com
   await bubble(page, 'awaited').locator('img').waitFor();
 });
 
+test('a message with several attachments goes out in parts and is one', async () => {
+  const number = newNumber();
+  await inbound(number, 'hello');
+  const page = await openChat(number);
+  const files = ['a.pdf', 'b.png', 'c.jpg'].map((file) => `https://files.example.org/${file}`);
+  const sent = await world.target.api('POST', '/send', { phoneNumber: number, message: 'see these', mediaUrl: files });
+  assert.equal(sent.status, 200);
+  const attachments = bubble(page, 'see these').locator('a.file');
+  await attachments.nth(2).waitFor();
+  assert.equal(await bubbles(page).count(), 2);
+  assert.deepEqual(await attachments.evaluateAll((links) => links.map((link) => link.href)), files);
+  assert.deepEqual(await sentTo(number), ['see these', '', '', '']);
+});
+
 test('an address that is no web address never becomes a link', async () => {
   const number = newNumber();
   await inbound(number, 'evil', ['image/png']);
