@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "dump_delivery.h"
 #include "dump_version_1.h"
+#include "messaging/message/channel.h"
 #include "messaging/receive/inbound_text.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
@@ -313,6 +314,9 @@ static const char *counterpart_get(reader_t *r, const char **praw)
         wrong(r, "counterpart", "must have 1 to 128 bytes");
     }
     number = wa_phone_normalize(counterpart, r->p);
+    if (!number && wa_channel_of(wa_slice_of(counterpart)).len > 0) {
+        number = wa_channel_keep(wa_slice_of(counterpart), wa_slice_make(NULL, 0), r->p);
+    }
     return number ? number : counterpart;
 }
 
@@ -330,8 +334,12 @@ static const char *content_sid_get(reader_t *r)
 /* Which of our numbers it was sent from or to. */
 static const char *our_number_get(reader_t *r)
 {
-    const char *number = wa_phone_normalize(text(r, "phoneNumber"), r->p);
+    const char *typed = text(r, "phoneNumber"), *number = wa_phone_normalize(typed, r->p);
 
+    if (!number && wa_channel_prefix(wa_slice_of(typed)).len > 0
+        && strlen(typed) <= WA_COUNTERPART_BYTES_MAX) {
+        return typed; /* ours of another channel */
+    }
     if (!number) {
         wrong(r, "phoneNumber", "must be our phone number, like +14155238886");
     }
@@ -443,6 +451,7 @@ static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
 static void thread_read(reader_t *r, load_item_t *item, const char *rest)
 {
     static const char *const known[] = {"counterpart",
+                                        "channel",
                                         "lastMessagePreview",
                                         "lastMessageTimestamp",
                                         "lastDirection",

@@ -6,12 +6,11 @@
 #include <apr_strings.h>
 
 #include "api/reply.h"
+#include "messaging/message/channel.h"
 #include "messaging/message/validate.h"
 
 /* No question of ours has more than four members. */
 #define FIELDS_MAX 64
-
-#define CHANNEL_PREFIX "whatsapp:"
 
 int wa_query_read(wa_query_t *query, wa_request_t *q)
 {
@@ -102,17 +101,14 @@ int wa_query_number(wa_query_t *query, const char *name, const wa_query_range_t 
     return 1;
 }
 
-/* "+1555" for " 1555" and "whatsapp:+1555" for "whatsapp: 1555". */
+/* "+1555" for " 1555" and "sms:+1555" for "sms: 1555". */
 static wa_slice_t plus_restore(wa_slice_t text, apr_pool_t *p)
 {
-    const apr_size_t prefix_len = sizeof(CHANNEL_PREFIX) - 1;
-    apr_size_t at = 0;
+    const wa_slice_t channel = wa_channel_prefix(text);
+    const apr_size_t at = channel.len > 0 ? channel.len + 1 : 0;
     char *restored;
 
-    if (text.len > prefix_len && memcmp(text.ptr, CHANNEL_PREFIX, prefix_len) == 0) {
-        at = prefix_len;
-    }
-    if (text.len == 0 || text.ptr[at] != ' ') {
+    if (text.len <= at || text.ptr[at] != ' ') {
         return text;
     }
     restored = apr_pmemdup(p, text.ptr, text.len);

@@ -87,6 +87,11 @@ static apr_status_t state_merge(void *baton, const wa_message_t *now, wa_message
     return APR_SUCCESS;
 }
 
+static int is_word(const op_t *op, const char *word)
+{
+    return op->type == OP_IN && op->d && !strcmp(op->d, word);
+}
+
 static apr_status_t op_message(fixture_t *f, const op_t *op, apr_pool_t *p)
 {
     int is_in = op->type == OP_IN;
@@ -97,6 +102,8 @@ static apr_status_t op_message(fixture_t *f, const op_t *op, apr_pool_t *p)
 
     n.preview = wa_slice_of(op->a);
     n.body = wa_slice_of(op->d ? op->d : op->a);
+    n.flags_set = is_word(op, WORD_STOP) ? WA_THREAD_OPTED_OUT : 0;
+    n.flags_clear = is_word(op, WORD_START) ? WA_THREAD_OPTED_OUT : 0;
     return wa_store_message_add(f->store, &n, &stored, p);
 }
 
@@ -239,6 +246,10 @@ const op_t *model_ops(int *count)
         {OP_STATE, "out-4", "SMout4", "\"status\":\"success\",\"n\":6", NULL},
         {OP_IN, "in-11", "SMin11", "+15551230003", NULL},
         {OP_STATE, "out-1", NULL, "\"status\":\"success\",\"n\":7", NULL},
+        {OP_IN, "in-12", "SMin12", "+15551230003", WORD_STOP},
+        {OP_IN, "in-13", "SMin13", "+15551230001", WORD_STOP},
+        {OP_IN, "in-14", "SMin14", "+15551230004", WORD_STOP},
+        {OP_IN, "in-15", "SMin15", "+15551230001", WORD_START},
     };
 
     static op_t all[OLD + sizeof(ops) / sizeof(ops[0])];
@@ -319,6 +330,11 @@ static void image_message(image_t *x, const model_record_t *r)
         x->threads[t].counterpart = r->op.c;
     }
     x->threads[t].last_row = r->row;
+    if (is_word(&r->op, WORD_STOP)) {
+        x->threads[t].flags |= WA_THREAD_OPTED_OUT;
+    } else if (is_word(&r->op, WORD_START)) {
+        x->threads[t].flags &= ~(unsigned)WA_THREAD_OPTED_OUT;
+    }
     message->record = r;
     message->sid = r->op.type == OP_IN ? r->op.b : "";
     message->state = r->op.type == OP_IN ? "" : "pending";

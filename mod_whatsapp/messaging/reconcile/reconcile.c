@@ -31,13 +31,26 @@ typedef struct missing_t {
 typedef struct inbound_t {
     const run_t *run;
     apr_array_header_t *missing; /* of missing_t, newest first */
+    apr_time_t from;             /* Twilio was asked for those from then on */
     apr_pool_t *p;
 } inbound_t;
+
+/* When they wrote it: of Twilio's two dates the earlier one, so that no window is held open by the
+ * later; where there is none, what was asked for from on. */
+static apr_time_t written_at(const inbound_t *inbound, const wa_twilio_message_t *message)
+{
+    const apr_time_t sent = message->date_sent, created = message->date_created;
+
+    if (sent > 0 && created > 0) {
+        return sent < created ? sent : created;
+    }
+    return sent > 0 ? sent : created > 0 ? created : inbound->from;
+}
 
 static apr_status_t inbound_take(void *baton, const wa_twilio_message_t *message, apr_pool_t *tmp)
 {
     inbound_t *inbound = baton;
-    const apr_time_t date = message->date_sent ? message->date_sent : message->date_created;
+    const apr_time_t date = written_at(inbound, message);
     apr_pool_t *p = inbound->p;
     wa_message_t stored;
     missing_t *one;
@@ -140,7 +153,7 @@ static apr_status_t inbound_reconcile(const run_t *run, wa_reconcile_memory_t *m
     if (memory->inbound_from_ms > from_ms && memory->inbound_from_ms <= options->now_ms) {
         from_ms = memory->inbound_from_ms;
     }
-    query.date_sent_from = apr_time_from_msec(from_ms);
+    query.date_sent_from = inbound.from = apr_time_from_msec(from_ms);
     rv = wa_twilio_messages_fetch(run->messenger->twilio, &query, &visitor, &result, run->p);
     is_whole = rv == APR_SUCCESS;
     if (!is_whole && !APR_STATUS_IS_EOF(rv)) {
