@@ -29,23 +29,24 @@ static int is_given(const wa_form_t *form, const char *name)
     return wa_form_get(form, name, &value) && value.len > 0;
 }
 
-/* The channel that an address is of which has none before it: that of the other end, else SMS. What
- * only WhatsApp says is of WhatsApp. Empty for WhatsApp. */
+/* The channel that an address is of which has none before it: that of the other end, else SMS. Where
+ * one of them is missing, what only WhatsApp says is of WhatsApp. Empty for WhatsApp. */
 static wa_slice_t channel_default(const wa_form_t *form)
 {
     static const char *const names[] = {"From", "To"};
     wa_slice_t address = {NULL, 0}, channel;
     apr_size_t i;
-    int is_some = 0;
+    int given = 0;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        is_some |= wa_form_get(form, names[i], &address) && address.len > 0;
+        given += wa_form_get(form, names[i], &address) && address.len > 0;
         channel = wa_channel_prefix(wa_text_trim(address));
         if (channel.len > 0) {
             return wa_channel_is_whatsapp(channel) ? wa_slice_make(NULL, 0) : channel;
         }
     }
-    return is_some && !is_given(form, "WaId") && !is_given(form, "ExternalUserId")
+    return given == 2
+                   || (given == 1 && !is_given(form, "WaId") && !is_given(form, "ExternalUserId"))
                ? CHANNEL_SMS
                : wa_slice_make(NULL, 0);
 }
