@@ -147,9 +147,9 @@ static int is_sid(wa_slice_t s)
 /* How long the channel before an address is, with its colon; 0 for none that is known. */
 static apr_size_t channel_length(wa_slice_t s)
 {
-    static const char *const channels[] = {WA_CUT_CHANNEL, "messenger:", "instagram:", "rcs:",
-                                           "sms:",         "telegram:",  "viber:",     "line:",
-                                           "wechat:"};
+    static const char *const channels[] = {
+        WA_CUT_CHANNEL, "messenger:", "instagram:", "rcs:",   "sms:",
+        "telegram:",    "viber:",     "line:",      "wechat:"};
     apr_size_t i;
 
     for (i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
@@ -208,14 +208,9 @@ int wa_kind_is_number(wa_slice_t address)
     return wa_slice_span(address, '0', '9', "+") == address.len;
 }
 
-/* An address of another channel than WhatsApp, in which no name of Twilio's can begin. */
-static int is_other_id(wa_slice_t value)
+int wa_address_is_other(wa_slice_t address)
 {
-    const apr_size_t channel = channel_length(value);
-    const wa_slice_t id = wa_slice_rest(value, channel);
-
-    return channel > 0 && !wa_slice_starts(value, WA_CUT_CHANNEL) && id.len > 0
-           && wa_slice_span(id, 'a', 'z', "0123456789+-._") == id.len;
+    return channel_length(address) > 0 && !wa_slice_starts(address, WA_CUT_CHANNEL);
 }
 
 int wa_kind_is_whole(wa_kind_e kind, wa_slice_t value)
@@ -224,7 +219,7 @@ int wa_kind_is_whole(wa_kind_e kind, wa_slice_t value)
 
     switch (kind) {
     case WA_KIND_ADDRESS:
-        return wa_kind_is_number(value) || is_other_id(value)
+        return wa_kind_is_number(value)
                || (wa_slice_starts(value, WA_CUT_CHANNEL) && value.len > 12 && value.ptr[11] == '.'
                    && digits(wa_slice_rest(value, 12)) == value.len - 12);
     case WA_KIND_JSON:

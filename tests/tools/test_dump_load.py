@@ -412,6 +412,7 @@ EVERY_MEMBER = {
     },
     "ThreadSummary": {
         "counterpart": "+15550000001",
+        "channel": "sms",
         "lastMessagePreview": "d",
         "lastMessageTimestamp": 8,
         "lastDirection": "received",

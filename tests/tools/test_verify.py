@@ -180,6 +180,7 @@ def test_what_is_derived_is_compared_and_made_anew(lived, spoil):
         ("unread_count", ": unread_count is"),
         ("changed_ms", ": changed_ms is"),
         ("last_inbound_ms", ": last_inbound_ms is"),
+        ("inbound", ": when they wrote to"),
         ("flags", ": flags is"),
         ("thread", ": is missing"),
         ("contact", "contacts, should have"),

@@ -28,8 +28,7 @@ wa_slice_t wa_channel_prefix(wa_slice_t address)
         if (c == ':' && i > 0) {
             return wa_slice_make(address.ptr, i);
         }
-        if (!apr_isascii(c)
-            || !(apr_isalpha(c) || (i > 0 && (apr_isdigit(c) || strchr("+-._", c))))) {
+        if (!apr_isascii(c) || !apr_isalpha(c)) {
             break;
         }
     }
