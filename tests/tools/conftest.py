@@ -186,6 +186,7 @@ def everything(api):
 
 def live_through(api, simulator, fresh):
     """Everything that can happen to a store."""
+    opt_out_and_in(api, fresh)
     read, unread, refused, renamed = (fresh.number() for _ in range(4))
     for number in (read, unread, renamed):
         for _ in range(3):
@@ -238,7 +239,6 @@ def live_through(api, simulator, fresh):
         api.delete(f"/contacts/{gone['id']}")
     api.add_contact(fresh.number(), "Never wrote")
     api.send(renamed, fresh.text())
-    opt_out_and_in(api, fresh)
 
 
 def opt_out_and_in(api, fresh):
