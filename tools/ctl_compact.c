@@ -292,6 +292,23 @@ static apr_status_t step_put(void *baton, wa_snapshot_t *snapshot, const wa_scan
 
 /* ---- judging what was written ---- */
 
+static int inbounds_are_equal(const wa_replica_thread_t *x, const wa_replica_thread_t *y)
+{
+    apr_uint32_t i;
+
+    if (x->inbound_count != y->inbound_count) {
+        return 0;
+    }
+    for (i = 0; i < x->inbound_count; i++) {
+        const wa_inbound_t *a = &x->inbound[i].last, *b = &y->inbound[i].last;
+
+        if (!wa_slice_is_equal(a->phone_number, b->phone_number) || a->date_ms != b->date_ms) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int threads_are_equal(const wa_replica_t *a, const wa_replica_t *b)
 {
     const wa_replica_thread_t *x = a->newest, *y = b->newest;
@@ -301,7 +318,7 @@ static int threads_are_equal(const wa_replica_t *a, const wa_replica_t *b)
             || !wa_slice_is_equal(x->preview, y->preview) || x->message_count != y->message_count
             || x->unread_count != y->unread_count || x->last_timestamp_ms != y->last_timestamp_ms
             || x->changed_ms != y->changed_ms || x->last_inbound_ms != y->last_inbound_ms
-            || x->inbound_date_ms != y->inbound_date_ms || x->flags != y->flags) {
+            || !inbounds_are_equal(x, y) || x->flags != y->flags) {
             return 0;
         }
     }

@@ -211,7 +211,7 @@ static void message_write(extras_t *e, const wa_message_t *m, const wa_record_me
         wa_json_string(extra_begin(e, "preview"), fixed->preview);
     }
     shown = facts_add(e, m);
-    if (m->date_ms < m->timestamp_ms - DATE_DIFFERS_MS
+    if (fixed->written_ms != 0 || m->date_ms < m->timestamp_ms - DATE_DIFFERS_MS
         || m->date_ms > m->timestamp_ms + DATE_DIFFERS_MS) {
         wa_json_int(extra_begin(e, "date"), m->date_ms);
     }
@@ -257,7 +257,7 @@ static apr_status_t thread_dump(void *baton, const wa_thread_t *thread)
     apr_pool_clear(d->tmp);
     w = line_begin(
         d, apr_pstrcat(d->tmp, "thread:", wa_slice_string(thread->counterpart, d->tmp), NULL));
-    wa_thread_render(&w, thread);
+    wa_thread_render(&w, thread, NULL);
     if (thread->flags) {
         wa_json_int(extra_begin(&extras, "flags"), thread->flags);
         extras_end(&extras);

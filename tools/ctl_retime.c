@@ -146,6 +146,8 @@ static apr_status_t message_mend(retime_t *c, const wa_record_t *r, wa_record_t 
     n.direction = m.direction;
     n.status = m.status;
     n.date_ms = m.written_ms;
+    n.flags_set = m.flags_set;
+    n.flags_clear = m.flags_clear;
     n.phone_number = string_of(m.phone_number, c->tmp);
     n.preview = m.preview;
     n.body = m.body;

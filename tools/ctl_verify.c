@@ -108,6 +108,26 @@ static void checkpoint_begin(verify_t *v)
                (apr_int64_t)y->field);                                                         \
     }
 
+/* Those that both know of; what one lacks, their count tells. */
+static void inbound_compare(verify_t *v, const wa_replica_thread_t *x, const wa_replica_thread_t *y)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < x->inbound_count; i++) {
+        const wa_replica_inbound_t *is = &x->inbound[i];
+        const wa_replica_inbound_t *should =
+            wa_replica_thread_inbound_find(y, is->last.phone_number);
+
+        if (!should || is->last.date_ms != should->last.date_ms
+            || is->last.before_ms != should->last.before_ms) {
+            differ(v, IN_CHECKPOINT,
+                   "thread:%.*s: when they wrote to %.*s is not what the journal says",
+                   (int)x->counterpart.len, x->counterpart.ptr, (int)is->last.phone_number.len,
+                   is->last.phone_number.ptr);
+        }
+    }
+}
+
 static void thread_compare(verify_t *v, const wa_replica_thread_t *x, const wa_replica_thread_t *y)
 {
     COMPARE(last_row)
@@ -116,9 +136,9 @@ static void thread_compare(verify_t *v, const wa_replica_thread_t *x, const wa_r
     COMPARE(unread_count)
     COMPARE(changed_ms)
     COMPARE(last_inbound_ms)
-    COMPARE(inbound_date_ms)
-    COMPARE(inbound_before_ms)
+    COMPARE(inbound_count)
     COMPARE(flags)
+    inbound_compare(v, x, y);
 }
 
 static void threads_compare(verify_t *v, const wa_replica_t *is, const wa_replica_t *should)

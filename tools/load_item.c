@@ -17,6 +17,7 @@
 static void thread_read(load_reader_t *r, load_item_t *item, const char *rest)
 {
     static const char *const known[] = {"counterpart",
+                                        "channel",
                                         "lastMessagePreview",
                                         "lastMessageTimestamp",
                                         "lastDirection",

@@ -12,11 +12,13 @@
 #include "base/text.h"
 #include "dump_delivery.h"
 #include "dump_version_1.h"
+#include "messaging/message/channel.h"
 #include "messaging/receive/inbound_text.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
 #include "messaging/message/late_media.h"
 #include "messaging/message/preview.h"
+#include "messaging/message/validate.h"
 #include "twilio/signature.h"
 
 #define MEDIA_MAX 64
@@ -218,8 +220,12 @@ static const char *content_sid_get(load_reader_t *r)
 /* Which of our numbers it was sent from or to. */
 static const char *our_number_get(load_reader_t *r)
 {
-    const char *number = wa_phone_normalize(load_text(r, "phoneNumber"), r->p);
+    const char *typed = load_text(r, "phoneNumber"), *number = wa_phone_normalize(typed, r->p);
 
+    if (!number && wa_channel_prefix(wa_slice_of(typed)).len > 0
+        && strlen(typed) <= WA_COUNTERPART_BYTES_MAX) {
+        return typed; /* ours of another channel */
+    }
     if (!number) {
         load_wrong(r, "phoneNumber", "must be our phone number, like +14155238886");
     }

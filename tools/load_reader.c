@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "base/phone.h"
+#include "messaging/message/channel.h"
 #include "messaging/message/validate.h"
 
 #define DAY_MS ((apr_int64_t)24 * 3600 * 1000)
@@ -118,5 +119,8 @@ const char *load_counterpart(load_reader_t *r, const char **praw)
         load_wrong(r, "counterpart", "must have 1 to 128 bytes");
     }
     number = wa_phone_normalize(counterpart, r->p);
+    if (!number && wa_channel_of(wa_slice_of(counterpart)).len > 0) {
+        number = wa_channel_keep(wa_slice_of(counterpart), wa_slice_make(NULL, 0), r->p);
+    }
     return number ? number : counterpart;
 }

@@ -31,6 +31,7 @@ export const texts = {
 	compose: 'Write a message',
 	composeLabel: 'Message to {name}',
 	send: 'Send',
+	otherChannel: 'They wrote by another channel ({channel}), not by WhatsApp, so you cannot answer from here.',
 	windowClosed: 'They have not written in the last 24 hours: WhatsApp may refuse what you send.',
 	optedOut: 'They asked for no more messages (STOP). You can write again after they send START.',
 	blocked: 'This counterpart is blocked.',

@@ -7,6 +7,7 @@
 
 #include "api/reply.h"
 #include "base/phone.h"
+#include "messaging/message/channel.h"
 #include "messaging/message/validate.h"
 
 /* No question of ours has more than four members. */
@@ -101,13 +102,31 @@ int wa_query_number(wa_query_t *query, const char *name, const wa_query_range_t 
     return 1;
 }
 
+/* "+1555" for " 1555" and "sms:+1555" for "sms: 1555". */
+static wa_slice_t plus_restore(wa_slice_t text, apr_pool_t *p)
+{
+    const wa_slice_t channel = wa_channel_prefix(text);
+    const apr_size_t at = channel.len + 1;
+    char *restored;
+
+    if (channel.len == 0) {
+        return wa_phone_plus_restore(text, p);
+    }
+    if (text.len <= at || text.ptr[at] != ' ') {
+        return text;
+    }
+    restored = apr_pmemdup(p, text.ptr, text.len);
+    restored[at] = '+';
+    return wa_slice_make(restored, text.len);
+}
+
 int wa_query_counterpart(wa_request_t *q, wa_slice_t text, const char **pcounterpart, int *presult)
 {
     wa_sentence_t sentence;
     apr_status_t rv;
 
-    rv = wa_validate_counterpart(q->messenger->store, wa_phone_plus_restore(text, q->r->pool),
-                                 pcounterpart, &sentence, q->r->pool);
+    rv = wa_validate_counterpart(q->messenger->store, plus_restore(text, q->r->pool), pcounterpart,
+                                 &sentence, q->r->pool);
     if (rv != APR_SUCCESS) {
         *presult = wa_reply_status(q, rv, sentence);
         return 0;

@@ -14,6 +14,7 @@
 #include "base/form.h"
 #include "messaging/receive/receive.h"
 #include "messaging/delivery/receipts.h"
+#include "twilio/hook.h"
 #include "twilio/signature.h"
 #include "twilio/webhook_form.h"
 
@@ -76,9 +77,12 @@ static apr_status_t signature_check(const wa_request_t *q, wa_slice_t body, cons
                               q->r->pool);
 }
 
+/* Whose webhook a form says that it is. */
+typedef enum { ACCOUNT_NONE = 0, ACCOUNT_OURS, ACCOUNT_OTHER } account_e;
+
 /* Names and values are signed without delimiters, so the account is looked at by itself; in every
  * field of that name, so that nobody can put a second one beside it. */
-static int account_is_ours(const wa_request_t *q, const wa_form_t *form)
+static account_e account_of(const wa_request_t *q, const wa_form_t *form)
 {
     const wa_slice_t name = WA_SLICE_LITERAL("AccountSid");
     const wa_slice_t ours = wa_slice_of(q->messenger->account_sid);
@@ -87,12 +91,12 @@ static int account_is_ours(const wa_request_t *q, const wa_form_t *form)
     for (i = 0; i < form->count; i++) {
         if (wa_slice_is_equal(form->fields[i].name, name)) {
             if (!wa_slice_is_equal(form->fields[i].value, ours)) {
-                return 0;
+                return ACCOUNT_OTHER;
             }
             count++;
         }
     }
-    return count > 0;
+    return count > 0 ? ACCOUNT_OURS : ACCOUNT_NONE;
 }
 
 static int refuse(wa_request_t *q, const char *why, apr_size_t len, apr_time_t started)
@@ -120,6 +124,21 @@ static int refuse_form(wa_request_t *q, const char *why, apr_size_t len, apr_tim
            why, len, apr_time_as_msec(wa_clock_steady_us() - started));
     return wa_reply_error(q, WA_ERROR_INVALID_INPUT,
                           "The webhook's form is none that Twilio sends; the error log says why.");
+}
+
+/* Refuses what is signed, and none of a message. */
+static int refuse_hook(wa_request_t *q, const wa_hook_t *hook, apr_size_t len, wa_error_e error)
+{
+    WA_LOG(q->log, WA_LOG_WARNING, "WA0290", APR_SUCCESS,
+           "webhook: status=refused: it is signed, and a hook of %s, not of a message: only the "
+           "WhatsApp sender, or its Messaging Service, is to call this address; set another one at "
+           "Twilio in: %s; length=%" APR_SIZE_T_FMT,
+           hook->product, hook->setting, len);
+    return wa_reply_error(q, error,
+                          apr_pstrcat(q->r->pool, "This is a hook of ", hook->product,
+                                      ", not of a message: only the WhatsApp sender, or its"
+                                      " Messaging Service, is to call this address.",
+                                      NULL));
 }
 
 /* Our message's id in the callback's query, NULL for none. */
@@ -157,6 +176,8 @@ int wa_endpoint_webhook(wa_request_t *q)
     const int is_form = wa_body_is_type(q->r, FORM_TYPE);
     wa_form_t *form = NULL;
     const wa_form_t *taken;
+    account_e account;
+    wa_hook_t hook;
     wa_slice_t body;
     apr_status_t rv = APR_SUCCESS;
     const char *why;
@@ -189,10 +210,14 @@ int wa_endpoint_webhook(wa_request_t *q)
         return wa_reply_status(q, rv, NULL);
     }
     if (!form) {
-        return wa_reply_error(q, WA_ERROR_UNSUPPORTED_MEDIA_TYPE,
-                              "A webhook must have the Content-Type " FORM_TYPE ".");
+        wa_hook_body_read(apr_table_get(q->r->headers_in, "Content-Type"), body, &hook);
+        return refuse_hook(q, &hook, body.len, WA_ERROR_UNSUPPORTED_MEDIA_TYPE);
     }
-    if (!account_is_ours(q, form)) {
+    account = account_of(q, form);
+    if (account != ACCOUNT_OTHER && wa_hook_form_is_other(form, &hook)) {
+        return refuse_hook(q, &hook, body.len, WA_ERROR_INVALID_INPUT);
+    }
+    if (account != ACCOUNT_OURS) {
         return refuse(q, "it is for another account", body.len, started);
     }
     if (wa_webhook_form_check(&taken, form, &why, q->r->pool) != APR_SUCCESS) {

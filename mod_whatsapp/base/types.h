@@ -75,6 +75,9 @@ typedef struct wa_message_new_t {
     const char *idempotency_key;
     /* what the thread list shows of it; takes no room where the body begins with it */
     wa_slice_t preview;
+    /* flags of its thread (WA_THREAD_*, up to 0xFF) that are set and cleared in the commit of the
+     * message; none where it has an idempotency key */
+    apr_uint32_t flags_set, flags_clear;
     /* see wa_message_t */
     wa_slice_t attributes;
     wa_slice_t delivery;
@@ -87,6 +90,17 @@ typedef struct wa_message_state_t {
     wa_slice_t delivery;
 } wa_message_state_t;
 
+/* When a counterpart wrote last to one of our numbers. */
+typedef struct wa_inbound_t {
+    /* ours; empty for messages that name none */
+    wa_slice_t phone_number;
+    /* the latest wa_message_t.date_ms of what they wrote to it */
+    apr_int64_t date_ms;
+    /* Where the clock went back after that: they wrote before this, whatever the date says; else
+     * 0 */
+    apr_int64_t before_ms;
+} wa_inbound_t;
+
 /* One row of the thread list. */
 typedef struct wa_thread_t {
     wa_slice_t counterpart;
@@ -96,11 +110,10 @@ typedef struct wa_thread_t {
     apr_int64_t changed_ms;
     /* 0 when nothing was ever received */
     apr_int64_t last_inbound_ms;
-    /* wa_message_t.date_ms of what they wrote last */
-    apr_int64_t inbound_date_ms;
-    /* Where the clock went back after that: they wrote before this, whatever the date says; else
-     * 0 */
-    apr_int64_t inbound_before_ms;
+    /* one for each of our numbers that they wrote to (WA_STORE_NUMBERS_MAX), in no order of its
+     * own */
+    const wa_inbound_t *inbound;
+    apr_size_t inbound_count;
     wa_direction_e last_direction;
     apr_uint64_t message_count;
     apr_uint64_t unread_count;

@@ -100,6 +100,10 @@ typedef struct wa_store_options_t {
  * but never one of the newest so many. */
 #define WA_STORE_OPEN_MIN 65536u
 
+/* Of so many of our numbers a thread keeps when its counterpart wrote to them last; beyond, the one
+ * that they have not written to for longest is forgotten. */
+#define WA_STORE_NUMBERS_MAX 16u
+
 /* An idempotency key finds its message, and takes the key, until the message's date is longer ago
  * than this. */
 #define WA_STORE_IDEMPOTENCY_MS (24 * 3600 * (apr_int64_t)1000)
@@ -169,11 +173,12 @@ void wa_store_wait_end(wa_store_t *store);
 
 /* ---- messages ---- */
 
-/* Commits one message with its thread's row and all keys that find it.
+/* Commits one message with its thread's row and flags, and all keys that find it.
  * @param pm  out: the message as stored; with APR_EEXIST the one that was there before (same id,
  *            sid or idempotency key that counts). Slices live in p. NULL when only the outcome
  *            matters, which is quicker.
- * @return APR_SUCCESS | APR_EEXIST nothing stored | APR_EINVAL a field is over its limit */
+ * @return APR_SUCCESS | APR_EEXIST nothing stored, no flag changed | APR_EINVAL a field is over
+ *         its limit, or it has flags and an idempotency key */
 apr_status_t wa_store_message_add(wa_store_t *store, const wa_message_new_t *message,
                                   wa_message_t *pm, apr_pool_t *p);
 

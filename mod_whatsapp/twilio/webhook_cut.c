@@ -144,13 +144,29 @@ static int is_sid(wa_slice_t s)
     return i == 34 && wa_char_is_upper(s.ptr[0]) && wa_char_is_upper(s.ptr[1]);
 }
 
+/* How long the channel before an address is, with its colon; 0 for none that is known. */
+static apr_size_t channel_length(wa_slice_t s)
+{
+    static const char *const channels[] = {
+        WA_CUT_CHANNEL, "messenger:", "instagram:", "rcs:",   "sms:",
+        "telegram:",    "viber:",     "line:",      "wechat:"};
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
+        if (wa_slice_starts(s, channels[i])) {
+            return strlen(channels[i]);
+        }
+    }
+    return 0;
+}
+
 int wa_kind_is_begun(wa_kind_e kind, wa_slice_t s)
 {
     apr_size_t i;
 
     switch (kind) {
     case WA_KIND_ADDRESS:
-        return wa_slice_starts(s, WA_CUT_CHANNEL)
+        return channel_length(s) > 0
                || (wa_slice_starts(s, "+") && digits(wa_slice_rest(s, 1)) >= 7);
     case WA_KIND_CODE:
         return digits(s) == 5;
@@ -181,13 +197,20 @@ int wa_kind_is_begun(wa_kind_e kind, wa_slice_t s)
 
 int wa_kind_is_number(wa_slice_t address)
 {
-    if (wa_slice_starts(address, WA_CUT_CHANNEL)) {
-        address = wa_slice_rest(address, sizeof(WA_CUT_CHANNEL) - 1);
+    const apr_size_t channel = channel_length(address);
+
+    if (channel > 0) {
+        address = wa_slice_rest(address, channel);
         if (address.len == 0) {
             return 0; /* of an id that begins with a letter the rest may be the next field */
         }
     }
     return wa_slice_span(address, '0', '9', "+") == address.len;
+}
+
+int wa_address_is_other(wa_slice_t address)
+{
+    return channel_length(address) > 0 && !wa_slice_starts(address, WA_CUT_CHANNEL);
 }
 
 int wa_kind_is_whole(wa_kind_e kind, wa_slice_t value)

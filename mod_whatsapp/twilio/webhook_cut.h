@@ -133,8 +133,11 @@ int wa_kind_is_begun(wa_kind_e kind, wa_slice_t s);
  * where it is of characters of one sort. */
 int wa_kind_is_whole(wa_kind_e kind, wa_slice_t value);
 
-/* 1 for a phone number, with its channel or without, and for nothing at all. */
+/* 1 for a phone number, with a known channel or without, and for nothing at all. */
 int wa_kind_is_number(wa_slice_t address);
+
+/* 1 for an address of a known channel that is not WhatsApp. */
+int wa_address_is_other(wa_slice_t address);
 
 /* Sorts a form as it is signed.
  * @param cut  out: all of it lives in p

@@ -142,6 +142,9 @@ static int is_value_right(const wa_cut_t *cut, apr_size_t i)
             return 0;
         }
     }
+    if (strcmp(known->name, "To") == 0 && wa_address_is_other(value)) {
+        return 1; /* "rcs:acme_agent" has no end of its own, and nothing depends on it */
+    }
     return wa_kind_is_whole(known->kind, value) || !could_hold_another(cut, i);
 }
 
@@ -310,6 +313,16 @@ static int text_find(const wa_cut_t *cut, wa_slice_t name, apr_size_t own, wa_sl
     return 1;
 }
 
+/* Sender and receiver are of one channel: where a number wrote an SMS to one, nobody else's WhatsApp
+ * address is its sender. */
+static int is_of_two_channels(const wa_cut_t *cut)
+{
+    const wa_slice_t to = wa_cut_value(cut, "To");
+
+    return wa_slice_starts(wa_cut_value(cut, "From"), WA_CUT_CHANNEL)
+           && !wa_slice_starts(to, WA_CUT_CHANNEL) && wa_kind_is_begun(WA_KIND_ADDRESS, to);
+}
+
 static int is_receipt(const wa_cut_t *cut)
 {
     const wa_slice_t status = wa_cut_value(cut, "SmsStatus");
@@ -388,6 +401,8 @@ apr_status_t wa_webhook_form_check(const wa_form_t **ptaken, const wa_form_t *fo
     *pwhy = NULL;
     if (wa_cut_make(&cut, form, p) != APR_SUCCESS) {
         *pwhy = "a field has no name, or two values;";
+    } else if (is_of_two_channels(&cut)) {
+        *pwhy = "its sender and its receiver are of different channels;";
     } else if (has_rival(&cut)) {
         *pwhy = "a sender, a receiver, a sid or another value stands where none belongs;";
     }

@@ -356,13 +356,14 @@ def test_a_subaccounts_webhook_is_refused_whoever_signs(api, server, fresh):
     assert api.thread(number) is None
 
 
-def test_the_answer_is_never_sent_on_to_the_customer(api, fresh):
+def test_the_answer_is_never_sent_on_to_the_customer(server, api, fresh):
     """Twilio sends the text of a text/plain answer to who wrote, and logs 12300 for no type at
     all."""
     number = fresh.number()
     answer = api.receive(number, fresh.text(), fresh.sid())
     assert answer.headers.get_all("Content-Type") == ["text/xml"]
     assert answer.body == b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+    server.claim("WA0290")
     refused = api.webhook(api.account.inbound(number, "x", "no sid"), expect=400)
     assert refused.headers["Content-Type"] == "application/json"
 

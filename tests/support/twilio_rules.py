@@ -356,3 +356,67 @@ class Message:
             "date_updated": rfc2822(self.created),
             "uri": f"/2010-04-01/Accounts/{self.account}/Messages/{self.sid}/Media/{sid}.json",
         }
+
+
+# ---- hooks of Twilio's other products ----
+
+_HOOKS = {
+    "conversations": {
+        "EventType": "onMessageAdded",
+        "ConversationSid": "CH" + "0" * 32,
+        "ChatServiceSid": "IS" + "0" * 32,
+        "MessageSid": "IM" + "0" * 32,
+        "ParticipantSid": "MB" + "0" * 32,
+        "Author": "whatsapp:+15551230001",
+        "Body": "hello",
+        "Index": "0",
+        "Source": "WHATSAPP",
+        "DateCreated": "2026-01-01T00:00:00.000Z",
+    },
+    "voice": {
+        "CallSid": "CA" + "0" * 32,
+        "CallStatus": "ringing",
+        "Direction": "inbound",
+        "From": "+15551230001",
+        "To": "+14155238886",
+        "Caller": "+15551230001",
+        "Called": "+14155238886",
+        "ApiVersion": "2010-04-01",
+    },
+    "studio": {
+        "FlowSid": "FW" + "0" * 32,
+        "ExecutionSid": "FN" + "0" * 32,
+        "Body": "hello",
+    },
+    "taskrouter": {
+        "EventType": "task.created",
+        "WorkspaceSid": "WS" + "0" * 32,
+        "TaskSid": "WT" + "0" * 32,
+    },
+    "debugger": {
+        "Sid": "NO" + "0" * 32,
+        "Level": "ERROR",
+        "PayloadType": "application/json",
+        "Payload": "{}",
+        "Timestamp": "2026-01-01T00:00:00.000Z",
+    },
+    "unknown": {"Something": "else"},
+}
+
+
+def hook_of(product: str, account: str) -> tuple[dict, object]:
+    """The fields of a hook, or the document that it has instead."""
+    if product == "event_streams":
+        return {}, [
+            {
+                "specversion": "1.0",
+                "type": "com.twilio.messaging.inbound-message.received",
+                "source": f"/{account}/Services/MG0/Messages/SM0",
+                "id": "EZ" + "0" * 32,
+                "datacontenttype": "application/json",
+                "data": {"accountSid": account, "from": "whatsapp:+15551230001"},
+            }
+        ]
+    if product == "verify":
+        return {}, {"account_sid": account, "type": "factor.verified", "factor_sid": "YF0"}
+    return {**_HOOKS[product], "AccountSid": account}, None

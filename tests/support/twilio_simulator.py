@@ -688,40 +688,24 @@ class Server:
         """A message from the world: kept, and told to the webhook."""
         fields = {k: v for k, v in wanted.items() if k[:1].isupper()}
         options = {k: v for k, v in wanted.items() if not k[:1].isupper()}
+        prefix = {"whatsapp": "whatsapp:", "sms": ""}.get(channel := options.get("channel"))
+        prefix = "whatsapp:" if channel is None else f"{channel}:" if prefix is None else prefix
         sender = str(fields.pop("From", twilio_demo.ANA))
-        sender = sender if ":" in sender else "whatsapp:" + sender
+        sender = sender if ":" in sender else prefix + sender
         to = str(fields.pop("To", self.numbers[0]))
-        to = to if ":" in to else "whatsapp:" + to
+        to = to if ":" in to else prefix + to
         medias = options.get("media") or []
         sid = fields.get("MessageSid") or twilio_rules.new_sid("MM" if medias else "SM")
         message = Message(
             self.account, "inbound", to, sender, str(fields.get("Body", "")), "received", sid
         )
         message.created -= float(options.get("seconds_ago", 0))
-        message.sent = message.created
+        message.sent = message.created + float(options.get("sent_after", 0))
         message.media = [self.media_make(m) for m in medias]
         message.listed = options.get("listed") or {}
         message.media_listed = options.get("media_listed")
         self.keep(message)
-        number = sender.removeprefix("whatsapp:")
-        known = {
-            "MessageSid": sid,
-            "SmsSid": sid,
-            "SmsMessageSid": sid,
-            "AccountSid": self.account,
-            "From": sender,
-            "To": to,
-            "Body": message.body,
-            "NumMedia": str(len(medias)),
-            "NumSegments": "1",
-            "ReferralNumMedia": "0",
-            "SmsStatus": "received",
-            "ApiVersion": "2010-04-01",
-            "MessageType": self.type_of(fields, message),
-            "ProfileName": twilio_demo.NAMES.get(number, "Simulated"),
-        }
-        if number.startswith("+"):
-            known["WaId"] = number[1:]
+        known = self.inbound_fields(message, fields, len(medias))
         for index, (media_sid, content_type, _) in enumerate(message.media):
             known[
                 f"MediaUrl{index}"
@@ -745,6 +729,53 @@ class Server:
             "answer": results[0].get("answer"),
             "results": results,
         }
+
+    def inbound_fields(self, message: "Message", fields: dict, media_count: int) -> dict:
+        """What Twilio says of a message beside its attachments: of one that did not come by
+        WhatsApp it knows no profile, and of an SMS the countries."""
+        sid, sender, to = message.sid, message.sender, message.to
+        known = {
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "SmsMessageSid": sid,
+            "AccountSid": self.account,
+            "From": sender,
+            "To": to,
+            "Body": message.body,
+            "NumMedia": str(media_count),
+            "NumSegments": "1",
+            "ReferralNumMedia": "0",
+            "SmsStatus": "received",
+            "ApiVersion": "2010-04-01",
+        }
+        if sender.startswith("whatsapp:"):
+            number = sender.removeprefix("whatsapp:")
+            known["MessageType"] = self.type_of(fields, message)
+            known["ProfileName"] = twilio_demo.NAMES.get(number, "Simulated")
+            if number.startswith("+"):
+                known["WaId"] = number[1:]
+        elif ":" not in sender:
+            known.update(
+                FromCountry="US",
+                FromCity="",
+                FromState="CA",
+                FromZip="",
+                ToCountry="US",
+                ToCity="",
+                MessagingServiceSid="MG" + "0" * 32,
+            )
+        return known
+
+    async def hook(self, wanted: dict) -> dict:
+        """A hook of another of Twilio's products: "product", with its fields as Twilio writes
+        them."""
+        options = {k: v for k, v in wanted.items() if not k[:1].isupper()}
+        fields, document = twilio_rules.hook_of(options.pop("product"), self.account)
+        fields.update({k: v for k, v in wanted.items() if k[:1].isupper()})
+        fields = {k: v for k, v in fields.items() if v is not None}
+        url = str(options.get("url") or self.webhook)
+        options.setdefault("document", document)
+        return await self.webhooks.post(url, fields, self.token, "hook", options)
 
     def media_make(self, wanted: dict) -> tuple[str, str, bytes]:
         """A file: {"base64", "content_type", "times": the content so often, "cut": ends too
@@ -865,6 +896,9 @@ class Server:
     def post_mode(self, request: Request) -> Answer:
         self.rules.set(request.json())
         return Answer.of_json({"rules": self.rules.list()})
+
+    def post_hook(self, request: Request):
+        return self.hook(request.json())
 
     def post_callbacks(self, request: Request) -> Answer:
         wanted = request.json()
@@ -1010,6 +1044,9 @@ class Control:
 
     def inbound(self, **fields) -> dict:
         return self.call("POST", "inbound", fields)
+
+    def hook(self, product: str, **fields) -> dict:
+        return self.call("POST", "hook", {"product": product, **fields})
 
     def config(self, **settings) -> dict:
         return self.call("POST", "config", settings)

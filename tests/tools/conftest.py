@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from urllib.parse import quote
 
 import pytest
 
@@ -185,6 +186,7 @@ def everything(api):
 
 def live_through(api, simulator, fresh):
     """Everything that can happen to a store."""
+    opt_out_and_in(api, fresh)
     read, unread, refused, renamed = (fresh.number() for _ in range(4))
     for number in (read, unread, renamed):
         for _ in range(3):
@@ -237,6 +239,18 @@ def live_through(api, simulator, fresh):
         api.delete(f"/contacts/{gone['id']}")
     api.add_contact(fresh.number(), "Never wrote")
     api.send(renamed, fresh.text())
+
+
+def opt_out_and_in(api, fresh):
+    """By words, to several numbers of ours, and by another channel."""
+    out, again = fresh.number(), fresh.number()
+    api.receive(out, "STOP", fresh.sid())
+    api.receive(again, "stop", fresh.sid())
+    api.post(f"/threads/{quote(again, safe='')}/block")
+    api.receive(again, "to another", fresh.sid(), To="whatsapp:+14155230002")
+    api.receive(again, "start", fresh.sid())
+    for sender, to in ((out, "+14155238886"), (f"rcs:{again}", "rcs:acme_agent")):
+        api.receive(out, "STOP", fresh.sid(), From=sender, To=to, WaId=None, ProfileName=None)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,17 @@
 #include "store/dbm/driver.h"
 #include "store/dbm/lifecycle/upkeep.h"
 
+/* When somebody wrote: of the newest thread that was written in. */
+static wa_replica_inbound_t *inbound_of(wa_replica_t *replica)
+{
+    wa_replica_thread_t *t = replica->newest;
+
+    while (t->inbound_count == 0) {
+        t = t->older;
+    }
+    return &t->inbound[0];
+}
+
 static int spoil(wa_replica_t *replica, const char *what)
 {
     wa_replica_thread_t *t = replica->newest;
@@ -27,6 +38,8 @@ static int spoil(wa_replica_t *replica, const char *what)
         t->changed_ms--;
     } else if (strcmp(what, "last_inbound_ms") == 0) {
         t->last_inbound_ms++;
+    } else if (strcmp(what, "inbound") == 0) {
+        inbound_of(replica)->last.date_ms++;
     } else if (strcmp(what, "flags") == 0) {
         t->flags ^= 1;
     } else if (strcmp(what, "thread") == 0) {
@@ -62,6 +75,8 @@ static int put(wa_replica_t *replica, const char *what, apr_uint64_t value)
         t->changed_ms = (apr_int64_t)value;
     } else if (strcmp(what, "last_inbound_ms") == 0) {
         t->last_inbound_ms = (apr_int64_t)value;
+    } else if (strcmp(what, "inbound_row") == 0) {
+        inbound_of(replica)->row = value;
     } else if (strcmp(what, "pending") == 0) {
         APR_ARRAY_PUSH(replica->pending, apr_uint64_t) = value;
     } else if (strcmp(what, "contact_offset") == 0) {

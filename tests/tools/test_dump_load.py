@@ -463,6 +463,7 @@ EVERY_MEMBER = {
     },
     "ThreadSummary": {
         "counterpart": "+15550000001",
+        "channel": "sms",
         "lastMessagePreview": "d",
         "lastMessageTimestamp": 8,
         "lastDirection": "received",
@@ -500,7 +501,30 @@ def test_no_member_of_the_api_is_lost(directory, contract):
     ]
     told = load(directory / "store", lines_of(pairs)).err
     assert "not known" not in told and "2 messages and 1 contacts loaded" in told
+    del thread["channel"]  # what stands before the counterpart says it; here is none
     assert as_seen(dump(directory / "store")) == pairs
+
+
+def test_other_channels_are_carried(directory):
+    """With our address there, and a STOP of their own."""
+    pairs = [
+        message("+15550000001", 1000, "by WhatsApp"),
+        message("rcs:+15550000001", 2000, "by RCS", phoneNumber="rcs:acme_agent"),
+        message("sms:+15550000001", 3000, "by SMS", phoneNumber="sms:72345"),
+    ]
+    thread = {"counterpart": "SMS: +1 555 000-0001", "optedOut": True}
+    store = directory / "store"
+    load(store, lines_of([*pairs, ("thread:SMS: +1 555 000-0001", thread)]))
+    before = dump(store)
+    rows = {key: value for key, value in before if key.startswith("thread:")}
+    assert {key: (row.get("channel"), row.get("optedOut")) for key, row in rows.items()} == {
+        "thread:+15550000001": (None, None),
+        "thread:rcs:+15550000001": ("rcs", None),
+        "thread:sms:+15550000001": ("sms", True),
+    }
+    assert [key for key, row in rows.items() if "windowClosesAt" in row] == ["thread:+15550000001"]
+    load(directory / "again", lines_of(before))
+    assert dump(directory / "again") == before
 
 
 # ---- exports of the first messenger ----

@@ -72,6 +72,8 @@ static int message_fits(const wa_message_new_t *m)
            && !fake_is_over(m->counterpart, WA_STORE_NAME_MAX)
            && !fake_is_over(m->phone_number, WA_STORE_NAME_MAX)
            && !fake_is_over(m->idempotency_key, WA_STORE_NAME_MAX)
+           && (m->flags_set | m->flags_clear) <= 0xFF
+           && (!m->idempotency_key || !*m->idempotency_key || !(m->flags_set | m->flags_clear))
            && m->preview.len <= WA_STORE_TEXT_MAX && sum <= WA_STORE_MESSAGE_MAX;
 }
 
@@ -82,23 +84,52 @@ static fake_thread_t *thread_get(fake_store_t *fake, wa_slice_t counterpart)
     if (!t) {
         t = apr_pcalloc(fake->p, sizeof(*t));
         t->row.counterpart = counterpart;
+        t->row.inbound = t->inbound;
         t->messages = apr_array_make(fake->p, 8, sizeof(fake_message_t *));
         apr_hash_set(fake->threads, counterpart.ptr, (apr_ssize_t)counterpart.len, t);
     }
     return t;
 }
 
-static void inbound_note(wa_thread_t *row, const fake_message_t *m, int is_fetched)
+static apr_int64_t latest_ms(const wa_inbound_t *last)
 {
-    row->last_inbound_ms = m->m.timestamp_ms;
-    row->unread_count++;
-    if (is_fetched && row->inbound_date_ms
-        && m->m.date_ms
-               <= (row->inbound_before_ms ? row->inbound_before_ms : row->inbound_date_ms)) {
-        return;
+    return last->before_ms ? last->before_ms : last->date_ms;
+}
+
+/* Where the thread keeps when they wrote to this number of ours; NULL when there is no room. */
+static wa_inbound_t *inbound_place(fake_thread_t *t, const wa_inbound_t *new)
+{
+    wa_inbound_t *oldest = t->inbound;
+    apr_size_t i;
+
+    for (i = 0; i < t->row.inbound_count; i++) {
+        if (wa_slice_is_equal(t->inbound[i].phone_number, new->phone_number)) {
+            return &t->inbound[i];
+        }
+        oldest = latest_ms(&t->inbound[i]) < latest_ms(oldest) ? &t->inbound[i] : oldest;
     }
-    row->inbound_date_ms = m->m.date_ms;
-    row->inbound_before_ms = 0;
+    if (i < WA_STORE_NUMBERS_MAX) {
+        t->row.inbound_count++;
+        t->inbound[i] = (wa_inbound_t){new->phone_number, 0, 0};
+        return &t->inbound[i];
+    }
+    if (new->date_ms < latest_ms(oldest)) {
+        return NULL;
+    }
+    *oldest = (wa_inbound_t){new->phone_number, 0, 0};
+    return oldest;
+}
+
+static void inbound_note(fake_thread_t *t, const fake_message_t *m, int is_fetched)
+{
+    const wa_inbound_t new = {m->m.phone_number, m->m.date_ms, 0};
+    wa_inbound_t *last = inbound_place(t, &new);
+
+    t->row.last_inbound_ms = m->m.timestamp_ms;
+    t->row.unread_count++;
+    if (last && !(is_fetched && last->date_ms && new.date_ms <= latest_ms(last))) {
+        *last = new;
+    }
 }
 
 static void thread_put(fake_store_t *fake, fake_message_t *m, int is_fetched)
@@ -112,7 +143,7 @@ static void thread_put(fake_store_t *fake, fake_message_t *m, int is_fetched)
     t->row.last_direction = m->m.direction;
     t->row.message_count++;
     if (m->m.direction == WA_DIRECTION_RECEIVED) {
-        inbound_note(&t->row, m, is_fetched);
+        inbound_note(t, m, is_fetched);
     }
     fake_thread_changed(fake, t);
 }
@@ -145,6 +176,7 @@ static void message_put(fake_store_t *fake, const wa_message_new_t *new, fake_me
                                        : fake_clock_get(fake);
     m->m.unread = new->direction == WA_DIRECTION_RECEIVED;
     thread_put(fake, m, new->date_ms != 0);
+    m->thread->row.flags = (m->thread->row.flags | new->flags_set) & ~new->flags_clear;
 }
 
 static apr_status_t message_add(fake_store_t *fake, const wa_message_new_t *new,

@@ -103,9 +103,14 @@ static void clock_note(fake_store_t *fake, apr_int64_t clock_ms)
 
     for (i = apr_hash_first(fake->p, fake->threads); i; i = apr_hash_next(i)) {
         fake_thread_t *t = apr_hash_this_val(i);
+        apr_size_t n;
 
-        if (!t->row.inbound_before_ms && t->row.inbound_date_ms > clock_ms + WA_CLOCK_SKEW_MS) {
-            t->row.inbound_before_ms = clock_ms;
+        for (n = 0; n < t->row.inbound_count; n++) {
+            wa_inbound_t *last = &t->inbound[n];
+
+            if (!last->before_ms && last->date_ms > clock_ms + WA_CLOCK_SKEW_MS) {
+                last->before_ms = clock_ms;
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ typedef struct fake_thread_t {
     apr_array_header_t *messages; /* of fake_message_t *, the oldest first */
     apr_uint64_t read_number;     /* received messages after this one are unread */
     apr_uint64_t version;
+    wa_inbound_t inbound[WA_STORE_NUMBERS_MAX];
 } fake_thread_t;
 
 typedef struct fake_parked_t {

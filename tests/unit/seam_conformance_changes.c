@@ -87,13 +87,13 @@ static void a_date_of_its_own_is_kept(seam_t *seam)
     assert_int_equal(m.date_ms, new.date_ms);
     assert_true(m.timestamp_ms >= now);
     row = seam_thread(seam, SEAM_ANA);
-    assert_int_equal(row.inbound_date_ms, new.date_ms);
+    assert_int_equal(row.inbound[0].date_ms, new.date_ms);
     assert_int_equal(row.last_inbound_ms, m.timestamp_ms);
     /* what is fetched later and is older is not what they wrote last */
     new.id = "b";
     new.date_ms -= 1000;
     assert_int_equal(wa_store_message_add(seam->store, &new, &m, seam->p), APR_SUCCESS);
-    assert_int_equal(seam_thread(seam, SEAM_ANA).inbound_date_ms, new.date_ms + 1000);
+    assert_int_equal(seam_thread(seam, SEAM_ANA).inbound[0].date_ms, new.date_ms + 1000);
 }
 
 /* ---- changes ---- */

@@ -19,6 +19,7 @@ static apr_status_t row_keep(void *baton, const wa_thread_t *t)
 
     r->row = *t;
     r->row.counterpart = wa_slice_of(wa_slice_string(t->counterpart, p));
+    r->row.inbound = apr_pmemdup(p, t->inbound, t->inbound_count * sizeof(*t->inbound));
     r->row.preview = wa_slice_of(wa_slice_string(t->preview, p));
     r->row.contact_id = wa_slice_of(wa_slice_string(t->contact_id, p));
     r->row.contact_name = wa_slice_of(wa_slice_string(t->contact_name, p));
@@ -58,8 +59,8 @@ static void a_thread_sums_up_its_messages(seam_t *seam)
     assert_int_equal(t.flags, 0);
     assert_int_equal(t.last_direction, WA_DIRECTION_RECEIVED);
     assert_int_equal(t.last_inbound_ms, a.timestamp_ms);
-    assert_int_equal(t.inbound_date_ms, a.date_ms);
-    assert_int_equal(t.inbound_before_ms, 0);
+    assert_int_equal(t.inbound[0].date_ms, a.date_ms);
+    assert_int_equal(t.inbound[0].before_ms, 0);
     new.preview = wa_slice_of("");
     assert_int_equal(wa_store_message_add(seam->store, &new, &b, seam->p), APR_SUCCESS);
     seam->reopen(seam);
@@ -143,6 +144,93 @@ static void flags_are_set_and_cleared(seam_t *seam)
     assert_int_equal(wa_store_version(seam->store, WA_VERSION_ALL), version);
     seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
     assert_int_equal(seam_thread(seam, SEAM_ANA).flags, WA_THREAD_OPTED_OUT);
+}
+
+/* In one commit: who sees the message sees what it changed. */
+static void a_message_changes_flags_with_itself(seam_t *seam)
+{
+    wa_message_new_t new = message_new("a", "SMa", SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    wa_message_t m;
+
+    new.flags_set = WA_THREAD_OPTED_OUT;
+    assert_int_equal(wa_store_message_add(seam->store, &new, NULL, seam->p), APR_SUCCESS);
+    assert_int_equal(seam_thread(seam, SEAM_ANA).flags, WA_THREAD_OPTED_OUT);
+    assert_int_equal(
+        wa_store_thread_flags_set(seam->store, SEAM_ANA, WA_THREAD_BLOCKED, 0, seam->p),
+        APR_SUCCESS);
+    seam_add(seam, "b", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED);
+    seam->reopen(seam);
+    assert_int_equal(seam_thread(seam, SEAM_ANA).flags, WA_THREAD_OPTED_OUT | WA_THREAD_BLOCKED);
+    new.id = "c";
+    new.sid = "SMc";
+    new.flags_set = 0;
+    new.flags_clear = WA_THREAD_OPTED_OUT;
+    assert_int_equal(wa_store_message_add(seam->store, &new, NULL, seam->p), APR_SUCCESS);
+    assert_int_equal(seam_thread(seam, SEAM_ANA).flags, WA_THREAD_BLOCKED);
+    /* one that is there already changes nothing */
+    new.flags_set = WA_THREAD_OPTED_OUT;
+    new.flags_clear = 0;
+    assert_int_equal(wa_store_message_add(seam->store, &new, &m, seam->p), APR_EEXIST);
+    new.id = "d";
+    new.sid = NULL;
+    new.idempotency_key = "key";
+    assert_int_equal(wa_store_message_add(seam->store, &new, NULL, seam->p), APR_EINVAL);
+    new.idempotency_key = NULL;
+    new.flags_set = 0x100;
+    assert_int_equal(wa_store_message_add(seam->store, &new, NULL, seam->p), APR_EINVAL);
+    seam->reopen(seam);
+    assert_int_equal(seam_thread(seam, SEAM_ANA).flags, WA_THREAD_BLOCKED);
+}
+
+/* What a thread knows of a number of ours; 0 for nothing. */
+static apr_int64_t written_to(seam_t *seam, const char *number)
+{
+    const wa_thread_t t = seam_thread(seam, SEAM_ANA);
+    apr_size_t i;
+
+    for (i = 0; i < t.inbound_count; i++) {
+        if (wa_slice_is_equal(t.inbound[i].phone_number, wa_slice_of(number))) {
+            return t.inbound[i].date_ms;
+        }
+    }
+    return 0;
+}
+
+static void each_number_of_ours_has_its_date(seam_t *seam)
+{
+    wa_message_new_t new = message_new("a", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    const apr_int64_t now = wa_clock_now_ms();
+    const char *number;
+    unsigned i;
+
+    for (i = 0; i < 2 * WA_STORE_NUMBERS_MAX; i++) {
+        new.id = apr_psprintf(seam->p, "m%u", i);
+        new.phone_number = number = apr_psprintf(seam->p, "+1415523%04u", i);
+        new.date_ms = now - 3600000 + i * 1000;
+        assert_int_equal(wa_store_message_add(seam->store, &new, NULL, seam->p), APR_SUCCESS);
+        assert_true(written_to(seam, number) == new.date_ms);
+        assert_int_equal(seam_thread(seam, SEAM_ANA).inbound_count,
+                         i < WA_STORE_NUMBERS_MAX ? i + 1 : WA_STORE_NUMBERS_MAX);
+    }
+    seam->reopen(seam);
+    assert_true(written_to(seam, number) == new.date_ms);
+    /* those that were written to longest ago are forgotten, and what is older comes not back */
+    assert_true(written_to(seam, "+14155230000") == 0);
+    new.id = "older";
+    new.phone_number = "+14155230000";
+    new.date_ms = now - 7200000;
+    assert_int_equal(wa_store_message_add(seam->store, &new, NULL, seam->p), APR_SUCCESS);
+    assert_true(written_to(seam, "+14155230000") == 0);
+    /* what we send tells nothing */
+    new = message_new("sent", NULL, SEAM_ANA, WA_DIRECTION_SENT, NULL);
+    new.phone_number = "+14155230000";
+    assert_int_equal(wa_store_message_add(seam->store, &new, NULL, seam->p), APR_SUCCESS);
+    assert_true(written_to(seam, "+14155230000") == 0);
+    new = message_new("now", NULL, SEAM_ANA, WA_DIRECTION_RECEIVED, NULL);
+    new.phone_number = "+14155230000";
+    assert_int_equal(wa_store_message_add(seam->store, &new, NULL, seam->p), APR_SUCCESS);
+    assert_true(written_to(seam, "+14155230000") >= now);
+    assert_true(written_to(seam, number) > 0);
 }
 
 /* ---- contacts ---- */
@@ -493,6 +581,8 @@ const seam_case_t seam_cases_rows[] = {
      threads_are_listed_latest_first_and_by_change},
     {"reading a thread clears what was unread", reading_a_thread_clears_what_was_unread},
     {"flags are set and cleared", flags_are_set_and_cleared},
+    {"a message changes flags with itself", a_message_changes_flags_with_itself},
+    {"each number of ours has its date", each_number_of_ours_has_its_date},
     {"contacts are unique by number and id", contacts_are_unique_by_number_and_id},
     {"contacts are listed by name", contacts_are_listed_by_name},
     {"a contact's times are its commits'", a_contacts_times_are_its_commits},

@@ -81,6 +81,11 @@ static void image_message(image_t *x, const model_record_t *r)
         x->threads[t].counterpart = r->op.c;
     }
     x->threads[t].last_row = r->row;
+    if (model_is_word(&r->op, WORD_STOP)) {
+        x->threads[t].flags |= WA_THREAD_OPTED_OUT;
+    } else if (model_is_word(&r->op, WORD_START)) {
+        x->threads[t].flags &= ~(unsigned)WA_THREAD_OPTED_OUT;
+    }
     message->record = r;
     message->sid = r->op.type == OP_IN ? r->op.b : "";
     message->state = r->op.type == OP_IN ? "" : "pending";

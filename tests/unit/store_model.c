@@ -78,6 +78,11 @@ static apr_status_t state_merge(void *baton, const wa_message_t *now, wa_message
     return APR_SUCCESS;
 }
 
+int model_is_word(const op_t *op, const char *word)
+{
+    return op->type == OP_IN && op->d && strcmp(op->d, word) == 0;
+}
+
 static apr_status_t op_message(fixture_t *f, const op_t *op, apr_pool_t *p)
 {
     int is_in = op->type == OP_IN;
@@ -88,6 +93,8 @@ static apr_status_t op_message(fixture_t *f, const op_t *op, apr_pool_t *p)
 
     n.preview = wa_slice_of(op->a);
     n.body = wa_slice_of(op->d ? op->d : op->a);
+    n.flags_set = model_is_word(op, WORD_STOP) ? WA_THREAD_OPTED_OUT : 0;
+    n.flags_clear = model_is_word(op, WORD_START) ? WA_THREAD_OPTED_OUT : 0;
     return wa_store_message_add(f->store, &n, &stored, p);
 }
 
@@ -231,6 +238,10 @@ const op_t *model_ops(int *count)
         {OP_STATE, "out-4", "SMout4", "\"status\":\"success\",\"n\":6", NULL},
         {OP_IN, "in-11", "SMin11", "+15551230003", NULL},
         {OP_STATE, "out-1", NULL, "\"status\":\"success\",\"n\":7", NULL},
+        {OP_IN, "in-12", "SMin12", "+15551230003", WORD_STOP},
+        {OP_IN, "in-13", "SMin13", "+15551230001", WORD_STOP},
+        {OP_IN, "in-14", "SMin14", "+15551230004", WORD_STOP},
+        {OP_IN, "in-15", "SMin15", "+15551230001", WORD_START},
     };
 
     static op_t all[OLD + sizeof(ops) / sizeof(ops[0])];

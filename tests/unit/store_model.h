@@ -6,12 +6,12 @@
 #include "store_support.h"
 
 typedef enum {
-    OP_IN,     /* a: id, b: sid, c: counterpart, d: filler text */
-    OP_OUT,    /* a: id, b: idempotency key or NULL, c: counterpart */
-    OP_STATE,  /* a: id, b: new sid or NULL, c: state text */
-    OP_READ,   /* a: counterpart */
-    OP_FLAGS,  /* a: counterpart; sets WA_THREAD_BLOCKED */
-    OP_NAME,   /* a: contact id, b: number, c: name: adds or renames */
+    OP_IN,    /* a: id, b: sid, c: counterpart, d: filler text; WORD_STOP opts out, WORD_START in */
+    OP_OUT,   /* a: id, b: idempotency key or NULL, c: counterpart */
+    OP_STATE, /* a: id, b: new sid or NULL, c: state text */
+    OP_READ,  /* a: counterpart */
+    OP_FLAGS, /* a: counterpart; sets WA_THREAD_BLOCKED */
+    OP_NAME,  /* a: contact id, b: number, c: name: adds or renames */
     OP_FORGET, /* a: contact id */
     OP_PARK    /* a: key, b: value */
 } op_type_e;
@@ -20,6 +20,12 @@ typedef struct op_t {
     op_type_e type;
     const char *a, *b, *c, *d;
 } op_t;
+
+#define WORD_STOP "STOP"
+#define WORD_START "START"
+
+/* 1 for a received message that says this. */
+int model_is_word(const op_t *op, const char *word);
 
 enum { MODEL_RECORDS = 512 };
 

@@ -217,19 +217,27 @@ wa_message_t message_keyed_add(fixture_t *f, const char *id, const char *sid,
     return new_add(f, message_new(id, sid, counterpart, WA_DIRECTION_SENT, idempotency_key));
 }
 
+/* A row that outlives its visit. */
+typedef struct kept_t {
+    wa_thread_t row;
+    apr_pool_t *p;
+} kept_t;
+
 static apr_status_t thread_keep(void *baton, const wa_thread_t *t)
 {
-    *(wa_thread_t *)baton = *t;
+    kept_t *kept = baton;
+
+    kept->row = *t;
+    kept->row.inbound = apr_pmemdup(kept->p, t->inbound, t->inbound_count * sizeof(*t->inbound));
     return APR_SUCCESS;
 }
 
 wa_thread_t thread_get(fixture_t *f, const char *counterpart)
 {
-    wa_thread_t t;
+    kept_t kept = {.p = f->p};
 
-    memset(&t, 0, sizeof(t));
-    assert_int_equal(wa_store_thread_visit(f->store, counterpart, thread_keep, &t), APR_SUCCESS);
-    return t;
+    assert_int_equal(wa_store_thread_visit(f->store, counterpart, thread_keep, &kept), APR_SUCCESS);
+    return kept.row;
 }
 
 apr_status_t contact_add(fixture_t *f, const char *id, const char *number, const char *name,

@@ -27,12 +27,14 @@ static const wa_message_t messages[] = {{.id = WA_SLICE_LITERAL("m2"),
     "\"" OUR_NUMBER "\",\"counterpart\":\"" ANA "\",\"body\":\"\",\"status\":\"pending\","   \
     "\"timestamp\":1700000000001}"
 
+static const wa_inbound_t inbound = {WA_SLICE_LITERAL(OUR_NUMBER), 1700000000000, 0};
 static const wa_thread_t threads[] = {{.counterpart = WA_SLICE_LITERAL(ANA),
                                        .preview = WA_SLICE_LITERAL("a"),
                                        .last_timestamp_ms = 1700000000002,
                                        .changed_ms = 1700000000002,
                                        .last_inbound_ms = 1700000000002,
-                                       .inbound_date_ms = 1700000000000,
+                                       .inbound = &inbound,
+                                       .inbound_count = 1,
                                        .last_direction = WA_DIRECTION_RECEIVED,
                                        .message_count = 2,
                                        .flags = WA_THREAD_OPTED_OUT | WA_THREAD_BLOCKED},

@@ -233,15 +233,31 @@ static void test_senders(void **state)
     } cases[] = {
         {"&From=whatsapp%3A%2B15551230001", "+15551230001"},
         {"&From=WhatsApp%3A%2B15551230001", "+15551230001"},
-        {"&From=%2B1+555-123-0001", "+15551230001"},
+        {"&From=%2B1+555-123-0001&To=whatsapp%3A%2B14155238886", "+15551230001"},
+        {"&From=%2B1+555-123-0001&WaId=15551230001", "+15551230001"},
         {"&From=whatsapp%3AUS.13491208655302741918", "US.13491208655302741918"},
         {"&From=whatsapp%3A+id+", "id"},
         {"&From=", "unknown"},
         {"&From=whatsapp%3A&ExternalUserId=whatsapp%3AUS.1", "US.1"},
         {"&WaId=15551230001", "15551230001"},
         {"", "unknown"},
-        {"&From=a%00b%FF", "a\xEF\xBF\xBD"
-                           "b\xEF\xBF\xBD"},
+        {"&From=whatsapp%3Aa%00b%FF", "a\xEF\xBF\xBD"
+                                      "b\xEF\xBF\xBD"},
+        /* other channels */
+        {"&From=%2B1+555-123-0001&To=%2B14155238886", "sms:+15551230001"},
+        {"&From=%2B15551230001", "sms:+15551230001"},
+        {"&From=12345&To=%2B14155238886&FromCountry=US", "sms:12345"},
+        {"&From=Acme&To=%2B14155238886", "sms:Acme"},
+        {"&From=sms%3A%2B15551230001", "sms:+15551230001"},
+        {"&From=&To=%2B14155238886", "sms:unknown"},
+        {"&From=rcs%3A%2B15551230001&To=rcs%3Aacme_agent", "rcs:+15551230001"},
+        {"&From=Messenger%3A1017&To=messenger%3A99", "messenger:1017"},
+        {"&From=1017&To=messenger%3A99", "messenger:1017"},
+        {"&From=+whatsapp%3A+%2B15551230001", "+15551230001"},
+        /* what only looks like another channel's is not taken for it */
+        {"&From=whatsapp%3Asms%3A%2B15551230001", "whatsapp:sms:+15551230001"},
+        {"&From=whatsapp%3AMessenger%3A1017", "whatsapp:Messenger:1017"},
+        {"&From=%3A%2B15551230001&To=whatsapp%3A%2B14155238886", ":+15551230001"},
     };
     size_t i;
 
@@ -293,8 +309,16 @@ static void test_our_number(void **state)
                                           "&To=whatsapp%3A%2B4912345678");
 
     assert_non_null(strstr(json, "\"phoneNumber\":\"+4912345678\""));
-    json = members_of(*state, "MessageSid=" SID_1 "&From=%2B15551230001&Body=x&To=nobody");
+    json = members_of(*state, "MessageSid=" SID_1 "&From=whatsapp%3A%2B15551230001&Body=x");
     assert_non_null(strstr(json, "\"phoneNumber\":\"" OUR_NUMBER "\""));
+    /* one that is not ours opens no window of ours */
+    json =
+        members_of(*state, "MessageSid=" SID_1 "&From=%2B15551230001&Body=x&To=whatsapp%3Anobody");
+    assert_non_null(strstr(json, "\"phoneNumber\":\"whatsapp:nobody\""));
+    json = members_of(*state, "MessageSid=" SID_1 "&From=%2B15551230001&Body=x&To=%2B14155550000");
+    assert_non_null(strstr(json, "\"phoneNumber\":\"+14155550000\""));
+    json = members_of(*state, "MessageSid=" SID_1 "&From=12345&Body=x&To=72345");
+    assert_non_null(strstr(json, "\"phoneNumber\":\"sms:72345\""));
 }
 
 static void test_a_duplicate_stores_nothing(void **state)

@@ -228,11 +228,11 @@ static void test_threads_are_rendered(void **state)
 
     (void)state;
     wa_buffer_init(&b, 0);
-    wa_thread_render(&w, &thread);
+    wa_thread_render(&w, &thread, NULL);
     thread.contact_id = wa_slice_of("id");
     thread.contact_name = wa_slice_of("A\"");
     thread.last_direction = WA_DIRECTION_SENT;
-    wa_thread_render(&w, &thread);
+    wa_thread_render(&w, &thread, NULL);
     wa_buffer_add(&b, "", 1);
     assert_string_equal(b.data,
                         "{\"counterpart\":\"a\\\"b\",\"lastMessagePreview\":\"x\\ny\","

@@ -302,7 +302,7 @@ static void a_date_is_the_clocks_whatever_the_stores_time_is(void **state)
     m = message_add(f, "ahead", "SMahead", ana, WA_DIRECTION_RECEIVED);
     NEAR(m.date_ms, now + MS(9600));
     assert_true(m.date_ms == m.timestamp_ms);
-    assert_true(thread_get(f, ana).inbound_before_ms == 0);
+    assert_true(thread_get(f, ana).inbound[0].before_ms == 0);
     wall_shift_us = 0;
     m = message_add(f, "right", "SMright", bea, WA_DIRECTION_RECEIVED);
     NEAR(m.date_ms, now);
@@ -314,16 +314,16 @@ static void a_date_is_the_clocks_whatever_the_stores_time_is(void **state)
             reopen(f, how == 2);
         }
         t = thread_get(f, ana);
-        NEAR(t.inbound_date_ms, now + MS(9600));
-        NEAR(t.inbound_before_ms, now);
+        NEAR(t.inbound[0].date_ms, now + MS(9600));
+        NEAR(t.inbound[0].before_ms, now);
         t = thread_get(f, bea);
-        NEAR(t.inbound_date_ms, now);
-        assert_int_equal(t.inbound_before_ms, 0);
+        NEAR(t.inbound[0].date_ms, now);
+        assert_int_equal(t.inbound[0].before_ms, 0);
     }
     /* What they write later counts as of then. */
     m = message_add(f, "again", "SMagain", ana, WA_DIRECTION_RECEIVED);
-    NEAR(thread_get(f, ana).inbound_date_ms, now + MS(1));
-    assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
+    NEAR(thread_get(f, ana).inbound[0].date_ms, now + MS(1));
+    assert_int_equal(thread_get(f, ana).inbound[0].before_ms, 0);
 }
 
 /* A clock that goes back by a little is set right every day. */
@@ -334,11 +334,11 @@ static void small_steps_back_are_nothing(void **state)
     message_add(f, "a", "SMa", ana, WA_DIRECTION_RECEIVED);
     wall_shift_us = -(int64_t)4 * 60 * 1000000;
     message_add(f, "b", "SMb", bea, WA_DIRECTION_RECEIVED);
-    assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
+    assert_int_equal(thread_get(f, ana).inbound[0].before_ms, 0);
     wall_shift_us = -HOUR;
     message_add(f, "c", "SMc", bea, WA_DIRECTION_SENT);
-    assert_true(thread_get(f, ana).inbound_before_ms > 0);
-    assert_true(thread_get(f, bea).inbound_before_ms > 0);
+    assert_true(thread_get(f, ana).inbound[0].before_ms > 0);
+    assert_true(thread_get(f, bea).inbound[0].before_ms > 0);
 }
 
 static void a_date_that_is_given_is_kept(void **state)
@@ -361,9 +361,9 @@ static void a_date_that_is_given_is_kept(void **state)
         if (how) {
             reopen(f, how == 2);
         }
-        NEAR(thread_get(f, ana).inbound_date_ms,
+        NEAR(thread_get(f, ana).inbound[0].date_ms,
              now); /* what came before it was written after it */
-        assert_true(thread_get(f, bea).inbound_date_ms == now - MS(30));
+        assert_true(thread_get(f, bea).inbound[0].date_ms == now - MS(30));
         assert_int_equal(wa_store_message_find(f->store, "late2", &m, f->p), APR_SUCCESS);
         assert_true(m.date_ms == now - MS(30));
     }
@@ -378,7 +378,7 @@ static void a_clock_that_was_never_set_gives_no_date(void **state)
     m = message_add(f, "b", "SMb", bea, WA_DIRECTION_RECEIVED);
     assert_true(m.timestamp_ms == first.timestamp_ms); /* nobody was told that it is over */
     assert_true(m.date_ms == m.timestamp_ms);
-    assert_int_equal(thread_get(f, ana).inbound_before_ms, 0);
+    assert_int_equal(thread_get(f, ana).inbound[0].before_ms, 0);
 }
 
 static void a_contacts_times_are_the_clocks(void **state)

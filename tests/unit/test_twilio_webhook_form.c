@@ -12,6 +12,7 @@
 #include "messaging/receive/inbound_text.h"
 #include "messaging/delivery/receipts.h"
 #include "messaging/receive/media.h"
+#include "twilio/webhook_cut.h"
 #include "twilio/webhook_form.h"
 
 #define AC "AC00000000000000000000000000000001"
@@ -53,6 +54,17 @@ static const char *const genuine[] = {
     "&ChannelToAddress=%2B1555123XXXX&To=whatsapp%3A%2B15551230001&ChannelPrefix=whatsapp"
     "&MessageSid=" SM "&AccountSid=" AC "&From=whatsapp%3A%2B14155238886&ApiVersion=2010-04-01"
     "&ChannelInstallSid=XE00000000000000000000000000000003",
+    /* other channels */
+    "ToCountry=US&SmsMessageSid=" SM "&NumMedia=0&FromZip=94105&SmsSid=" SM
+    "&FromState=CA&SmsStatus=received&FromCity=SAN+FRANCISCO&Body=Come+Back+Before+Dinner"
+    "&FromCountry=US&To=%2B14155238886&MessagingServiceSid=MG00000000000000000000000000000001"
+    "&NumSegments=1&MessageSid=" SM "&AccountSid=" AC "&From=%2B15551230001&ApiVersion=2010-04-01",
+    "SmsMessageSid=" SM "&NumMedia=0&SmsSid=" SM "&SmsStatus=received&Body=Dear+Friend%2C+Can+Do"
+    "&To=messenger%3A10170&NumSegments=1&MessageSid=" SM "&AccountSid=" AC
+    "&From=messenger%3A2025550100&ApiVersion=2010-04-01",
+    "SmsMessageSid=" SM "&NumMedia=0&SmsSid=" SM "&SmsStatus=received&Body=Dear+Friend%2C+Can+Do"
+    "&To=rcs%3Aacme_agent&NumSegments=1&MessageSid=" SM "&AccountSid=" AC
+    "&From=rcs%3A%2B15551230001&ApiVersion=2010-04-01",
 };
 
 static wa_form_t *form_of(const char *body, apr_pool_t *p)
@@ -80,6 +92,29 @@ static const wa_form_t *text_taken_of(const char *body, apr_pool_t *p)
     return taken_of(form_of(body, p), p);
 }
 
+/* Who sends by another channel, and writes what would be a WhatsApp sender if it were cut anew. */
+static void test_a_sender_of_another_channel_is_nobody_of_whatsapp(void **state)
+{
+    static const struct {
+        const char *from, *to;
+    } channels[] = {{"%2B15551230001", "%2B14155238886"},
+                    {"messenger%3A2025550100", "messenger%3A10170"},
+                    {"rcs%3A%2B15551230001", "rcs%3Aacme_agent"}};
+    size_t i;
+
+    for (i = 0; i < COUNT(channels); i++) {
+        /* sent: "Body=x Fromwhatsapp:+15559999999Gone" and From */
+        const char *cut = apr_psprintf(
+            *state,
+            "AccountSid=" AC "&ApiVersion=2010-04-01&Body=x+&From=whatsapp%%3A%%2B15559999999"
+            "&Gone=From%s&MessageSid=" SM "&NumMedia=0&NumSegments=1&SmsMessageSid=" SM
+            "&SmsSid=" SM "&SmsStatus=received&To=%s",
+            channels[i].from, channels[i].to);
+
+        assert_null(text_taken_of(cut, *state));
+    }
+}
+
 /* Who, whose, which and what of it: all that a message or receipt takes from its form but texts and
  * the private part. */
 static const char *identity_of(const wa_form_t *form, apr_pool_t *p)
@@ -98,6 +133,10 @@ static const char *identity_of(const wa_form_t *form, apr_pool_t *p)
     for (i = 0; i < COUNT(names); i++) {
         const char *value = wa_form_string(form, names[i], p);
 
+        /* which of our addresses there is shown, and no more */
+        if (strcmp(names[i], "To") == 0 && wa_address_is_other(wa_slice_of(value))) {
+            value = wa_slice_string(wa_slice_make(value, strcspn(value, ":")), p);
+        }
         identity = apr_pstrcat(p, identity, "|", value ? value : "-", NULL);
     }
     if (is_receipt) {
@@ -637,6 +676,7 @@ int main(void)
         POOL_TEST(test_an_id_is_not_cut_behind_its_channel),
         POOL_TEST(test_fields_of_the_future_that_end_like_a_known_one),
         POOL_TEST(test_a_form_that_names_nobody),
+        POOL_TEST(test_a_sender_of_another_channel_is_nobody_of_whatsapp),
         POOL_TEST(test_a_text_does_not_vanish_into_a_field_that_holds_none),
         POOL_TEST(test_fields_of_the_future_are_taken),
     };

@@ -53,8 +53,8 @@ export function createChat(messenger, close) {
 			return;
 		}
 		const name = messenger.nameOf(opened);
-		const { optedOut, blocked, windowClosesAt } = messenger.threads.get(opened) ?? {};
-		const stop = !isNumber(opened) ? 'noReply' : blocked ? 'blocked' : optedOut && 'optedOut';
+		const { optedOut, blocked, windowClosesAt, channel } = messenger.threads.get(opened) ?? {};
+		const stop = channel ? 'otherChannel' : !isNumber(opened) ? 'noReply' : blocked ? 'blocked' : optedOut && 'optedOut';
 		const notice = stop || (windowClosesAt < Date.now() && 'windowClosed');
 		viewport.ariaLabel = t('messagesWith', { name });
 		viewport.ariaBusy = String(shown.loading);
@@ -62,7 +62,7 @@ export function createChat(messenger, close) {
 		composer.field.disabled = Boolean(stop);
 		composer.render();
 		patch(element, head(opened, name), h('div.chat-body', null, viewport, pill),
-			h('p.notice', { role: 'status' }, notice && t(notice)), composer.element);
+			h('p.notice', { role: 'status' }, notice && t(notice, { channel })), composer.element);
 		list.rows = buildTimeline(shown, outbox);
 		list.draw();
 	}

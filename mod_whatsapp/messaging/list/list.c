@@ -102,7 +102,7 @@ static apr_status_t thread_write(void *baton, const wa_thread_t *thread)
 {
     const wa_list_t *list = baton;
 
-    wa_thread_render(list->w, thread);
+    wa_thread_render(list->w, thread, list->messenger->number);
     return written(list);
 }
 

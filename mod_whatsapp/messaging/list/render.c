@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "messaging/delivery/state.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/channel.h"
 #include "messaging/message/late_media.h"
 #include "messaging/policy/policy.h"
 
@@ -156,12 +157,16 @@ void wa_message_render(wa_json_writer_t *w, const wa_message_t *message, const c
     wa_json_object_end(w);
 }
 
-void wa_thread_render(wa_json_writer_t *w, const wa_thread_t *thread)
+void wa_thread_render(wa_json_writer_t *w, const wa_thread_t *thread, const char *our_number)
 {
-    const apr_int64_t written_ms = wa_policy_written_ms(thread, wa_clock_now_ms());
+    const apr_int64_t written_ms = wa_policy_written_ms(thread, our_number, wa_clock_now_ms());
+    const wa_slice_t channel = wa_channel_of(thread->counterpart);
 
     wa_json_object_begin(w);
     WA_JSON_STRING(w, "counterpart", thread->counterpart);
+    if (channel.len > 0) {
+        WA_JSON_STRING(w, "channel", channel);
+    }
     WA_JSON_STRING(w, "lastMessagePreview", thread->preview);
     WA_JSON_INT(w, "lastMessageTimestamp", thread->last_timestamp_ms);
     WA_JSON_STRING(w, "lastDirection", direction_name(thread->last_direction));

@@ -16,8 +16,10 @@
 void wa_message_render(wa_json_writer_t *w, const wa_message_t *message, const char *base_path,
                        apr_pool_t *tmp);
 
-/* Writes a ThreadSummary object. Any thread. */
-void wa_thread_render(wa_json_writer_t *w, const wa_thread_t *thread);
+/* Writes a ThreadSummary object.
+ * @param our_number  the one whose window is told; NULL: the one that is open for longest
+ * Any thread. */
+void wa_thread_render(wa_json_writer_t *w, const wa_thread_t *thread, const char *our_number);
 
 /* Writes a Contact object. Any thread. */
 void wa_contact_render(wa_json_writer_t *w, const wa_contact_t *contact);

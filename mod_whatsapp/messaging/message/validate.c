@@ -9,6 +9,7 @@
 #include "base/phone.h"
 #include "base/text.h"
 #include "base/unicode.h"
+#include "messaging/message/channel.h"
 
 /* Longer than any number with all that copying brings along: what is over it need not be looked
  * at. */
@@ -116,9 +117,11 @@ apr_status_t wa_validate_counterpart(wa_store_t *store, wa_slice_t typed, const 
     }
     if (typed.len > 0 && typed.len <= WA_COUNTERPART_BYTES_MAX
         && wa_text_is_utf8(typed.ptr, typed.len)) {
-        const char *id = wa_slice_string(typed, p);
+        const char *id = wa_channel_of(typed).len > 0
+                             ? wa_channel_keep(typed, wa_slice_make(NULL, 0), p)
+                             : wa_slice_string(typed, p);
 
-        if (wa_store_thread_version(store, id) != 0) {
+        if (id && wa_store_thread_version(store, id) != 0) {
             *pcounterpart = id;
             return APR_SUCCESS;
         }

@@ -6,7 +6,9 @@
 
 #include "base/clock.h"
 #include "base/phone.h"
+#include "base/text.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/channel.h"
 #include "messaging/policy/words.h"
 #include "twilio/errors.h"
 
@@ -15,21 +17,44 @@
 #define LATER_MAX 200
 #define WORD_MESSAGE_BYTES_MAX 4096
 
-/* What the rules need of a thread; all zero when there is none. */
+/* What is dated so much before it was stored was fetched; Twilio's dates are whole seconds. */
+#define FETCHED_MS 1000
+
+/* What the rules need of a thread; all zero but for our number when there is none. */
 typedef struct row_t {
+    const char *our_number;
     apr_uint32_t flags;
     apr_int64_t last_inbound_ms;
     apr_int64_t written_ms;
 } row_t;
 
-apr_int64_t wa_policy_written_ms(const wa_thread_t *thread, apr_int64_t now_ms)
+static apr_int64_t inbound_ms(const wa_inbound_t *inbound, apr_int64_t now_ms)
 {
-    if (thread->inbound_date_ms <= now_ms + WA_CLOCK_SKEW_MS) {
-        return thread->inbound_date_ms;
+    if (inbound->date_ms <= now_ms + WA_CLOCK_SKEW_MS) {
+        return inbound->date_ms;
     }
-    return thread->inbound_before_ms > 0 && thread->inbound_before_ms < now_ms
-               ? thread->inbound_before_ms
-               : now_ms;
+    return inbound->before_ms > 0 && inbound->before_ms < now_ms ? inbound->before_ms : now_ms;
+}
+
+apr_int64_t wa_policy_written_ms(const wa_thread_t *thread, const char *our_number,
+                                 apr_int64_t now_ms)
+{
+    apr_int64_t written_ms = 0;
+    apr_size_t i;
+
+    if (wa_channel_of(thread->counterpart).len > 0) {
+        return 0;
+    }
+    for (i = 0; i < thread->inbound_count; i++) {
+        const wa_inbound_t *inbound = &thread->inbound[i];
+
+        if (!our_number || wa_slice_is_equal(inbound->phone_number, wa_slice_of(our_number))) {
+            const apr_int64_t ms = inbound_ms(inbound, now_ms);
+
+            written_ms = ms > written_ms ? ms : written_ms;
+        }
+    }
+    return written_ms;
 }
 
 static apr_status_t row_visit(void *baton, const wa_thread_t *thread)
@@ -38,7 +63,7 @@ static apr_status_t row_visit(void *baton, const wa_thread_t *thread)
 
     row->flags = thread->flags;
     row->last_inbound_ms = thread->last_inbound_ms;
-    row->written_ms = wa_policy_written_ms(thread, wa_clock_now_ms());
+    row->written_ms = wa_policy_written_ms(thread, row->our_number, wa_clock_now_ms());
     return APR_SUCCESS;
 }
 
@@ -46,7 +71,7 @@ static apr_status_t row_get(wa_messenger_t *messenger, const char *counterpart, 
 {
     apr_status_t rv;
 
-    memset(row, 0, sizeof(*row));
+    *row = (row_t){.our_number = messenger->number};
     rv = wa_store_thread_visit(messenger->store, counterpart, row_visit, row);
     return APR_STATUS_IS_NOTFOUND(rv) ? APR_SUCCESS : rv;
 }
@@ -61,7 +86,9 @@ apr_status_t wa_policy_check(wa_messenger_t *messenger, const char *counterpart,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (row.flags & WA_THREAD_BLOCKED) {
+    if (wa_channel_of(wa_slice_of(counterpart)).len > 0) {
+        *psentence = WA_POLICY_OTHER_CHANNEL;
+    } else if (row.flags & WA_THREAD_BLOCKED) {
         *psentence = "This counterpart is blocked here; unblock it to send to it.";
     } else if (row.flags & WA_THREAD_OPTED_OUT) {
         *psentence = "This counterpart asked for no more messages; it has to write START first.";
@@ -73,19 +100,88 @@ apr_status_t wa_policy_check(wa_messenger_t *messenger, const char *counterpart,
     return *psentence ? APR_EACCES : APR_SUCCESS;
 }
 
-wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text,
-                                wa_slice_t opt_out_type, apr_pool_t *tmp)
+/* ---- words ---- */
+
+/* 1 for what was pressed or chosen, and not written. */
+static int is_button(wa_slice_t attributes)
 {
+    static const char *const names[] = {"ButtonPayload", "ListId",          "ButtonText",
+                                        "ButtonType",    "ListTitle",       "ListDescription",
+                                        "FlowData",      "InteractiveData", NULL};
+    wa_slice_t value;
+    int i;
+
+    for (i = 0; names[i]; i++) {
+        if (wa_attributes_field(attributes, names[i], &value) && value.len > 0) {
+            return 1;
+        }
+    }
+    return wa_attributes_field(attributes, "MessageType", &value)
+           && (wa_slice_is_equal(value, WA_SLICE_LITERAL("button"))
+               || wa_slice_is_equal(value, WA_SLICE_LITERAL("interactive")));
+}
+
+/* 1 where a text is of both lists. */
+static int is_both(const char *const *words, const char *const *others, wa_slice_t text,
+                   apr_pool_t *tmp)
+{
+    return wa_words_has(words, text, tmp) && wa_words_has(others, text, tmp);
+}
+
+/* What a button says: its text, or what its sender gave it to say. */
+static wa_policy_word_e button_word(const wa_messenger_t *messenger, wa_slice_t text,
+                                    wa_slice_t attributes, apr_pool_t *tmp)
+{
+    static const char *const words[] = {"STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", NULL};
+    static const char *const payloads[] = {"ButtonPayload", "ListId"};
+    wa_slice_t payload;
+    apr_size_t i;
+
+    if (is_both(words, messenger->stop_words, text, tmp)) {
+        return WA_POLICY_STOP;
+    }
+    for (i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+        if (wa_attributes_field(attributes, payloads[i], &payload)
+            && wa_text_is_utf8(payload.ptr, payload.len)
+            && is_both(words, messenger->stop_words, payload, tmp)) {
+            return WA_POLICY_STOP;
+        }
+    }
+    return WA_POLICY_NO_WORD;
+}
+
+wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text,
+                                wa_slice_t attributes, int is_fetched, apr_pool_t *tmp)
+{
+    static const char *const plain_starts[] = {"START", "UNSTOP", NULL};
+    wa_slice_t opt_out_type;
+
+    wa_attributes_field(attributes, "OptOutType", &opt_out_type);
     if (wa_slice_is_equal(opt_out_type, WA_SLICE_LITERAL("STOP"))) {
         return WA_POLICY_STOP;
     }
     if (wa_slice_is_equal(opt_out_type, WA_SLICE_LITERAL("START"))) {
         return WA_POLICY_START;
     }
+    if (is_button(attributes)) {
+        return button_word(messenger, text, attributes, tmp);
+    }
     if (wa_words_has(messenger->stop_words, text, tmp)) {
         return WA_POLICY_STOP;
     }
-    return wa_words_has(messenger->start_words, text, tmp) ? WA_POLICY_START : WA_POLICY_NO_WORD;
+    return wa_words_has(messenger->start_words, text, tmp)
+                   && (!is_fetched || wa_words_has(plain_starts, text, tmp))
+               ? WA_POLICY_START
+               : WA_POLICY_NO_WORD;
+}
+
+/* ---- what they make of a thread ---- */
+
+static void change_log(const wa_messenger_t *messenger, apr_status_t rv, const char *counterpart,
+                       int is_out, apr_pool_t *p)
+{
+    WA_LOG(messenger->log, rv == APR_SUCCESS ? WA_LOG_INFO : WA_LOG_ERR, "WA0541", rv,
+           "%s has opted %s", wa_phone_mask(counterpart, p), is_out ? "out" : "in again");
 }
 
 static apr_status_t opted_out_set(wa_messenger_t *messenger, const char *counterpart, int is_out,
@@ -99,17 +195,17 @@ static apr_status_t opted_out_set(wa_messenger_t *messenger, const char *counter
     }
     rv = wa_store_thread_flags_set(messenger->store, counterpart, is_out ? WA_THREAD_OPTED_OUT : 0,
                                    is_out ? 0 : WA_THREAD_OPTED_OUT, p);
-    WA_LOG(messenger->log, rv == APR_SUCCESS ? WA_LOG_INFO : WA_LOG_ERR, "WA0541", rv,
-           "%s has opted %s", wa_phone_mask(counterpart, p), is_out ? "out" : "in again");
+    change_log(messenger, rv, counterpart, is_out, p);
     return rv;
 }
 
 /* What somebody said about more messages after the message that is looked at late. */
 typedef struct later_t {
     const wa_messenger_t *messenger;
+    const char *counterpart;
     wa_slice_t id; /* the message itself */
     apr_int64_t date_ms;
-    int is_found;
+    wa_policy_word_e word; /* the newest of them */
     apr_pool_t *p;
 } later_t;
 
@@ -117,7 +213,7 @@ static apr_status_t later_visit(void *baton, const wa_message_t *message, int is
 {
     later_t *later = baton;
     wa_policy_word_e word;
-    wa_slice_t type;
+    int is_fetched;
 
     (void)is_update;
     if (message->timestamp_ms < later->date_ms) {
@@ -127,58 +223,115 @@ static apr_status_t later_visit(void *baton, const wa_message_t *message, int is
         || message->body.len > WORD_MESSAGE_BYTES_MAX) {
         return APR_SUCCESS;
     }
-    wa_attributes_field(message->attributes, "OptOutType", &type);
-    word = wa_policy_word(later->messenger, message->body, type, later->p);
+    is_fetched = message->date_ms < message->timestamp_ms - FETCHED_MS;
+    word =
+        wa_policy_word(later->messenger, message->body, message->attributes, is_fetched, later->p);
     /* Nobody knows which of two is the older when a date cannot be right: then it is better not to
      * write to them. */
-    later->is_found =
-        word != WA_POLICY_NO_WORD && message->date_ms > later->date_ms
-        && (word == WA_POLICY_STOP || message->date_ms <= wa_clock_now_ms() + WA_CLOCK_SKEW_MS);
-    return later->is_found ? APR_EOF : APR_SUCCESS;
+    if (word == WA_POLICY_NO_WORD || message->date_ms <= later->date_ms
+        || (word != WA_POLICY_STOP && message->date_ms > wa_clock_now_ms() + WA_CLOCK_SKEW_MS)) {
+        return APR_SUCCESS;
+    }
+    later->word = word;
+    return APR_EOF;
 }
 
-/* Whether a later message has taken the place of what one says that was fetched late.
- * @param pis_found  out: 1 it has */
-static apr_status_t later_find(wa_messenger_t *messenger, const wa_message_t *stored,
-                               const char *counterpart, int *pis_found, apr_pool_t *p)
+/* Whether a later message has taken the place of what one says that was fetched late: `later` says
+ * which word. */
+static apr_status_t later_find(later_t *later)
 {
-    later_t later = {.messenger = messenger, .id = stored->id, .p = p};
-    const wa_messages_query_t newest = {
-        .counterpart = counterpart, .limit = LATER_MAX, .visit = later_visit, .baton = &later};
+    const wa_messages_query_t newest = {.counterpart = later->counterpart,
+                                        .limit = LATER_MAX,
+                                        .visit = later_visit,
+                                        .baton = later};
     wa_page_t page;
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
-    later.date_ms = stored->date_ms;
-    if (later.date_ms < stored->timestamp_ms) {
-        rv = wa_store_messages_list(messenger->store, &newest, &page, p);
-    }
-    *pis_found = later.is_found;
+    rv = wa_store_messages_list(later->messenger->store, &newest, &page, later->p);
     return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
 }
 
-apr_status_t wa_policy_inbound(wa_messenger_t *messenger, const wa_message_t *stored, int is_new,
-                               wa_policy_word_e word, apr_pool_t *p)
+static later_t later_of(const wa_messenger_t *messenger, const wa_message_new_t *message,
+                        apr_pool_t *p)
 {
-    const char *counterpart;
+    return (later_t){.messenger = messenger,
+                     .counterpart = message->counterpart,
+                     .id = wa_slice_of(message->id),
+                     .date_ms = message->date_ms,
+                     .p = p};
+}
+
+apr_status_t wa_policy_prepare(wa_messenger_t *messenger, wa_message_new_t *message,
+                               wa_policy_change_t *change, apr_pool_t *p)
+{
+    later_t later = later_of(messenger, message, p);
     row_t row;
-    int is_outdated;
+    apr_status_t rv;
+
+    *change = (wa_policy_change_t){
+        wa_policy_word(messenger, message->body, message->attributes, message->date_ms > 0, p), 0};
+    if (change->word == WA_POLICY_NO_WORD) {
+        return APR_SUCCESS;
+    }
+    rv = row_get(messenger, message->counterpart, &row);
+    if (rv == APR_SUCCESS && message->date_ms > 0) {
+        rv = later_find(&later);
+    }
+    if (rv != APR_SUCCESS || later.word != WA_POLICY_NO_WORD) {
+        return rv;
+    }
+    if (change->word == WA_POLICY_STOP) {
+        message->flags_set = WA_THREAD_OPTED_OUT;
+    } else {
+        message->flags_clear = WA_THREAD_OPTED_OUT;
+    }
+    change->is_change =
+        ((row.flags & WA_THREAD_OPTED_OUT) != 0) != (change->word == WA_POLICY_STOP);
+    return APR_SUCCESS;
+}
+
+apr_status_t wa_policy_stored(wa_messenger_t *messenger, const wa_message_new_t *message,
+                              const wa_policy_change_t *change, apr_pool_t *p)
+{
+    later_t later = later_of(messenger, message, p);
+    apr_status_t rv;
+
+    if (change->is_change) {
+        change_log(messenger, APR_SUCCESS, message->counterpart, change->word == WA_POLICY_STOP, p);
+    }
+    if (change->word == WA_POLICY_NO_WORD || message->date_ms == 0) {
+        return APR_SUCCESS;
+    }
+    rv = later_find(&later);
+    return rv != APR_SUCCESS || later.word == WA_POLICY_NO_WORD
+               ? rv
+               : opted_out_set(messenger, message->counterpart, later.word == WA_POLICY_STOP, p);
+}
+
+apr_status_t wa_policy_repeated(wa_messenger_t *messenger, const wa_message_t *stored,
+                                wa_policy_word_e word, apr_pool_t *p)
+{
+    later_t later = {.messenger = messenger,
+                     .counterpart = wa_slice_string(stored->counterpart, p),
+                     .id = stored->id,
+                     .date_ms = stored->date_ms,
+                     .p = p};
+    row_t row;
     apr_status_t rv;
 
     if (word == WA_POLICY_NO_WORD) {
         return APR_SUCCESS;
     }
-    counterpart = wa_slice_string(stored->counterpart, p);
-    if (!is_new) {
-        rv = row_get(messenger, counterpart, &row);
-        if (rv != APR_SUCCESS || row.last_inbound_ms != stored->timestamp_ms) {
-            return rv;
-        }
-    }
-    rv = later_find(messenger, stored, counterpart, &is_outdated, p);
-    if (rv != APR_SUCCESS || is_outdated) {
+    rv = row_get(messenger, later.counterpart, &row);
+    if (rv != APR_SUCCESS || row.last_inbound_ms != stored->timestamp_ms) {
         return rv;
     }
-    return opted_out_set(messenger, counterpart, word == WA_POLICY_STOP, p);
+    if (stored->date_ms < stored->timestamp_ms) {
+        rv = later_find(&later);
+    }
+    return rv != APR_SUCCESS || later.word != WA_POLICY_NO_WORD
+               ? rv
+               : opted_out_set(messenger, later.counterpart, word == WA_POLICY_STOP, p);
 }
 
 void wa_policy_error(wa_messenger_t *messenger, wa_slice_t counterpart, int error_code,

@@ -3,11 +3,9 @@
 #include "messaging/receive/receive.h"
 
 #include <apr_date.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/id.h"
 #include "base/phone.h"
 #include "base/text.h"
@@ -15,77 +13,88 @@
 #include "messaging/receive/late.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/channel.h"
 #include "messaging/message/preview.h"
 #include "messaging/policy/policy.h"
-#include "messaging/message/validate.h"
 
 /* The counterpart of a webhook that names nobody. */
 #define COUNTERPART_UNKNOWN "unknown"
 
-#define CHANNEL_PREFIX "whatsapp:"
+/* The channel of an SMS, which Twilio does not write before its addresses. */
+#define CHANNEL_SMS WA_SLICE_LITERAL("sms")
 
-static wa_slice_t prefix_drop(wa_slice_t address)
+static int is_given(const wa_form_t *form, const char *name)
 {
-    const apr_size_t len = sizeof(CHANNEL_PREFIX) - 1;
+    wa_slice_t value;
 
-    if (address.len >= len && strncasecmp(address.ptr, CHANNEL_PREFIX, len) == 0) {
-        address.ptr += len;
-        address.len -= len;
-    }
-    return wa_text_trim(address);
+    return wa_form_get(form, name, &value) && value.len > 0;
 }
 
-/* An id that is no phone number, as the store can keep it: cut where it is too long, with a hash
- * that keeps two of them apart. */
-static const char *id_bounded(wa_slice_t id, apr_pool_t *p)
+/* The channel that an address is of which has none before it: that of the other end, else SMS. Where
+ * one of them is missing, what only WhatsApp says is of WhatsApp. Empty for WhatsApp. */
+static wa_slice_t channel_default(const wa_form_t *form)
 {
-    apr_size_t len = 0;
+    static const char *const names[] = {"From", "To"};
+    wa_slice_t address = {NULL, 0}, channel;
+    apr_size_t i;
+    int given = 0;
 
-    if (id.len <= WA_COUNTERPART_BYTES_MAX) {
-        return wa_slice_string(id, p);
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        given += wa_form_get(form, names[i], &address) && address.len > 0;
+        channel = wa_channel_prefix(wa_text_trim(address));
+        if (channel.len > 0) {
+            return wa_channel_is_whatsapp(channel) ? wa_slice_make(NULL, 0) : channel;
+        }
     }
-    while (len < 100) {
-        apr_size_t used;
-
-        wa_text_char(id.ptr + len, id.len - len, &used);
-        len += used;
-    }
-    return apr_psprintf(p, "%.*s~%016" APR_UINT64_T_HEX_FMT, (int)len, id.ptr,
-                        wa_hash64(0, id.ptr, id.len));
+    return given == 2
+                   || (given == 1 && !is_given(form, "WaId") && !is_given(form, "ExternalUserId"))
+               ? CHANNEL_SMS
+               : wa_slice_make(NULL, 0);
 }
 
-/* Who sent it: a phone number where it is one, else the id that Twilio gave. */
+/* Who sent it, by which channel: a phone number where it is one, else the id that Twilio gave. */
 static const char *counterpart_of(const wa_form_t *form, apr_pool_t *p)
 {
     static const char *const names[] = {"From", "ExternalUserId", "WaId"};
+    const wa_slice_t channel = channel_default(form);
     apr_size_t i;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        wa_slice_t raw, id;
-        const char *bounded, *number;
+        const char *kept;
+        wa_slice_t raw;
 
         if (!wa_form_get(form, names[i], &raw)) {
             continue;
         }
-        id = prefix_drop(wa_inbound_text_clean(raw, p));
-        if (id.len == 0) {
-            continue;
+        kept = wa_channel_keep(wa_inbound_text_clean(raw, p),
+                               i == 0 ? channel : wa_slice_make(NULL, 0), p);
+        if (kept) {
+            return kept;
         }
-        bounded = id_bounded(id, p);
-        number = wa_phone_normalize(bounded, p);
-        return number ? number : bounded;
     }
-    return COUNTERPART_UNKNOWN;
+    return wa_channel_keep(WA_SLICE_LITERAL(COUNTERPART_UNKNOWN), channel, p);
 }
 
-/* Which of our numbers it was sent to. */
+/* Which of our numbers it was sent to, or another address of ours with its channel. */
 static const char *our_number_of(const wa_messenger_t *messenger, const wa_form_t *form,
                                  apr_pool_t *p)
 {
-    const char *to = wa_form_string(form, "To", p);
-    const char *number = wa_phone_normalize(to, p);
+    const wa_slice_t channel = channel_default(form);
+    const char *number, *kept;
+    wa_slice_t to;
 
-    return number ? number : messenger->number;
+    if (!wa_form_get(form, "To", &to)) {
+        return messenger->number;
+    }
+    to = wa_inbound_text_clean(to, p);
+    number = wa_phone_normalize(wa_slice_string(to, p), p);
+    kept = number ? number : wa_channel_keep(to, channel, p);
+    if (!kept) {
+        return messenger->number;
+    }
+    return number || wa_channel_prefix(wa_slice_of(kept)).len > 0
+               ? kept
+               : apr_pstrcat(p, "whatsapp:", kept, NULL);
 }
 
 /* Twilio's date of one that was fetched; 0 for what its webhook brings. */
@@ -143,8 +152,7 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     apr_time_t started = wa_clock_steady_us();
     wa_message_new_t message = {0};
     wa_attributes_t attributes = {0};
-    wa_policy_word_e word;
-    wa_slice_t opt_out_type;
+    wa_policy_change_t change;
     wa_message_t stored;
     apr_status_t rv = message_make(messenger, form, &message, &attributes, p);
 
@@ -152,10 +160,11 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    wa_form_get(form, "OptOutType", &opt_out_type);
-    word = wa_policy_word(messenger, message.body, opt_out_type, p);
-    rv = wa_store_message_add(messenger->store, &message,
-                              word == WA_POLICY_NO_WORD ? NULL : &stored, p);
+    rv = wa_policy_prepare(messenger, &message, &change, p);
+    if (rv == APR_SUCCESS) {
+        rv = wa_store_message_add(messenger->store, &message,
+                                  change.word == WA_POLICY_NO_WORD ? NULL : &stored, p);
+    }
     /* Who saw a signed webhook can send it again and again: what that logs has a tag of its own. */
     WA_LOG(messenger->log, WA_LOG_INFO, rv == APR_SUCCESS ? "WA0511" : "WA0512",
            APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv,
@@ -174,10 +183,10 @@ apr_status_t wa_receive(wa_messenger_t *messenger, const wa_form_t *form, wa_sen
 
         rv = filled == APR_SUCCESS ? rv : filled;
     }
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
-        return rv;
+    if (APR_STATUS_IS_EEXIST(rv)) {
+        return change.word == WA_POLICY_NO_WORD
+                   ? APR_SUCCESS
+                   : wa_policy_repeated(messenger, &stored, change.word, p);
     }
-    return word == WA_POLICY_NO_WORD
-               ? APR_SUCCESS
-               : wa_policy_inbound(messenger, &stored, rv == APR_SUCCESS, word, p);
+    return rv == APR_SUCCESS ? wa_policy_stored(messenger, &message, &change, p) : rv;
 }

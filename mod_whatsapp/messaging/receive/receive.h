@@ -17,7 +17,10 @@
  *   button         its text in the body
  *   anything else  "[kind]" in the body when there is no text
  * Bytes that are not valid UTF-8 become U+FFFD. A `From` that is no phone number is the counterpart
- * as it is. All other fields are kept as they came, among the message's attributes.
+ * as it is. What came by another channel than WhatsApp (SMS, `messenger:`) is of a counterpart of
+ * its own (messaging/message/channel.h). A STOP or START counts in the commit that stores the
+ * message (messaging/policy/policy.h). All other fields are kept as they came, among the message's
+ * attributes.
  * A second webhook with the same MessageSid stores nothing, but for attachments that were missing.
  * Attachments of a fetched one that NumMedia announces and that have no address are looked for
  * (messaging/receive/late.h).

@@ -52,11 +52,13 @@ static int is_inbound(const wa_twilio_message_t *message)
                && (strcmp(status, "received") == 0 || strcmp(status, "receiving") == 0));
 }
 
-/* When it came; 0 when nobody can read that, or it cannot be in this list. */
+/* When they wrote it, of Twilio's two dates the earlier one, so that no window is held open by the
+ * later; 0 when nobody can read that, or it cannot be in this list. */
 static apr_time_t date_of(const inbound_t *inbound, const wa_twilio_message_t *message)
 {
     const apr_time_t limit = apr_time_from_msec(inbound->run->options->now_ms + AHEAD_MS);
-    const apr_time_t date = message->date_sent > 0 ? message->date_sent : message->date_created;
+    const apr_time_t sent = message->date_sent, created = message->date_created;
+    const apr_time_t date = sent > 0 && (created <= 0 || sent < created) ? sent : created;
 
     return date > 0 && apr_time_sec(date) >= apr_time_sec(inbound->from) && date <= limit ? date
                                                                                           : 0;

@@ -14,6 +14,7 @@
 #include "messaging/policy/concurrency.h"
 #include "messaging/send/idempotency.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/channel.h"
 #include "messaging/message/preview.h"
 #include "messaging/message/parts.h"
 #include "messaging/policy/policy.h"
@@ -108,11 +109,32 @@ static const char *meaning_digest(const send_t *send, apr_pool_t *p)
     return wa_idempotency_digest(meaning, MEANING_FIELDS + send->content.media_count, p);
 }
 
+/* Whether the counterpart that is named is one of WhatsApp's: those of other channels are known by
+ * their threads. */
+static apr_status_t channel_check(const send_t *send, wa_slice_t typed, wa_sentence_t *psentence,
+                                  apr_pool_t *p)
+{
+    wa_sentence_t ignored;
+    const char *counterpart;
+
+    if (wa_channel_of(typed).len == 0
+        || wa_validate_counterpart(send->messenger->store, typed, &counterpart, &ignored, p)
+               != APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    *psentence = WA_POLICY_OTHER_CHANNEL;
+    return APR_EACCES;
+}
+
 static apr_status_t request_check(send_t *send, const wa_send_request_t *request,
                                   wa_sentence_t *psentence, apr_pool_t *p)
 {
     apr_status_t rv;
 
+    rv = channel_check(send, request->phone_number, psentence, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     rv = wa_validate_phone(request->phone_number, &send->number, psentence, p);
     if (rv != APR_SUCCESS) {
         return rv;

@@ -14,6 +14,7 @@
 #define ID_MAX WA_STORE_ID_MAX
 #define NAME_MAX_BYTES WA_STORE_NAME_MAX
 #define TEXT_MAX WA_STORE_TEXT_MAX
+#define FLAGS_MAX 0xFFu /* that a message changes */
 
 _Static_assert(WA_STORE_MESSAGE_MAX + 4096 < WA_RECORD_MAX, "the longest message has to fit");
 
@@ -25,7 +26,8 @@ typedef struct message_lengths_t {
     apr_uint16_t id, sid, counterpart, phone_number, idempotency_key, preview;
     apr_byte_t direction, status;
     apr_byte_t preview_is_body; /* 1: the preview is the first `preview` bytes of the body */
-    apr_byte_t reserved[5];
+    apr_byte_t flags_set, flags_clear;
+    apr_byte_t reserved[3];
 } message_lengths_t;
 
 typedef struct state_lengths_t {
@@ -112,6 +114,9 @@ void wa_record_message_keys(const wa_record_message_t *m, wa_record_keys_t *keys
     key_set(keys, 0, "id", m->id, WA_KEY_MADE);
     key_set(keys, 1, "sid", m->sid, WA_KEY_MADE);
     key_set(keys, 2, "idem", m->idempotency_key, WA_KEY_MADE);
+    if (m->flags_set | m->flags_clear) { /* such a one has no idempotency key */
+        key_set(keys, 2, "thread", m->counterpart, WA_KEY_GUARDED);
+    }
 }
 
 static void conflicts_set(wa_record_t *r, const wa_record_keys_t *keys)
@@ -194,7 +199,9 @@ static int message_fits(const wa_message_new_t *m, const wa_record_message_t *pa
            && parts->phone_number.len <= NAME_MAX_BYTES
            && parts->idempotency_key.len <= NAME_MAX_BYTES && m->preview.len <= TEXT_MAX
            && m->body.len <= WA_RECORD_MAX && m->attributes.len <= WA_RECORD_MAX
-           && m->delivery.len <= WA_RECORD_MAX && m->status <= WA_STATUS_FAILED;
+           && m->delivery.len <= WA_RECORD_MAX && m->status <= WA_STATUS_FAILED
+           && (m->flags_set | m->flags_clear) <= FLAGS_MAX
+           && (parts->idempotency_key.len == 0 || (m->flags_set | m->flags_clear) == 0);
 }
 
 static void message_lengths(message_lengths_t *l, const wa_message_new_t *m,
@@ -214,6 +221,8 @@ static void message_lengths(message_lengths_t *l, const wa_message_new_t *m,
     l->direction = (apr_byte_t)m->direction;
     l->status = (apr_byte_t)m->status;
     l->preview_is_body = (apr_byte_t)begins_with(m->body, m->preview);
+    l->flags_set = (apr_byte_t)m->flags_set;
+    l->flags_clear = (apr_byte_t)m->flags_clear;
 }
 
 apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m, apr_pool_t *p)
@@ -222,7 +231,9 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
                                        .sid = wa_slice_of(m->sid),
                                        .counterpart = wa_slice_of(m->counterpart),
                                        .phone_number = wa_slice_of(m->phone_number),
-                                       .idempotency_key = wa_slice_of(m->idempotency_key)};
+                                       .idempotency_key = wa_slice_of(m->idempotency_key),
+                                       .flags_set = m->flags_set,
+                                       .flags_clear = m->flags_clear};
     message_lengths_t l;
     wa_record_keys_t keys;
     apr_status_t rv;
@@ -274,7 +285,10 @@ apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m
     m->written_ms = l.written_ms;
     m->direction = l.direction == WA_DIRECTION_RECEIVED ? WA_DIRECTION_RECEIVED : WA_DIRECTION_SENT;
     m->status = (wa_status_e)l.status;
+    m->flags_set = l.flags_set;
+    m->flags_clear = l.flags_clear;
     c.failed |= l.status > WA_STATUS_FAILED;
+    c.failed |= m->idempotency_key.len > 0 && (m->flags_set | m->flags_clear) != 0;
     return cursor_end(&c);
 }
 

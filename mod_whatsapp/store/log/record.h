@@ -85,6 +85,8 @@ typedef struct wa_record_message_t {
     wa_direction_e direction;
     wa_status_e status;
     apr_int64_t written_ms; /* by Twilio's date, 0: not told */
+    /* what it changes in the flags of its thread */
+    apr_uint32_t flags_set, flags_clear;
 } wa_record_message_t;
 
 typedef struct wa_record_state_t {

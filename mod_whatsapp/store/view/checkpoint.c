@@ -16,26 +16,20 @@
 #include <apr_strings.h>
 
 #include "base/hash.h"
+#include "store/view/thread_value.h"
 #include "store/view/replica_load.h"
 
 #define CURRENT "CURRENT"
 #define MAGIC "mod_whatsapp checkpoint "
 #define VERSION \
-    5 /* of what is derived, the checkpoint and the index: a change there is a new number here */
+    6 /* of what is derived, the checkpoint and the index: a change there is a new number here */
 #define PREFIX "state-"
 #define NUMBER_MAX ((apr_uint64_t)1 << 53) /* of a checkpoint: there is a next one */
 #define UNFINISHED "__db." PREFIX          /* what Berkeley DB makes first and renames */
 
-/* The value under "thread:{counterpart}". */
-typedef struct thread_value_t {
-    apr_uint64_t last_row, read_row, message_count, unread_count;
-    apr_int64_t changed_ms, last_inbound_ms, inbound_date_ms, inbound_before_ms;
-    apr_uint32_t flags, reserved;
-} thread_value_t;
-
 typedef struct snapshot_thread_t {
     wa_slice_t counterpart;
-    thread_value_t value;
+    wa_slice_t value; /* in `values` */
 } snapshot_thread_t;
 
 typedef struct snapshot_place_t {
@@ -46,6 +40,7 @@ typedef struct snapshot_place_t {
 /* What is to be written, copied from the replica under its lock. */
 typedef struct snapshot_t {
     snapshot_thread_t *threads;
+    char *values;
     snapshot_place_t *contacts, *parked;
     apr_uint64_t *pending; /* rows */
     apr_size_t thread_count, contact_count, parked_count, pending_count;
@@ -290,25 +285,12 @@ static int key_is(const apr_datum_t *key, const char *prefix, wa_slice_t *prest)
 static apr_status_t load_pair(void *baton, const apr_datum_t *key, const apr_datum_t *value)
 {
     load_baton_t *load = baton;
-    wa_replica_thread_t thread;
-    thread_value_t v;
     apr_uint64_t offset;
     wa_slice_t name;
 
-    if (key_is(key, "thread:", &name) && value->dsize == sizeof(v)) {
-        memcpy(&v, value->dptr, sizeof(v));
-        memset(&thread, 0, sizeof(thread));
-        thread.counterpart = name;
-        thread.last_row = v.last_row;
-        thread.read_row = v.read_row;
-        thread.message_count = v.message_count;
-        thread.unread_count = v.unread_count;
-        thread.changed_ms = v.changed_ms;
-        thread.last_inbound_ms = v.last_inbound_ms;
-        thread.inbound_date_ms = v.inbound_date_ms;
-        thread.inbound_before_ms = v.inbound_before_ms;
-        thread.flags = v.flags;
-        return wa_replica_thread_load(load->replica, &thread, &load->checkpoint->at);
+    if (key_is(key, "thread:", &name)) {
+        return wa_thread_value_load(load->replica, name, wa_slice_make(value->dptr, value->dsize),
+                                    &load->checkpoint->at);
     }
     if (value->dsize != sizeof(offset)) {
         return APR_EGENERAL;
@@ -368,9 +350,22 @@ apr_status_t wa_checkpoint_load(const wa_checkpoint_t *c, const wa_checkpoint_pl
 static void snapshot_release(snapshot_t *snapshot)
 {
     free(snapshot->threads);
+    free(snapshot->values);
     free(snapshot->contacts);
     free(snapshot->parked);
     free(snapshot->pending);
+}
+
+/* How many bytes the values of all threads take, and one more. */
+static apr_size_t values_size(const wa_replica_t *replica)
+{
+    const wa_replica_thread_t *t;
+    apr_size_t size = 1;
+
+    for (t = replica->newest; t; t = t->older) {
+        size += wa_thread_value_size(t);
+    }
+    return size;
 }
 
 /* Copies what the checkpoint holds; the slices are in the journal's mapping and stay. */
@@ -379,34 +374,32 @@ static apr_status_t snapshot_take(snapshot_t *snapshot, wa_replica_t *replica, w
     const wa_replica_thread_t *t;
     const wa_replica_parked_t *k;
     apr_status_t rv = APR_SUCCESS;
+    char *value;
     int i;
 
     memset(snapshot, 0, sizeof(*snapshot));
     pthread_rwlock_rdlock(&replica->lock);
     *at = replica->at;
     snapshot->threads = malloc((apr_hash_count(replica->threads) + 1) * sizeof(*snapshot->threads));
+    snapshot->values = malloc(values_size(replica));
     snapshot->contacts =
         malloc(((apr_size_t)replica->contacts->nelts + 1) * sizeof(*snapshot->contacts));
     snapshot->parked = malloc((apr_hash_count(replica->parked) + 1) * sizeof(*snapshot->parked));
     snapshot->pending =
         malloc(((apr_size_t)replica->pending->nelts + 1) * sizeof(*snapshot->pending));
-    if (!snapshot->threads || !snapshot->contacts || !snapshot->parked || !snapshot->pending) {
+    if (!snapshot->threads || !snapshot->values || !snapshot->contacts || !snapshot->parked
+        || !snapshot->pending) {
         rv = APR_ENOMEM;
         goto out;
     }
+    value = snapshot->values;
     for (t = replica->newest; t; t = t->older) {
-        thread_value_t v = {.last_row = t->last_row,
-                            .read_row = t->read_row,
-                            .message_count = t->message_count,
-                            .unread_count = t->unread_count,
-                            .changed_ms = t->changed_ms,
-                            .last_inbound_ms = t->last_inbound_ms,
-                            .inbound_date_ms = t->inbound_date_ms,
-                            .inbound_before_ms = t->inbound_before_ms,
-                            .flags = t->flags};
+        snapshot_thread_t *one = &snapshot->threads[snapshot->thread_count++];
 
-        snapshot->threads[snapshot->thread_count].counterpart = t->counterpart;
-        snapshot->threads[snapshot->thread_count++].value = v;
+        one->counterpart = t->counterpart;
+        one->value = wa_slice_make(value, wa_thread_value_size(t));
+        wa_thread_value_make(value, t);
+        value += one->value.len;
     }
     for (i = 0; i < replica->contacts->nelts; i++) {
         const wa_replica_contact_t *contact =
@@ -443,7 +436,7 @@ typedef struct write_baton_t {
     apr_status_t rv;
 } write_baton_t;
 
-static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, void *bytes,
+static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, const void *bytes,
                        apr_size_t len)
 {
     char text[512];
@@ -460,7 +453,7 @@ static void pair_write(write_baton_t *w, const char *prefix, wa_slice_t name, vo
     }
     memcpy(text, prefix, strlen(prefix));
     memcpy(text + strlen(prefix), name.ptr, name.len); /* may hold any byte */
-    value.dptr = bytes;
+    value.dptr = (char *)(apr_uintptr_t)bytes;         /* is only read */
     value.dsize = len;
     errno = 0;
     w->rv = dbm_status(apr_dbm_store(w->dbm, key, value));
@@ -530,8 +523,9 @@ static apr_status_t state_write(wa_checkpoint_t *c, const wa_checkpoint_place_t 
         return dbm_status(rv);
     }
     for (i = 0; i < snapshot->thread_count; i++) {
-        pair_write(&w, "thread:", snapshot->threads[i].counterpart, &snapshot->threads[i].value,
-                   sizeof(thread_value_t));
+        const wa_slice_t value = snapshot->threads[i].value;
+
+        pair_write(&w, "thread:", snapshot->threads[i].counterpart, value.ptr, value.len);
     }
     for (i = 0; i < snapshot->contact_count; i++) {
         pair_write(&w, "contact:", snapshot->contacts[i].id, &snapshot->contacts[i].offset,

@@ -140,8 +140,9 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
     if (m.direction == WA_DIRECTION_RECEIVED) {
         t->unread_count++;
         t->last_inbound_ms = r->timestamp_ms;
-        wa_replica_thread_date(replica, t, r, m.written_ms);
+        wa_replica_thread_date(replica, t, r, &m);
     }
+    t->flags = (t->flags | m.flags_set) & ~m.flags_clear;
     if (m.status == WA_STATUS_PENDING) {
         wa_replica_pending_set(replica, r->row, 1);
     }

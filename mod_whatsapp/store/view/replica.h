@@ -25,6 +25,12 @@ typedef struct wa_replica_contact_t {
     struct wa_replica_contact_t *next_free;
 } wa_replica_contact_t;
 
+/* When the counterpart wrote last to one of our numbers, as in wa_inbound_t. */
+typedef struct wa_replica_inbound_t {
+    wa_inbound_t last; /* its number is in the journal's mapping */
+    apr_uint64_t row;  /* the message that says so */
+} wa_replica_inbound_t;
+
 typedef struct wa_replica_thread_t {
     wa_slice_t counterpart, preview; /* in the journal's mapping */
     apr_uint64_t version; /* offset of the last record that touched it or one of its messages */
@@ -32,7 +38,8 @@ typedef struct wa_replica_thread_t {
     apr_uint64_t read_row; /* received messages after this row are unread */
     apr_uint64_t message_count, unread_count;
     apr_int64_t last_timestamp_ms, changed_ms, last_inbound_ms;
-    apr_int64_t inbound_date_ms, inbound_before_ms; /* as in wa_thread_t */
+    wa_replica_inbound_t *inbound; /* room for WA_STORE_NUMBERS_MAX from the second one on */
+    apr_uint32_t inbound_count;
     wa_direction_e last_direction;
     apr_uint32_t flags;
     wa_replica_contact_t *contact;
@@ -63,7 +70,7 @@ typedef struct wa_replica_t {
     apr_uint64_t contacts_version;
     /* newest changed_ms of all threads */
     apr_int64_t threads_changed_ms;
-    /* no thread without inbound_before_ms has a newer date */
+    /* no date of a thread that is without before_ms is newer */
     apr_int64_t inbound_date_max_ms;
     /* by counterpart */
     apr_hash_t *threads;
@@ -103,6 +110,10 @@ apr_status_t wa_replica_catch_up_try(wa_replica_t *replica, const wa_shared_t *s
 
 /* The thread of a counterpart, NULL when there is none. The caller holds `lock`. */
 wa_replica_thread_t *wa_replica_thread_find(const wa_replica_t *replica, wa_slice_t counterpart);
+
+/* What the thread has of a number of ours; NULL for nothing. The caller holds `lock`. */
+wa_replica_inbound_t *wa_replica_thread_inbound_find(const wa_replica_thread_t *t,
+                                                     wa_slice_t phone_number);
 
 /* Where `row` is, or would be, in the list of pending rows. The caller holds `lock`. */
 int wa_replica_pending_place(const wa_replica_t *replica, apr_uint64_t row);

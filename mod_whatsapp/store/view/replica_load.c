@@ -24,6 +24,32 @@ static int thread_is_possible(const wa_replica_thread_t *t, const wa_tail_t *at)
            && wa_record_time_is_valid(t->last_inbound_ms);
 }
 
+/* When they wrote to each of our numbers: which number, the message itself says. */
+static apr_status_t inbound_load(wa_replica_t *replica, wa_replica_thread_t *t,
+                                 const wa_replica_thread_t *thread, const wa_tail_t *at)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < thread->inbound_count; i++) {
+        wa_replica_inbound_t inbound = thread->inbound[i];
+        const wa_row_t *row = inbound.row > 0 && inbound.row <= at->rows
+                                  ? wa_index_row(replica->index, inbound.row)
+                                  : NULL;
+        const wa_record_t *r = row ? record_load(replica, row->offset, at->offset) : NULL;
+        wa_record_message_t m;
+
+        if (!r || r->type != WA_RECORD_MESSAGE || r->row != inbound.row
+            || wa_record_message_read(r, &m) != APR_SUCCESS || m.direction != WA_DIRECTION_RECEIVED
+            || !wa_slice_is_equal(m.counterpart, t->counterpart)
+            || wa_replica_thread_inbound_find(t, m.phone_number)) {
+            return APR_EGENERAL;
+        }
+        inbound.last.phone_number = m.phone_number;
+        wa_replica_thread_inbound_add(replica, t, &inbound);
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thread_t *thread,
                                     const wa_tail_t *at)
 {
@@ -50,16 +76,11 @@ apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thre
     t->unread_count = thread->unread_count;
     t->changed_ms = thread->changed_ms;
     t->last_inbound_ms = thread->last_inbound_ms;
-    t->inbound_date_ms = thread->inbound_date_ms;
-    t->inbound_before_ms = thread->inbound_before_ms;
-    if (!t->inbound_before_ms && t->inbound_date_ms > replica->inbound_date_max_ms) {
-        replica->inbound_date_max_ms = t->inbound_date_ms;
-    }
     t->flags = thread->flags;
     if (t->changed_ms > replica->threads_changed_ms) {
         replica->threads_changed_ms = t->changed_ms;
     }
-    return APR_SUCCESS;
+    return inbound_load(replica, t, thread, at);
 }
 
 apr_status_t wa_replica_contact_load(wa_replica_t *replica, apr_uint64_t offset, apr_uint64_t end)

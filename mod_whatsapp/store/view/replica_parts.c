@@ -202,20 +202,96 @@ wa_replica_contact_t *wa_replica_contact_put(wa_replica_t *replica, const wa_rec
 
 /* ---- dates ---- */
 
-void wa_replica_thread_date(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r,
-                            apr_int64_t written_ms)
+wa_replica_inbound_t *wa_replica_thread_inbound_find(const wa_replica_thread_t *t,
+                                                     wa_slice_t phone_number)
 {
-    const apr_int64_t date_ms = written_ms ? written_ms : wa_record_date_ms(r);
+    apr_uint32_t i;
 
-    /* What is fetched late may have been written before what came meanwhile. */
-    if (written_ms && t->inbound_date_ms
-        && date_ms <= (t->inbound_before_ms ? t->inbound_before_ms : t->inbound_date_ms)) {
+    for (i = 0; i < t->inbound_count; i++) {
+        if (wa_slice_is_equal(t->inbound[i].last.phone_number, phone_number)) {
+            return &t->inbound[i];
+        }
+    }
+    return NULL;
+}
+
+/* When they wrote at the latest. */
+static apr_int64_t latest_ms(const wa_inbound_t *last)
+{
+    return last->before_ms ? last->before_ms : last->date_ms;
+}
+
+static wa_replica_inbound_t *inbound_oldest(const wa_replica_thread_t *t)
+{
+    wa_replica_inbound_t *oldest = &t->inbound[0];
+    apr_uint32_t i;
+
+    for (i = 1; i < t->inbound_count; i++) {
+        if (latest_ms(&t->inbound[i].last) < latest_ms(&oldest->last)) {
+            oldest = &t->inbound[i];
+        }
+    }
+    return oldest;
+}
+
+void wa_replica_thread_inbound_add(wa_replica_t *replica, wa_replica_thread_t *t,
+                                   const wa_replica_inbound_t *inbound)
+{
+    wa_replica_inbound_t *place;
+
+    if (t->inbound_count < 2) { /* most threads have one */
+        const apr_size_t room = t->inbound_count == 0 ? 1 : WA_STORE_NUMBERS_MAX;
+
+        place = apr_palloc(replica->pool, room * sizeof(*place));
+        if (t->inbound_count > 0) {
+            *place = t->inbound[0];
+        }
+        t->inbound = place;
+    }
+    if (t->inbound_count < WA_STORE_NUMBERS_MAX) {
+        place = &t->inbound[t->inbound_count++];
+    } else {
+        place = inbound_oldest(t);
+        if (latest_ms(&inbound->last) < latest_ms(&place->last)) {
+            return;
+        }
+    }
+    *place = *inbound;
+    if (!inbound->last.before_ms && inbound->last.date_ms > replica->inbound_date_max_ms) {
+        replica->inbound_date_max_ms = inbound->last.date_ms;
+    }
+}
+
+void wa_replica_thread_date(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r,
+                            const wa_record_message_t *m)
+{
+    wa_replica_inbound_t *known = wa_replica_thread_inbound_find(t, m->phone_number);
+    const wa_replica_inbound_t inbound = {
+        {m->phone_number, m->written_ms ? m->written_ms : wa_record_date_ms(r), 0}, r->row};
+
+    if (!known) {
+        wa_replica_thread_inbound_add(replica, t, &inbound);
         return;
     }
-    t->inbound_date_ms = date_ms;
-    t->inbound_before_ms = 0;
-    if (date_ms > replica->inbound_date_max_ms) {
-        replica->inbound_date_max_ms = date_ms;
+    /* What is fetched late may have been written before what came meanwhile. */
+    if (m->written_ms && inbound.last.date_ms <= latest_ms(&known->last)) {
+        return;
+    }
+    *known = inbound;
+    if (inbound.last.date_ms > replica->inbound_date_max_ms) {
+        replica->inbound_date_max_ms = inbound.last.date_ms;
+    }
+}
+
+static void clock_note(wa_replica_t *replica, wa_inbound_t *last, apr_int64_t clock_ms)
+{
+    if (last->before_ms) {
+        return;
+    }
+    if (last->date_ms > clock_ms + WA_CLOCK_SKEW_MS) {
+        last->before_ms = clock_ms;
+    } else if (last->date_ms > replica->inbound_date_max_ms) {
+        replica->inbound_date_max_ms = last->date_ms;
     }
 }
 
@@ -223,19 +299,15 @@ void wa_replica_clock_note(wa_replica_t *replica, const wa_record_t *r)
 {
     const apr_int64_t clock_ms = (apr_int64_t)r->date_s * 1000;
     wa_replica_thread_t *t;
+    apr_uint32_t i;
 
     if (r->date_s < WA_CLOCK_SET_S || clock_ms >= replica->inbound_date_max_ms - WA_CLOCK_SKEW_MS) {
         return;
     }
     replica->inbound_date_max_ms = 0;
     for (t = replica->newest; t; t = t->older) {
-        if (t->inbound_before_ms) {
-            continue;
-        }
-        if (t->inbound_date_ms > clock_ms + WA_CLOCK_SKEW_MS) {
-            t->inbound_before_ms = clock_ms;
-        } else if (t->inbound_date_ms > replica->inbound_date_max_ms) {
-            replica->inbound_date_max_ms = t->inbound_date_ms;
+        for (i = 0; i < t->inbound_count; i++) {
+            clock_note(replica, &t->inbound[i].last, clock_ms);
         }
     }
 }

@@ -21,13 +21,18 @@ void wa_replica_thread_lead(wa_replica_t *replica, wa_replica_thread_t *t);
 apr_uint64_t wa_replica_thread_row_put(wa_replica_t *replica, wa_replica_thread_t *t,
                                        apr_uint64_t row);
 
-/* Notes when the counterpart wrote the message in `r`, which is the thread's newest received one.
- * @param written_ms  by Twilio's date, 0: not told */
+/* Notes when the counterpart wrote the message `m` of `r`, which is the thread's newest received
+ * one, to the number of ours that it names. */
 void wa_replica_thread_date(wa_replica_t *replica, wa_replica_thread_t *t, const wa_record_t *r,
-                            apr_int64_t written_ms);
+                            const wa_record_message_t *m);
+
+/* Adds what is known of a number of ours that the thread has nothing of yet. Where the thread has
+ * WA_STORE_NUMBERS_MAX it takes the place of what is longest ago, unless it is that itself. */
+void wa_replica_thread_inbound_add(wa_replica_t *replica, wa_replica_thread_t *t,
+                                   const wa_replica_inbound_t *inbound);
 
 /* Notes what the clock said when `r` was made: dates ahead of it were of a clock that was ahead,
- * and get this as their inbound_before_ms. Costs a look at every thread when the clock was set
+ * and get this as their before_ms. Costs a look at every thread when the clock was set
  * back, else nothing. Call it before the record is applied. */
 void wa_replica_clock_note(wa_replica_t *replica, const wa_record_t *r);
 

@@ -116,7 +116,8 @@ export class MockServer {
       lastMessagePreview: Array.from(message.body).slice(0, 100).join(''), lastMessageTimestamp: timestamp,
       lastDirection: message.direction, messageCount: thread.messageCount + 1, changed: timestamp,
       unreadCount: thread.unreadCount + (message.unread ? 1 : 0),
-      ...(message.direction === 'received' ? { windowClosesAt: timestamp + 86_400_000 } : {}),
+      ...(channelOf(counterpart) ? { channel: channelOf(counterpart) }
+        : message.direction === 'received' ? { windowClosesAt: timestamp + 86_400_000 } : {}),
     });
     this.threads.set(counterpart, thread);
     return message;
@@ -329,6 +330,7 @@ export class MockServer {
   }
 }
 
+const channelOf = (counterpart) => /^([a-z]+):/.exec(counterpart)?.[1];
 const ok = (body) => ({ body: { success: true, ...body } });
 const fail = (status, code, error) => ({ status, body: { success: false, error, code } });
 

@@ -320,6 +320,21 @@ test('a sender without a phone number can be read but not answered', async () =>
   assert.equal(await field(page).isDisabled(), true);
 });
 
+test('who writes by another channel is shown with it, and not answered', async () => {
+  const number = newNumber();
+  await inbound(number, 'by WhatsApp');
+  await inbound(`sms:${number}`, 'by SMS');
+  const page = await open(chatPath(`sms:${number}`));
+  await bubble(page, 'by SMS').waitFor();
+  await page.getByText('They wrote by another channel (sms), not by WhatsApp').waitFor();
+  assert.equal(await field(page).isDisabled(), true);
+  assert.equal(await page.getByText('by WhatsApp', { exact: true }).count(), 1, 'only in the list: another thread');
+  await page.goto(world.target.page + chatPath(number));
+  await bubble(page, 'by WhatsApp').waitFor();
+  assert.equal(await field(page).isDisabled(), false);
+  assert.deepEqual(await sentTo(number), []);
+});
+
 test('the 24-hour window and STOP are told before anything is sent', async () => {
   const number = newNumber();
   await inbound(number, 'hi');

@@ -20,15 +20,27 @@ apr_uint64_t wa_dbm_thread_version(wa_store_t *self, const char *counterpart)
     return version;
 }
 
-static void thread_fill(wa_thread_t *out, const wa_replica_thread_t *t)
+/* A row, and what it points to. */
+typedef struct filled_t {
+    wa_thread_t row;
+    wa_inbound_t inbound[WA_STORE_NUMBERS_MAX];
+} filled_t;
+
+static void thread_fill(filled_t *filled, const wa_replica_thread_t *t)
 {
+    wa_thread_t *out = &filled->row;
+    apr_uint32_t i;
+
+    for (i = 0; i < t->inbound_count; i++) {
+        filled->inbound[i] = t->inbound[i].last;
+    }
     out->counterpart = t->counterpart;
     out->preview = t->preview;
     out->last_timestamp_ms = t->last_timestamp_ms;
     out->changed_ms = t->changed_ms;
     out->last_inbound_ms = t->last_inbound_ms;
-    out->inbound_date_ms = t->inbound_date_ms;
-    out->inbound_before_ms = t->inbound_before_ms;
+    out->inbound = filled->inbound;
+    out->inbound_count = t->inbound_count;
     out->last_direction = t->last_direction;
     out->message_count = t->message_count;
     out->unread_count = t->unread_count;
@@ -42,7 +54,7 @@ apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thre
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     const wa_replica_thread_t *t;
-    wa_thread_t out;
+    filled_t filled;
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
 
     if (rv != APR_SUCCESS) {
@@ -52,8 +64,8 @@ apr_status_t wa_dbm_threads_list(wa_store_t *self, apr_int64_t since_ms, wa_thre
     t = since_ms && since_ms >= store->replica.threads_changed_ms ? NULL : store->replica.newest;
     for (; rv == APR_SUCCESS && t; t = t->older) {
         if (t->changed_ms > since_ms) {
-            thread_fill(&out, t);
-            rv = visit(baton, &out);
+            thread_fill(&filled, t);
+            rv = visit(baton, &filled.row);
         }
     }
     pthread_rwlock_unlock(&store->replica.lock);
@@ -65,7 +77,7 @@ apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart,
 {
     wa_dbm_store_t *store = WA_DBM_STORE(self);
     const wa_replica_thread_t *t;
-    wa_thread_t out;
+    filled_t filled;
     apr_status_t rv = wa_replica_catch_up(&store->replica, store->shared);
 
     if (rv != APR_SUCCESS) {
@@ -74,8 +86,8 @@ apr_status_t wa_dbm_thread_visit(wa_store_t *self, const char *counterpart,
     pthread_rwlock_rdlock(&store->replica.lock);
     t = wa_replica_thread_find(&store->replica, wa_slice_of(counterpart));
     if (t) {
-        thread_fill(&out, t);
-        rv = visit(baton, &out);
+        thread_fill(&filled, t);
+        rv = visit(baton, &filled.row);
     }
     pthread_rwlock_unlock(&store->replica.lock);
     return t ? rv : APR_NOTFOUND;
