@@ -100,6 +100,19 @@ static int times_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
     return is_changed;
 }
 
+static int part_mend(const retime_t *c, wa_part_t *part)
+{
+    int word, is_changed = 0;
+
+    for (word = 0; word < WA_DELIVERY_COUNT; word++) {
+        const apr_int64_t was = part->since_ms[word];
+
+        part->since_ms[word] = time_of(c, was);
+        is_changed |= part->since_ms[word] != was;
+    }
+    return is_changed;
+}
+
 /* The delivery of a sent message with all times in it that are after now made right.
  * @return 1 when there were any */
 static int delivery_mend(const retime_t *c, wa_status_e status, wa_slice_t *pdelivery)
@@ -107,14 +120,12 @@ static int delivery_mend(const retime_t *c, wa_status_e status, wa_slice_t *pdel
     const wa_message_t message = {.status = status, .delivery = *pdelivery};
     wa_message_state_t stored;
     wa_delivery_t delivery;
-    int word, is_changed = 0;
+    apr_size_t part;
+    int is_changed = 0;
 
     wa_delivery_read(&delivery, &message, c->tmp);
-    for (word = 0; word < WA_DELIVERY_COUNT; word++) {
-        const apr_int64_t was = delivery.since_ms[word];
-
-        delivery.since_ms[word] = time_of(c, was);
-        is_changed |= delivery.since_ms[word] != was;
+    for (part = 0; part < delivery.part_count; part++) {
+        is_changed |= part_mend(c, &delivery.parts[part]);
     }
     if (!is_changed || wa_delivery_write(&delivery, NULL, &stored, c->tmp) != APR_SUCCESS) {
         return 0;

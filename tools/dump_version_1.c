@@ -41,7 +41,7 @@ static void times_read(wa_delivery_t *d, const char *s)
         }
         s = end + 1;
         if (word != WA_DELIVERY_UNKNOWN) {
-            d->since_ms[word] = apr_strtoi64(s, &end, 10);
+            d->parts[0].since_ms[word] = apr_strtoi64(s, &end, 10);
         }
         s += strcspn(s, ",;");
         s += *s == ',';

@@ -220,7 +220,7 @@ static void delivery_set(reader_t *r, load_item_t *item, const reader_t *extra, 
     outcome_read(r, &delivery);
     delivery.parts[0].sid = sid;
     if (more) {
-        const char *flaw = dump_delivery_read(&delivery, more);
+        const char *flaw = dump_delivery_read(&delivery, more, r->p);
 
         if (flaw && !r->wrong) {
             r->wrong = flaw;

@@ -96,13 +96,13 @@ static void test_every_order_of_six_words(void **state)
     static const wa_event_e kinds[] = {WA_EVENT_RECEIPT, WA_EVENT_PARKED};
     const wa_delivery_t all = {
         .part_count = 1,
-        .parts = {{.is = WA_PART_TAKEN, .word = WA_DELIVERY_READ, .sid = SID(1)}},
-        .since_ms = {[WA_DELIVERY_QUEUED] = 1001,
-                     [WA_DELIVERY_SENDING] = 1002,
-                     [WA_DELIVERY_SENT] = 1003,
-                     [WA_DELIVERY_FAILED] = 1004,
-                     [WA_DELIVERY_DELIVERED] = 1005,
-                     [WA_DELIVERY_READ] = 1006}};
+        .parts = {{.is = WA_PART_TAKEN, .word = WA_DELIVERY_READ, .sid = SID(1),
+                   .since_ms = {[WA_DELIVERY_QUEUED] = 1001,
+                                [WA_DELIVERY_SENDING] = 1002,
+                                [WA_DELIVERY_SENT] = 1003,
+                                [WA_DELIVERY_FAILED] = 1004,
+                                [WA_DELIVERY_DELIVERED] = 1005,
+                                [WA_DELIVERY_READ] = 1006}}}};
     const char *expected = stored_of(&all, *state);
     const wa_delivery_t from = waiting(1);
     size_t i;
@@ -139,9 +139,9 @@ static void test_a_list_that_is_read_again(void **state)
     for (i = 0; i < COUNT(told); i++) {
         assert_int_equal(wa_delivery_apply(&d, &told[i]), APR_EEXIST);
     }
-    assert_int_equal(d.since_ms[WA_DELIVERY_SENT], 2000);
+    assert_int_equal(d.parts[0].since_ms[WA_DELIVERY_SENT], 2000);
     assert_int_equal(wa_delivery_apply(&d, &read), APR_SUCCESS);
-    assert_int_equal(d.since_ms[WA_DELIVERY_READ], 3000);
+    assert_int_equal(d.parts[0].since_ms[WA_DELIVERY_READ], 3000);
     assert_int_equal(wa_delivery_apply(&d, &read), APR_EEXIST);
 }
 

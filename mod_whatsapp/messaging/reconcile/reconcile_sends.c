@@ -12,6 +12,7 @@
 #include "messaging/delivery/reducer.h"
 #include "messaging/message/attributes.h"
 #include "messaging/policy/policy.h"
+#include "twilio/errors.h"
 
 /* How much one run takes on; the next one goes on. */
 #define PENDING_MAX 200
@@ -50,7 +51,9 @@ typedef struct listed_t {
     const char *body;
     const char *status;
     int error_code;
+    const char *said; /* of a failure, in Twilio's own words; NULL for none */
     apr_int64_t created_ms;
+    apr_int64_t status_ms; /* since when it has its status at the latest */
     int is_claimed; /* it is one of ours already */
 } listed_t;
 
@@ -191,7 +194,9 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
     one->body = apr_pstrdup(listing->p, message->body ? message->body : "");
     one->status = apr_pstrdup(listing->p, message->status ? message->status : "");
     one->error_code = message->error_code;
+    one->said = wa_twilio_words(message->error_message, listing->p);
     one->created_ms = apr_time_as_msec(when);
+    one->status_ms = apr_time_as_msec(message->date_updated ? message->date_updated : when);
     return APR_SUCCESS;
 }
 
@@ -293,7 +298,8 @@ static wa_delivery_event_t listed_event(const settle_t *settle)
     return (wa_delivery_event_t){.kind = WA_EVENT_LISTED,
                                  .word = wa_delivery_parse(settle->listed->status),
                                  .error_code = settle->listed->error_code,
-                                 .at_ms = settle->listed->created_ms,
+                                 .said = settle->listed->said,
+                                 .at_ms = settle->listed->status_ms,
                                  .sid = settle->listed->sid,
                                  .part = settle->part};
 }
