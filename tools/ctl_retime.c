@@ -94,6 +94,7 @@ static int times_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
 
             is_changed |= memcmp(copy + i, is, TIME_DIGITS) != 0;
             memcpy(copy + i, is, TIME_DIGITS);
+            digits = strcspn(copy + i, "\n"); /* behind a line's time are words */
         }
     }
     *pout = is_changed ? wa_slice_make(copy, text.len) : text;
@@ -159,6 +160,7 @@ static apr_status_t message_mend(retime_t *c, const wa_record_t *r, wa_record_t 
     n.date_ms = m.written_ms;
     n.phone_number = string_of(m.phone_number, c->tmp);
     n.preview = m.preview;
+    n.profile_name = m.profile_name;
     n.body = m.body;
     n.attributes = m.attributes;
     n.delivery = m.delivery;
@@ -264,7 +266,8 @@ static int is_same_but_for_times(const wa_replica_t *a, const wa_replica_t *b)
 
     for (; x && y; x = x->older, y = y->older) {
         if (!wa_slice_is_equal(x->counterpart, y->counterpart)
-            || !wa_slice_is_equal(x->preview, y->preview) || x->last_row != y->last_row
+            || !wa_slice_is_equal(x->preview, y->preview)
+            || !wa_slice_is_equal(x->profile_name, y->profile_name) || x->last_row != y->last_row
             || x->read_row != y->read_row || x->message_count != y->message_count
             || x->unread_count != y->unread_count || x->flags != y->flags) {
             return 0;

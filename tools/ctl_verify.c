@@ -118,6 +118,7 @@ static void thread_compare(verify_t *v, const wa_replica_thread_t *x, const wa_r
     COMPARE(last_inbound_ms)
     COMPARE(inbound_date_ms)
     COMPARE(inbound_before_ms)
+    COMPARE(name_row)
     COMPARE(flags)
 }
 

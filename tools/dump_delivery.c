@@ -144,7 +144,7 @@ static const char *part_read(wa_part_t *part, const json_t *object, apr_pool_t *
     if (said && !json_is_string(said)) {
         return "store.delivery: what is said of a part must be a string";
     }
-    part->said = wa_twilio_words(json_string_value(said), p);
+    part->said = wa_twilio_words(wa_slice_of(json_string_value(said)), p);
     return times_read(part, json_object_get(object, "times"));
 }
 

@@ -18,6 +18,7 @@
 #include "messaging/receive/inbound_text.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/details.h"
 #include "messaging/message/preview.h"
 #include "messaging/message/validate.h"
 #include "twilio/signature.h"
@@ -367,6 +368,16 @@ static void form_read(reader_t *r, const reader_t *extra, wa_attributes_t *attri
     }
 }
 
+/* The name that the sender gave themself. */
+static wa_slice_t profile_name_of(const wa_attributes_t *attributes, apr_pool_t *p)
+{
+    const wa_form_t form = {.fields = attributes->fields, .count = attributes->field_count};
+    wa_slice_t name;
+
+    wa_form_get(&form, "ProfileName", &name);
+    return wa_details_name(name, p);
+}
+
 static void preview_set(reader_t *r, wa_message_new_t *m, const char *given,
                         const wa_attributes_t *attributes)
 {
@@ -390,6 +401,7 @@ static void attributes_set(reader_t *r, wa_message_new_t *m, const reader_t *ext
         attributes.content_sid = content_sid_get(r);
     } else {
         form_read(r, extra, &attributes);
+        m->profile_name = profile_name_of(&attributes, r->p);
     }
     preview_set(r, m, text_optional((reader_t *)(apr_uintptr_t)extra, "preview"), &attributes);
     if (wa_attributes_write(&attributes, &m->attributes, r->p) != APR_SUCCESS) {
@@ -402,7 +414,9 @@ static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
     static const char *const known[] = {
         "id",        "direction",    "phoneNumber", "counterpart", "body", "timestamp",
         "status",    "errorMessage", "contactId",   "unread",      "sid",  "deliveryStatus",
-        "errorCode", "media",        "contentSid",  "store",       NULL};
+        "errorCode", "media",        "contentSid",  "store",
+        "type",      "replyTo",      "referral", /* which are made of the form */
+        NULL};
     wa_message_new_t *m = &item->message;
     const char *direction = text(r, "direction"), *sid, *raw;
     reader_t extra = {member(r, "store"), NULL, r->p, r->now_ms};
@@ -451,6 +465,7 @@ static void thread_read(reader_t *r, load_item_t *item, const char *rest)
                                         "windowClosesAt",
                                         "optedOut",
                                         "blocked",
+                                        "profileName",
                                         "contactId",
                                         "contactName",
                                         "store",

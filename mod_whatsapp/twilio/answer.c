@@ -45,7 +45,7 @@ static void accepted_read(const json_t *json, wa_twilio_result_t *result, apr_po
     result->status = status ? apr_pstrdup(p, status) : NULL;
     result->error_code = wa_twilio_json_int(json, "error_code");
     if (wa_delivery_is_failure(wa_delivery_parse(status))) {
-        result->said = wa_twilio_words(wa_twilio_json_string(json, "error_message"), p);
+        result->said = wa_twilio_words(wa_slice_of(wa_twilio_json_string(json, "error_message")), p);
         result->error = wa_twilio_error_told(result->error_code, result->said, p);
     }
 }
@@ -121,7 +121,7 @@ void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *r
         accepted_read(*pjson, result, p);
     } else if (*pjson && answer->status >= 400) {
         result->error_code = wa_twilio_json_int(*pjson, "code");
-        result->said = wa_twilio_words(refusal_words(*pjson), p);
+        result->said = wa_twilio_words(wa_slice_of(refusal_words(*pjson)), p);
     }
     if (result->outcome == WA_TWILIO_REFUSED) {
         result->error = refused_sentence(result, p);

@@ -244,9 +244,9 @@ const char *wa_twilio_error_sentence(int code, apr_pool_t *p)
     return wa_twilio_error_told(code, NULL, p);
 }
 
-const char *wa_twilio_words(const char *text, apr_pool_t *p)
+const char *wa_twilio_words(wa_slice_t text, apr_pool_t *p)
 {
-    const wa_slice_t line = wa_line_clean(wa_slice_of(text), WA_TWILIO_WORDS_CHARACTERS, p);
+    const wa_slice_t line = wa_line_clean(text, WA_TWILIO_WORDS_CHARACTERS, p);
 
     return line.len > 0 ? wa_slice_string(line, p) : NULL;
 }

@@ -5,6 +5,8 @@
 
 #include <apr_pools.h>
 
+#include "base/slice.h"
+
 /* What an error means for what we do next. */
 typedef enum wa_twilio_error_kind_e {
     /* permanent as far as anybody knows */
@@ -36,9 +38,9 @@ const char *wa_twilio_error_told(int code, const char *said, apr_pool_t *p);
 
 /* Words of Twilio's as they may be kept and shown: one line of at most
  * WA_TWILIO_WORDS_CHARACTERS, without what is no text (base/line.h).
- * @param text  any bytes with a NUL at their end; NULL for none
+ * @param text  any bytes
  * @return in p | NULL when nothing is left. Any thread that may use p. */
-const char *wa_twilio_words(const char *text, apr_pool_t *p);
+const char *wa_twilio_words(wa_slice_t text, apr_pool_t *p);
 
 #define WA_TWILIO_WORDS_CHARACTERS 250
 

@@ -27,6 +27,8 @@ static int spoil(wa_replica_t *replica, const char *what)
         t->changed_ms--;
     } else if (!strcmp(what, "last_inbound_ms")) {
         t->last_inbound_ms++;
+    } else if (!strcmp(what, "name_row")) {
+        t->name_row = 0;
     } else if (!strcmp(what, "flags")) {
         t->flags ^= 1;
     } else if (!strcmp(what, "thread")) {
@@ -62,6 +64,8 @@ static int put(wa_replica_t *replica, const char *what, apr_uint64_t value)
         t->changed_ms = (apr_int64_t)value;
     } else if (!strcmp(what, "last_inbound_ms")) {
         t->last_inbound_ms = (apr_int64_t)value;
+    } else if (!strcmp(what, "name_row")) {
+        t->name_row = value;
     } else if (!strcmp(what, "pending")) {
         APR_ARRAY_PUSH(replica->pending, apr_uint64_t) = value;
     } else if (!strcmp(what, "contact_offset")) {

@@ -255,6 +255,7 @@ THREAD_FIELDS = [
     "unread_count",
     "changed_ms",
     "last_inbound_ms",
+    "name_row",
     "pending",
     "contact_offset",
     "parked_offset",

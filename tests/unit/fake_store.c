@@ -247,13 +247,14 @@ static int is_over(const char *text, apr_size_t max)
 
 static int message_fits(const wa_message_new_t *m)
 {
-    const apr_size_t sum = m->body.len + m->attributes.len + m->delivery.len + m->preview.len;
+    const apr_size_t sum = m->body.len + m->attributes.len + m->delivery.len + m->preview.len
+                           + m->profile_name.len;
 
     return !is_over(m->id, WA_STORE_ID_MAX) && !is_over(m->sid, WA_STORE_ID_MAX)
            && !is_over(m->counterpart, WA_STORE_NAME_MAX)
            && !is_over(m->phone_number, WA_STORE_NAME_MAX)
            && !is_over(m->idempotency_key, WA_STORE_NAME_MAX) && m->preview.len <= WA_STORE_TEXT_MAX
-           && sum <= WA_STORE_MESSAGE_MAX;
+           && m->profile_name.len <= WA_STORE_TEXT_MAX && sum <= WA_STORE_MESSAGE_MAX;
 }
 
 static fake_thread_t *thread_get(fake_store_t *fake, wa_slice_t counterpart)
@@ -294,6 +295,7 @@ static void thread_put(fake_store_t *fake, fake_message_t *m, int is_fetched)
     t->row.message_count++;
     if (m->m.direction == WA_DIRECTION_RECEIVED) {
         inbound_note(&t->row, m, is_fetched);
+        t->row.profile_name = m->profile_name.len > 0 ? m->profile_name : t->row.profile_name;
     }
     thread_changed(fake, t);
 }
@@ -310,6 +312,7 @@ static void message_put(fake_store_t *fake, const wa_message_new_t *new, fake_me
     m->m.attributes = slice_dup(new->attributes, fake->p);
     m->m.delivery = slice_dup(new->delivery, fake->p);
     m->preview = wa_slice_string(new->preview, fake->p);
+    m->profile_name = slice_dup(new->profile_name, fake->p);
     m->number = (apr_uint64_t)fake->by_number->nelts + 1;
     m->next = fake->messages;
     fake->messages = m;

@@ -144,7 +144,8 @@ static void test_previews_of_media_without_a_caption(void **state)
     } cases[] = {{"image/png", "[image]"},      {"audio/ogg", "[audio]"},
                  {"video/mp4", "[video]"},      {"application/pdf", "[document]"},
                  {"imagery", "[document]"},     {"\"<script>", "[document]"},
-                 {"text/x-vcard", "[document]"}};
+                 {"text/vcard", "[contacts]"},  {"text/x-vcard", "[contacts]"},
+                 {"text/plain", "[document]"}};
     size_t i;
 
     for (i = 0; i < COUNT(cases); i++) {

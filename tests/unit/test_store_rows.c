@@ -197,7 +197,7 @@ static void an_index_of_another_version_is_made_again(void **state)
     len = read(fd, text, sizeof(text) - 1);
     assert_true(len > 0);
     text[len] = '\0';
-    assert_memory_equal(text, "mod_whatsapp checkpoint 5\n", 26);
+    assert_memory_equal(text, "mod_whatsapp checkpoint 6\n", 26);
     text[24] = '4';
     check = strstr(text, "check ");
     assert_non_null(check);

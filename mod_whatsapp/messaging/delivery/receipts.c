@@ -76,9 +76,16 @@ static int code_of(const char *s)
 /* What Twilio says of a failure: WhatsApp's words, else its own. */
 static const char *words_of(const wa_form_t *form, apr_pool_t *p)
 {
-    const char *words = wa_twilio_words(wa_form_string(form, "ChannelStatusMessage", p), p);
+    wa_slice_t text;
+    const char *words;
 
-    return words ? words : wa_twilio_words(wa_form_string(form, "ErrorMessage", p), p);
+    wa_form_get(form, "ChannelStatusMessage", &text);
+    words = wa_twilio_words(text, p);
+    if (!words) {
+        wa_form_get(form, "ErrorMessage", &text);
+        words = wa_twilio_words(text, p);
+    }
+    return words;
 }
 
 static apr_status_t callback_read(callback_t *callback, const wa_form_t *form, apr_pool_t *p)

@@ -69,6 +69,9 @@ typedef struct wa_delivery_summary_t {
 /* An outcome that is known only as far as the API tells it: a message in one part. Any thread. */
 wa_part_e wa_part_of_status(wa_status_e status, const char *error);
 
+/* What the API says of a part that is there. Any thread. */
+wa_status_e wa_status_of_part(wa_part_e is);
+
 /* Makes the summary; strings in p, or those of *d. Any thread that may use p. */
 void wa_delivery_summarize(const wa_delivery_t *d, wa_delivery_summary_t *summary, apr_pool_t *p);
 

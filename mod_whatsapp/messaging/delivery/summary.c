@@ -50,6 +50,21 @@ wa_part_e wa_part_of_status(wa_status_e status, const char *error)
     return error ? WA_PART_UNKNOWN : WA_PART_WAITING;
 }
 
+wa_status_e wa_status_of_part(wa_part_e is)
+{
+    switch (is) {
+    case WA_PART_TAKEN:
+        return WA_STATUS_SUCCESS;
+    case WA_PART_FAILED:
+    case WA_PART_STOPPED:
+        return WA_STATUS_FAILED;
+    case WA_PART_WAITING:
+    case WA_PART_UNKNOWN:
+        break;
+    }
+    return WA_STATUS_PENDING;
+}
+
 /* How many parts are in each place, and which is the first there. */
 typedef struct places_t {
     apr_size_t first[WA_PART_COUNT]; /* 0 and up; part_count for none */

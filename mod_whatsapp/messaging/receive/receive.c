@@ -14,6 +14,7 @@
 #include "messaging/receive/inbound_text.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/details.h"
 #include "messaging/message/preview.h"
 #include "messaging/policy/policy.h"
 #include "messaging/message/validate.h"
@@ -104,6 +105,7 @@ static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_
 {
     wa_media_t *media = apr_palloc(p, WA_MEDIA_MAX * sizeof(*media));
     wa_form_field_t *fields = apr_palloc(p, (form->count + 1) * sizeof(*fields));
+    wa_slice_t name, type;
 
     message->direction = WA_DIRECTION_RECEIVED;
     message->sid = wa_form_string(form, "MessageSid", p);
@@ -123,8 +125,11 @@ static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_
     attributes->fields = fields;
     attributes->field_count = wa_inbound_text_rest(form, media, attributes->media_count, fields, p);
     message->body = wa_inbound_text_body(form, attributes->media_count, p);
-    message->preview =
-        wa_preview_make(message->body, attributes->media_count > 0 ? media[0].content_type : NULL);
+    wa_form_get(form, "ProfileName", &name);
+    message->profile_name = wa_details_name(name, p);
+    wa_form_get(form, "MessageType", &type);
+    message->preview = wa_preview_received(
+        message->body, type, attributes->media_count > 0 ? media[0].content_type : NULL, p);
     return wa_attributes_write(attributes, &message->attributes, p);
 }
 

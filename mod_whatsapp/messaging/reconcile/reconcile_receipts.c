@@ -36,7 +36,7 @@ static apr_status_t listed_take(void *baton, const wa_twilio_message_t *message,
     const wa_delivery_event_t event = {.kind = WA_EVENT_LISTED,
                                        .word = wa_delivery_parse(message->status),
                                        .error_code = message->error_code,
-                                       .said = wa_twilio_words(message->error_message, tmp),
+                                       .said = wa_twilio_words(wa_slice_of(message->error_message), tmp),
                                        .at_ms = apr_time_as_msec(message->date_updated),
                                        .sid = message->sid};
     int is_ours, is_changed;

@@ -194,7 +194,7 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
     one->body = apr_pstrdup(listing->p, message->body ? message->body : "");
     one->status = apr_pstrdup(listing->p, message->status ? message->status : "");
     one->error_code = message->error_code;
-    one->said = wa_twilio_words(message->error_message, listing->p);
+    one->said = wa_twilio_words(wa_slice_of(message->error_message), listing->p);
     one->created_ms = apr_time_as_msec(when);
     one->status_ms = apr_time_as_msec(message->date_updated ? message->date_updated : when);
     return APR_SUCCESS;

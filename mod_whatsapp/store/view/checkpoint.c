@@ -21,14 +21,14 @@
 #define CURRENT "CURRENT"
 #define MAGIC "mod_whatsapp checkpoint "
 #define VERSION \
-    5 /* of what is derived, the checkpoint and the index: a change there is a new number here */
+    6 /* of what is derived, the checkpoint and the index: a change there is a new number here */
 #define PREFIX "state-"
 #define NUMBER_MAX ((apr_uint64_t)1 << 53) /* of a checkpoint: there is a next one */
 #define UNFINISHED "__db." PREFIX          /* what Berkeley DB makes first and renames */
 
 /* The value under "thread:{counterpart}". */
 typedef struct thread_value_t {
-    apr_uint64_t last_row, read_row, message_count, unread_count;
+    apr_uint64_t last_row, read_row, name_row, message_count, unread_count;
     apr_int64_t changed_ms, last_inbound_ms, inbound_date_ms, inbound_before_ms;
     apr_uint32_t flags, reserved;
 } thread_value_t;
@@ -300,6 +300,7 @@ static apr_status_t load_pair(void *baton, const apr_datum_t *key, const apr_dat
         thread.counterpart = name;
         thread.last_row = v.last_row;
         thread.read_row = v.read_row;
+        thread.name_row = v.name_row;
         thread.message_count = v.message_count;
         thread.unread_count = v.unread_count;
         thread.changed_ms = v.changed_ms;
@@ -396,6 +397,7 @@ static apr_status_t snapshot_take(snapshot_t *snapshot, wa_replica_t *replica, w
     for (t = replica->newest; t; t = t->older) {
         thread_value_t v = {.last_row = t->last_row,
                             .read_row = t->read_row,
+                            .name_row = t->name_row,
                             .message_count = t->message_count,
                             .unread_count = t->unread_count,
                             .changed_ms = t->changed_ms,
