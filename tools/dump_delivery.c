@@ -38,6 +38,7 @@ static void times_write(wa_json_writer_t *w, const wa_part_t *part)
 
 static void part_write(wa_json_writer_t *w, const wa_part_t *part)
 {
+    static const apr_int64_t never[WA_DELIVERY_COUNT];
     const char *word = wa_delivery_name(part->word);
 
     wa_json_object_begin(w);
@@ -54,7 +55,9 @@ static void part_write(wa_json_writer_t *w, const wa_part_t *part)
     if (part->said) {
         WA_JSON_STRING(w, "said", wa_slice_of(part->said));
     }
-    times_write(w, part);
+    if (memcmp(part->since_ms, never, sizeof(never)) != 0) {
+        times_write(w, part);
+    }
     wa_json_object_end(w);
 }
 

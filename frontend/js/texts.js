@@ -1,5 +1,5 @@
-// Every word that the page says, in one language: translate this file, nothing else.
-// {name} is replaced. Texts with one and other (and zero, two, few, many where the language has them) follow the number n.
+// Every word of the page: translate this file, nothing else.
+// {name} is replaced. Those with one, other (and zero, two, few, many where a language has them) follow n.
 
 export const texts = {
 	language: 'en',
@@ -56,6 +56,8 @@ export const texts = {
 	video: 'Video',
 	audio: 'Voice message',
 	file: 'File',
+	earlier: 'An earlier message',
+	ad: 'Came from an ad: {text}',
 
 	contactNew: 'New contact',
 	contactAdd: 'Add to contacts',
