@@ -412,10 +412,10 @@ static void attributes_set(reader_t *r, wa_message_new_t *m, const reader_t *ext
 static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
 {
     static const char *const known[] = {
-        "id",        "direction",    "phoneNumber", "counterpart", "body", "timestamp",
-        "status",    "errorMessage", "contactId",   "unread",      "sid",  "deliveryStatus",
-        "errorCode", "media",        "contentSid",  "store",
-        "type",      "replyTo",      "referral", /* which are made of the form */
+        "id",        "direction",      "phoneNumber",  "counterpart", "body",
+        "timestamp", "status",         "errorMessage", "contactId",   "unread",
+        "sid",       "deliveryStatus", "errorCode",    "media",       "contentSid",
+        "store",     "type",           "replyTo",      "referral", /* which are made of the form */
         NULL};
     wa_message_new_t *m = &item->message;
     const char *direction = text(r, "direction"), *sid, *raw;

@@ -121,7 +121,6 @@ int wa_endpoint_message(wa_request_t *q)
     if (rv == APR_SUCCESS) {
         rv = wa_list_message(&reply.list, &message);
     }
-    return wa_reply_end(&reply, rv,
-                        APR_STATUS_IS_NOTFOUND(rv) ? "There is no message with this id or sid."
-                                                   : NULL);
+    return wa_reply_end(
+        &reply, rv, APR_STATUS_IS_NOTFOUND(rv) ? "There is no message with this id or sid." : NULL);
 }

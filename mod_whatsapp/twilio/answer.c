@@ -45,7 +45,8 @@ static void accepted_read(const json_t *json, wa_twilio_result_t *result, apr_po
     result->status = status ? apr_pstrdup(p, status) : NULL;
     result->error_code = wa_twilio_json_int(json, "error_code");
     if (wa_delivery_is_failure(wa_delivery_parse(status))) {
-        result->said = wa_twilio_words(wa_slice_of(wa_twilio_json_string(json, "error_message")), p);
+        result->said =
+            wa_twilio_words(wa_slice_of(wa_twilio_json_string(json, "error_message")), p);
         result->error = wa_twilio_error_told(result->error_code, result->said, p);
     }
 }

@@ -247,8 +247,8 @@ static int is_over(const char *text, apr_size_t max)
 
 static int message_fits(const wa_message_new_t *m)
 {
-    const apr_size_t sum = m->body.len + m->attributes.len + m->delivery.len + m->preview.len
-                           + m->profile_name.len;
+    const apr_size_t sum =
+        m->body.len + m->attributes.len + m->delivery.len + m->preview.len + m->profile_name.len;
 
     return !is_over(m->id, WA_STORE_ID_MAX) && !is_over(m->sid, WA_STORE_ID_MAX)
            && !is_over(m->counterpart, WA_STORE_NAME_MAX)

@@ -77,8 +77,8 @@ static void a_thread_sums_up_its_messages(seam_t *seam)
 static void named(seam_t *seam, wa_direction_e direction, const char *name, const char *expected)
 {
     static int count;
-    wa_message_new_t new = message_new(apr_psprintf(seam->p, "n%d", count++), NULL, SEAM_ANA,
-                                       direction, NULL);
+    wa_message_new_t new =
+        message_new(apr_psprintf(seam->p, "n%d", count++), NULL, SEAM_ANA, direction, NULL);
     wa_message_t m;
 
     new.profile_name = wa_slice_of(name);

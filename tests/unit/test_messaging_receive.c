@@ -141,10 +141,10 @@ static void test_previews_of_media_without_a_caption(void **state)
 {
     static const struct {
         const char *type, *preview;
-    } cases[] = {{"image/png", "[image]"},      {"audio/ogg", "[audio]"},
-                 {"video/mp4", "[video]"},      {"application/pdf", "[document]"},
-                 {"imagery", "[document]"},     {"\"<script>", "[document]"},
-                 {"text/vcard", "[contacts]"},  {"text/x-vcard", "[contacts]"},
+    } cases[] = {{"image/png", "[image]"},     {"audio/ogg", "[audio]"},
+                 {"video/mp4", "[video]"},     {"application/pdf", "[document]"},
+                 {"imagery", "[document]"},    {"\"<script>", "[document]"},
+                 {"text/vcard", "[contacts]"}, {"text/x-vcard", "[contacts]"},
                  {"text/plain", "[document]"}};
     size_t i;
 

@@ -33,7 +33,7 @@ typedef struct wa_part_t {
     wa_delivery_e word; /* Twilio's newest that counts */
     int error_code;     /* Twilio's; 0 for none */
     const char *sid;    /* NULL while unknown */
-    const char *said;   /* what Twilio says of a failure in words of its own, clean; NULL for none */
+    const char *said; /* what Twilio says of a failure in words of its own, clean; NULL for none */
     apr_int64_t since_ms[WA_DELIVERY_COUNT]; /* when each word was first told; 0 never */
 } wa_part_t;
 

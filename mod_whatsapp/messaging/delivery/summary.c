@@ -145,10 +145,10 @@ static const char *parts_sentence(const wa_delivery_t *d, const places_t *places
         return apr_pstrcat(p, so_far(d, failed, p), " sent: ", reason, NULL);
     }
     if (failed < d->part_count) {
-        return apr_psprintf(p, "Part %d of %d was not delivered: %s%s", (int)failed + 1, count,
-                            wa_twilio_error_told(d->parts[failed].error_code,
-                                                 d->parts[failed].said, p),
-                            is_stopped ? " The last parts were not sent." : "");
+        return apr_psprintf(
+            p, "Part %d of %d was not delivered: %s%s", (int)failed + 1, count,
+            wa_twilio_error_told(d->parts[failed].error_code, d->parts[failed].said, p),
+            is_stopped ? " The last parts were not sent." : "");
     }
     if (unknown < d->part_count) {
         return apr_psprintf(p, "Nobody can know whether part %d of %d was sent%s: %s",

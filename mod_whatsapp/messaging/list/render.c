@@ -129,10 +129,9 @@ static wa_slice_t preview_of(const wa_message_t *message, apr_pool_t *p)
     }
     wa_details_read(&details, message->attributes);
     (void)wa_attributes_media(message->attributes, 0, &media);
-    return wa_preview_received(message->body, details.type,
-                               media.content_type.len > 0 ? wa_slice_string(media.content_type, p)
-                                                          : NULL,
-                               p);
+    return wa_preview_received(
+        message->body, details.type,
+        media.content_type.len > 0 ? wa_slice_string(media.content_type, p) : NULL, p);
 }
 
 /* Whose the message was that is answered. */
@@ -234,8 +233,7 @@ static void receipts_add(wa_json_writer_t *w, const apr_int64_t *since_ms)
         if (next) {
             done[next] = 1;
             wa_json_object_begin(w);
-            WA_JSON_STRING(w, "deliveryStatus",
-                           wa_slice_of(wa_delivery_name((wa_delivery_e)next)));
+            WA_JSON_STRING(w, "deliveryStatus", wa_slice_of(wa_delivery_name((wa_delivery_e)next)));
             WA_JSON_INT(w, "timestamp", since_ms[next]);
             wa_json_object_end(w);
         }

@@ -34,7 +34,8 @@ apr_status_t wa_validate_phone(wa_slice_t typed, const char **pnumber, wa_senten
 
 int wa_validate_is_message_id(wa_slice_t typed)
 {
-    static const char allowed[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
+    static const char allowed[] =
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
     apr_size_t i;
 
     for (i = 0; i < typed.len; i++) {

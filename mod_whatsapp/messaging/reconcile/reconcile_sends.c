@@ -54,7 +54,7 @@ typedef struct listed_t {
     const char *said; /* of a failure, in Twilio's own words; NULL for none */
     apr_int64_t created_ms;
     apr_int64_t status_ms; /* since when it has its status at the latest */
-    int is_claimed; /* it is one of ours already */
+    int is_claimed;        /* it is one of ours already */
 } listed_t;
 
 static apr_int64_t timeout_ms(const run_t *run)

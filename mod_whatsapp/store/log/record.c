@@ -185,8 +185,9 @@ static int message_fits(const wa_message_new_t *m, const wa_record_message_t *pa
            && parts->counterpart.len > 0 && parts->counterpart.len <= NAME_MAX_BYTES
            && parts->phone_number.len <= NAME_MAX_BYTES
            && parts->idempotency_key.len <= NAME_MAX_BYTES && m->preview.len <= TEXT_MAX
-           && m->profile_name.len <= TEXT_MAX && m->body.len <= WA_RECORD_MAX && m->attributes.len <= WA_RECORD_MAX
-           && m->delivery.len <= WA_RECORD_MAX && m->status <= WA_STATUS_FAILED;
+           && m->profile_name.len <= TEXT_MAX && m->body.len <= WA_RECORD_MAX
+           && m->attributes.len <= WA_RECORD_MAX && m->delivery.len <= WA_RECORD_MAX
+           && m->status <= WA_STATUS_FAILED;
 }
 
 static void message_lengths(message_lengths_t *l, const wa_message_new_t *m,
