@@ -44,6 +44,7 @@ typedef struct load_thread_t {
     apr_uint64_t unread; /* by its line, else by its messages */
     apr_uint32_t flags;
     int has_line;
+    const char *profile_name; /* by its line, for messages that do not tell it; NULL for none */
 } load_thread_t;
 
 typedef struct load_t {
@@ -163,6 +164,8 @@ static void thread_judge(load_t *l, const load_item_t *item)
     t->has_line = 1;
     t->unread = item->unread_count;
     t->flags |= item->flags;
+    t->profile_name =
+        *item->profile_name ? apr_pstrdup(l->pool, item->profile_name) : t->profile_name;
 }
 
 static apr_status_t piece_judge(load_t *l, load_piece_t *piece)
@@ -281,7 +284,8 @@ static apr_status_t sids_append(load_t *l, const load_item_t *item)
 
 static apr_status_t message_append(load_t *l, const load_item_t *item)
 {
-    const wa_message_new_t *m = &item->message;
+    const load_thread_t *t = thread_get(l, item->message.counterpart);
+    wa_message_new_t m = item->message;
     wa_record_t *record;
     apr_status_t rv;
 
@@ -289,7 +293,10 @@ static apr_status_t message_append(load_t *l, const load_item_t *item)
         l->duplicates++;
         return APR_SUCCESS;
     }
-    rv = wa_record_message_make(&record, m, l->tmp);
+    if (m.direction == WA_DIRECTION_RECEIVED && m.profile_name.len == 0) {
+        m.profile_name = wa_slice_of(t->profile_name);
+    }
+    rv = wa_record_message_make(&record, &m, l->tmp);
     if (rv == APR_SUCCESS) {
         rv = record_append(l, record, item->time_ms);
     }

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "dump_delivery.h"
 #include "dump_version_1.h"
+#include "load_details.h"
 #include "messaging/receive/inbound_text.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
@@ -351,6 +352,9 @@ static void form_read(reader_t *r, const reader_t *extra, wa_attributes_t *attri
 
     text = text ? text : json_string_value(member(extra, "private")); /* of a store of version 1 */
     if (!text) {
+        const char *flaw = load_details_read(r->object, attributes, r->p);
+
+        r->wrong = r->wrong ? r->wrong : flaw;
         return;
     }
     if (wa_form_parse(&form, text, strlen(text), WA_SIGNATURE_MAX_FIELDS, r->p) != APR_SUCCESS) {
@@ -411,12 +415,11 @@ static void attributes_set(reader_t *r, wa_message_new_t *m, const reader_t *ext
 
 static void message_read(reader_t *r, load_item_t *item, const char *key_rest_)
 {
-    static const char *const known[] = {
-        "id",        "direction",      "phoneNumber",  "counterpart", "body",
-        "timestamp", "status",         "errorMessage", "contactId",   "unread",
-        "sid",       "deliveryStatus", "errorCode",    "media",       "contentSid",
-        "store",     "type",           "replyTo",      "referral", /* which are made of the form */
-        NULL};
+    static const char *const known[] = {"id",        "direction", "phoneNumber", "counterpart",
+                                        "body",      "timestamp", "status",      "errorMessage",
+                                        "contactId", "unread",    "sid",         "deliveryStatus",
+                                        "errorCode", "media",     "contentSid",  "store",
+                                        "type",      "replyTo",   "referral",    NULL};
     wa_message_new_t *m = &item->message;
     const char *direction = text(r, "direction"), *sid, *raw;
     reader_t extra = {member(r, "store"), NULL, r->p, r->now_ms};
@@ -489,6 +492,8 @@ static void thread_read(reader_t *r, load_item_t *item, const char *rest)
     if (extra.wrong) {
         wrong(r, "store:", extra.wrong);
     }
+    item->profile_name =
+        wa_slice_string(wa_details_name(wa_slice_of(text_optional(r, "profileName")), r->p), r->p);
     item->unread_count = unread > 0 ? (apr_uint64_t)unread : 0;
     item->flags = (apr_uint32_t)flags
                   | (json_is_true(member(r, "optedOut")) ? WA_THREAD_OPTED_OUT : 0)

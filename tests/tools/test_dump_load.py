@@ -475,6 +475,19 @@ EVERY_MEMBER = {
         "media": [{"url": "/api/x", "contentType": "a/b"}],
         "unread": True,
         "contactId": "11111111-2222-4333-8444-555555555555",
+        "type": "image",
+        "replyTo": {"sid": "SM" + "4" * 32, "sender": HERE},
+        "referral": {
+            "sourceType": "ad",
+            "sourceId": "1",
+            "sourceUrl": "https://fb.example/a",
+            "headline": "h",
+            "body": "b",
+            "mediaUrl": "https://fb.example/m",
+            "mediaContentType": "image/png",
+            "mediaId": "2",
+            "ctwaClid": "3",
+        },
     },
     "ThreadSummary": {
         "counterpart": "+15550000001",
@@ -488,6 +501,7 @@ EVERY_MEMBER = {
         "blocked": True,
         "contactId": "11111111-2222-4333-8444-555555555555",
         "contactName": "Ana",
+        "profileName": "Zoë",
     },
     "Contact": {
         "id": "11111111-2222-4333-8444-555555555555",
@@ -513,6 +527,7 @@ def test_no_member_of_the_api_is_lost(directory, contract):
         ("thread:+15550000001", thread),
         (f"contact:{person['id']}", person),
     ]
+    assert set(received["referral"]) == set(schemas["Referral"]["properties"])
     told = load(directory / "store", lines_of(pairs)).err
     assert "not known" not in told and "2 messages and 1 contacts loaded" in told
     assert as_seen(dump(directory / "store")) == pairs

@@ -77,6 +77,16 @@ const char *wa_referral_member(wa_referral_e which)
     return members[which];
 }
 
+const char *wa_referral_field(wa_referral_e which)
+{
+    apr_size_t i = 0;
+
+    while (fields[i].offset != AT_REFERRAL(which)) {
+        i++;
+    }
+    return fields[i].name.ptr;
+}
+
 /* What a browser may be led to. */
 static int is_web_address(wa_slice_t text)
 {

@@ -43,6 +43,9 @@ void wa_details_read(wa_details_t *details, wa_slice_t attributes);
 /* The API's name of a member of `referral`. Any thread. */
 const char *wa_referral_member(wa_referral_e which);
 
+/* Twilio's name of the field that it is made of. Any thread. */
+const char *wa_referral_field(wa_referral_e which);
+
 /* A member of `referral` as clients are told it; empty for none, and for an address that is not
  * http or https. Any thread that may use p. */
 wa_slice_t wa_referral_text(const wa_details_t *details, wa_referral_e which, apr_pool_t *p);
