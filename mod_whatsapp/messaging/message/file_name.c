@@ -49,10 +49,10 @@ static int type_is(wa_slice_t type, const char *top)
 
 const char *wa_file_name(wa_slice_t body, wa_slice_t type, wa_slice_t content_type, apr_pool_t *p)
 {
-    if ((type.len > 0 && !wa_slice_is_equal(type, WA_SLICE_LITERAL("document")))
-        || type_is(content_type, "image/") || type_is(content_type, "audio/")
-        || type_is(content_type, "video/") || body.len == 0 || memchr(body.ptr, '\r', body.len)
-        || memchr(body.ptr, '\n', body.len)) {
+    if (wa_slice_is_equal(type, WA_SLICE_LITERAL("contacts")) || type_is(content_type, "text/vcard")
+        || type_is(content_type, "text/x-vcard") || type_is(content_type, "image/")
+        || type_is(content_type, "audio/") || type_is(content_type, "video/") || body.len == 0
+        || memchr(body.ptr, '\r', body.len) || memchr(body.ptr, '\n', body.len)) {
         return "";
     }
     return name_clean(body, p);
