@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people wrote about: kinds, the message that one answers, ads, names of files and of people."""
+"""What people wrote about: kinds, the message that one answers, ads, names of files and people."""
 
 import pytest
 
@@ -125,7 +125,7 @@ def test_an_answer_to_no_message(receive, sid):
 
 
 def test_a_sent_message_answers_none(api, fresh, twilio):
-    """Twilio has no way to say what a message answers: the member is ignored like any unknown one."""
+    """Twilio cannot be told what a message answers: the member is ignored like any unknown one."""
     number = fresh.number()
     message = api.send(number, "an answer", replyTo={"sid": fresh.sid()})["message"]
     assert "replyTo" not in message

@@ -136,7 +136,8 @@ def test_our_sentence_where_there_is_one(api, sent):
 
 def test_words_that_are_anything(api, sent):
     said = "a\x00b\r\nc\u202ed" + "\U0001f44b" * 5000
-    receipt(api, sent, "failed", ErrorCode=str(UNKNOWN), ChannelStatusMessage="\u200b", ErrorMessage=said)
+    fields = {"ChannelStatusMessage": "\u200b", "ErrorMessage": said}
+    receipt(api, sent, "failed", ErrorCode=str(UNKNOWN), **fields)
     error = error_of(api, sent)
     assert "\n" not in error and "\u202e" not in error and len(error) < 500
     receipt(api, sent, "failed", ErrorCode=str(UNKNOWN), ChannelStatusMessage="x")
