@@ -315,10 +315,12 @@ static int threads_are_equal(const wa_replica_t *a, const wa_replica_t *b)
 
     for (; x && y; x = x->older, y = y->older) {
         if (!wa_slice_is_equal(x->counterpart, y->counterpart)
-            || !wa_slice_is_equal(x->preview, y->preview) || x->message_count != y->message_count
-            || x->unread_count != y->unread_count || x->last_timestamp_ms != y->last_timestamp_ms
-            || x->changed_ms != y->changed_ms || x->last_inbound_ms != y->last_inbound_ms
-            || !inbounds_are_equal(x, y) || x->flags != y->flags) {
+            || !wa_slice_is_equal(x->preview, y->preview)
+            || !wa_slice_is_equal(x->profile_name, y->profile_name)
+            || x->message_count != y->message_count || x->unread_count != y->unread_count
+            || x->last_timestamp_ms != y->last_timestamp_ms || x->changed_ms != y->changed_ms
+            || x->last_inbound_ms != y->last_inbound_ms || !inbounds_are_equal(x, y)
+            || x->flags != y->flags) {
             return 0;
         }
     }

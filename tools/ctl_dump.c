@@ -206,7 +206,7 @@ static void message_write(extras_t *e, const wa_message_t *m, const wa_record_me
 {
     wa_slice_t shown;
 
-    wa_message_render(e->w, m, "", e->dump->tmp);
+    wa_message_render(e->w, m, NULL, "", e->dump->tmp);
     if (!wa_slice_is_equal(wa_preview_make(m->body, first_type(m, e->dump->tmp)), fixed->preview)) {
         wa_json_string(extra_begin(e, "preview"), fixed->preview);
     }

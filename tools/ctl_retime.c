@@ -94,9 +94,23 @@ static int times_mend(const retime_t *c, wa_slice_t text, wa_slice_t *pout)
 
             is_changed |= memcmp(copy + i, is, TIME_DIGITS) != 0;
             memcpy(copy + i, is, TIME_DIGITS);
+            digits = strcspn(copy + i, "\n"); /* behind a line's time are words */
         }
     }
     *pout = is_changed ? wa_slice_make(copy, text.len) : text;
+    return is_changed;
+}
+
+static int part_mend(const retime_t *c, wa_part_t *part)
+{
+    int word, is_changed = 0;
+
+    for (word = 0; word < WA_DELIVERY_COUNT; word++) {
+        const apr_int64_t was = part->since_ms[word];
+
+        part->since_ms[word] = time_of(c, was);
+        is_changed |= part->since_ms[word] != was;
+    }
     return is_changed;
 }
 
@@ -107,14 +121,12 @@ static int delivery_mend(const retime_t *c, wa_status_e status, wa_slice_t *pdel
     const wa_message_t message = {.status = status, .delivery = *pdelivery};
     wa_message_state_t stored;
     wa_delivery_t delivery;
-    int word, is_changed = 0;
+    apr_size_t part;
+    int is_changed = 0;
 
     wa_delivery_read(&delivery, &message, c->tmp);
-    for (word = 0; word < WA_DELIVERY_COUNT; word++) {
-        const apr_int64_t was = delivery.since_ms[word];
-
-        delivery.since_ms[word] = time_of(c, was);
-        is_changed |= delivery.since_ms[word] != was;
+    for (part = 0; part < delivery.part_count; part++) {
+        is_changed |= part_mend(c, &delivery.parts[part]);
     }
     if (!is_changed || wa_delivery_write(&delivery, NULL, &stored, c->tmp) != APR_SUCCESS) {
         return 0;
@@ -150,6 +162,7 @@ static apr_status_t message_mend(retime_t *c, const wa_record_t *r, wa_record_t 
     n.flags_clear = m.flags_clear;
     n.phone_number = string_of(m.phone_number, c->tmp);
     n.preview = m.preview;
+    n.profile_name = m.profile_name;
     n.body = m.body;
     n.attributes = m.attributes;
     n.delivery = m.delivery;
@@ -255,7 +268,8 @@ static int is_same_but_for_times(const wa_replica_t *a, const wa_replica_t *b)
 
     for (; x && y; x = x->older, y = y->older) {
         if (!wa_slice_is_equal(x->counterpart, y->counterpart)
-            || !wa_slice_is_equal(x->preview, y->preview) || x->last_row != y->last_row
+            || !wa_slice_is_equal(x->preview, y->preview)
+            || !wa_slice_is_equal(x->profile_name, y->profile_name) || x->last_row != y->last_row
             || x->read_row != y->read_row || x->message_count != y->message_count
             || x->unread_count != y->unread_count || x->flags != y->flags) {
             return 0;

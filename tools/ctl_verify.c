@@ -137,6 +137,7 @@ static void thread_compare(verify_t *v, const wa_replica_thread_t *x, const wa_r
     COMPARE(changed_ms)
     COMPARE(last_inbound_ms)
     COMPARE(inbound_count)
+    COMPARE(name_row)
     COMPARE(flags)
     inbound_compare(v, x, y);
 }

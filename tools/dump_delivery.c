@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/id.h"
+#include "twilio/errors.h"
 
 static const char *const places[] = {[WA_PART_WAITING] = "waiting",
                                      [WA_PART_TAKEN] = "taken",
@@ -20,8 +21,24 @@ static const char *const answers[] = {[WA_ANSWER_NONE] = NULL,
 
 /* ---- writing ---- */
 
+static void times_write(wa_json_writer_t *w, const wa_part_t *part)
+{
+    int word;
+
+    WA_JSON_NAME(w, "times");
+    wa_json_object_begin(w);
+    for (word = WA_DELIVERY_UNKNOWN + 1; word < WA_DELIVERY_COUNT; word++) {
+        if (part->since_ms[word]) {
+            wa_json_name(w, wa_delivery_name((wa_delivery_e)word));
+            wa_json_int(w, part->since_ms[word]);
+        }
+    }
+    wa_json_object_end(w);
+}
+
 static void part_write(wa_json_writer_t *w, const wa_part_t *part)
 {
+    static const apr_int64_t never[WA_DELIVERY_COUNT];
     const char *word = wa_delivery_name(part->word);
 
     wa_json_object_begin(w);
@@ -35,20 +52,11 @@ static void part_write(wa_json_writer_t *w, const wa_part_t *part)
     if (part->sid) {
         WA_JSON_STRING(w, "sid", wa_slice_of(part->sid));
     }
-    wa_json_object_end(w);
-}
-
-static void times_write(wa_json_writer_t *w, const wa_delivery_t *delivery)
-{
-    int word;
-
-    WA_JSON_NAME(w, "times");
-    wa_json_object_begin(w);
-    for (word = WA_DELIVERY_UNKNOWN + 1; word < WA_DELIVERY_COUNT; word++) {
-        if (delivery->since_ms[word]) {
-            wa_json_name(w, wa_delivery_name((wa_delivery_e)word));
-            wa_json_int(w, delivery->since_ms[word]);
-        }
+    if (part->said) {
+        WA_JSON_STRING(w, "said", wa_slice_of(part->said));
+    }
+    if (memcmp(part->since_ms, never, sizeof(never)) != 0) {
+        times_write(w, part);
     }
     wa_json_object_end(w);
 }
@@ -64,7 +72,6 @@ void dump_delivery_write(wa_json_writer_t *w, const wa_delivery_t *delivery)
         part_write(w, &delivery->parts[i]);
     }
     wa_json_array_end(w);
-    times_write(w, delivery);
     if (delivery->digest) {
         WA_JSON_STRING(w, "digest", wa_slice_of(delivery->digest));
     }
@@ -93,8 +100,27 @@ static int name_find(const json_t *value, const char *const *names, int count)
     return -1;
 }
 
-static const char *part_read(wa_part_t *part, const json_t *object)
+static const char *times_read(wa_part_t *part, const json_t *times)
 {
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(apr_uintptr_t)times, name, value)
+    {
+        const wa_delivery_e word = wa_delivery_parse(name);
+
+        if (word == WA_DELIVERY_UNKNOWN || !json_is_integer(value)
+            || json_integer_value(value) < 0) {
+            return "store.delivery: times must have Twilio's words with milliseconds since 1970";
+        }
+        part->since_ms[word] = json_integer_value(value);
+    }
+    return NULL;
+}
+
+static const char *part_read(wa_part_t *part, const json_t *object, apr_pool_t *p)
+{
+    const json_t *said = json_object_get(object, "said");
     const json_t *status = json_object_get(object, "status");
     const json_t *code = json_object_get(object, "errorCode");
     const json_t *sid = json_object_get(object, "sid");
@@ -118,25 +144,11 @@ static const char *part_read(wa_part_t *part, const json_t *object)
     if (sid && !wa_id_is_sid(part->sid, "SM,MM")) {
         return "store.delivery: a part's sid must be the sid of a message";
     }
-    return NULL;
-}
-
-static const char *times_read(wa_delivery_t *delivery, const json_t *times)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach((json_t *)(apr_uintptr_t)times, name, value)
-    {
-        const wa_delivery_e word = wa_delivery_parse(name);
-
-        if (word == WA_DELIVERY_UNKNOWN || !json_is_integer(value)
-            || json_integer_value(value) < 0) {
-            return "store.delivery: times must have Twilio's words with milliseconds since 1970";
-        }
-        delivery->since_ms[word] = json_integer_value(value);
+    if (said && !json_is_string(said)) {
+        return "store.delivery: what is said of a part must be a string";
     }
-    return NULL;
+    part->said = wa_twilio_words(wa_slice_of(json_string_value(said)), p);
+    return times_read(part, json_object_get(object, "times"));
 }
 
 static const char *request_read(wa_delivery_t *delivery, const json_t *object)
@@ -158,7 +170,7 @@ static const char *request_read(wa_delivery_t *delivery, const json_t *object)
     return NULL;
 }
 
-const char *dump_delivery_read(wa_delivery_t *delivery, const json_t *object)
+const char *dump_delivery_read(wa_delivery_t *delivery, const json_t *object, apr_pool_t *p)
 {
     const json_t *parts = json_object_get(object, "parts");
     const char *wrong = NULL;
@@ -169,11 +181,11 @@ const char *dump_delivery_read(wa_delivery_t *delivery, const json_t *object)
         return "store.delivery: parts must be a list of 1 to 18 objects";
     }
     for (i = 0; i < json_array_size(parts) && !wrong; i++) {
-        wrong = part_read(&delivery->parts[i], json_array_get(parts, i));
+        wrong = part_read(&delivery->parts[i], json_array_get(parts, i), p);
     }
     delivery->part_count = json_array_size(parts);
-    if (!wrong) {
-        wrong = times_read(delivery, json_object_get(object, "times"));
+    if (!wrong) { /* where older dumps have them */
+        wrong = times_read(&delivery->parts[0], json_object_get(object, "times"));
     }
     return wrong ? wrong : request_read(delivery, object);
 }

@@ -10,8 +10,9 @@
 #include "messaging/delivery/state.h"
 
 /*
- * {"parts": [{"place": "taken", "status": "delivered", "errorCode": 0, "sid": "SM..."}, ...],
- *  "times": {"sent": 1700000000000, ...}, "digest": "...", "answer": "accepted", "reason": "..."}
+ * {"parts": [{"place": "taken", "status": "delivered", "errorCode": 0, "sid": "SM...",
+ *             "said": "...", "times": {"sent": 1700000000000, ...}}, ...],
+ *  "digest": "...", "answer": "accepted", "reason": "..."}
  *
  * A part's place is waiting, taken, failed, unknown or stopped (wa_part_e), the answer accepted or
  * refused (wa_answer_e). What is not known is left out.
@@ -20,8 +21,8 @@
 /* Writes the object. */
 void dump_delivery_write(wa_json_writer_t *w, const wa_delivery_t *delivery);
 
-/* Reads it. Strings are those of `object`.
+/* Reads it. Strings are those of `object`, or in p.
  * @return NULL | what is wrong, constant; *delivery is of no use then */
-const char *dump_delivery_read(wa_delivery_t *delivery, const json_t *object);
+const char *dump_delivery_read(wa_delivery_t *delivery, const json_t *object, apr_pool_t *p);
 
 #endif

@@ -41,7 +41,7 @@ static void times_read(wa_delivery_t *d, const char *s)
         }
         s = end + 1;
         if (word != WA_DELIVERY_UNKNOWN) {
-            d->since_ms[word] = apr_strtoi64(s, &end, 10);
+            d->parts[0].since_ms[word] = apr_strtoi64(s, &end, 10);
         }
         s += strcspn(s, ",;");
         s += *s == ',';
@@ -113,8 +113,10 @@ void dump_version_1_read(wa_delivery_t *delivery, const char *text, apr_pool_t *
         request_read(delivery, &text, p);
     }
     if (version > 2) {
-        wa_delivery_t parts = {0};
+        wa_delivery_t parts = {.parts = {{.sid = NULL}}};
 
+        memcpy(parts.parts[0].since_ms, delivery->parts[0].since_ms,
+               sizeof(parts.parts[0].since_ms));
         parts_read(&parts, field_take(&text, p), p);
         if (parts.part_count > 0) {
             memcpy(delivery->parts, parts.parts, sizeof(parts.parts));

@@ -28,6 +28,7 @@ typedef struct load_thread_t {
     apr_uint64_t unread; /* by its line, else by its messages */
     apr_uint32_t flags;
     int has_line;
+    const char *profile_name; /* by its line, for messages that do not tell it; NULL for none */
 } load_thread_t;
 
 typedef struct load_t {

@@ -62,7 +62,8 @@ static apr_status_t sids_append(load_t *l, const load_item_t *item)
 
 static apr_status_t message_append(load_t *l, const load_item_t *item)
 {
-    const wa_message_new_t *m = &item->message;
+    const load_thread_t *t = load_thread_get(l, item->message.counterpart);
+    wa_message_new_t m = item->message;
     wa_record_t *record;
     apr_status_t rv;
 
@@ -70,7 +71,10 @@ static apr_status_t message_append(load_t *l, const load_item_t *item)
         l->duplicates++;
         return APR_SUCCESS;
     }
-    rv = wa_record_message_make(&record, m, l->tmp);
+    if (m.direction == WA_DIRECTION_RECEIVED && m.profile_name.len == 0) {
+        m.profile_name = wa_slice_of(t->profile_name);
+    }
+    rv = wa_record_message_make(&record, &m, l->tmp);
     if (rv == APR_SUCCESS) {
         rv = record_append(l, record, item->time_ms);
     }

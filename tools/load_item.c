@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "load_message.h"
 #include "load_reader.h"
+#include "messaging/message/details.h"
 #include "messaging/message/validate.h"
 
 /* ---- threads and contacts ---- */
@@ -26,6 +27,7 @@ static void thread_read(load_reader_t *r, load_item_t *item, const char *rest)
                                         "windowClosesAt",
                                         "optedOut",
                                         "blocked",
+                                        "profileName",
                                         "contactId",
                                         "contactName",
                                         "store",
@@ -49,6 +51,8 @@ static void thread_read(load_reader_t *r, load_item_t *item, const char *rest)
     if (extra.wrong) {
         load_wrong(r, "store:", extra.wrong);
     }
+    item->profile_name = wa_slice_string(
+        wa_details_name(wa_slice_of(load_text_optional(r, "profileName")), r->p), r->p);
     item->unread_count = unread > 0 ? (apr_uint64_t)unread : 0;
     item->flags = (apr_uint32_t)flags
                   | (json_is_true(load_member(r, "optedOut")) ? WA_THREAD_OPTED_OUT : 0)

@@ -36,6 +36,8 @@ typedef struct load_item_t {
     const char *counterpart;
     apr_uint64_t unread_count;
     apr_uint32_t flags;
+    /* clean; "" for none */
+    const char *profile_name;
     /* a contact */
     wa_record_contact_t contact;
 } load_item_t;

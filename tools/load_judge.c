@@ -42,7 +42,7 @@ static apr_status_t entry_add(load_t *l, const load_piece_t *piece, apr_int64_t 
     return APR_SUCCESS;
 }
 
-static load_thread_t *thread_get(load_t *l, const char *counterpart)
+load_thread_t *load_thread_get(load_t *l, const char *counterpart)
 {
     load_thread_t *t = apr_hash_get(l->threads, counterpart, APR_HASH_KEY_STRING);
 
@@ -78,7 +78,7 @@ int load_message_is_there(load_t *l, const load_item_t *item)
 
 static apr_status_t message_judge(load_t *l, const load_piece_t *piece, const load_item_t *item)
 {
-    load_thread_t *t = thread_get(l, item->message.counterpart);
+    load_thread_t *t = load_thread_get(l, item->message.counterpart);
     wa_record_t *record;
 
     t->unread += item->is_unread && !t->has_line;
@@ -104,11 +104,13 @@ static apr_status_t message_judge(load_t *l, const load_piece_t *piece, const lo
 
 static void thread_judge(load_t *l, const load_item_t *item)
 {
-    load_thread_t *t = thread_get(l, item->counterpart);
+    load_thread_t *t = load_thread_get(l, item->counterpart);
 
     t->has_line = 1;
     t->unread = item->unread_count;
     t->flags |= item->flags;
+    t->profile_name =
+        *item->profile_name ? apr_pstrdup(l->pool, item->profile_name) : t->profile_name;
 }
 
 static apr_status_t piece_judge(load_t *l, load_piece_t *piece)

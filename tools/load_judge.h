@@ -13,4 +13,7 @@ int load_judge(load_t *l);
 /* 1 when the store has the message already, under its id or one of its sids. */
 int load_message_is_there(load_t *l, const load_item_t *item);
 
+/* What is known of a thread, an empty one for a counterpart that was not met yet. */
+load_thread_t *load_thread_get(load_t *l, const char *counterpart);
+
 #endif

@@ -12,10 +12,12 @@
 #include "base/text.h"
 #include "dump_delivery.h"
 #include "dump_version_1.h"
+#include "load_details.h"
 #include "messaging/message/channel.h"
 #include "messaging/receive/inbound_text.h"
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
+#include "messaging/message/details.h"
 #include "messaging/message/late_media.h"
 #include "messaging/message/preview.h"
 #include "messaging/message/validate.h"
@@ -107,7 +109,7 @@ static void delivery_set(load_reader_t *r, load_item_t *item, const load_reader_
     outcome_read(r, &delivery);
     delivery.parts[0].sid = sid;
     if (more) {
-        const char *flaw = dump_delivery_read(&delivery, more);
+        const char *flaw = dump_delivery_read(&delivery, more, r->p);
 
         if (flaw && !r->wrong) {
             r->wrong = flaw;
@@ -245,6 +247,9 @@ static void form_read(load_reader_t *r, const load_reader_t *extra, wa_attribute
     text = text ? text
                 : json_string_value(load_member(extra, "private")); /* of a store of version 1 */
     if (!text) {
+        const char *flaw = load_details_read(r->object, attributes, r->p);
+
+        r->wrong = r->wrong ? r->wrong : flaw;
         return;
     }
     if (wa_form_parse(&form, text, strlen(text), WA_SIGNATURE_MAX_FIELDS, r->p) != APR_SUCCESS) {
@@ -260,6 +265,16 @@ static void form_read(load_reader_t *r, const load_reader_t *extra, wa_attribute
         attributes->media_count = count;
         attributes->media_is_at_twilio = 1;
     }
+}
+
+/* The name that the sender gave themself. */
+static wa_slice_t profile_name_of(const wa_attributes_t *attributes, apr_pool_t *p)
+{
+    const wa_form_t form = {.fields = attributes->fields, .count = attributes->field_count};
+    wa_slice_t name;
+
+    wa_form_get(&form, "ProfileName", &name);
+    return wa_details_name(name, p);
 }
 
 static void preview_set(load_reader_t *r, wa_message_new_t *m, const char *given,
@@ -296,6 +311,7 @@ static void attributes_set(load_reader_t *r, wa_message_new_t *m, const load_rea
         attributes.content_sid = content_sid_get(r);
     } else {
         form_read(r, extra, &attributes);
+        m->profile_name = profile_name_of(&attributes, r->p);
     }
     preview_set(r, m, load_text_optional((load_reader_t *)(apr_uintptr_t)extra, "preview"),
                 &attributes);
@@ -306,10 +322,11 @@ static void attributes_set(load_reader_t *r, wa_message_new_t *m, const load_rea
 
 void load_message_read(load_reader_t *r, load_item_t *item, const char *rest)
 {
-    static const char *const known[] = {
-        "id",        "direction",    "phoneNumber", "counterpart", "body", "timestamp",
-        "status",    "errorMessage", "contactId",   "unread",      "sid",  "deliveryStatus",
-        "errorCode", "media",        "contentSid",  "store",       NULL};
+    static const char *const known[] = {"id",        "direction", "phoneNumber", "counterpart",
+                                        "body",      "timestamp", "status",      "errorMessage",
+                                        "contactId", "unread",    "sid",         "deliveryStatus",
+                                        "errorCode", "media",     "contentSid",  "store",
+                                        "type",      "replyTo",   "referral",    NULL};
     wa_message_new_t *m = &item->message;
     const char *direction = load_text(r, "direction"), *sid, *raw;
     load_reader_t extra = {.object = load_member(r, "store"), .p = r->p, .now_ms = r->now_ms};

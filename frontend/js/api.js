@@ -1,8 +1,8 @@
-// Speaks the HTTP API: one function an endpoint, every failure as an error that says how it failed.
+// The HTTP API: one function an endpoint; an error says how it failed.
 
 import { t } from './locale.js';
 
-// status: 0 when no answer came; refused: for sure nothing was stored or sent, and trying again would not help.
+// status: 0 without an answer; refused: nothing was stored or sent, and to try again would not help.
 function failure(message, status = 0, retryAfter = 0, body = null) {
 	const refused = [400, 403, 404, 405, 409, 413, 415].includes(status) && Boolean(body?.code);
 	return Object.assign(new Error(message), { status, refused, retryAfter, body });

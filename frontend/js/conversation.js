@@ -1,6 +1,6 @@
-// The messages of one counterpart, each exactly once and in order, however they came.
+// One counterpart's messages, each once and in order, however they came.
 
-// States only climb: an answer that was overtaken on its way is known by its lower one.
+// States only climb: what was overtaken has a lower one.
 const states = ['pending', 'unsure', 'sent', 'failed', 'delivered', 'read'];
 const rank = (message) => states.indexOf(stateOf(message)) - lacking(message);
 const newer = (a, b) => (a && rank(a) > rank(b) ? a : b);

@@ -16,7 +16,7 @@ export const compareNames = new Intl.Collator(locales, { sensitivity: 'base', nu
 export const formatCount = new Intl.NumberFormat(locales).format;
 export const formatTime = dates({ timeStyle: 'short' });
 
-// A text in the plural form that its number n needs, with what varies filled in.
+// A text in its number's plural form, filled in.
 export function t(name, values = {}) {
 	const text = texts[name][plural.select(values.n ?? 0)] ?? texts[name].other ?? texts[name];
 	return text.replace(/\{(\w+)\}/g, (_, key) => (key === 'n' ? formatCount(values.n) : values[key]));

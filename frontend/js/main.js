@@ -1,4 +1,4 @@
-// Puts the page together: the messenger, its views, the address, and what is told.
+// Puts the page together, and tells what happens.
 
 import { createApi } from './api.js';
 import { t } from './locale.js';
@@ -24,7 +24,7 @@ const messenger = new Messenger(createApi(apiBase.replace(/\/+$/, '')), createSt
 const threads = createThreads(messenger);
 const chat = createChat(messenger, close);
 const banner = make(h('div.banner', { role: 'status' }));
-// What happens is told here, so that the redrawing of lists is not read out.
+// Read out, unlike lists that are drawn again.
 const log = make(h('div.spoken', { role: 'log' }));
 document.getElementById('app').replaceChildren(banner,
 	make(h('main.app', null, h('h1.spoken', null, t('title')), threads.element, chat.element)), log);
@@ -34,11 +34,11 @@ function announce(text) {
 	if (log.childElementCount > 15) log.firstChild.remove();
 }
 
-// One quiet line about the way to the server comes and goes by itself.
+// One line about the way to the server.
 let lost = false;
 function tellWay(error, failures) {
 	const show = (text, action) => patch(banner, h('p', null, t(text), action));
-	// One failure alone is a hiccup, unless the next try is far away.
+	// One failure is a hiccup, unless the next try is far away.
 	if (error && (failures > 1 || error.retryAfter)) {
 		lost = true;
 		if (error.status === 401) show('lostLogin', linkButton(t('reload'), () => location.reload()));
@@ -64,7 +64,7 @@ function renderSoon() {
 	due = true;
 }
 
-// The open conversation is kept in the address, so that Back, reload and links work.
+// So Back, reload and links work.
 function counterpartInAddress() {
 	try {
 		return decodeURIComponent(/^#\/chat\/(.+)/.exec(location.hash)[1]);

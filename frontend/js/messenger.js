@@ -1,11 +1,11 @@
-// The messenger without its looks: keeps all that is shown in step with the server.
+// The messenger without its looks, in step with the server.
 
 import { Conversation } from './conversation.js';
 import { compareNames, formatNumber } from './locale.js';
 import { createOutbox } from './outbox.js';
 import { createPoller } from './poller.js';
 
-const farFuture = 253_402_300_799_999; // a since that is answered with the server's own time and no messages
+const farFuture = 253_402_300_799_999; // is answered with the server's time, and no messages
 const rewindOfAnotherStore = 60_000;
 
 export class Messenger {
@@ -27,7 +27,11 @@ export class Messenger {
 
 	draft = (counterpart) => this.storage.get(`draft.${counterpart}`) ?? '';
 	setDraft = (counterpart, text) => this.storage.set(`draft.${counterpart}`, text);
-	nameOf = (counterpart) => this.contacts.get(counterpart)?.displayName ?? formatNumber(counterpart);
+	// ~: their own word.
+	nameOf(counterpart) {
+		const { profileName } = this.threads.get(counterpart) ?? {};
+		return this.contacts.get(counterpart)?.displayName ?? (profileName ? `~${profileName}` : formatNumber(counterpart));
+	}
 
 	get conversation() {
 		return this.#conversations.get(this.opened);
@@ -41,7 +45,7 @@ export class Messenger {
 		this.poller.wake();
 	}
 
-	// The newest page, or the next older one. Not before polling has begun: what is stored in between would be in neither.
+	// The newest page, or the next older one; not before polling began, or what is stored in between would be in neither.
 	loadPage = async () => {
 		const { conversation } = this;
 		if (this.#since === null || !conversation || conversation.loading || conversation.complete) return;
@@ -80,7 +84,7 @@ export class Messenger {
 		return answer.hasMore;
 	}
 
-	// The time is asked for first: what happens while the lists are read comes again by polling.
+	// The time comes first: what happens while lists are read is polled.
 	async #begin(signal) {
 		const { timestamp } = await this.api.messagesSince(farFuture, signal);
 		const [{ threads }] = await Promise.all([this.api.threads(), this.#readContacts()]);
@@ -118,7 +122,7 @@ export class Messenger {
 		if (threads.some(isOther)) this.#contactsVersion++;
 	}
 
-	// A summary with fewer messages was overtaken on its way; with as many, the one with fewer unread ones is newer.
+	// The newer summary has more messages; of as many, fewer unread ones.
 	#merge(summaries) {
 		for (const summary of summaries) {
 			const { counterpart, messageCount, unreadCount } = summary;

@@ -1,4 +1,4 @@
-// Brings each composed message to the server exactly once: in order, with one key for all its attempts, over reloads.
+// Brings each message to the server exactly once: in order, with one key for all attempts, over reloads.
 
 const keyLifetime = 23 * 3600_000; // the server knows a key for 24 hours
 
@@ -6,9 +6,9 @@ const keyLifetime = 23 * 3600_000; // the server knows a key for 24 hours
  * An entry is {key, counterpart, body, createdAt, notBefore, since, state, errorMessage}; its states are
  *   pending   not tried since the page was loaded
  *   sending   under way
- *   waiting   no sure answer: tried again by itself with the same key, which cannot send twice
+ *   waiting   no sure answer: tried again with the same key, which cannot send twice
  *   refused   the server said no and stored nothing
- *   expired   too old to try again with its key, and nobody knows what became of it
+ *   expired   too old for its key, and nobody knows what became of it
  * since is the server's time before the first attempt: what was stored until then is another message.
  */
 export function createOutbox(api, storage, changed, settled) {
@@ -30,7 +30,7 @@ export function createOutbox(api, storage, changed, settled) {
 	}
 	const visibleIn = (counterpart) => visible().filter((entry) => entry.counterpart === counterpart);
 
-	// A failed message is sent anew under a key of its own: however often and wherever that is clicked, it is one send.
+	// A retry has a key of its own: however often and wherever it is clicked, it is one send.
 	function add({ id, counterpart, body }) {
 		const key = id ? `retry-${id}` : crypto.getRandomValues(new Uint32Array(4)).join('-');
 		if (entries.some((entry) => entry.key === key)) return;
@@ -67,7 +67,7 @@ export function createOutbox(api, storage, changed, settled) {
 		});
 	}
 
-	// The server has told which message this is: the entry becomes that message.
+	// The entry becomes the message that the server tells.
 	function settle(entry, message) {
 		unclaim(entry);
 		rowKeys.set(message.id, entry.key);
@@ -76,8 +76,7 @@ export function createOutbox(api, storage, changed, settled) {
 		settled(message);
 	}
 
-	// A message that came by polling may be the one that an entry waits to hear of. Until that is sure, the best guess hides
-	// the entry, so that nothing shows twice.
+	// A message that was polled may be what an entry waits to hear of: until that is sure, the best guess hides the entry.
 	function claim({ id, direction, counterpart, body, timestamp }) {
 		if (direction !== 'sent' || rowKeys.has(id)) return;
 		const entry = visibleIn(counterpart).find((one) => one.body === body && one.since < timestamp && one.state !== 'refused');

@@ -1,9 +1,9 @@
-// Decides when to ask the server: often when watched, seldom when hidden, with patience when it is lost.
+// When to ask the server: often when watched, seldom when hidden, with patience when it is lost.
 
 const shownDelay = 1_500;
 const hiddenDelay = 20_000;
 
-// Doubles from a second to half a minute, spread so that clients do not come back all at once.
+// From a second to half a minute, spread so that not all come back at once.
 const backoff = (failures) => Math.min(30_000, 500 * 2 ** failures) * (0.75 + Math.random() / 2);
 
 // ask(signal) resolves to true when there is more to be had at once; told(error, failures) hears how it ended.
@@ -32,7 +32,7 @@ export function createPoller(ask, told) {
 		again = false;
 	}
 
-	// Ask now; once more if a question is under way, since its answer may be older than the reason.
+	// Ask now, or once more: the answer under way may be older than the reason.
 	function wake() {
 		if (question) again = true;
 		else run();

@@ -1,4 +1,4 @@
-// Small named values that survive a reload; where the browser refuses, they last as long as the page.
+// Small values that survive a reload where the browser lets them.
 
 // scope keeps apart several messengers on one origin.
 export function createStorage(scope) {

@@ -1,5 +1,5 @@
-// Every word that the page says, in one language: translate this file, nothing else.
-// {name} is replaced. Texts with one and other (and zero, two, few, many where the language has them) follow the number n.
+// Every word of the page: translate this file, nothing else.
+// {name} is replaced. Those with one, other (and zero, two, few, many where a language has them) follow n.
 
 export const texts = {
 	language: 'en',
@@ -59,6 +59,8 @@ export const texts = {
 	file: 'File',
 	attachmentAwaited: 'The attachment is not there yet.',
 	attachmentMissing: 'The attachment is missing: Twilio does not give it.',
+	earlier: 'An earlier message',
+	ad: 'Came from an ad: {text}',
 
 	contactNew: 'New contact',
 	contactAdd: 'Add to contacts',

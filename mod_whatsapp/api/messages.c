@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /messages */
+/* GET /messages and /messages/{id} */
 #include "api/cache.h"
 #include "api/query.h"
 #include "api/reply.h"
+#include "messaging/message/validate.h"
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
@@ -104,4 +105,22 @@ int wa_endpoint_messages(wa_request_t *q)
     }
     rv = page_write(q, &page, &reply);
     return rv == APR_SUCCESS ? wa_reply_end(&reply, rv, NULL) : page_refuse(q, &page, rv);
+}
+
+int wa_endpoint_message(wa_request_t *q)
+{
+    wa_message_t message;
+    wa_reply_t reply;
+    apr_status_t rv = APR_NOTFOUND;
+
+    if (wa_validate_is_message_id(q->argument)) {
+        rv = wa_store_message_find(q->messenger->store, wa_slice_string(q->argument, q->r->pool),
+                                   &message, q->r->pool);
+    }
+    wa_reply_begin(&reply, q, 2048);
+    if (rv == APR_SUCCESS) {
+        rv = wa_list_message(&reply.list, &message);
+    }
+    return wa_reply_end(
+        &reply, rv, APR_STATUS_IS_NOTFOUND(rv) ? "There is no message with this id or sid." : NULL);
 }

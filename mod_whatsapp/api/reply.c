@@ -134,7 +134,7 @@ int wa_reply_error_message(wa_request_t *q, wa_error_e error, const char *senten
     WA_JSON_STRING(&w, "code", wa_slice_of(errors[error].code));
     if (message) {
         WA_JSON_NAME(&w, "message");
-        wa_message_render(&w, message, q->server->base_path, q->r->pool);
+        wa_message_render(&w, message, q->messenger->store, q->server->base_path, q->r->pool);
     }
     wa_json_object_end(&w);
     return buffer_send(q, errors[error].status, &b);

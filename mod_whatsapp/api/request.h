@@ -23,6 +23,7 @@ typedef int (*wa_endpoint_fn)(wa_request_t *q);
 
 int wa_endpoint_send(wa_request_t *q);
 int wa_endpoint_messages(wa_request_t *q);
+int wa_endpoint_message(wa_request_t *q);
 int wa_endpoint_media(wa_request_t *q);
 int wa_endpoint_messages_since(wa_request_t *q);
 int wa_endpoint_threads(wa_request_t *q);

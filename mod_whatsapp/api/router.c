@@ -17,6 +17,7 @@
 #define CACHE_BYTES ((apr_size_t)8 * 1024 * 1024)
 
 /* One endpoint. A '*' in the pattern stands for any text that is not empty; there are at most two.
+ * At the end it stands for one part of a path, in which there is no slash.
  * HEAD is answered where GET is; httpd leaves the body out. */
 typedef struct route_t {
     int method;
@@ -29,6 +30,7 @@ typedef struct route_t {
 static const route_t routes[] = {
     {M_GET, "GET, HEAD", "/messages", wa_endpoint_messages, 0},
     {M_GET, "GET, HEAD", "/messages/*/media/*", wa_endpoint_media, 0},
+    {M_GET, "GET, HEAD", "/messages/*", wa_endpoint_message, 0},
     {M_GET, "GET, HEAD", "/messages-since", wa_endpoint_messages_since, 0},
     {M_GET, "GET, HEAD", "/threads", wa_endpoint_threads, 0},
     {M_GET, "GET, HEAD", "/contacts", wa_endpoint_contacts, 0},
@@ -69,6 +71,9 @@ static int pattern_matches(const char *pattern, const char *path, wa_request_t *
         return 1;
     }
     tail = strlen(star + 1);
+    if (tail == 0 && strchr(path + (len < head ? len : head), '/')) {
+        return 0;
+    }
     if (len <= head + tail || strncmp(path, pattern, head) != 0
         || strcmp(path + len - tail, star + 1) != 0) {
         return 0;
@@ -119,8 +124,11 @@ static int route(wa_request_t *q)
         if (routes[i].method == q->r->method_number) {
             return route_take(q, &routes[i]);
         }
-        allow = allow ? apr_pstrcat(q->r->pool, allow, ", ", routes[i].method_name, NULL)
-                      : routes[i].method_name;
+        if (!allow) {
+            allow = routes[i].method_name;
+        } else if (!strstr(allow, routes[i].method_name)) {
+            allow = apr_pstrcat(q->r->pool, allow, ", ", routes[i].method_name, NULL);
+        }
     }
     if (allow) {
         apr_table_setn(q->r->headers_out, "Allow", allow);

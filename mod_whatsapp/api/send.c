@@ -148,6 +148,7 @@ int wa_endpoint_send(wa_request_t *q)
     }
     wa_reply_begin(&reply, q, sent.message.body.len + 512);
     WA_JSON_NAME(&reply.w, "message");
-    wa_message_render(&reply.w, &sent.message, q->server->base_path, q->r->pool);
+    wa_message_render(&reply.w, &sent.message, q->messenger->store, q->server->base_path,
+                      q->r->pool);
     return wa_reply_end(&reply, APR_SUCCESS, NULL);
 }

@@ -78,6 +78,9 @@ typedef struct wa_message_new_t {
     /* flags of its thread (WA_THREAD_*, up to 0xFF) that are set and cleared in the commit of the
      * message; none where it has an idempotency key */
     apr_uint32_t flags_set, flags_clear;
+    /* of a received one, how its sender is called by themself: becomes the thread's; empty where
+     * that is not told, and then the thread keeps what it has */
+    wa_slice_t profile_name;
     /* see wa_message_t */
     wa_slice_t attributes;
     wa_slice_t delivery;
@@ -105,6 +108,8 @@ typedef struct wa_inbound_t {
 typedef struct wa_thread_t {
     wa_slice_t counterpart;
     wa_slice_t preview;
+    /* the newest name that the counterpart gave themself; empty for none */
+    wa_slice_t profile_name;
     apr_int64_t last_timestamp_ms;
     /* commit time of the newest change of anything in this row, contact name included */
     apr_int64_t changed_ms;

@@ -92,7 +92,7 @@ typedef struct wa_store_options_t {
 /* The longest that fields may be, in bytes; what is longer is refused with APR_EINVAL. */
 #define WA_STORE_ID_MAX 64u     /* ids and sids */
 #define WA_STORE_NAME_MAX 255u  /* counterparts, numbers, idempotency keys, keys of parked facts */
-#define WA_STORE_TEXT_MAX 4096u /* previews, names of contacts, what is parked under one key */
+#define WA_STORE_TEXT_MAX 4096u /* previews, names of people, what is parked under one key */
 /* All fields of a message together: so many every driver takes, and not a tenth more. */
 #define WA_STORE_MESSAGE_MAX 1000000u
 

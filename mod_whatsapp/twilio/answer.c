@@ -45,14 +45,16 @@ static void accepted_read(const json_t *json, wa_twilio_result_t *result, apr_po
     result->status = status ? apr_pstrdup(p, status) : NULL;
     result->error_code = wa_twilio_json_int(json, "error_code");
     if (wa_delivery_is_failure(wa_delivery_parse(status))) {
-        result->error = wa_twilio_error_sentence(result->error_code, p);
+        result->said =
+            wa_twilio_words(wa_slice_of(wa_twilio_json_string(json, "error_message")), p);
+        result->error = wa_twilio_error_told(result->error_code, result->said, p);
     }
 }
 
 static const char *refused_sentence(const wa_twilio_result_t *result, apr_pool_t *p)
 {
     if (result->error_code > 0) {
-        return wa_twilio_error_sentence(result->error_code, p);
+        return wa_twilio_error_told(result->error_code, result->said, p);
     }
     if (result->http_status < 400) {
         return "Twilio's address answered with a redirect, so the message was not sent. The "
@@ -60,6 +62,10 @@ static const char *refused_sentence(const wa_twilio_result_t *result, apr_pool_t
     }
     if (result->http_status == 401 || result->http_status == 403) {
         return wa_twilio_error_sentence(CODE_CREDENTIALS, p);
+    }
+    if (result->said) {
+        return apr_psprintf(p, "Twilio refused the message (HTTP status %d). It says: %s",
+                            result->http_status, result->said);
     }
     return apr_psprintf(p, "Twilio refused the message (HTTP status %d) and did not say why.",
                         result->http_status);
@@ -78,6 +84,19 @@ static wa_twilio_outcome_e outcome_of_status(int status)
         return WA_TWILIO_REFUSED;
     }
     return WA_TWILIO_UNKNOWN;
+}
+
+/* Twilio's form of an error, else RFC 9457's (docs/TWILIO.md section 1.4). */
+static const char *refusal_words(const json_t *json)
+{
+    static const char *const names[] = {"message", "detail", "title"};
+    const char *words = NULL;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]) && (!words || !*words); i++) {
+        words = wa_twilio_json_string(json, names[i]);
+    }
+    return words;
 }
 
 void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *result,
@@ -103,6 +122,7 @@ void wa_twilio_answer_read(const wa_http_answer_t *answer, wa_twilio_result_t *r
         accepted_read(*pjson, result, p);
     } else if (*pjson && answer->status >= 400) {
         result->error_code = wa_twilio_json_int(*pjson, "code");
+        result->said = wa_twilio_words(wa_slice_of(refusal_words(*pjson)), p);
     }
     if (result->outcome == WA_TWILIO_REFUSED) {
         result->error = refused_sentence(result, p);

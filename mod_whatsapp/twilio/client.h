@@ -87,6 +87,8 @@ typedef struct wa_twilio_result_t {
     int error_code;
     /* a sentence for the user; NULL when ACCEPTED, unless `status` is a failure */
     const char *error;
+    /* what Twilio says of a failure in words of its own (wa_twilio_words); NULL for none */
+    const char *said;
     /* what Twilio asked us to wait; 0 when it did not say */
     apr_interval_time_t retry_after;
     /* of the whole call */
@@ -157,6 +159,7 @@ typedef struct wa_twilio_message_t {
     const char *direction; /* "inbound", "outbound-api", ... */
     const char *status;
     int error_code;
+    const char *error_message; /* as it came */
     int media_count;
     apr_time_t date_created; /* 0 when unreadable */
     apr_time_t date_sent;    /* 0 when not sent yet or unreadable */

@@ -6,6 +6,8 @@
 
 #include <apr_strings.h>
 
+#include "base/line.h"
+
 typedef struct error_row_t {
     int code;
     wa_twilio_error_kind_e kind;
@@ -218,20 +220,35 @@ static const error_row_t *row_find(int code)
     return bsearch(&code, table, sizeof(table) / sizeof(table[0]), sizeof(table[0]), row_compare);
 }
 
-const char *wa_twilio_error_sentence(int code, apr_pool_t *p)
+const char *wa_twilio_error_told(int code, const char *said, apr_pool_t *p)
 {
     const error_row_t *row = row_find(code);
+    const char *sentence;
 
     if (row) {
         return row->sentence;
     }
     if (code <= 0) {
-        return "Twilio could not deliver the message and did not say why.";
+        return said ? apr_pstrcat(p, "Twilio could not deliver the message. It says: ", said, NULL)
+                    : "Twilio could not deliver the message and did not say why.";
     }
-    return apr_psprintf(p,
-                        "Twilio could not deliver the message (error %d: see "
-                        "https://www.twilio.com/docs/errors/%d).",
-                        code, code);
+    sentence = apr_psprintf(p,
+                            "Twilio could not deliver the message (error %d: see "
+                            "https://www.twilio.com/docs/errors/%d).",
+                            code, code);
+    return said ? apr_pstrcat(p, sentence, " It says: ", said, NULL) : sentence;
+}
+
+const char *wa_twilio_error_sentence(int code, apr_pool_t *p)
+{
+    return wa_twilio_error_told(code, NULL, p);
+}
+
+const char *wa_twilio_words(wa_slice_t text, apr_pool_t *p)
+{
+    const wa_slice_t line = wa_line_clean(text, WA_TWILIO_WORDS_CHARACTERS, p);
+
+    return line.len > 0 ? wa_slice_string(line, p) : NULL;
 }
 
 wa_twilio_error_kind_e wa_twilio_error_kind(int code)

@@ -5,6 +5,8 @@
 
 #include <apr_pools.h>
 
+#include "base/slice.h"
+
 /* What an error means for what we do next. */
 typedef enum wa_twilio_error_kind_e {
     /* permanent as far as anybody knows */
@@ -29,6 +31,18 @@ typedef enum wa_twilio_error_kind_e {
  * @return never NULL; an unknown code gives a general sentence that names the number. Any thread.
  */
 const char *wa_twilio_error_sentence(int code, apr_pool_t *p);
+
+/* The same, with what Twilio says of it in words of its own where the table has no sentence.
+ * @param said  made by wa_twilio_words; NULL for nothing */
+const char *wa_twilio_error_told(int code, const char *said, apr_pool_t *p);
+
+/* Words of Twilio's as they may be kept and shown: one line of at most
+ * WA_TWILIO_WORDS_CHARACTERS, without what is no text (base/line.h).
+ * @param text  any bytes
+ * @return in p | NULL when nothing is left. Any thread that may use p. */
+const char *wa_twilio_words(wa_slice_t text, apr_pool_t *p);
+
+#define WA_TWILIO_WORDS_CHARACTERS 250
 
 /* What a code means for us; WA_TWILIO_ERROR_OTHER for an unknown one. Any thread. */
 wa_twilio_error_kind_e wa_twilio_error_kind(int code);

@@ -173,6 +173,7 @@ static apr_status_t message_element(const void *data, const json_t *element, apr
                                    .direction = wa_twilio_json_string(element, "direction"),
                                    .status = wa_twilio_json_string(element, "status"),
                                    .error_code = wa_twilio_json_int(element, "error_code"),
+                                   .error_message = wa_twilio_json_string(element, "error_message"),
                                    .media_count = wa_twilio_json_int(element, "num_media"),
                                    .date_created = date_read(element, "date_created"),
                                    .date_sent = date_read(element, "date_sent"),

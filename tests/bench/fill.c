@@ -101,7 +101,7 @@ static apr_status_t message_add(const fill_t *fill, apr_uint64_t i, apr_pool_t *
     if (!is_received) {
         delivery.parts[0] =
             (wa_part_t){.is = WA_PART_TAKEN, .word = WA_DELIVERY_DELIVERED, .sid = message.sid};
-        delivery.since_ms[WA_DELIVERY_DELIVERED] = message.timestamp_ms;
+        delivery.parts[0].since_ms[WA_DELIVERY_DELIVERED] = message.timestamp_ms;
         if (wa_delivery_write(&delivery, message.sid, &stored, p) != APR_SUCCESS) {
             return APR_ENOMEM;
         }

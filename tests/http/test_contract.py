@@ -12,6 +12,7 @@ from support.contract import STATUS_OF_CODE
 OPERATIONS = {
     ("POST", "/send"),
     ("GET", "/messages"),
+    ("GET", "/messages/{id}"),
     ("GET", "/messages/{id}/media/{n}"),
     ("GET", "/messages-since"),
     ("GET", "/threads"),
@@ -104,6 +105,7 @@ def answers(api, fresh):
         ("POST", "/send", sent),
         ("GET", "/messages", api.messages(number, limit=2)),
         ("GET", "/messages", api.messages(number)),
+        ("GET", "/messages/x", api.get(f"/messages/{sent['message']['id']}").json()),
         ("GET", "/messages-since", api.since(start - 1)),
         ("GET", "/threads", api.get("/threads").json()),
         ("GET", "/contacts", api.get("/contacts").json()),
@@ -134,6 +136,8 @@ def test_an_answer_that_is_not_as_promised_is_caught(contract, answers):
         "windowClosesAt",
         "optedOut",
         "blocked",
+        "type",
+        "profileName",
     }
     count = 0
     for method, path, good in answers:

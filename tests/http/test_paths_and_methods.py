@@ -70,7 +70,7 @@ def test_head_of_a_bad_request_is_the_same_error_without_the_body(api):
         "/Send",
         "/SEND",
         "/messages/",
-        "/messages/x",
+        "/messages/x/",
         "/messages-since/x",
         "/threads/",
         "/threads/x/y",

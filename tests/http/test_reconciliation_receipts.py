@@ -65,6 +65,23 @@ def test_receipts_that_met_a_server_that_is_down(new_server, twilio, fresh, word
         assert [each["id"] for each in updates] == [message["id"]], "who polls was not told"
 
 
+def test_what_twilio_says_in_its_list(new_server, twilio, fresh):
+    """In words of its own, where we have none: kept like those of a receipt, and read once."""
+    with new_server(OFF) as server:
+        message = sent(server.client(), fresh)
+        server.stop()
+        extra = {"error_message": "Paused\n for a while"}
+        twilio.callback(message["sid"], "failed", error_code=63999, extra=extra)
+        api = restart_reconciling(server)
+        wait_until(lambda: stored(api, message)["status"] == "failed", "Twilio's word")
+        assert stored(api, message)["errorMessage"].endswith("It says: Paused for a while")
+        receipts = api.get(f"/messages/{message['id']}").json()["receipts"]
+        assert {each["deliveryStatus"] for each in receipts} == {"queued", "failed"}
+        before = len(twilio.lists())
+        wait_until(lambda: len(twilio.lists()) > before + 3, "more runs")
+        assert len(api.since(message["timestamp"])["updates"]) == 1
+
+
 def test_reading_the_list_again_stores_nothing(new_server, twilio, fresh):
     """The journal ends where it ended: whoever polls is not told anything either."""
     with new_server(OFF) as server:

@@ -19,6 +19,7 @@ def test_a_thread_sums_up_its_messages(api, fresh):
         "messageCount": 2,
         "unreadCount": 2,
         "windowClosesAt": newest["timestamp"] + 24 * 3600 * 1000,
+        "profileName": "Ana Gómez",
     }
     sent = api.send(number, "the answer to both")["message"]
     assert api.thread(number) == {
@@ -29,6 +30,7 @@ def test_a_thread_sums_up_its_messages(api, fresh):
         "messageCount": 3,
         "unreadCount": 2,
         "windowClosesAt": newest["timestamp"] + 24 * 3600 * 1000,
+        "profileName": "Ana Gómez",
     }
 
 

@@ -252,6 +252,7 @@ class Message:
         "direction",
         "status",
         "error_code",
+        "error_message",
         "media",
         "media_urls",
         "content_sid",
@@ -284,6 +285,7 @@ class Message:
         self.status = status
         self.sid = sid or new_sid("SM")
         self.error_code: int | None = None
+        self.error_message: str | None = None  # in words that the code does not have
         self.media: list[tuple[str, str, bytes]] = []  # sid, content type, bytes
         self.media_urls: list[str] = []  # as sent; one at most
         self.shown: dict | None = None
@@ -330,7 +332,7 @@ class Message:
             "date_updated": rfc2822(self.sent if self.sent is not None else self.created),
             "direction": self.direction,
             "error_code": self.error_code,
-            "error_message": MESSAGES.get(self.error_code) if self.error_code else None,
+            "error_message": self.error_message or MESSAGES.get(self.error_code or 0),
             "from": self.sender,
             "messaging_service_sid": self.service,
             "num_media": str(len(self.media) or len(self.media_urls)),

@@ -23,7 +23,9 @@ The control side, JSON both ways:
     POST /_simulator/callbacks            {"on", "order": ["sent", ...], "delays_ms": [..],
     "repeat",
                                           "shuffle", "error_code", "before_reply", "to", "extra"}
-    POST /_simulator/callback             {"sid", "status", "error_code", "extra", "url"}: one, now
+    POST /_simulator/callback             {"sid", "status", "error_code", "extra", "url"}: one, now;
+                                          "extra" has fields ("ChannelStatusMessage"), and
+                                          "error_message", which Twilio's list then has
     POST /_simulator/inbound              Twilio's fields (From, Body, MediaUrl0, ...) and "media",
                                           "repeat", "sign", "token", "url", "deliver", "method",
                                           "seconds_ago",
@@ -652,6 +654,7 @@ class Server:
         message.status = status
         message.statuses.append(status)
         message.error_code = code
+        message.error_message = (extra or {}).get("error_message")
         if status == "sent":
             message.sent = time.time()
         url = url or message.callback
@@ -792,7 +795,13 @@ class Server:
             return "location"
         if "ButtonText" in fields:
             return "button"
-        return message.media[0][1].partition("/")[0] if message.media else "text"
+        if not message.media:
+            return "text"
+        kind = message.media[0][1].partition(";")[0]
+        if kind in ("text/vcard", "text/x-vcard"):
+            return "contacts"
+        top = kind.partition("/")[0]
+        return top if top in ("image", "audio", "video") else "document"
 
     async def conversations(self) -> dict:
         done = []

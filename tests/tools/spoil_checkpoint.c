@@ -38,6 +38,8 @@ static int spoil(wa_replica_t *replica, const char *what)
         t->changed_ms--;
     } else if (strcmp(what, "last_inbound_ms") == 0) {
         t->last_inbound_ms++;
+    } else if (strcmp(what, "name_row") == 0) {
+        t->name_row = 0;
     } else if (strcmp(what, "inbound") == 0) {
         inbound_of(replica)->last.date_ms++;
     } else if (strcmp(what, "flags") == 0) {
@@ -75,6 +77,8 @@ static int put(wa_replica_t *replica, const char *what, apr_uint64_t value)
         t->changed_ms = (apr_int64_t)value;
     } else if (strcmp(what, "last_inbound_ms") == 0) {
         t->last_inbound_ms = (apr_int64_t)value;
+    } else if (strcmp(what, "name_row") == 0) {
+        t->name_row = value;
     } else if (strcmp(what, "inbound_row") == 0) {
         inbound_of(replica)->row = value;
     } else if (strcmp(what, "pending") == 0) {

@@ -256,6 +256,7 @@ THREAD_FIELDS = [
     "changed_ms",
     "last_inbound_ms",
     "inbound_row",
+    "name_row",
     "pending",
     "contact_offset",
     "parked_offset",

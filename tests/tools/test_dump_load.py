@@ -192,9 +192,10 @@ def test_everything_that_a_message_can_have(directory):
                             "status": "undelivered",
                             "errorCode": 63016,
                             "sid": sid[0],
+                            "said": "Twilio's own words",
+                            "times": {"sent": 9, "undelivered": 10},
                         }
                     ],
-                    "times": {"sent": 9, "undelivered": 10},
                     "digest": "0a",
                     "answer": "refused",
                     "reason": 'no "way" \\',
@@ -277,16 +278,22 @@ VERSION_1 = {
             "sid": ONE,
         },
         {
-            "parts": [{"place": "failed", "status": "undelivered", "errorCode": 63016, "sid": ONE}],
-            "times": {"sent": 9, "undelivered": 10},
+            "parts": [
+                {
+                    "place": "failed",
+                    "status": "undelivered",
+                    "errorCode": 63016,
+                    "sid": ONE,
+                    "times": {"sent": 9, "undelivered": 10},
+                }
+            ],
             "reason": "no",
         },
     ),
     "2;5;0;5=9;0afe;1;": (
         {"status": "success", "deliveryStatus": "sent", "sid": ONE},
         {
-            "parts": [{"place": "taken", "status": "sent", "sid": ONE}],
-            "times": {"sent": 9},
+            "parts": [{"place": "taken", "status": "sent", "sid": ONE, "times": {"sent": 9}}],
             "digest": "0afe",
             "answer": "accepted",
         },
@@ -294,8 +301,10 @@ VERSION_1 = {
     f"3;5;0;5=9;;0;1:5:0:{ONE},3:0:0:;a reason; with all": (
         {"status": "pending", "sid": ONE, "errorMessage": "any"},
         {
-            "parts": [{"place": "taken", "status": "sent", "sid": ONE}, {"place": "unknown"}],
-            "times": {"sent": 9},
+            "parts": [
+                {"place": "taken", "status": "sent", "sid": ONE, "times": {"sent": 9}},
+                {"place": "unknown"},
+            ],
             "reason": "a reason; with all",
         },
     ),
@@ -309,10 +318,15 @@ VERSION_1 = {
         },
         {
             "parts": [
-                {"place": "failed", "status": "undelivered", "errorCode": 30003, "sid": ONE},
+                {
+                    "place": "failed",
+                    "status": "undelivered",
+                    "errorCode": 30003,
+                    "sid": ONE,
+                    "times": {"sent": 9},
+                },
                 {"place": "stopped"},
             ],
-            "times": {"sent": 9},
             "digest": "0afe",
             "answer": "refused",
             "reason": "why",
@@ -320,9 +334,58 @@ VERSION_1 = {
     ),
     "9;what;no;version;has": (
         {"status": "success", "deliveryStatus": "read", "sid": ONE},
-        {"parts": [{"place": "taken", "status": "read", "sid": ONE}], "times": {}},
+        {"parts": [{"place": "taken", "status": "read", "sid": ONE}]},
     ),
 }
+
+
+def test_what_people_wrote_about_outlives_a_dump(directory):
+    """Kinds, answers, ads and names are made of the form, times and words of the delivery."""
+    form = (
+        "ProfileName=Zo%C3%AB%0A&MessageType=sticker&ReferralHeadline=Sale"
+        f"&OriginalRepliedMessageSid={ONE}"
+    )
+    parts = [
+        {"place": "taken", "status": "sent", "sid": ONE, "times": {"queued": 8, "sent": 9}},
+        {
+            "place": "failed",
+            "status": "failed",
+            "errorCode": 63999,
+            "sid": "SM" + "e" * 32,
+            "said": "no way",
+            "times": {"failed": 11},
+        },
+    ]
+    load(
+        directory / "store",
+        lines_of(
+            [
+                message("+15550000001", 1000, "", sid="SM" + "a" * 32, store={"form": form}),
+                message("+15550000001", 1001, "next", sid="SM" + "b" * 32),
+                message(
+                    "+15550000002",
+                    1002,
+                    "parts",
+                    direction="sent",
+                    status="failed",
+                    errorMessage="any",
+                    store={"delivery": {"parts": parts}},
+                ),
+            ]
+        ),
+    )
+    found = [value for key, value in dump(directory / "store")]
+    assert (found[0]["type"], found[0]["replyTo"]) == ("sticker", {"sid": ONE})
+    assert found[0]["referral"] == {"headline": "Sale"}
+    assert found[0]["store"]["form"] == form
+    assert found[2]["store"]["delivery"]["parts"] == parts
+    assert found[2]["errorMessage"].endswith("It says: no way")
+    names = {each["counterpart"]: each.get("profileName") for each in found[3:]}
+    assert names == {"+15550000001": "Zoë", "+15550000002": None}
+    again = lines_of(dump(directory / "store"))
+    result = load(directory / "again", again)
+    assert "not known" not in result.err
+    assert lines_of(dump(directory / "again")) == again
 
 
 @pytest.mark.parametrize("private", VERSION_1)
@@ -390,6 +453,9 @@ def test_attachments_that_are_not_there_stay_so(directory):
         {"parts": [{"place": "taken", "errorCode": -1}]},
         {"parts": [{"place": "taken"}], "times": {"x": 1}},
         {"parts": [{"place": "taken"}], "times": {"sent": "1"}},
+        {"parts": [{"place": "taken", "times": {"sent": -1}}]},
+        {"parts": [{"place": "taken", "times": {"eaten": 1}}]},
+        {"parts": [{"place": "taken", "said": 7}]},
         {"parts": [{"place": "taken"}], "answer": "maybe"},
         {"parts": [{"place": "taken"}], "reason": 7},
         {"parts": [{"place": "taken"}], "digest": []},
@@ -460,6 +526,19 @@ EVERY_MEMBER = {
         "media": [{"url": "/api/x", "contentType": "a/b"}],
         "unread": True,
         "contactId": "11111111-2222-4333-8444-555555555555",
+        "type": "image",
+        "replyTo": {"sid": "SM" + "4" * 32, "sender": HERE},
+        "referral": {
+            "sourceType": "ad",
+            "sourceId": "1",
+            "sourceUrl": "https://fb.example/a",
+            "headline": "h",
+            "body": "b",
+            "mediaUrl": "https://fb.example/m",
+            "mediaContentType": "image/png",
+            "mediaId": "2",
+            "ctwaClid": "3",
+        },
     },
     "ThreadSummary": {
         "counterpart": "+15550000001",
@@ -474,6 +553,7 @@ EVERY_MEMBER = {
         "blocked": True,
         "contactId": "11111111-2222-4333-8444-555555555555",
         "contactName": "Ana",
+        "profileName": "Zoë",
     },
     "Contact": {
         "id": "11111111-2222-4333-8444-555555555555",
@@ -499,6 +579,7 @@ def test_no_member_of_the_api_is_lost(directory, contract):
         ("thread:+15550000001", thread),
         (f"contact:{person['id']}", person),
     ]
+    assert set(received["referral"]) == set(schemas["Referral"]["properties"])
     told = load(directory / "store", lines_of(pairs)).err
     assert "not known" not in told and "2 messages and 1 contacts loaded" in told
     del thread["channel"]  # what stands before the counterpart says it; here is none

@@ -181,6 +181,7 @@ def test_what_is_derived_is_compared_and_made_anew(lived, spoil):
         ("changed_ms", ": changed_ms is"),
         ("last_inbound_ms", ": last_inbound_ms is"),
         ("inbound", ": when they wrote to"),
+        ("name_row", ": name_row is"),
         ("flags", ": flags is"),
         ("thread", ": is missing"),
         ("contact", "contacts, should have"),

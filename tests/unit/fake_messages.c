@@ -66,7 +66,8 @@ static void sid_keep(fake_store_t *fake, fake_message_t *m)
 
 static int message_fits(const wa_message_new_t *m)
 {
-    const apr_size_t sum = m->body.len + m->attributes.len + m->delivery.len + m->preview.len;
+    const apr_size_t sum =
+        m->body.len + m->attributes.len + m->delivery.len + m->preview.len + m->profile_name.len;
 
     return !fake_is_over(m->id, WA_STORE_ID_MAX) && !fake_is_over(m->sid, WA_STORE_ID_MAX)
            && !fake_is_over(m->counterpart, WA_STORE_NAME_MAX)
@@ -74,7 +75,8 @@ static int message_fits(const wa_message_new_t *m)
            && !fake_is_over(m->idempotency_key, WA_STORE_NAME_MAX)
            && (m->flags_set | m->flags_clear) <= 0xFF
            && (!m->idempotency_key || !*m->idempotency_key || !(m->flags_set | m->flags_clear))
-           && m->preview.len <= WA_STORE_TEXT_MAX && sum <= WA_STORE_MESSAGE_MAX;
+           && m->preview.len <= WA_STORE_TEXT_MAX && m->profile_name.len <= WA_STORE_TEXT_MAX
+           && sum <= WA_STORE_MESSAGE_MAX;
 }
 
 static fake_thread_t *thread_get(fake_store_t *fake, wa_slice_t counterpart)
@@ -144,6 +146,7 @@ static void thread_put(fake_store_t *fake, fake_message_t *m, int is_fetched)
     t->row.message_count++;
     if (m->m.direction == WA_DIRECTION_RECEIVED) {
         inbound_note(t, m, is_fetched);
+        t->row.profile_name = m->profile_name.len > 0 ? m->profile_name : t->row.profile_name;
     }
     fake_thread_changed(fake, t);
 }
@@ -160,6 +163,7 @@ static void message_put(fake_store_t *fake, const wa_message_new_t *new, fake_me
     m->m.attributes = fake_slice_dup(new->attributes, fake->p);
     m->m.delivery = fake_slice_dup(new->delivery, fake->p);
     m->preview = wa_slice_string(new->preview, fake->p);
+    m->profile_name = fake_slice_dup(new->profile_name, fake->p);
     m->number = (apr_uint64_t)fake->by_number->nelts + 1;
     m->next = fake->messages;
     fake->messages = m;

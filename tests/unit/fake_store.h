@@ -10,6 +10,7 @@ typedef struct fake_message_t {
     struct fake_message_t *next; /* the one before it */
     wa_message_t m;              /* as it came; a reader also gets what became of its thread */
     const char *preview;
+    wa_slice_t profile_name;
     const char *idempotency_key; /* NULL for none */
     apr_uint32_t updates;        /* how often its state was replaced */
     apr_uint64_t number;         /* 1 for the first message */

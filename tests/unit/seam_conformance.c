@@ -202,7 +202,8 @@ static wa_message_new_t longest(seam_t *seam)
     new.preview = wa_slice_of(of_length(seam, WA_STORE_TEXT_MAX, 'p'));
     new.attributes = wa_slice_of(of_length(seam, 200000, 'a'));
     new.delivery = wa_slice_of(of_length(seam, 300000, 'd'));
-    left -= new.preview.len + new.attributes.len + new.delivery.len;
+    new.profile_name = wa_slice_of(of_length(seam, WA_STORE_TEXT_MAX, 'n'));
+    left -= new.preview.len + new.attributes.len + new.delivery.len + new.profile_name.len;
     new.body = wa_slice_of(of_length(seam, left, 'b'));
     return new;
 }
@@ -221,7 +222,7 @@ static void the_longest_is_taken_and_what_is_longer_refused(seam_t *seam)
     wa_message_new_t new;
     int i;
 
-    for (i = 0; i < 9; i++) {
+    for (i = 0; i < 10; i++) {
         new = longest(seam);
         new.id = i == 0 ? of_length(seam, WA_STORE_ID_MAX + 1, 'i') : new.id;
         new.sid = i == 1 ? of_length(seam, WA_STORE_ID_MAX + 1, 's') : new.sid;
@@ -235,6 +236,8 @@ static void the_longest_is_taken_and_what_is_longer_refused(seam_t *seam)
             i == 6 ? wa_slice_of(of_length(seam, WA_STORE_MESSAGE_MAX / 10 * 11, 'b')) : new.body;
         new.id = i == 7 ? "" : new.id;
         new.counterpart = i == 8 ? "" : new.counterpart;
+        new.profile_name =
+            i == 9 ? wa_slice_of(of_length(seam, WA_STORE_TEXT_MAX + 1, 'n')) : new.profile_name;
         refused(seam, &new);
     }
     new = longest(seam);

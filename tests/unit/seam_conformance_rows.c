@@ -21,6 +21,7 @@ static apr_status_t row_keep(void *baton, const wa_thread_t *t)
     r->row.counterpart = wa_slice_of(wa_slice_string(t->counterpart, p));
     r->row.inbound = apr_pmemdup(p, t->inbound, t->inbound_count * sizeof(*t->inbound));
     r->row.preview = wa_slice_of(wa_slice_string(t->preview, p));
+    r->row.profile_name = wa_slice_of(wa_slice_string(t->profile_name, p));
     r->row.contact_id = wa_slice_of(wa_slice_string(t->contact_id, p));
     r->row.contact_name = wa_slice_of(wa_slice_string(t->contact_name, p));
     sprintf(r->counterparts + strlen(r->counterparts), "%s%.*s", *r->counterparts ? " " : "",
@@ -72,6 +73,32 @@ static void a_thread_sums_up_its_messages(seam_t *seam)
     assert_int_equal(t.last_timestamp_ms, b.timestamp_ms);
     assert_int_equal(t.changed_ms, b.timestamp_ms);
     assert_int_equal(t.last_inbound_ms, a.timestamp_ms);
+}
+
+static void named(seam_t *seam, wa_direction_e direction, const char *name, const char *expected)
+{
+    static int count;
+    wa_message_new_t new =
+        message_new(apr_psprintf(seam->p, "n%d", count++), NULL, SEAM_ANA, direction, NULL);
+    wa_message_t m;
+
+    new.profile_name = wa_slice_of(name);
+    assert_int_equal(wa_store_message_add(seam->store, &new, &m, seam->p), APR_SUCCESS);
+    assert_slice(seam_thread(seam, SEAM_ANA).profile_name, expected);
+    seam->reopen(seam);
+    assert_slice(seam_thread(seam, SEAM_ANA).profile_name, expected);
+}
+
+static void a_thread_has_the_newest_name_that_was_told(seam_t *seam)
+{
+    named(seam, WA_DIRECTION_SENT, "", "");
+    named(seam, WA_DIRECTION_RECEIVED, "Ana", "Ana");
+    named(seam, WA_DIRECTION_RECEIVED, "", "Ana");
+    named(seam, WA_DIRECTION_SENT, "", "Ana");
+    named(seam, WA_DIRECTION_RECEIVED, "Ana Gómez 👋", "Ana Gómez 👋");
+    named(seam, WA_DIRECTION_RECEIVED, "", "Ana Gómez 👋");
+    seam_add(seam, "b", NULL, SEAM_BEA, WA_DIRECTION_RECEIVED);
+    assert_int_equal(seam_thread(seam, SEAM_BEA).profile_name.len, 0);
 }
 
 static void threads_are_listed_latest_first_and_by_change(seam_t *seam)
@@ -577,6 +604,7 @@ static void versions_change_with_what_is_seen(seam_t *seam)
 
 const seam_case_t seam_cases_rows[] = {
     {"a thread sums up its messages", a_thread_sums_up_its_messages},
+    {"a thread has the newest name that was told", a_thread_has_the_newest_name_that_was_told},
     {"threads are listed latest first and by change",
      threads_are_listed_latest_first_and_by_change},
     {"reading a thread clears what was unread", reading_a_thread_clears_what_was_unread},

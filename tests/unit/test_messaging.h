@@ -80,7 +80,7 @@ static inline const char *json_of(const wa_message_t *message, apr_pool_t *p)
     const char *json;
 
     wa_buffer_init(&b, 0);
-    wa_message_render(&w, message, "/api/whatsapp-messenger", p);
+    wa_message_render(&w, message, NULL, "/api/whatsapp-messenger", p);
     assert_false(b.failed);
     json = apr_pstrmemdup(p, b.data, b.len);
     wa_buffer_release(&b);

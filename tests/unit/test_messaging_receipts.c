@@ -337,8 +337,8 @@ static void test_the_stored_form(void **state)
     wa_message_state_t stored;
     wa_message_t message;
 
-    written.since_ms[WA_DELIVERY_QUEUED] = 1700000000001;
-    written.since_ms[WA_DELIVERY_FAILED] = 1700000000002;
+    written.parts[0].since_ms[WA_DELIVERY_QUEUED] = 1700000000001;
+    written.parts[0].since_ms[WA_DELIVERY_FAILED] = 1700000000002;
     assert_int_equal(wa_delivery_write(&written, SID_1, &stored, *state), APR_SUCCESS);
     memset(&message, 0, sizeof(message));
     message.status = stored.status;
@@ -350,7 +350,8 @@ static void test_the_stored_form(void **state)
     assert_int_equal(summary.word, WA_DELIVERY_FAILED);
     assert_int_equal(summary.status, WA_STATUS_FAILED);
     assert_int_equal(summary.error_code, 63016);
-    assert_memory_equal(read.since_ms, written.since_ms, sizeof(read.since_ms));
+    assert_memory_equal(read.parts[0].since_ms, written.parts[0].since_ms,
+                        sizeof(read.parts[0].since_ms));
 }
 
 static void test_a_stored_form_that_is_damaged(void **state)
@@ -362,7 +363,7 @@ static void test_a_stored_form_that_is_damaged(void **state)
     wa_delivery_t read;
     size_t i, len;
 
-    written.since_ms[WA_DELIVERY_READ] = 1700000000001;
+    written.parts[0].since_ms[WA_DELIVERY_READ] = 1700000000001;
     written.reason = "why";
     assert_int_equal(wa_delivery_write(&written, SID_1, &stored, *state), APR_SUCCESS);
     for (len = 0; len <= stored.delivery.len; len++) {

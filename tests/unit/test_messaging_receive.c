@@ -126,7 +126,7 @@ static void test_media_addresses_that_are_none(void **state)
          "[attachment]"},
         {"&Body=x&NumMedia=1&MediaUrl0=https%3A%2F%2Fx.test%2Fa",
          "\"media\":[{\"url\":\"" PLACE "ID/media/0\",\"contentType\":"
-         "\"application/octet-stream\"}]",
+         "\"application/octet-stream\",\"fileName\":\"x\"}]",
          "x"},
     };
     static const char *const none[] = {"&NumMedia=0", "&NumMedia=-1", "&NumMedia=x", "&NumMedia="};
@@ -178,10 +178,11 @@ static void test_previews_of_media_without_a_caption(void **state)
 {
     static const struct {
         const char *type, *preview;
-    } cases[] = {{"image/png", "[image]"},      {"audio/ogg", "[audio]"},
-                 {"video/mp4", "[video]"},      {"application/pdf", "[document]"},
-                 {"imagery", "[document]"},     {"\"<script>", "[document]"},
-                 {"text/x-vcard", "[document]"}};
+    } cases[] = {{"image/png", "[image]"},     {"audio/ogg", "[audio]"},
+                 {"video/mp4", "[video]"},     {"application/pdf", "[document]"},
+                 {"imagery", "[document]"},    {"\"<script>", "[document]"},
+                 {"text/vcard", "[contacts]"}, {"text/x-vcard", "[contacts]"},
+                 {"text/plain", "[document]"}};
     size_t i;
 
     for (i = 0; i < COUNT(cases); i++) {

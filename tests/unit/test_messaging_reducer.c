@@ -94,15 +94,16 @@ static void orders_agree(const wa_delivery_t *from, const wa_delivery_event_t *t
 static void test_every_order_of_six_words(void **state)
 {
     static const wa_event_e kinds[] = {WA_EVENT_RECEIPT, WA_EVENT_PARKED};
-    const wa_delivery_t all = {
-        .part_count = 1,
-        .parts = {{.is = WA_PART_TAKEN, .word = WA_DELIVERY_READ, .sid = SID(1)}},
-        .since_ms = {[WA_DELIVERY_QUEUED] = 1001,
-                     [WA_DELIVERY_SENDING] = 1002,
-                     [WA_DELIVERY_SENT] = 1003,
-                     [WA_DELIVERY_FAILED] = 1004,
-                     [WA_DELIVERY_DELIVERED] = 1005,
-                     [WA_DELIVERY_READ] = 1006}};
+    const wa_delivery_t all = {.part_count = 1,
+                               .parts = {{.is = WA_PART_TAKEN,
+                                          .word = WA_DELIVERY_READ,
+                                          .sid = SID(1),
+                                          .since_ms = {[WA_DELIVERY_QUEUED] = 1001,
+                                                       [WA_DELIVERY_SENDING] = 1002,
+                                                       [WA_DELIVERY_SENT] = 1003,
+                                                       [WA_DELIVERY_FAILED] = 1004,
+                                                       [WA_DELIVERY_DELIVERED] = 1005,
+                                                       [WA_DELIVERY_READ] = 1006}}}};
     const char *expected = stored_of(&all, *state);
     const wa_delivery_t from = waiting(1);
     size_t i;
@@ -139,9 +140,9 @@ static void test_a_list_that_is_read_again(void **state)
     for (i = 0; i < COUNT(told); i++) {
         assert_int_equal(wa_delivery_apply(&d, &told[i]), APR_EEXIST);
     }
-    assert_int_equal(d.since_ms[WA_DELIVERY_SENT], 2000);
+    assert_int_equal(d.parts[0].since_ms[WA_DELIVERY_SENT], 2000);
     assert_int_equal(wa_delivery_apply(&d, &read), APR_SUCCESS);
-    assert_int_equal(d.since_ms[WA_DELIVERY_READ], 3000);
+    assert_int_equal(d.parts[0].since_ms[WA_DELIVERY_READ], 3000);
     assert_int_equal(wa_delivery_apply(&d, &read), APR_EEXIST);
 }
 
@@ -204,6 +205,78 @@ static void test_every_order_over_parts(void **state)
     assert_int_equal(summary_of(&last, *state).status, WA_STATUS_FAILED);
     assert_int_equal(summary_of(&last, *state).error_code, 63024);
     orders_agree(&from, told, COUNT(told), stored_of(&last, *state), *state);
+}
+
+static wa_delivery_event_t said_event(wa_delivery_e word, int code, const char *said,
+                                      apr_int64_t at_ms)
+{
+    wa_delivery_event_t event = word_event(WA_EVENT_RECEIPT, word, code, at_ms);
+
+    event.said = said;
+    return event;
+}
+
+/* What Twilio says of one failure in different words ends the same in 720 orders, and goes when it
+ * was delivered after all. */
+static void test_every_order_of_what_is_said(void **state)
+{
+    static const wa_delivery_e last[] = {WA_DELIVERY_QUEUED, WA_DELIVERY_READ};
+    const wa_delivery_t from = waiting(1);
+    size_t i, k;
+
+    for (i = 0; i < COUNT(last); i++) {
+        const wa_delivery_event_t told[] = {
+            said_event(WA_DELIVERY_FAILED, 63999, "short", 1001),
+            said_event(WA_DELIVERY_FAILED, 63999, "the longest words", 1002),
+            said_event(WA_DELIVERY_FAILED, 63999, "the longest wordS", 1003),
+            said_event(WA_DELIVERY_FAILED, 63998, "a lower code, in many more words", 1004),
+            said_event(WA_DELIVERY_FAILED, 63999, NULL, 1005),
+            said_event(last[i], 0, "nothing", 1006),
+        };
+        wa_delivery_t d = from;
+
+        for (k = 0; k < COUNT(told); k++) {
+            wa_delivery_apply(&d, &told[k]);
+        }
+        if (last[i] == WA_DELIVERY_READ) {
+            assert_null(d.parts[0].said);
+        } else {
+            assert_string_equal(d.parts[0].said, "the longest words");
+            assert_non_null(strstr(summary_of(&d, *state).error, "It says: the longest words"));
+        }
+        assert_int_equal(d.parts[0].since_ms[WA_DELIVERY_FAILED], 1001);
+        orders_agree(&from, told, COUNT(told), stored_of(&d, *state), *state);
+    }
+}
+
+/* Each part has times and words of its own. */
+static void test_the_times_of_parts(void **state)
+{
+    wa_delivery_t d = waiting(2), again;
+    wa_message_state_t stored;
+    wa_message_t message;
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        wa_delivery_event_t event =
+            said_event(WA_DELIVERY_FAILED, 63999, i ? "two" : "one", 2000 - (apr_int64_t)i);
+
+        event.sid = i ? SID(2) : SID(1);
+        event.part = i + 1;
+        assert_int_equal(wa_delivery_apply(&d, &event), APR_SUCCESS);
+    }
+    assert_int_equal(wa_delivery_write(&d, NULL, &stored, *state), APR_SUCCESS);
+    memset(&message, 0, sizeof(message));
+    message.status = stored.status;
+    message.delivery = stored.delivery;
+    wa_delivery_read(&again, &message, *state);
+    assert_int_equal(again.parts[0].since_ms[WA_DELIVERY_FAILED], 2000);
+    assert_int_equal(again.parts[1].since_ms[WA_DELIVERY_FAILED], 1999);
+    assert_int_equal(wa_delivery_since_ms(&again, WA_DELIVERY_FAILED), 1999);
+    assert_int_equal(wa_delivery_since_ms(&again, WA_DELIVERY_READ), 0);
+    assert_string_equal(again.parts[0].said, "one");
+    assert_string_equal(again.parts[1].said, "two");
+    assert_non_null(strstr(wa_delivery_part_error(&again, 1, *state), "It says: two"));
 }
 
 static void test_what_an_answer_leads_to(void **state)
@@ -397,6 +470,8 @@ int main(void)
         POOL_TEST(test_a_list_that_is_read_again),
         POOL_TEST(test_every_order_with_the_answer),
         POOL_TEST(test_every_order_over_parts),
+        POOL_TEST(test_every_order_of_what_is_said),
+        POOL_TEST(test_the_times_of_parts),
         POOL_TEST(test_what_an_answer_leads_to),
         POOL_TEST(test_whose_an_event_is),
         POOL_TEST(test_a_listed_message_is_claimed_by_an_open_part_only),

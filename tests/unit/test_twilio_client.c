@@ -196,7 +196,8 @@ static void test_refusals(void **state)
         assert_int_equal(result.http_status, rows[i].http);
         assert_int_equal(result.error_code, rows[i].code);
         assert_int_equal(result.tries, 1);
-        assert_string_equal(result.error, wa_twilio_error_sentence(rows[i].code, *state));
+        assert_non_null(result.said);
+        assert_string_equal(result.error, wa_twilio_error_told(rows[i].code, result.said, *state));
     }
     assert_int_equal(stat_of(&simulator, "requests"), COUNT(rows));
 }

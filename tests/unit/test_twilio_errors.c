@@ -55,6 +55,19 @@ static void test_unknown_codes(void **state)
     assert_string_equal(wa_twilio_error_sentence(-5, *state), wa_twilio_error_sentence(0, *state));
 }
 
+static void test_words_of_twilios(void **state)
+{
+    assert_string_equal(wa_twilio_error_told(63016, "words", *state),
+                        wa_twilio_error_sentence(63016, *state));
+    assert_string_equal(wa_twilio_error_told(63999, NULL, *state),
+                        wa_twilio_error_sentence(63999, *state));
+    assert_non_null(strstr(wa_twilio_error_told(63999, "words", *state), " It says: words"));
+    assert_non_null(strstr(wa_twilio_error_told(0, "words", *state), " It says: words"));
+    assert_null(wa_twilio_words(wa_slice_of(NULL), *state));
+    assert_null(wa_twilio_words(wa_slice_of(" \n"), *state));
+    assert_string_equal(wa_twilio_words(wa_slice_of(" a\nb "), *state), "a b");
+}
+
 static void test_kinds(void **state)
 {
     static const struct {
@@ -82,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         POOL_TEST(test_every_known_code),
         POOL_TEST(test_unknown_codes),
+        POOL_TEST(test_words_of_twilios),
         POOL_TEST(test_kinds),
     };
 

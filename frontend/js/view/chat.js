@@ -1,4 +1,4 @@
-// The right side: who the conversation is with, its messages, a notice, and the composer.
+// The right side: the open conversation.
 
 import { formatNumber, t } from '../locale.js';
 import { isNumber } from '../typed.js';
@@ -69,12 +69,13 @@ export function createChat(messenger, close) {
 
 	function head(counterpart, name) {
 		const contact = messenger.contacts.get(counterpart);
+		const number = formatNumber(counterpart);
 		return h('header.chat-head', null,
 			iconButton('back', t('back'), close),
 			avatar(counterpart, contact),
 			h('div.who', null,
 				h('h2', null, h('bdi', null, name)),
-				contact && h('p', null, h('bdi', null, formatNumber(counterpart)))),
+				name !== number && h('p', null, h('bdi', null, number))),
 			isNumber(counterpart) && iconButton(contact ? 'compose' : 'personAdd', t(contact ? 'contactEdit' : 'contactAdd'),
 				() => openContactDialog(messenger, contact, counterpart)));
 	}

@@ -1,4 +1,4 @@
-// The field to write in: its draft, its limit, and when it may be sent.
+// The field to write in.
 
 import { formatCount, t } from '../locale.js';
 import { isUnseen } from '../typed.js';

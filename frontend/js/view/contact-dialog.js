@@ -4,7 +4,7 @@ import { formatNumber, t } from '../locale.js';
 import { isUnseen, parseNumber } from '../typed.js';
 import { h, make, patch } from './dom.js';
 
-// Edits the contact, or adds one without it; number may be ''.
+// Without a contact it adds one; number may be ''.
 export function openContactDialog(messenger, contact, number) {
 	const title = t(contact ? 'contactEdit' : 'contactNew');
 	const button = (look, label, onclick) => h(`button.button.${look}`, { type: onclick ? 'button' : 'submit', onclick }, t(label));

@@ -1,4 +1,4 @@
-// Makes and updates elements. Text only ever becomes text nodes: nothing from outside can turn into markup.
+// Makes and updates elements. Text only ever becomes text nodes, never markup.
 
 const svg = 'http://www.w3.org/2000/svg';
 const flatten = (kids) => kids.flat(3).filter(Boolean);
@@ -25,7 +25,7 @@ export function patch(parent, ...kids) {
 		if (parent.childNodes[i] !== node) parent.insertBefore(node, parent.childNodes[i] ?? null);
 	});
 	if (focused === document.activeElement) return;
-	// What was moved has lost the focus; where it is gone, the keyboard goes on from what is around it.
+	// What was moved lost the focus; of what is gone, what is around gets it.
 	(focused.isConnected ? focused : parent.closest('[tabindex="0"]'))?.focus({ preventScroll: true });
 }
 

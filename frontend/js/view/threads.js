@@ -1,4 +1,4 @@
-// The left side: conversations, then contacts to start one with, and search over both.
+// The left side: conversations, then contacts, and search.
 
 import { formatCount, formatDay, formatNumber, initials, matcher, t } from '../locale.js';
 import { digitsOf, parseNumber } from '../typed.js';
@@ -8,7 +8,7 @@ import { VirtualList } from './virtual-list.js';
 
 const linkTo = (counterpart) => `#/chat/${encodeURIComponent(counterpart)}`;
 
-// The round picture of a counterpart: initials on a colour that stays the same.
+// Initials on a colour that stays the same.
 export function avatar(counterpart, contact) {
 	const hue = counterpart.replace(/\D/g, '') % 360;
 	return h('span.avatar', { 'aria-hidden': 'true', style: { '--hue': hue } },
@@ -54,7 +54,7 @@ export function createThreads(messenger) {
 		const entries = new Map(messenger.outbox.visible().map((entry) => [entry.counterpart, entry]));
 		const all = new Set([...messenger.threads.keys(), ...entries.keys(), ...messenger.contacts.keys()]);
 		const rows = [...all].map((counterpart) => describe(counterpart, entries.get(counterpart)))
-			.filter(({ key, name, preview }) => matches(name, preview) || (digits && key.includes(digits)))
+			.filter(({ key, name, preview, profile }) => matches(name, preview, profile) || (digits && key.includes(digits)))
 			.sort((a, b) => b.timestamp - a.timestamp);
 		const contact = rows.find(({ timestamp }) => !timestamp);
 		if (contact) contact.heading = t('contacts');
@@ -62,7 +62,7 @@ export function createThreads(messenger) {
 		return rows;
 	}
 
-	// entry: the last in the outbox. What is on its way leads; what was refused is old after the next message.
+	// entry: the last in the outbox; what was refused is old after the next message.
 	function describe(counterpart, entry) {
 		const thread = messenger.threads.get(counterpart);
 		const last = thread?.lastMessageTimestamp ?? 0;
@@ -71,7 +71,7 @@ export function createThreads(messenger) {
 		const draft = counterpart !== messenger.opened && messenger.draft(counterpart);
 		const timestamp = Math.max(last, waiting?.createdAt ?? 0);
 		return {
-			key: counterpart, name: messenger.nameOf(counterpart), timestamp, unread: thread?.unreadCount,
+			key: counterpart, name: messenger.nameOf(counterpart), profile: thread?.profileName, timestamp, unread: thread?.unreadCount,
 			preview: draft ? t('draft', { text: draft }) : !timestamp ? formatNumber(counterpart)
 				: waiting || thread.lastDirection === 'sent' ? t('you', { text }) : text,
 		};

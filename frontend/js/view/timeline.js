@@ -1,11 +1,11 @@
-// The rows of a conversation and how they look: messages, what is being sent, and the lines between them.
+// The rows of a conversation: messages, what is being sent, lines between.
 
 import { stateOf } from '../conversation.js';
 import { formatDay, formatTime, startOfDay, t } from '../locale.js';
 import { h, icon, linkButton } from './dom.js';
 
 
-// What is drawn, said, explained and offered in each state. Nothing is sent again while its outcome is not known.
+// What is drawn, said, explained and offered. Nothing is sent again while its outcome is unknown.
 const looks = {
 	pending: ['clock', 'pending'],
 	sending: ['clock', 'pending'],
@@ -44,7 +44,7 @@ function lineView({ line: type, timestamp }, name, actions) {
 }
 
 function bubbleView({ message, entry, timestamp, first }, name, actions) {
-	const { body, media = [], errorMessage, errorCode } = message ?? entry;
+	const { body, media = [], replyTo, referral, errorMessage, errorCode } = message ?? entry;
 	const state = message ? stateOf(message) : entry.state;
 	const [image, label, note, ...ways] = looks[state] ?? [];
 	const reason = `${errorMessage ?? ''}${errorCode ? ` (${errorCode})` : ''}`;
@@ -52,8 +52,10 @@ function bubbleView({ message, entry, timestamp, first }, name, actions) {
 		'data-state': state, 'data-id': message?.id,
 	}, h('div.bubble', null,
 		h('span.spoken', null, image ? t('youSaid') : t('theySaid', { name })),
+		replyTo && h('blockquote', { dir: 'auto' }, quoted(replyTo)),
+		referral && ad(referral),
 		media.map(attachment),
-		body && h('p', { dir: 'auto' }, linkify(body)),
+		body && body !== media[0]?.fileName && h('p', { dir: 'auto' }, linkify(body)),
 		h('div.meta', null,
 			h('time', { datetime: new Date(timestamp).toISOString() }, formatTime(timestamp)),
 			image && icon(image, t(label)))),
@@ -65,12 +67,23 @@ function bubbleView({ message, entry, timestamp, first }, name, actions) {
 
 const outside = (selector, href, ...kids) => h(selector, { href, target: '_blank', rel: 'noopener noreferrer' }, ...kids);
 
+// The message that this one answers.
+function quoted({ direction, preview }) {
+	const text = preview || t(direction ? 'attachment' : 'earlier');
+	return direction === 'sent' ? t('you', { text }) : text;
+}
+
+function ad({ sourceUrl = '', headline, body }) {
+	const text = t('ad', { text: headline ?? body ?? sourceUrl });
+	return h('small.ad', { dir: 'auto' }, /^https?:\/\//i.test(sourceUrl) ? outside('a', sourceUrl, text) : text);
+}
+
 // The punctuation after an address is no part of it.
 function linkify(text) {
 	return text.split(/(\bhttps?:\/\/[^\s<>"']*[^\s<>"'.,;:!?…)])/i).map((part, i) => (i % 2 ? outside('a', part, part) : part));
 }
 
-function attachment({ url, contentType = '', missing, awaited }) {
+function attachment({ url, contentType = '', fileName, missing, awaited }) {
 	if (missing) return h('span.file', null, icon('file'), h('span', null, t(awaited ? 'attachmentAwaited' : 'attachmentMissing')));
 	const { origin, protocol, href: src } = URL.parse(url, document.baseURI) ?? {};
 	// Only our own server may be asked without a click; the page's policy says the same.
@@ -79,8 +92,8 @@ function attachment({ url, contentType = '', missing, awaited }) {
 	if (own && ['video', 'audio'].includes(type)) {
 		return h(type, { src, controls: true, preload: 'metadata', 'aria-label': t(type) });
 	}
-	const label = t(type === 'image' ? 'picture' : 'file');
-	const inside = [icon('file'), h('span', null, label), h('small', null, contentType)];
+	const label = fileName ?? t(type === 'image' ? 'picture' : 'file');
+	const inside = [icon('file'), h('bdi', null, label), h('small', null, contentType)];
 	if (!/^https?:$/.test(protocol)) return h('span.file', null, inside);
 	if (!own || type !== 'image') return outside('a.file', src, inside);
 	const onerror = ({ target }) => { target.parentNode.className = 'file'; };

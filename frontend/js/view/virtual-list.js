@@ -1,12 +1,12 @@
-// Shows a list of any length with only the rows near the screen in the document, and keeps still what is being read.
+// A list of any length: only rows near the screen are in the document, and what is being read stays still.
 
 import { h, make, patch } from './dom.js';
 
 const overscan = 500;
 const nearEnd = 40;
 
-// viewport scrolls; view(row) describes an li, guess(row) is its height before it is seen. Every row has a key. Where still
-// is given, it selects what keeps its place on the screen when other rows come or go, and the end stays in view once it is.
+// view(row) describes an li, guess(row) is its height before it is seen. Every row has a key. still selects what keeps its
+// place on the screen when other rows come or go; the end then stays in view once it is.
 export class VirtualList {
 	rows = [];
 	atEnd = true;

@@ -6,7 +6,8 @@
 
 #include <apr_strings.h>
 
-/* One line each: "<word> <error code> <unix ms>". */
+/* One line each: "<word> <error code> <unix ms>", and a space with what Twilio says where it says
+ * anything, which holds no line feed (base/line.h). */
 
 static const char *lines_of(wa_slice_t parked, apr_pool_t *p)
 {
@@ -37,6 +38,7 @@ apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, 
 {
     const char *what = apr_psprintf(p, "%d %d ", (int)event->word, event->error_code);
     const char *line = apr_psprintf(p, "%s%" APR_INT64_T_FMT, what, event->at_ms);
+    const char *said = event->said && wa_delivery_is_failure(event->word) ? event->said : NULL;
     wa_slice_t parked;
     apr_status_t rv = wa_store_parked_get(store, event->sid, &parked, p);
 
@@ -47,9 +49,22 @@ apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, 
     if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
         return rv;
     }
-    rv = wa_store_parked_add(store, event->sid, wa_slice_of(line), p);
+    rv = said ? wa_store_parked_add(store, event->sid,
+                                    wa_slice_of(apr_pstrcat(p, line, " ", said, NULL)), p)
+              : APR_ENOSPC;
+    if (APR_STATUS_IS_ENOSPC(rv)) { /* the words are the least of it */
+        rv = wa_store_parked_add(store, event->sid, wa_slice_of(line), p);
+    }
     *pis_new = rv == APR_SUCCESS;
     return rv;
+}
+
+/* What stands behind the numbers of a line; NULL for nothing. */
+static const char *said_of(const char *rest, apr_pool_t *p)
+{
+    const apr_size_t len = *rest == ' ' ? strcspn(rest + 1, "\n") : 0;
+
+    return len > 0 ? wa_slice_string(wa_slice_make(rest + 1, len), p) : NULL;
 }
 
 apr_status_t wa_parked_apply(wa_slice_t parked, const wa_delivery_event_t *about, wa_delivery_t *d,
@@ -65,7 +80,8 @@ apr_status_t wa_parked_apply(wa_slice_t parked, const wa_delivery_event_t *about
         const long word = strtol(line, &end, 10);
 
         event.error_code = (int)strtol(end, &end, 10);
-        event.at_ms = apr_strtoi64(end, NULL, 10);
+        event.at_ms = apr_strtoi64(end, &end, 10);
+        event.said = said_of(end, p);
         if (word <= WA_DELIVERY_UNKNOWN || word >= WA_DELIVERY_COUNT) {
             continue;
         }

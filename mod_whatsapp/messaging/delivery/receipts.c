@@ -12,6 +12,7 @@
 #include "messaging/delivery/parked.h"
 #include "messaging/delivery/reducer.h"
 #include "messaging/policy/policy.h"
+#include "twilio/errors.h"
 
 /* Twilio's codes have five digits. */
 #define ERROR_CODE_MAX 999999
@@ -72,6 +73,21 @@ static int code_of(const char *s)
     return code > 0 && code <= ERROR_CODE_MAX && *end == '\0' ? (int)code : 0;
 }
 
+/* What Twilio says of a failure: WhatsApp's words, else its own. */
+static const char *words_of(const wa_form_t *form, apr_pool_t *p)
+{
+    wa_slice_t text;
+    const char *words;
+
+    wa_form_get(form, "ChannelStatusMessage", &text);
+    words = wa_twilio_words(text, p);
+    if (!words) {
+        wa_form_get(form, "ErrorMessage", &text);
+        words = wa_twilio_words(text, p);
+    }
+    return words;
+}
+
 static apr_status_t callback_read(callback_t *callback, const wa_form_t *form, apr_pool_t *p)
 {
     const char *word = first_of(form, "MessageStatus", "SmsStatus", p);
@@ -82,6 +98,7 @@ static apr_status_t callback_read(callback_t *callback, const wa_form_t *form, a
         (wa_delivery_event_t){.kind = WA_EVENT_RECEIPT,
                               .word = wa_delivery_parse(word),
                               .error_code = code_of(wa_form_string(form, "ErrorCode", p)),
+                              .said = words_of(form, p),
                               .at_ms = wa_clock_now_ms(),
                               .sid = first_of(form, "MessageSid", "SmsSid", p)};
     return wa_id_is_sid(callback->event.sid, "SM,MM") ? APR_SUCCESS : APR_EINVAL;

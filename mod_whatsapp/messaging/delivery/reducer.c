@@ -48,9 +48,9 @@ static int part_lead(wa_part_t *part, happening_e happening)
 /* ---- words ---- */
 
 /* Keeps when a word was first told, also of one that came late. @return 1 when that is news */
-static int time_note(wa_delivery_t *d, wa_delivery_e word, apr_int64_t at_ms)
+static int time_note(wa_part_t *part, wa_delivery_e word, apr_int64_t at_ms)
 {
-    apr_int64_t *since = &d->since_ms[word];
+    apr_int64_t *since = &part->since_ms[word];
 
     if (at_ms <= 0 || (*since != 0 && *since <= at_ms)) {
         return 0;
@@ -68,12 +68,24 @@ static int sid_note(wa_part_t *part, const char *sid)
     return 1;
 }
 
-/* 1 when the part does not know the word, or the higher code of a failure, yet. */
+/* 1 when the words say more than those that are known. Any order will do, as long as it is one: the
+ * longer, of one length the greater. */
+static int said_is_more(const char *known, const char *said)
+{
+    const apr_size_t known_len = known ? strlen(known) : 0, len = said ? strlen(said) : 0;
+
+    return len > known_len || (len == known_len && len > 0 && strcmp(said, known) > 0);
+}
+
+/* 1 when the part does not know the word, or the higher code of a failure or what is said of it,
+ * yet. */
 static int word_is_news(const wa_part_t *part, const wa_delivery_event_t *event)
 {
-    return wa_delivery_is_newer(part->word, event->word)
-           || (wa_delivery_is_failure(event->word) && event->word == part->word
-               && event->error_code > part->error_code);
+    if (!wa_delivery_is_failure(event->word) || event->word != part->word) {
+        return wa_delivery_is_newer(part->word, event->word);
+    }
+    return event->error_code > part->error_code
+           || (event->error_code == part->error_code && said_is_more(part->said, event->said));
 }
 
 /* @return 1 when anything of it is news */
@@ -88,7 +100,7 @@ static int word_apply(wa_delivery_t *d, wa_part_t *part, const wa_delivery_event
     /* A list is read again and again: another time of a word that is known must not be stored each
      * time. */
     if (event->kind != WA_EVENT_LISTED || is_news || word_is_news(part, event)) {
-        is_news |= time_note(d, event->word, event->at_ms);
+        is_news |= time_note(part, event->word, event->at_ms);
     }
     if (!word_is_news(part, event)) {
         return is_news;
@@ -99,6 +111,7 @@ static int word_apply(wa_delivery_t *d, wa_part_t *part, const wa_delivery_event
     part->word = event->word;
     part->is = is_failure ? WA_PART_FAILED : WA_PART_TAKEN;
     part->error_code = is_failure ? event->error_code : 0;
+    part->said = is_failure ? event->said : NULL;
     return 1;
 }
 

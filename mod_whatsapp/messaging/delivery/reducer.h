@@ -28,6 +28,8 @@ typedef struct wa_delivery_event_t {
     wa_delivery_e word;
     /* Twilio's; 0 for none */
     int error_code;
+    /* of a failure, in Twilio's own words (wa_twilio_words); NULL for none */
+    const char *said;
     /* when it happened, unix time; 0 unknown */
     apr_int64_t at_ms;
     /* of the message of Twilio's that it is about; NULL unknown */
@@ -44,7 +46,8 @@ typedef struct wa_delivery_event_t {
 /* Merges an event. The order of words is that of twilio/status.h: whatever order, and however
  * often, events come in, the state ends the same, times included (but those of lists, which count
  * only with a word that is new: a list is read again and again). Of two failures of one kind the
- * higher error code stays; a late word leaves nothing but its time.
+ * higher error code stays, with one code the words that say more; a late word leaves nothing but
+ * its time. Of two times of a word the earlier one stays, whichever came first.
  *
  * An answer that is no acceptance stops the parts after it, and yields to a word that Twilio said
  * before. A listed message is claimed by a part that is open and has no sid; for one that has its

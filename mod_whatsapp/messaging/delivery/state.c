@@ -11,12 +11,13 @@
  *
  *   PART    one byte where it is, one byte Twilio's word, 4 bytes error code, its sid with a NUL
  *           where it is known
- *   TIME    one byte the word, 8 bytes when it was first told
+ *   TIME    of the part before it: one byte the word, 8 bytes when it was first told
+ *   SAID    of the part before it: a string
  *   DIGEST  a string
  *   ANSWER  one byte
  *   REASON  a string
  */
-enum { TAG_PART = 1, TAG_TIME = 2, TAG_DIGEST = 3, TAG_ANSWER = 4, TAG_REASON = 5 };
+enum { TAG_PART = 1, TAG_TIME = 2, TAG_DIGEST = 3, TAG_ANSWER = 4, TAG_REASON = 5, TAG_SAID = 6 };
 
 #define PART_BYTES (2 + sizeof(apr_int32_t))
 #define TIME_BYTES (1 + sizeof(apr_int64_t))
@@ -50,14 +51,20 @@ static void part_read(wa_delivery_t *d, wa_slice_t value)
     }
 }
 
-static void time_read(wa_delivery_t *d, wa_slice_t value)
+static void time_read(wa_part_t *part, wa_slice_t value)
 {
     const wa_delivery_e word =
         value.len == TIME_BYTES ? word_check(value.ptr[0]) : WA_DELIVERY_UNKNOWN;
 
     if (word != WA_DELIVERY_UNKNOWN) {
-        memcpy(&d->since_ms[word], value.ptr + 1, sizeof(d->since_ms[word]));
+        memcpy(&part->since_ms[word], value.ptr + 1, sizeof(part->since_ms[word]));
     }
+}
+
+/* The part that was read last; what stands before the first is the first's. */
+static wa_part_t *part_last(wa_delivery_t *d)
+{
+    return &d->parts[d->part_count > 0 ? d->part_count - 1 : 0];
 }
 
 static wa_answer_e answer_read(wa_slice_t value)
@@ -80,7 +87,10 @@ void wa_delivery_read(wa_delivery_t *d, const wa_message_t *message, apr_pool_t 
             part_read(d, field.value);
             break;
         case TAG_TIME:
-            time_read(d, field.value);
+            time_read(part_last(d), field.value);
+            break;
+        case TAG_SAID:
+            part_last(d)->said = wa_tlv_string(field.value);
             break;
         case TAG_DIGEST:
             d->digest = wa_tlv_string(field.value);
@@ -116,15 +126,15 @@ static void part_add(wa_buffer_t *b, const wa_part_t *part)
                     wa_slice_make(part->sid, part->sid ? strlen(part->sid) + 1 : 0));
 }
 
-static void times_add(wa_buffer_t *b, const wa_delivery_t *d)
+static void times_add(wa_buffer_t *b, const wa_part_t *part)
 {
     int word;
 
     for (word = 0; word < WA_DELIVERY_COUNT; word++) {
-        if (d->since_ms[word] != 0) {
+        if (part->since_ms[word] != 0) {
             char bytes[TIME_BYTES] = {(char)word};
 
-            memcpy(bytes + 1, &d->since_ms[word], sizeof(d->since_ms[word]));
+            memcpy(bytes + 1, &part->since_ms[word], sizeof(part->since_ms[word]));
             wa_tlv_add(b, TAG_TIME, wa_slice_make(bytes, sizeof(bytes)));
         }
     }
@@ -144,8 +154,11 @@ apr_status_t wa_delivery_write(const wa_delivery_t *d, const char *sid, wa_messa
     wa_buffer_init(&b, 128);
     for (i = 0; i < d->part_count; i++) {
         part_add(&b, &d->parts[i]);
+        times_add(&b, &d->parts[i]);
+        if (d->parts[i].said) {
+            wa_tlv_add_string(&b, TAG_SAID, d->parts[i].said);
+        }
     }
-    times_add(&b, d);
     if (d->digest) {
         wa_tlv_add_string(&b, TAG_DIGEST, d->digest);
     }

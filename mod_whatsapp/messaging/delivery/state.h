@@ -33,6 +33,8 @@ typedef struct wa_part_t {
     wa_delivery_e word; /* Twilio's newest that counts */
     int error_code;     /* Twilio's; 0 for none */
     const char *sid;    /* NULL while unknown */
+    const char *said; /* what Twilio says of a failure in words of its own, clean; NULL for none */
+    apr_int64_t since_ms[WA_DELIVERY_COUNT]; /* when each word was first told; 0 never */
 } wa_part_t;
 
 /* Strings are NUL-terminated UTF-8; NULL for none. */
@@ -44,8 +46,6 @@ typedef struct wa_delivery_t {
      * it stops those after it. Of a message in one part also what is said of its failure where
      * Twilio's code alone does not say it. */
     const char *reason;
-    /* when each word was first told; 0 never */
-    apr_int64_t since_ms[WA_DELIVERY_COUNT];
     /* of the request, when it had an idempotency key; lower-case hex */
     const char *digest;
     /* how that request was answered; kept only beside a digest */
@@ -69,6 +69,9 @@ typedef struct wa_delivery_summary_t {
 /* An outcome that is known only as far as the API tells it: a message in one part. Any thread. */
 wa_part_e wa_part_of_status(wa_status_e status, const char *error);
 
+/* What the API says of a part that is there. Any thread. */
+wa_status_e wa_status_of_part(wa_part_e is);
+
 /* Makes the summary; strings in p, or those of *d. Any thread that may use p. */
 void wa_delivery_summarize(const wa_delivery_t *d, wa_delivery_summary_t *summary, apr_pool_t *p);
 
@@ -77,6 +80,13 @@ int wa_part_is_open(const wa_part_t *part);
 
 /* The part with that sid, 1 and up; 0 for none. Any thread. */
 apr_size_t wa_delivery_part_find(const wa_delivery_t *d, const char *sid);
+
+/* When a word was first told of any part, unix milliseconds; 0 never. Any thread. */
+apr_int64_t wa_delivery_since_ms(const wa_delivery_t *d, wa_delivery_e word);
+
+/* What a person is told of that part, from 0; NULL for nothing. In p, or of *d. Any thread that may
+ * use p. */
+const char *wa_delivery_part_error(const wa_delivery_t *d, apr_size_t part, apr_pool_t *p);
 
 /* Reads the delivery of a stored message. What is unreadable counts as not known. Strings in p. Any
  * thread that may use p. */

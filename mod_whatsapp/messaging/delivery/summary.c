@@ -18,6 +18,19 @@ apr_size_t wa_delivery_part_find(const wa_delivery_t *d, const char *sid)
     return 0;
 }
 
+apr_int64_t wa_delivery_since_ms(const wa_delivery_t *d, wa_delivery_e word)
+{
+    apr_int64_t first = 0;
+    apr_size_t i;
+
+    for (i = 0; i < d->part_count; i++) {
+        const apr_int64_t since = d->parts[i].since_ms[word];
+
+        first = since != 0 && (first == 0 || since < first) ? since : first;
+    }
+    return first;
+}
+
 int wa_part_is_open(const wa_part_t *part)
 {
     return part->is == WA_PART_WAITING || part->is == WA_PART_UNKNOWN;
@@ -35,6 +48,21 @@ wa_part_e wa_part_of_status(wa_status_e status, const char *error)
         break;
     }
     return error ? WA_PART_UNKNOWN : WA_PART_WAITING;
+}
+
+wa_status_e wa_status_of_part(wa_part_e is)
+{
+    switch (is) {
+    case WA_PART_TAKEN:
+        return WA_STATUS_SUCCESS;
+    case WA_PART_FAILED:
+    case WA_PART_STOPPED:
+        return WA_STATUS_FAILED;
+    case WA_PART_WAITING:
+    case WA_PART_UNKNOWN:
+        break;
+    }
+    return WA_STATUS_PENDING;
 }
 
 /* How many parts are in each place, and which is the first there. */
@@ -101,7 +129,7 @@ static const char *whole_sentence(const wa_delivery_t *d, apr_pool_t *p)
     if (part->is != WA_PART_FAILED) {
         return NULL;
     }
-    return d->reason ? d->reason : wa_twilio_error_sentence(part->error_code, p);
+    return d->reason ? d->reason : wa_twilio_error_told(part->error_code, part->said, p);
 }
 
 /* Of a message in several. */
@@ -117,9 +145,10 @@ static const char *parts_sentence(const wa_delivery_t *d, const places_t *places
         return apr_pstrcat(p, so_far(d, failed, p), " sent: ", reason, NULL);
     }
     if (failed < d->part_count) {
-        return apr_psprintf(p, "Part %d of %d was not delivered: %s%s", (int)failed + 1, count,
-                            wa_twilio_error_sentence(d->parts[failed].error_code, p),
-                            is_stopped ? " The last parts were not sent." : "");
+        return apr_psprintf(
+            p, "Part %d of %d was not delivered: %s%s", (int)failed + 1, count,
+            wa_twilio_error_told(d->parts[failed].error_code, d->parts[failed].said, p),
+            is_stopped ? " The last parts were not sent." : "");
     }
     if (unknown < d->part_count) {
         return apr_psprintf(p, "Nobody can know whether part %d of %d was sent%s: %s",
@@ -127,6 +156,26 @@ static const char *parts_sentence(const wa_delivery_t *d, const places_t *places
                             reason);
     }
     return is_stopped ? apr_pstrcat(p, so_far(d, stopped, p), " sent.", NULL) : NULL;
+}
+
+const char *wa_delivery_part_error(const wa_delivery_t *d, apr_size_t part, apr_pool_t *p)
+{
+    const wa_part_t *one = &d->parts[part];
+
+    switch (one->is) {
+    case WA_PART_FAILED:
+        return one->word == WA_DELIVERY_UNKNOWN && d->reason
+                   ? d->reason
+                   : wa_twilio_error_told(one->error_code, one->said, p);
+    case WA_PART_UNKNOWN:
+        return d->reason;
+    case WA_PART_STOPPED:
+        return "It was not sent, because a part before it was not.";
+    case WA_PART_WAITING:
+    case WA_PART_TAKEN:
+        break;
+    }
+    return NULL;
 }
 
 void wa_delivery_summarize(const wa_delivery_t *d, wa_delivery_summary_t *summary, apr_pool_t *p)

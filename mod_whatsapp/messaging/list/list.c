@@ -16,7 +16,7 @@ static apr_status_t message_write(void *baton, const wa_message_t *message, int 
     const wa_list_t *list = baton;
 
     (void)is_update;
-    wa_message_render(list->w, message, list->base_path, list->p);
+    wa_message_render(list->w, message, list->messenger->store, list->base_path, list->p);
     return written(list);
 }
 
@@ -45,6 +45,14 @@ apr_status_t wa_list_messages(const wa_list_t *list, const char *counterpart, co
     return written(list);
 }
 
+apr_status_t wa_list_message(const wa_list_t *list, const wa_message_t *message)
+{
+    WA_JSON_NAME(list->w, "message");
+    wa_message_render(list->w, message, list->messenger->store, list->base_path, list->p);
+    wa_receipts_render(list->w, message, list->p);
+    return written(list);
+}
+
 /* ---- changes ---- */
 
 typedef struct changes_t {
@@ -67,8 +75,7 @@ static apr_status_t change_write(void *baton, const wa_message_t *message, int i
     if (is_update && !changes->is_in_updates) {
         updates_begin(changes);
     }
-    wa_message_render(changes->list->w, message, changes->list->base_path, changes->list->p);
-    return written(changes->list);
+    return message_write((void *)(apr_uintptr_t)changes->list, message, is_update);
 }
 
 apr_status_t wa_list_changes(const wa_list_t *list, apr_int64_t since_ms, wa_changes_t *changes)

@@ -29,6 +29,9 @@ typedef struct wa_list_t {
 apr_status_t wa_list_messages(const wa_list_t *list, const char *counterpart, const char *cursor,
                               apr_size_t limit);
 
+/* "message", "receipts" and, of a message in several, "parts" (wa_receipts_render). */
+apr_status_t wa_list_message(const wa_list_t *list, const wa_message_t *message);
+
 /* "messages", the oldest first, and "updates": what was committed after `since_ms`, at most
  * WA_LIST_CHANGES_MAX.
  * @param changes  out: where to go on */

@@ -4,9 +4,14 @@
 
 #include "base/clock.h"
 #include "messaging/delivery/state.h"
+#include "base/id.h"
+#include "base/phone.h"
 #include "messaging/message/attributes.h"
 #include "messaging/message/channel.h"
+#include "messaging/message/details.h"
+#include "messaging/message/file_name.h"
 #include "messaging/message/late_media.h"
+#include "messaging/message/preview.h"
 #include "messaging/policy/policy.h"
 
 static wa_slice_t direction_name(wa_direction_e direction)
@@ -67,9 +72,20 @@ static void late_media_render(wa_json_writer_t *w, const wa_message_t *message,
     }
 }
 
-/* Attachments stand first, then the template; the fields behind them are for no client. */
+/* What a document is called that somebody sent. */
+static void file_name_add(wa_json_writer_t *w, const wa_message_t *message, wa_slice_t content_type,
+                          const wa_details_t *details, apr_pool_t *tmp)
+{
+    const char *name = wa_file_name(message->body, details->type, content_type, tmp);
+
+    if (*name) {
+        WA_JSON_STRING(w, "fileName", wa_slice_of(name));
+    }
+}
+
+/* Attachments stand first, then the template; the fields behind them are in `details`. */
 static void attributes_render(wa_json_writer_t *w, const wa_message_t *message,
-                              const char *base_path)
+                              const char *base_path, const wa_details_t *details, apr_pool_t *tmp)
 {
     wa_slice_t rest = message->attributes;
     wa_late_media_t late;
@@ -93,6 +109,9 @@ static void attributes_render(wa_json_writer_t *w, const wa_message_t *message,
             WA_JSON_STRING(w, "url", one.url);
         }
         WA_JSON_STRING(w, "contentType", one.content_type);
+        if (kind == WA_ATTRIBUTE_MEDIA && n == 0 && message->body.len > 0) {
+            file_name_add(w, message, one.content_type, details, tmp);
+        }
         wa_json_object_end(w);
         kind = wa_attributes_next(&rest, &one);
     }
@@ -129,9 +148,185 @@ static void delivery_render(wa_json_writer_t *w, const wa_message_t *message, ap
     }
 }
 
-void wa_message_render(wa_json_writer_t *w, const wa_message_t *message, const char *base_path,
-                       apr_pool_t *tmp)
+/* ---- what a webhook said beside text and attachments ---- */
+
+static wa_slice_t preview_of(const wa_message_t *message, apr_pool_t *p)
 {
+    wa_attribute_t media = {.content_type = {NULL, 0}};
+    wa_details_t details;
+
+    if (message->body.len > 0) {
+        return wa_preview_make(message->body, NULL);
+    }
+    wa_details_read(&details, message->attributes);
+    (void)wa_attributes_media(message->attributes, 0, &media);
+    return wa_preview_received(
+        message->body, details.type,
+        media.content_type.len > 0 ? wa_slice_string(media.content_type, p) : NULL, p);
+}
+
+/* Whose the message was that is answered. */
+static void sender_add(wa_json_writer_t *w, wa_slice_t address, apr_pool_t *p)
+{
+    static const wa_slice_t prefix = WA_SLICE_LITERAL("whatsapp:");
+    const char *number;
+
+    address = wa_details_name(address, p);
+    if (address.len > prefix.len && strncasecmp(address.ptr, prefix.ptr, prefix.len) == 0) {
+        address = wa_slice_make(address.ptr + prefix.len, address.len - prefix.len);
+    }
+    if (address.len > 0) {
+        number = wa_phone_normalize(wa_slice_string(address, p), p);
+        WA_JSON_STRING(w, "sender", number ? wa_slice_of(number) : address);
+    }
+}
+
+/* The message that this one answers, as far as it is known here. */
+static void reply_render(wa_json_writer_t *w, const wa_details_t *details, wa_store_t *store,
+                         apr_pool_t *p)
+{
+    const char *sid = wa_slice_string(details->reply_sid, p);
+    wa_message_t answered;
+
+    if (!wa_id_is_sid(sid, "SM,MM")) {
+        return;
+    }
+    WA_JSON_NAME(w, "replyTo");
+    wa_json_object_begin(w);
+    WA_JSON_STRING(w, "sid", details->reply_sid);
+    sender_add(w, details->reply_sender, p);
+    if (store && wa_store_message_find(store, sid, &answered, p) == APR_SUCCESS) {
+        WA_JSON_STRING(w, "id", answered.id);
+        WA_JSON_STRING(w, "direction", direction_name(answered.direction));
+        WA_JSON_STRING(w, "preview", preview_of(&answered, p));
+    }
+    wa_json_object_end(w);
+}
+
+static void referral_render(wa_json_writer_t *w, const wa_details_t *details, apr_pool_t *p)
+{
+    int which, count = 0;
+
+    for (which = 0; which < WA_REFERRAL_COUNT; which++) {
+        const wa_slice_t text = wa_referral_text(details, (wa_referral_e)which, p);
+
+        if (text.len == 0) {
+            continue;
+        }
+        if (count++ == 0) {
+            WA_JSON_NAME(w, "referral");
+            wa_json_object_begin(w);
+        }
+        wa_json_name(w, wa_referral_member((wa_referral_e)which));
+        wa_json_string(w, text);
+    }
+    if (count > 0) {
+        wa_json_object_end(w);
+    }
+}
+
+static void details_render(wa_json_writer_t *w, const wa_details_t *details, wa_store_t *store,
+                           apr_pool_t *p)
+{
+    const wa_slice_t type = wa_details_type(details->type, p);
+
+    if (type.len > 0) {
+        WA_JSON_STRING(w, "type", type);
+    }
+    if (details->reply_sid.len > 0) {
+        reply_render(w, details, store, p);
+    }
+    if (details->has_referral) {
+        referral_render(w, details, p);
+    }
+}
+
+/* ---- receipts ---- */
+
+static void receipts_add(wa_json_writer_t *w, const apr_int64_t *since_ms)
+{
+    int done[WA_DELIVERY_COUNT] = {0};
+    int word, next;
+
+    WA_JSON_NAME(w, "receipts");
+    wa_json_array_begin(w);
+    do { /* in the order of their times; of one time as Twilio's words follow each other */
+        next = 0;
+        for (word = WA_DELIVERY_UNKNOWN + 1; word < WA_DELIVERY_COUNT; word++) {
+            if (since_ms[word] > 0 && !done[word]
+                && (!next || since_ms[word] < since_ms[next]
+                    || (since_ms[word] == since_ms[next]
+                        && wa_delivery_rank((wa_delivery_e)word)
+                               < wa_delivery_rank((wa_delivery_e)next)))) {
+                next = word;
+            }
+        }
+        if (next) {
+            done[next] = 1;
+            wa_json_object_begin(w);
+            WA_JSON_STRING(w, "deliveryStatus", wa_slice_of(wa_delivery_name((wa_delivery_e)next)));
+            WA_JSON_INT(w, "timestamp", since_ms[next]);
+            wa_json_object_end(w);
+        }
+    } while (next);
+    wa_json_array_end(w);
+}
+
+static void part_render(wa_json_writer_t *w, const wa_delivery_t *d, apr_size_t i, apr_pool_t *p)
+{
+    const wa_part_t *part = &d->parts[i];
+    const char *word = wa_delivery_name(part->word);
+    const char *error = wa_delivery_part_error(d, i, p);
+
+    wa_json_object_begin(w);
+    if (part->sid) {
+        WA_JSON_STRING(w, "sid", wa_slice_of(part->sid));
+    }
+    WA_JSON_STRING(w, "status", status_name(wa_status_of_part(part->is)));
+    if (word) {
+        WA_JSON_STRING(w, "deliveryStatus", wa_slice_of(word));
+    }
+    if (error) {
+        WA_JSON_STRING(w, "errorMessage", wa_slice_of(error));
+    }
+    if (part->error_code != 0) {
+        WA_JSON_INT(w, "errorCode", part->error_code);
+    }
+    receipts_add(w, part->since_ms);
+    wa_json_object_end(w);
+}
+
+void wa_receipts_render(wa_json_writer_t *w, const wa_message_t *message, apr_pool_t *tmp)
+{
+    apr_int64_t since_ms[WA_DELIVERY_COUNT] = {0};
+    wa_delivery_t delivery = {.part_count = 0};
+    apr_size_t i;
+    int word;
+
+    if (message->direction == WA_DIRECTION_SENT) {
+        wa_delivery_read(&delivery, message, tmp);
+    }
+    for (word = 0; word < WA_DELIVERY_COUNT; word++) {
+        since_ms[word] = wa_delivery_since_ms(&delivery, (wa_delivery_e)word);
+    }
+    receipts_add(w, since_ms);
+    if (delivery.part_count > 1) {
+        WA_JSON_NAME(w, "parts");
+        wa_json_array_begin(w);
+        for (i = 0; i < delivery.part_count; i++) {
+            part_render(w, &delivery, i, tmp);
+        }
+        wa_json_array_end(w);
+    }
+}
+
+/* ---- the objects ---- */
+
+void wa_message_render(wa_json_writer_t *w, const wa_message_t *message, wa_store_t *store,
+                       const char *base_path, apr_pool_t *tmp)
+{
+    wa_details_t details;
+
     wa_json_object_begin(w);
     WA_JSON_STRING(w, "id", message->id);
     WA_JSON_STRING(w, "direction", direction_name(message->direction));
@@ -142,7 +337,9 @@ void wa_message_render(wa_json_writer_t *w, const wa_message_t *message, const c
         WA_JSON_STRING(w, "sid", message->sid);
     }
     if (message->attributes.len + message->delivery.len > 0) {
-        attributes_render(w, message, base_path);
+        wa_details_read(&details, message->attributes);
+        attributes_render(w, message, base_path, &details, tmp);
+        details_render(w, &details, store, tmp);
     }
     if (message->direction == WA_DIRECTION_SENT) {
         delivery_render(w, message, tmp);
@@ -184,6 +381,9 @@ void wa_thread_render(wa_json_writer_t *w, const wa_thread_t *thread, const char
     if (thread->contact_id.len > 0) {
         WA_JSON_STRING(w, "contactId", thread->contact_id);
         WA_JSON_STRING(w, "contactName", thread->contact_name);
+    }
+    if (thread->profile_name.len > 0) {
+        WA_JSON_STRING(w, "profileName", thread->profile_name);
     }
     wa_json_object_end(w);
 }

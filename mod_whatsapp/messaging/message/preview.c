@@ -2,7 +2,10 @@
 /* What the thread list shows of a message. */
 #include "messaging/message/preview.h"
 
+#include <apr_strings.h>
+
 #include "base/text.h"
+#include "messaging/message/details.h"
 
 wa_slice_t wa_preview_make(wa_slice_t body, const char *content_type)
 {
@@ -11,7 +14,9 @@ wa_slice_t wa_preview_make(wa_slice_t body, const char *content_type)
         wa_slice_t shown;
     } kinds[] = {{WA_SLICE_LITERAL("image/"), WA_SLICE_LITERAL("[image]")},
                  {WA_SLICE_LITERAL("audio/"), WA_SLICE_LITERAL("[audio]")},
-                 {WA_SLICE_LITERAL("video/"), WA_SLICE_LITERAL("[video]")}};
+                 {WA_SLICE_LITERAL("video/"), WA_SLICE_LITERAL("[video]")},
+                 {WA_SLICE_LITERAL("text/vcard"), WA_SLICE_LITERAL("[contacts]")},
+                 {WA_SLICE_LITERAL("text/x-vcard"), WA_SLICE_LITERAL("[contacts]")}};
     apr_size_t i;
 
     if (body.len > 0 || !content_type) {
@@ -27,4 +32,14 @@ wa_slice_t wa_preview_make(wa_slice_t body, const char *content_type)
         }
     }
     return WA_SLICE_LITERAL("[document]");
+}
+
+wa_slice_t wa_preview_received(wa_slice_t body, wa_slice_t type, const char *content_type,
+                               apr_pool_t *p)
+{
+    type = wa_details_type(type, p);
+    if (body.len > 0 || type.len == 0 || wa_slice_is_equal(type, WA_SLICE_LITERAL("text"))) {
+        return wa_preview_make(body, content_type);
+    }
+    return wa_slice_of(apr_psprintf(p, "[%.*s]", (int)type.len, type.ptr));
 }

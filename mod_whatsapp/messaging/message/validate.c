@@ -49,6 +49,20 @@ apr_status_t wa_validate_phone(wa_slice_t typed, const char **pnumber, wa_senten
     return APR_SUCCESS;
 }
 
+int wa_validate_is_message_id(wa_slice_t typed)
+{
+    static const char allowed[] =
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-";
+    apr_size_t i;
+
+    for (i = 0; i < typed.len; i++) {
+        if (!memchr(allowed, typed.ptr[i], sizeof(allowed) - 1)) {
+            return 0;
+        }
+    }
+    return typed.len > 0 && typed.len <= WA_STORE_ID_MAX;
+}
+
 apr_status_t wa_validate_message(wa_slice_t text, wa_sentence_t *psentence)
 {
     *psentence = NULL;

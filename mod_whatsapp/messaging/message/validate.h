@@ -25,6 +25,10 @@
 apr_status_t wa_validate_phone(wa_slice_t typed, const char **pnumber, wa_sentence_t *psentence,
                                apr_pool_t *p);
 
+/* 1 for what may be a message's id, or a sid: nothing else is looked up in the store. Any
+ * thread. */
+int wa_validate_is_message_id(wa_slice_t typed);
+
 /* The text of a message to send. @return APR_SUCCESS | APR_EINVAL not UTF-8, with a NUL, without
  * anything to see, or too long */
 apr_status_t wa_validate_message(wa_slice_t text, wa_sentence_t *psentence);

@@ -4,18 +4,17 @@
 
 #include <apr_strings.h>
 
-#include "base/buffer.h"
-#include "base/text.h"
-#include "base/unicode.h"
 #include "base/url.h"
+#include "messaging/message/details.h"
+#include "messaging/message/file_name.h"
 #include "messaging/message/late_media.h"
+#include "messaging/message/validate.h"
 #include "messaging/policy/concurrency.h"
 #include "messaging/receive/inbound_text.h"
 
-/* The longest address of an attachment, its longest type, and the longest name of a file. */
+/* The longest address of an attachment and its longest type. */
 #define URL_BYTES_MAX 4096
 #define TYPE_BYTES_MAX 255
-#define NAME_CHARACTERS_MAX 150
 
 /* How many addresses of attachments there are. */
 static apr_size_t urls_count(const wa_form_t *form)
@@ -60,77 +59,18 @@ apr_size_t wa_media_read(const wa_form_t *form, wa_media_t *media, apr_pool_t *p
     return count;
 }
 
-/* ---- names of files ---- */
-
-/* 1 for a character that may stand in the name of a file anywhere: none that means something to a
- * file system or a header, none that turns the direction of writing or is not seen. */
-static int may_be_in_name(apr_uint32_t c)
-{
-    return !(c < 0x80 && strchr("\"*/:<>?\\|%;", (int)c)) && !wa_unicode_is_control(c);
-}
-
-/* A name made safe; empty when nothing is left of it. */
-static const char *name_clean(wa_slice_t raw, apr_pool_t *p)
-{
-    wa_buffer_t b;
-    apr_size_t i = 0;
-    const char *name;
-
-    raw.len = wa_text_prefix(raw.ptr, raw.len, NAME_CHARACTERS_MAX);
-    raw = wa_text_trim(raw);
-    wa_buffer_init(&b, raw.len + 1);
-    while (i < raw.len) {
-        apr_size_t used;
-        const apr_uint32_t c = wa_unicode_read(raw.ptr + i, raw.len - i, &used);
-
-        if (!may_be_in_name(c)) {
-            WA_BUFFER_ADD_LITERAL(&b, "_");
-        } else if (b.len > 0 || raw.ptr[i] != '.') { /* nobody finds a hidden file */
-            wa_buffer_add(&b, raw.ptr + i, used);
-        }
-        i += used;
-    }
-    name = b.failed ? "" : wa_slice_string(wa_slice_make(b.data, b.len), p);
-    wa_buffer_release(&b);
-    return name;
-}
-
-static int type_is(wa_slice_t type, const char *top)
-{
-    return type.len >= strlen(top) && strncasecmp(type.ptr, top, strlen(top)) == 0;
-}
-
-/* What a document is called stands in its message's text. */
-static const char *document_name(const wa_message_t *message, wa_slice_t type, apr_pool_t *p)
-{
-    const wa_slice_t body = message->body;
-
-    if (type_is(type, "image/") || type_is(type, "audio/") || type_is(type, "video/")
-        || body.len == 0 || memchr(body.ptr, '\r', body.len) || memchr(body.ptr, '\n', body.len)) {
-        return "";
-    }
-    return name_clean(body, p);
-}
-
 /* ---- finding and fetching ---- */
-
-static int is_id(const char *s)
-{
-    const apr_size_t len = strlen(s);
-
-    return len > 0 && len <= 64
-           && strspn(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-") == len;
-}
 
 apr_status_t wa_media_find(wa_messenger_t *messenger, const char *message_id, apr_size_t n,
                            wa_media_place_t *place, apr_pool_t *p)
 {
     wa_late_medium_t media;
+    wa_details_t details;
     wa_message_t message;
     apr_status_t rv;
 
     memset(place, 0, sizeof(*place));
-    if (!is_id(message_id) || n >= WA_MEDIA_MAX) {
+    if (!wa_validate_is_message_id(wa_slice_of(message_id)) || n >= WA_MEDIA_MAX) {
         return APR_NOTFOUND;
     }
     rv = wa_store_message_find(messenger->store, message_id, &message, p);
@@ -143,7 +83,8 @@ apr_status_t wa_media_find(wa_messenger_t *messenger, const char *message_id, ap
         return APR_NOTFOUND;
     }
     place->url = wa_slice_string(media.url, p);
-    place->name = document_name(&message, media.content_type, p);
+    wa_details_read(&details, message.attributes);
+    place->name = wa_file_name(message.body, details.type, media.content_type, p);
     place->is_named = *place->name != '\0';
     if (!place->is_named) {
         place->name = apr_psprintf(p, "whatsapp-%.8s-%" APR_SIZE_T_FMT, message_id, n);

@@ -14,6 +14,7 @@
 #include "messaging/receive/media.h"
 #include "messaging/message/attributes.h"
 #include "messaging/message/channel.h"
+#include "messaging/message/details.h"
 #include "messaging/message/preview.h"
 #include "messaging/policy/policy.h"
 
@@ -116,6 +117,7 @@ static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_
     wa_form_field_t *fields = apr_palloc(p, (form->count + 1) * sizeof(*fields));
     apr_size_t awaited;
     apr_status_t rv;
+    wa_slice_t name, type;
 
     message->direction = WA_DIRECTION_RECEIVED;
     message->sid = wa_form_string(form, "MessageSid", p);
@@ -139,10 +141,14 @@ static apr_status_t message_make(const wa_messenger_t *messenger, const wa_form_
         return rv;
     }
     message->body = wa_inbound_text_body(form, attributes->media_count + awaited, p);
-    message->preview =
-        wa_preview_make(message->body, attributes->media_count > 0 ? media[0].content_type
-                                       : awaited > 0               ? ""
-                                                                   : NULL);
+    wa_form_get(form, "ProfileName", &name);
+    message->profile_name = wa_details_name(name, p);
+    wa_form_get(form, "MessageType", &type);
+    message->preview = wa_preview_received(message->body, type,
+                                           attributes->media_count > 0 ? media[0].content_type
+                                           : awaited > 0               ? ""
+                                                                       : NULL,
+                                           p);
     return wa_attributes_write(attributes, &message->attributes, p);
 }
 

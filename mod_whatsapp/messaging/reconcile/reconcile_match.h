@@ -32,10 +32,12 @@ typedef struct wa_reconcile_listed_t {
     const char *body;
     const char *status;
     int error_code;
+    const char *said; /* of a failure, in Twilio's own words; NULL for none */
     int media_count;
     apr_int64_t created_ms;
-    int is_looked_up; /* is_claimed is known */
-    int is_claimed;   /* it is one of ours already */
+    apr_int64_t status_ms; /* since when it has its status at the latest */
+    int is_looked_up;      /* is_claimed is known */
+    int is_claimed;        /* it is one of ours already */
 } wa_reconcile_listed_t;
 
 /* The messages to one counterpart that are settled together. */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "messaging/delivery/receipts.h"
 #include "messaging/reconcile/passed.h"
+#include "twilio/errors.h"
 
 #define RECENT_MS ((apr_int64_t)10 * 60 * 1000)
 #define OPEN_MS ((apr_int64_t)60 * 60 * 1000)
@@ -35,11 +36,13 @@ static apr_status_t listed_take(void *baton, const wa_twilio_message_t *message,
     pass_t *pass = baton;
     const apr_time_t made = message->date_created ? message->date_created : message->date_sent;
     const apr_int64_t made_ms = apr_time_as_msec(made);
-    const wa_delivery_event_t event = {.kind = WA_EVENT_LISTED,
-                                       .word = wa_delivery_parse(message->status),
-                                       .error_code = message->error_code,
-                                       .at_ms = apr_time_as_msec(message->date_updated),
-                                       .sid = message->sid};
+    const wa_delivery_event_t event = {
+        .kind = WA_EVENT_LISTED,
+        .word = wa_delivery_parse(message->status),
+        .error_code = message->error_code,
+        .said = wa_twilio_words(wa_slice_of(message->error_message), tmp),
+        .at_ms = apr_time_as_msec(message->date_updated),
+        .sid = message->sid};
     int is_ours, is_changed;
     apr_status_t rv;
 

@@ -11,6 +11,7 @@
 #include "messaging/policy/policy.h"
 #include "messaging/reconcile/passed.h"
 #include "messaging/reconcile/reconcile_pending.h"
+#include "twilio/errors.h"
 
 /* How much of a list one run reads; the next one goes on. */
 #define LIST_MAX 1000
@@ -52,7 +53,9 @@ static apr_status_t sent_take(void *baton, const wa_twilio_message_t *message, a
     one->status = apr_pstrdup(listing->p, message->status ? message->status : "");
     one->error_code = message->error_code;
     one->media_count = message->media_count;
+    one->said = wa_twilio_words(wa_slice_of(message->error_message), listing->p);
     one->created_ms = apr_time_as_msec(when);
+    one->status_ms = apr_time_as_msec(message->date_updated ? message->date_updated : when);
     return APR_SUCCESS;
 }
 
@@ -110,7 +113,8 @@ static wa_delivery_event_t listed_event(const settle_t *settle)
     return (wa_delivery_event_t){.kind = WA_EVENT_LISTED,
                                  .word = wa_delivery_parse(settle->listed->status),
                                  .error_code = settle->listed->error_code,
-                                 .at_ms = settle->listed->created_ms,
+                                 .said = settle->listed->said,
+                                 .at_ms = settle->listed->status_ms,
                                  .sid = settle->listed->sid,
                                  .part = settle->part};
 }

@@ -252,6 +252,7 @@ static wa_delivery_event_t answer_event(const send_t *send, apr_size_t part)
     return (wa_delivery_event_t){.kind = WA_EVENT_ANSWER,
                                  .word = wa_delivery_parse(answer->status),
                                  .error_code = answer->error_code,
+                                 .said = answer->said,
                                  .at_ms = send->answered_ms[part],
                                  .sid = answer->sid,
                                  .part = part + 1,

@@ -26,8 +26,9 @@ typedef struct message_lengths_t {
     apr_uint16_t id, sid, counterpart, phone_number, idempotency_key, preview;
     apr_byte_t direction, status;
     apr_byte_t preview_is_body; /* 1: the preview is the first `preview` bytes of the body */
-    apr_byte_t flags_set, flags_clear;
-    apr_byte_t reserved[3];
+    apr_byte_t flags_set;
+    apr_uint16_t profile_name;
+    apr_byte_t flags_clear, reserved;
 } message_lengths_t;
 
 typedef struct state_lengths_t {
@@ -198,9 +199,9 @@ static int message_fits(const wa_message_new_t *m, const wa_record_message_t *pa
            && parts->counterpart.len > 0 && parts->counterpart.len <= NAME_MAX_BYTES
            && parts->phone_number.len <= NAME_MAX_BYTES
            && parts->idempotency_key.len <= NAME_MAX_BYTES && m->preview.len <= TEXT_MAX
-           && m->body.len <= WA_RECORD_MAX && m->attributes.len <= WA_RECORD_MAX
-           && m->delivery.len <= WA_RECORD_MAX && m->status <= WA_STATUS_FAILED
-           && (m->flags_set | m->flags_clear) <= FLAGS_MAX
+           && m->profile_name.len <= TEXT_MAX && m->body.len <= WA_RECORD_MAX
+           && m->attributes.len <= WA_RECORD_MAX && m->delivery.len <= WA_RECORD_MAX
+           && m->status <= WA_STATUS_FAILED && (m->flags_set | m->flags_clear) <= FLAGS_MAX
            && (parts->idempotency_key.len == 0 || (m->flags_set | m->flags_clear) == 0);
 }
 
@@ -218,6 +219,7 @@ static void message_lengths(message_lengths_t *l, const wa_message_new_t *m,
     l->phone_number = (apr_uint16_t)parts->phone_number.len;
     l->idempotency_key = (apr_uint16_t)parts->idempotency_key.len;
     l->preview = (apr_uint16_t)m->preview.len;
+    l->profile_name = (apr_uint16_t)m->profile_name.len;
     l->direction = (apr_byte_t)m->direction;
     l->status = (apr_byte_t)m->status;
     l->preview_is_body = (apr_byte_t)begins_with(m->body, m->preview);
@@ -253,7 +255,8 @@ apr_status_t wa_record_message_make(wa_record_t **pr, const wa_message_new_t *m,
                                     l.preview_is_body ? (wa_slice_t){NULL, 0} : m->preview,
                                     m->body,
                                     m->attributes,
-                                    m->delivery};
+                                    m->delivery,
+                                    m->profile_name};
 
         rv = record_make(pr, WA_RECORD_MESSAGE, 0, PAYLOAD_OF(parts), p);
     }
@@ -278,6 +281,7 @@ apr_status_t wa_record_message_read(const wa_record_t *r, wa_record_message_t *m
     m->body = cursor_take(&c, l.body);
     m->attributes = cursor_take(&c, l.attributes);
     m->delivery = cursor_take(&c, l.delivery);
+    m->profile_name = cursor_take_text(&c, l.profile_name, 0, TEXT_MAX);
     if (l.preview_is_body) {
         c.failed |= l.preview > m->body.len || l.preview > TEXT_MAX;
         m->preview = wa_slice_make(m->body.ptr, c.failed ? 0 : l.preview);

@@ -81,7 +81,7 @@ static inline int wa_record_time_is_valid(apr_int64_t ms)
 /* The parts of the payloads; slices point into the record. */
 typedef struct wa_record_message_t {
     wa_slice_t id, sid, counterpart, phone_number, idempotency_key, preview, body, attributes,
-        delivery;
+        delivery, profile_name;
     wa_direction_e direction;
     wa_status_e status;
     apr_int64_t written_ms; /* by Twilio's date, 0: not told */

@@ -141,6 +141,10 @@ static apr_status_t apply_message(wa_replica_t *replica, const wa_record_t *r, a
         t->unread_count++;
         t->last_inbound_ms = r->timestamp_ms;
         wa_replica_thread_date(replica, t, r, &m);
+        if (m.profile_name.len > 0) {
+            t->profile_name = m.profile_name;
+            t->name_row = r->row;
+        }
     }
     t->flags = (t->flags | m.flags_set) & ~m.flags_clear;
     if (m.status == WA_STATUS_PENDING) {

@@ -32,8 +32,9 @@ typedef struct wa_replica_inbound_t {
 } wa_replica_inbound_t;
 
 typedef struct wa_replica_thread_t {
-    wa_slice_t counterpart, preview; /* in the journal's mapping */
-    apr_uint64_t version; /* offset of the last record that touched it or one of its messages */
+    wa_slice_t counterpart, preview, profile_name; /* in the journal's mapping */
+    apr_uint64_t name_row; /* the message that told profile_name; 0 for none */
+    apr_uint64_t version;  /* offset of the last record that touched it or one of its messages */
     apr_uint64_t last_row;
     apr_uint64_t read_row; /* received messages after this row are unread */
     apr_uint64_t message_count, unread_count;

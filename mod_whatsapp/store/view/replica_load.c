@@ -16,6 +16,28 @@ static const wa_record_t *record_load(wa_replica_t *replica, apr_uint64_t offset
     return r && wa_record_payload_is_valid(r) ? r : NULL;
 }
 
+/* The name that the thread's counterpart gave themself in a message of theirs. */
+static apr_status_t name_load(wa_replica_t *replica, wa_replica_thread_t *t, apr_uint64_t name_row,
+                              const wa_tail_t *at)
+{
+    const wa_row_t *row =
+        name_row <= at->rows && name_row > 0 ? wa_index_row(replica->index, name_row) : NULL;
+    const wa_record_t *r = row ? record_load(replica, row->offset, at->offset) : NULL;
+    wa_record_message_t m;
+
+    if (name_row == 0) {
+        return APR_SUCCESS;
+    }
+    if (!r || r->type != WA_RECORD_MESSAGE || r->row != name_row
+        || wa_record_message_read(r, &m) != APR_SUCCESS || m.profile_name.len == 0
+        || !wa_slice_is_equal(m.counterpart, t->counterpart)) {
+        return APR_EGENERAL;
+    }
+    t->profile_name = m.profile_name;
+    t->name_row = name_row;
+    return APR_SUCCESS;
+}
+
 static int thread_is_possible(const wa_replica_thread_t *t, const wa_tail_t *at)
 {
     return t->last_row > 0 && t->last_row <= at->rows && t->read_row <= at->rows
@@ -79,6 +101,9 @@ apr_status_t wa_replica_thread_load(wa_replica_t *replica, const wa_replica_thre
     t->flags = thread->flags;
     if (t->changed_ms > replica->threads_changed_ms) {
         replica->threads_changed_ms = t->changed_ms;
+    }
+    if (name_load(replica, t, thread->name_row, at) != APR_SUCCESS) {
+        return APR_EGENERAL;
     }
     return inbound_load(replica, t, thread, at);
 }

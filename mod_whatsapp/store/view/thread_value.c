@@ -15,7 +15,7 @@ typedef struct inbound_value_t {
 
 /* As it is on the disk; `inbound` has as many elements as inbound_count says. */
 typedef struct thread_value_t {
-    apr_uint64_t last_row, read_row, message_count, unread_count;
+    apr_uint64_t last_row, read_row, name_row, message_count, unread_count;
     apr_int64_t changed_ms, last_inbound_ms;
     apr_uint32_t flags, inbound_count;
     inbound_value_t inbound[WA_STORE_NUMBERS_MAX];
@@ -35,6 +35,7 @@ void wa_thread_value_make(void *to, const wa_replica_thread_t *t)
 {
     thread_value_t v = {.last_row = t->last_row,
                         .read_row = t->read_row,
+                        .name_row = t->name_row,
                         .message_count = t->message_count,
                         .unread_count = t->unread_count,
                         .changed_ms = t->changed_ms,
@@ -69,6 +70,7 @@ apr_status_t wa_thread_value_load(wa_replica_t *replica, wa_slice_t counterpart,
     }
     thread.last_row = v.last_row;
     thread.read_row = v.read_row;
+    thread.name_row = v.name_row;
     thread.message_count = v.message_count;
     thread.unread_count = v.unread_count;
     thread.changed_ms = v.changed_ms;

@@ -50,7 +50,8 @@ export async function openChat(number, options) {
   return page;
 }
 
-export const inbound = (from, body, media) => world.target.inbound({ from, body, media });
+// fields: more of a webhook's, by Twilio's names.
+export const inbound = (from, body, media, fields) => world.target.inbound({ from, body, media, fields });
 
 export const bubbles = (page) => page.locator('.message');
 export const bubble = (page, text) => page.locator('.message', { has: page.locator('.bubble p', { hasText: exactly(text) }) });

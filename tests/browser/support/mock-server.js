@@ -63,8 +63,22 @@ export class MockServer {
 
   // ---- what happens outside: people write, receipts come ----
 
-  inbound({ from, body = '', media = [], at }) {
-    return this.#store({ direction: 'received', counterpart: from, body, media, unread: true, at });
+  // fields: more of a webhook's, by Twilio's names.
+  inbound({ from, body = '', media = [], at, fields = {} }) {
+    const message = this.#store({
+      direction: 'received', counterpart: from, body, media, unread: true, at, type: fields.MessageType,
+      replyTo: this.#replyTo(fields.OriginalRepliedMessageSid), referral: referral(fields), sid: fields.MessageSid,
+    });
+    if (fields.MessageType === 'document' && body) for (const one of message.media) one.fileName = body;
+    if (!body && fields.MessageType) this.threads.get(from).lastMessagePreview = `[${fields.MessageType}]`;
+    if (fields.ProfileName) this.threads.get(from).profileName = fields.ProfileName;
+    return message;
+  }
+
+  #replyTo(sid) {
+    const answered = sid && this.messages.find((message) => message.sid === sid);
+    if (!answered) return sid && { sid };
+    return { sid, id: answered.id, direction: answered.direction, preview: answered.body.slice(0, 100) };
   }
 
   // Something that was sent earlier, or from elsewhere.
@@ -137,7 +151,7 @@ export class MockServer {
   #message({ changed, media, ...message }) {
     const contactId = this.#contactOf(message.counterpart)?.id;
     const shown = { ...message, contactId, unread: message.direction === 'received' ? message.unread : undefined };
-    if (media.length) shown.media = media.map(({ url, contentType }) => ({ url, contentType }));
+    if (media.length) shown.media = media.map(({ data, ...one }) => one);
     return shown;
   }
 
@@ -331,6 +345,14 @@ export class MockServer {
 }
 
 const channelOf = (counterpart) => /^([a-z]+):/.exec(counterpart)?.[1];
+// Of an ad, as the API tells it.
+function referral(fields) {
+  const found = Object.entries(fields).filter(([name, value]) => /^Referral(SourceUrl|SourceType|Headline|Body)$/.test(name) && value)
+    .map(([name, value]) => [name[8].toLowerCase() + name.slice(9), value])
+    .filter(([name, value]) => name !== 'sourceUrl' || /^https?:\/\//i.test(value));
+  return found.length ? Object.fromEntries(found) : undefined;
+}
+
 const ok = (body) => ({ body: { success: true, ...body } });
 const fail = (status, code, error) => ({ status, body: { success: false, error, code } });
 

@@ -176,6 +176,7 @@ class Messenger:
                     "NumMedia": str(index + 1),
                 }
             )
+        fields = {"ProfileName": None, "MessageType": None, **fields, **wanted.get("fields", {})}
         self.httpd.client().webhook(
             self.account.inbound(wanted["from"], wanted.get("body", ""), sid, **fields)
         )
@@ -233,7 +234,8 @@ class Messenger:
             if index >= threads and (index - threads) % 3 == 0 and messages <= 1000:
                 self.api("POST", "/send", {"phoneNumber": number, "message": text})
             else:
-                client.webhook(self.account.inbound(number, text, f"SM{os.urandom(16).hex()}"))
+                sid = f"SM{os.urandom(16).hex()}"
+                client.webhook(self.account.inbound(number, text, sid, ProfileName=None))
 
     def reset(self):
         self.stop()

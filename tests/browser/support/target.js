@@ -16,7 +16,7 @@ export async function startTarget(command = process.env.WA_TEST_SERVER_COMMAND) 
 }
 
 /*
- * inbound({from, body, media: [contentType]})  somebody writes to us
+ * inbound({from, body, media: [contentType], fields})  somebody writes to us; fields: more of the webhook's
  * outcome({fail, code, unsure, hold, receipts}) what Twilio does with the next send that has no outcome yet; hold: it answers after release()
  * release()                                    Twilio answers what it holds
  * receipt({id, deliveryStatus, status, errorCode, errorMessage})  news of a message that was sent
@@ -51,8 +51,8 @@ class MockTarget extends Target {
     return this;
   }
 
-  async inbound({ from, body, media = [] }) {
-    this.mock.inbound({ from, body, media: media.map((contentType) => ({ contentType, data: sample(contentType) })) });
+  async inbound({ from, body, media = [], fields }) {
+    this.mock.inbound({ from, body, fields, media: media.map((contentType) => ({ contentType, data: sample(contentType) })) });
   }
 
   async outcome(outcome) {

@@ -36,6 +36,7 @@ static void thread_fill(filled_t *filled, const wa_replica_thread_t *t)
     }
     out->counterpart = t->counterpart;
     out->preview = t->preview;
+    out->profile_name = t->profile_name;
     out->last_timestamp_ms = t->last_timestamp_ms;
     out->changed_ms = t->changed_ms;
     out->last_inbound_ms = t->last_inbound_ms;
