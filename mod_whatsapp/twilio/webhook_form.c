@@ -313,8 +313,8 @@ static int text_find(const wa_cut_t *cut, wa_slice_t name, apr_size_t own, wa_sl
     return 1;
 }
 
-/* Sender and receiver are of one channel: where a number wrote an SMS to one, nobody else's WhatsApp
- * address is its sender. */
+/* Sender and receiver are of one channel: where a number wrote an SMS to one, nobody else's
+ * WhatsApp address is its sender. */
 static int is_of_two_channels(const wa_cut_t *cut)
 {
     const wa_slice_t to = wa_cut_value(cut, "To");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What opens WhatsApp's window, who is answered by which channel, what a button says, and hooks that
-are none of a message."""
+"""What opens WhatsApp's window, who is answered by which channel, what a button says, and hooks
+that are none of a message."""
 
 import hashlib
 import json

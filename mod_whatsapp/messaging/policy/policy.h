@@ -75,7 +75,8 @@ apr_status_t wa_policy_stored(wa_messenger_t *messenger, const wa_message_new_t 
                               const wa_policy_change_t *change, apr_pool_t *p);
 
 /* Acts on a word of a message that was stored before and comes again, as a webhook may that says
- * more than what was fetched: only of the newest of its thread, so that an old STOP undoes no START.
+ * more than what was fetched: only of the newest of its thread, so that an old STOP undoes no
+ * START.
  * @param stored  the message as stored
  * @return APR_SUCCESS | the store's, when the change could not be kept. Any thread. */
 apr_status_t wa_policy_repeated(wa_messenger_t *messenger, const wa_message_t *stored,

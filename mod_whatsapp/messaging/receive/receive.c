@@ -31,8 +31,8 @@ static int is_given(const wa_form_t *form, const char *name)
     return wa_form_get(form, name, &value) && value.len > 0;
 }
 
-/* The channel that an address is of which has none before it: that of the other end, else SMS. Where
- * one of them is missing, what only WhatsApp says is of WhatsApp. Empty for WhatsApp. */
+/* The channel that an address is of which has none before it: that of the other end, else SMS.
+ * Where one of them is missing, what only WhatsApp says is of WhatsApp. Empty for WhatsApp. */
 static wa_slice_t channel_default(const wa_form_t *form)
 {
     static const char *const names[] = {"From", "To"};
