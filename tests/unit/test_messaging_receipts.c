@@ -260,6 +260,37 @@ static void test_a_duration_is_not_of_the_wall_clock(void **state)
     assert_in_range(duration_of(&world), 0, 3600 * 1000 - 1);
 }
 
+/* Which of Twilio's words are told is the same whether the message is known yet or not. */
+static void test_what_is_said_of_an_unknown_message(void **state)
+{
+    static const char *const said[] = {"short", "a longer one", "short", "a longer one",
+                                       "longest of all"};
+    static const wa_delivery_event_t about = {.kind = WA_EVENT_LISTED, .sid = SID_1, .part = 1};
+    wa_delivery_t read = {.part_count = 1, .parts = {{.is = WA_PART_TAKEN, .sid = SID_1}}};
+    wa_slice_t parked;
+    world_t world;
+    size_t i;
+    int is_new;
+
+    world_init(&world, *state);
+    for (i = 0; i < COUNT(said); i++) {
+        const wa_delivery_event_t event = {.kind = WA_EVENT_RECEIPT,
+                                           .word = WA_DELIVERY_FAILED,
+                                           .error_code = 63999,
+                                           .at_ms = 1000,
+                                           .sid = SID_1,
+                                           .said = said[i]};
+
+        assert_int_equal(wa_parked_add(world.messenger.store, &event, &is_new, world.p),
+                         APR_SUCCESS);
+        assert_int_equal(is_new, i < 2 || i == 4);
+    }
+    assert_int_equal(wa_store_parked_get(world.messenger.store, SID_1, &parked, world.p),
+                     APR_SUCCESS);
+    assert_int_equal(wa_parked_apply(parked, &about, &read, world.p), APR_SUCCESS);
+    assert_string_equal(read.parts[0].said, "longest of all");
+}
+
 static void test_parked_lines_that_are_damaged(void **state)
 {
     static const char *const lines[] = {"",       "\n",    "x",      "99 0 0",
@@ -397,6 +428,7 @@ int main(void)
         POOL_TEST(test_our_id_of_another_message_changes_nothing_there),
         POOL_TEST(test_an_unknown_message_is_parked),
         POOL_TEST(test_a_duration_is_not_of_the_wall_clock),
+        POOL_TEST(test_what_is_said_of_an_unknown_message),
         POOL_TEST(test_parked_lines_that_are_damaged),
         POOL_TEST(test_words_that_nobody_knows),
         POOL_TEST(test_an_inbound_message_has_no_status),

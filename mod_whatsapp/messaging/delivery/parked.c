@@ -21,12 +21,28 @@ static const char *line_next(const char *line)
     return end ? end + 1 : line + strlen(line);
 }
 
-static int is_parked(wa_slice_t parked, const char *what, apr_pool_t *p)
+/* What stands behind the numbers of a line; NULL for nothing. */
+static const char *said_of(const char *rest, apr_pool_t *p)
+{
+    const apr_size_t len = *rest == ' ' ? strcspn(rest + 1, "\n") : 0;
+
+    return len > 0 ? wa_slice_string(wa_slice_make(rest + 1, len), p) : NULL;
+}
+
+/* 1 when a line has the same word and code already, and the same of Twilio's words where there are
+ * any: which of two wins is the reducer's to say. */
+static int is_parked(wa_slice_t parked, const char *what, const char *said, apr_pool_t *p)
 {
     const char *line;
 
     for (line = lines_of(parked, p); *line; line = line_next(line)) {
-        if (strncmp(line, what, strlen(what)) == 0) {
+        const char *had;
+
+        if (strncmp(line, what, strlen(what)) != 0) {
+            continue;
+        }
+        had = said ? said_of(line + strcspn(line + strlen(what), " \n") + strlen(what), p) : NULL;
+        if (!said || (had && strcmp(had, said) == 0)) {
             return 1;
         }
     }
@@ -39,11 +55,11 @@ apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, 
     const char *what = apr_psprintf(p, "%d %d ", (int)event->word, event->error_code);
     const char *line = apr_psprintf(p, "%s%" APR_INT64_T_FMT, what, event->at_ms);
     const char *said = event->said && wa_delivery_is_failure(event->word) ? event->said : NULL;
-    wa_slice_t parked;
+    wa_slice_t parked = {NULL, 0};
     apr_status_t rv = wa_store_parked_get(store, event->sid, &parked, p);
 
     *pis_new = 0;
-    if (rv == APR_SUCCESS && is_parked(parked, what, p)) {
+    if (rv == APR_SUCCESS && is_parked(parked, what, said, p)) {
         return APR_SUCCESS;
     }
     if (rv != APR_SUCCESS && !APR_STATUS_IS_NOTFOUND(rv)) {
@@ -52,19 +68,14 @@ apr_status_t wa_parked_add(wa_store_t *store, const wa_delivery_event_t *event, 
     rv = said ? wa_store_parked_add(store, event->sid,
                                     wa_slice_of(apr_pstrcat(p, line, " ", said, NULL)), p)
               : APR_ENOSPC;
-    if (APR_STATUS_IS_ENOSPC(rv)) { /* the words are the least of it */
+    if (APR_STATUS_IS_ENOSPC(rv) && is_parked(parked, what, NULL, p)) {
+        return APR_SUCCESS; /* the words are the least of it */
+    }
+    if (APR_STATUS_IS_ENOSPC(rv)) {
         rv = wa_store_parked_add(store, event->sid, wa_slice_of(line), p);
     }
     *pis_new = rv == APR_SUCCESS;
     return rv;
-}
-
-/* What stands behind the numbers of a line; NULL for nothing. */
-static const char *said_of(const char *rest, apr_pool_t *p)
-{
-    const apr_size_t len = *rest == ' ' ? strcspn(rest + 1, "\n") : 0;
-
-    return len > 0 ? wa_slice_string(wa_slice_make(rest + 1, len), p) : NULL;
 }
 
 apr_status_t wa_parked_apply(wa_slice_t parked, const wa_delivery_event_t *about, wa_delivery_t *d,

@@ -65,7 +65,7 @@ wa_status_e wa_status_of_part(wa_part_e is)
     return WA_STATUS_PENDING;
 }
 
-/* How many parts are in each place, and which is the first there. */
+/* Of each place the first part that is there. */
 typedef struct places_t {
     apr_size_t first[WA_PART_COUNT]; /* 0 and up; part_count for none */
 } places_t;

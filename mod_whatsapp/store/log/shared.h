@@ -32,7 +32,7 @@ typedef struct wa_tail_t {
     apr_uint32_t same_ms;
 } wa_tail_t;
 
-/* Mapped from the file "shared" of the store's directory. Rules:
+/* In memory without a name (memfd_create), which the server's processes inherit. Rules:
  * - `tails` is written only under `append`, always the unused one, then `tail_current` is flipped
  *   by one store: a writer killed anywhere leaves the old tail or the new one, never a mixture.
  * - `visible` only grows (but when a failed sync cuts the journal, and then only what nobody saw is
