@@ -109,7 +109,7 @@ static wa_slice_t plus_restore(wa_slice_t text, apr_pool_t *p)
     const apr_size_t at = channel.len + 1;
     char *restored;
 
-    if (channel.len == 0) {
+    if (channel.len == 0 || wa_channel_is_whatsapp(channel)) {
         return wa_phone_plus_restore(text, p);
     }
     if (text.len <= at || text.ptr[at] != ' ') {

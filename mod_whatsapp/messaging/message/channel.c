@@ -18,6 +18,12 @@
 /* How much of an address is kept before its hash. */
 #define HASHED_BYTES 100
 
+/* 1 for what stands before a number that was copied from a link (RFC 3966). */
+static int is_scheme(const char *prefix, apr_size_t len)
+{
+    return len == 3 && strncasecmp(prefix, "tel", len) == 0;
+}
+
 wa_slice_t wa_channel_prefix(wa_slice_t address)
 {
     apr_size_t i;
@@ -26,7 +32,7 @@ wa_slice_t wa_channel_prefix(wa_slice_t address)
         const char c = address.ptr[i];
 
         if (c == ':' && i > 0) {
-            return wa_slice_make(address.ptr, i);
+            return wa_slice_make(address.ptr, is_scheme(address.ptr, i) ? 0 : i);
         }
         if (!apr_isascii(c) || !apr_isalpha(c)) {
             break;

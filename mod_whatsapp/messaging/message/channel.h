@@ -12,8 +12,8 @@
  * WhatsApp, and as "sms:+15551230001" or "messenger:1017" where they did not: nobody knows whether
  * these are the same person, and one cannot be answered by the other's channel. */
 
-/* What stands before an address's colon; empty where it has no channel. Letters
- * only, in upper or lower case. Any thread. */
+/* What stands before an address's colon; empty where it has no channel, or where that is "tel:".
+ * Letters only, in upper or lower case. Any thread. */
 wa_slice_t wa_channel_prefix(wa_slice_t address);
 
 /* 1 for the name of WhatsApp's channel. Any thread. */

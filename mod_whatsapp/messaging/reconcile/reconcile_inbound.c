@@ -60,8 +60,10 @@ static apr_time_t date_of(const inbound_t *inbound, const wa_twilio_message_t *m
     const apr_time_t sent = message->date_sent, created = message->date_created;
     const apr_time_t date = sent > 0 && (created <= 0 || sent < created) ? sent : created;
 
-    return date > 0 && apr_time_sec(date) >= apr_time_sec(inbound->from) && date <= limit ? date
-                                                                                          : 0;
+    return date > 0 && apr_time_sec(date) >= apr_time_sec(inbound->from) && sent <= limit
+                   && created <= limit
+               ? date
+               : 0;
 }
 
 /* Whether a message is to be stored. @return APR_NOTFOUND it is | APR_SUCCESS it is not | the
