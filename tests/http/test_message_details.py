@@ -205,6 +205,9 @@ def test_the_name_of_a_document(api, receive):
         ("a caption", "video", "video/mp4"),
         ("Ana", "contacts", "text/vcard"),
         ("two\nlines", "document", "application/pdf"),
+        ("please sign", "document", "application/pdf"),
+        ("read this. thanks", "document", "application/pdf"),
+        ("by 5 p.m.", "document", "application/pdf"),
         ("", "document", "application/pdf"),
     ],
 )

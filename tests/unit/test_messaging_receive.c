@@ -126,7 +126,7 @@ static void test_media_addresses_that_are_none(void **state)
          "[attachment]"},
         {"&Body=x&NumMedia=1&MediaUrl0=https%3A%2F%2Fx.test%2Fa",
          "\"media\":[{\"url\":\"" PLACE "ID/media/0\",\"contentType\":"
-         "\"application/octet-stream\",\"fileName\":\"x\"}]",
+         "\"application/octet-stream\"}]",
          "x"},
     };
     static const char *const none[] = {"&NumMedia=0", "&NumMedia=-1", "&NumMedia=x", "&NumMedia="};

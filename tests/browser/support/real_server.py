@@ -177,8 +177,12 @@ class Messenger:
                 }
             )
         fields = {"ProfileName": None, "MessageType": None, **fields, **wanted.get("fields", {})}
+        sender = wanted["from"]
+        if sender.startswith("sms:"):  # Twilio says nothing before the numbers of an SMS
+            sender = sender.removeprefix("sms:")
+            fields.update({"From": sender, "To": self.account.number, "WaId": None})
         self.httpd.client().webhook(
-            self.account.inbound(wanted["from"], wanted.get("body", ""), sid, **fields)
+            self.account.inbound(sender, wanted.get("body", ""), sid, **fields)
         )
 
     def outcome(self, fail=None, code=None, unsure=None, hold=False):
