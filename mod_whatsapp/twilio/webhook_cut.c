@@ -89,14 +89,30 @@ static apr_size_t digits(wa_slice_t s)
     return wa_slice_span(s, '0', '9', "");
 }
 
+apr_size_t wa_known_first(char first)
+{
+    apr_size_t low = 0, high = WA_KNOWNS;
+
+    while (low < high) {
+        const apr_size_t middle = (low + high) / 2;
+
+        if (wa_knowns[middle].name[0] < first) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 apr_size_t wa_known_length(const wa_known_t *known, wa_slice_t s)
 {
-    const apr_size_t len = strlen(known->name);
-    apr_size_t number;
+    apr_size_t len, number;
 
-    if (!wa_slice_starts(s, known->name)) {
+    if (s.len == 0 || s.ptr[0] != known->name[0] || !wa_slice_starts(s, known->name)) {
         return 0;
     }
+    len = strlen(known->name);
     number = known->is_numbered ? digits(wa_slice_rest(s, len)) : 0;
     return known->is_numbered && number == 0 ? 0 : len + number;
 }
@@ -105,7 +121,10 @@ const wa_known_t *wa_known_find(wa_slice_t name)
 {
     apr_size_t i;
 
-    for (i = 0; i < WA_KNOWNS; i++) {
+    if (name.len == 0) {
+        return NULL;
+    }
+    for (i = wa_known_first(name.ptr[0]); wa_known_begins(i, name.ptr[0]); i++) {
         if (wa_known_length(&wa_knowns[i], name) == name.len) {
             return &wa_knowns[i];
         }

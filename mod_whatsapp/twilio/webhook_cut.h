@@ -53,6 +53,16 @@ typedef struct wa_known_t {
 /* In the order of their names. */
 extern const wa_known_t wa_knowns[WA_KNOWNS];
 
+/* Where those begin whose name begins with that character, or would: WA_KNOWNS for behind all of
+ * them. Any thread. */
+apr_size_t wa_known_first(char first);
+
+/* 1 while the known of that number begins with it. Any thread. */
+static inline int wa_known_begins(apr_size_t i, char first)
+{
+    return i < WA_KNOWNS && wa_knowns[i].name[0] == first;
+}
+
 /* The fields in the order that they are signed in, each once, and what is signed of them: all of
  * them lie in `text`, one behind the other. */
 typedef struct wa_cut_t {

@@ -77,7 +77,10 @@ static int has_rival(const wa_cut_t *cut)
     for (at = 0; at < cut->text.len; at++) {
         const wa_slice_t here = wa_slice_rest(cut->text, at);
 
-        for (i = 0; wa_char_is_upper(*here.ptr) && i < WA_KNOWNS; i++) {
+        if (!wa_char_is_upper(*here.ptr)) {
+            continue;
+        }
+        for (i = wa_known_first(*here.ptr); wa_known_begins(i, *here.ptr); i++) {
             const wa_known_t *known = &wa_knowns[i];
             const apr_size_t len = wa_known_length(known, here);
 
@@ -234,7 +237,8 @@ static int text_name_at(const wa_cut_t *cut, apr_size_t i, const char *at)
     const wa_slice_t here = wa_slice_between(at, wa_slice_end(cut->text));
     apr_size_t k;
 
-    for (k = 0; wa_char_is_upper(*at) && k < WA_KNOWNS; k++) {
+    for (k = wa_char_is_upper(*at) ? wa_known_first(*at) : WA_KNOWNS; wa_known_begins(k, *at);
+         k++) {
         const wa_slice_t name = wa_slice_of(wa_knowns[k].name);
 
         if (wa_knowns[k].use == WA_USE_TEXT && wa_known_length(&wa_knowns[k], here) > 0

@@ -100,6 +100,7 @@ export function intercept(page, path, action) {
 
 export const editJson = (edit) => async (route) => {
   const answer = await route.fetch();
+  if (!/\bjson\b/.test(answer.headers()['content-type'] ?? '')) return route.fulfill({ response: answer }); // a picture
   const json = await answer.json();
   edit(json, route.request());
   await route.fulfill({ response: answer, json });
