@@ -23,7 +23,7 @@ END
 BUILD_PACKAGES=(gcc libc6-dev make apache2-bin apache2-dev libcurl4-openssl-dev libjansson-dev libutf8proc-dev libssl-dev)
 RUN_PACKAGES=(python3 curl ca-certificates openssl)
 TEST_PACKAGES=(libcmocka-dev python3-pytest python3-pytest-xdist python3-requests python3-jsonschema python3-yaml
-               chromium procps e2fsprogs iproute2 git shellcheck libapache2-mod-security2 modsecurity-crs)
+               chromium procps e2fsprogs iproute2 git jq shellcheck libapache2-mod-security2 modsecurity-crs)
 LINT_PACKAGES=(clang-format cppcheck shellcheck libcmocka-dev)
 
 say() { printf '==> %s\n' "$*" >&2; }
