@@ -122,6 +122,13 @@ int wa_form_get(const wa_form_t *form, const char *name, wa_slice_t *pvalue)
     return 0;
 }
 
+int wa_form_has(const wa_form_t *form, const char *name)
+{
+    wa_slice_t value;
+
+    return wa_form_get(form, name, &value) && value.len > 0;
+}
+
 const char *wa_form_string(const wa_form_t *form, const char *name, apr_pool_t *p)
 {
     wa_slice_t value;

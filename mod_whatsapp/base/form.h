@@ -52,6 +52,9 @@ void wa_form_add(wa_buffer_t *b, wa_slice_t name, wa_slice_t value);
  * @return 1 present | 0 absent. Any thread. */
 int wa_form_get(const wa_form_t *form, const char *name, wa_slice_t *pvalue);
 
+/* 1 when the first field of that name has a value with anything in it. Any thread. */
+int wa_form_has(const wa_form_t *form, const char *name);
+
 /* The first value of that name as a NUL-terminated copy in p.
  * @return the value | NULL when absent or when it holds a NUL byte. Any thread that may use p. */
 const char *wa_form_string(const wa_form_t *form, const char *name, apr_pool_t *p);

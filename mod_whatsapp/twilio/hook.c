@@ -48,13 +48,6 @@ static const struct {
     {"sms_sid", {"Link Shortening", "the Messaging Service's link shortening"}},
 };
 
-static int has(const wa_form_t *form, const char *name)
-{
-    wa_slice_t value;
-
-    return wa_form_get(form, name, &value) && value.len > 0;
-}
-
 static int is_message_sid(wa_slice_t value)
 {
     char sid[SID_LENGTH + 1];
@@ -85,13 +78,13 @@ int wa_hook_form_is_other(const wa_form_t *form, wa_hook_t *hook)
     apr_size_t i;
 
     *hook = is_event ? conversations : other;
-    if (!(is_event && has(form, "ConversationSid"))
+    if (!(is_event && wa_form_has(form, "ConversationSid"))
         && ((wa_form_get(form, "MessageSid", &sid) && is_message_sid(sid))
             || (wa_form_get(form, "SmsSid", &sid) && is_message_sid(sid)))) {
         return 0;
     }
     for (i = 0; i < sizeof(products) / sizeof(products[0]); i++) {
-        if (has(form, products[i].field)) {
+        if (wa_form_has(form, products[i].field)) {
             *hook = products[i].hook;
             break;
         }
@@ -99,16 +92,9 @@ int wa_hook_form_is_other(const wa_form_t *form, wa_hook_t *hook)
     return 1;
 }
 
-static int holds(wa_slice_t body, wa_slice_t word)
+static int holds(wa_slice_t body, const char *word)
 {
-    apr_size_t i;
-
-    for (i = 0; i + word.len <= body.len; i++) {
-        if (memcmp(body.ptr + i, word.ptr, word.len) == 0) {
-            return 1;
-        }
-    }
-    return 0;
+    return body.len > 0 && memmem(body.ptr, body.len, word, strlen(word)) != NULL;
 }
 
 void wa_hook_body_read(const char *content_type, wa_slice_t body, wa_hook_t *hook)
@@ -119,14 +105,12 @@ void wa_hook_body_read(const char *content_type, wa_slice_t body, wa_hook_t *hoo
     static const wa_hook_t conversations = CONVERSATIONS, other = OTHER;
 
     /* Each event has these two, in CloudEvents' own writing. */
-    if ((content_type && strstr(content_type, "cloudevents"))
-        || holds(body, WA_SLICE_LITERAL("\"specversion\""))) {
+    if ((content_type && strstr(content_type, "cloudevents")) || holds(body, "\"specversion\"")) {
         *hook = streams;
-    } else if (holds(body, WA_SLICE_LITERAL("\"factor_sid\""))
-               || holds(body, WA_SLICE_LITERAL("\"challenge_sid\""))
-               || holds(body, WA_SLICE_LITERAL("\"verification_sid\""))) {
+    } else if (holds(body, "\"factor_sid\"") || holds(body, "\"challenge_sid\"")
+               || holds(body, "\"verification_sid\"")) {
         *hook = verify;
-    } else if (holds(body, WA_SLICE_LITERAL("\"ConversationSid\""))) {
+    } else if (holds(body, "\"ConversationSid\"")) {
         *hook = conversations;
     } else {
         *hook = other;

@@ -157,20 +157,10 @@ static void test_a_template_takes_what_no_text_is(void **state)
 {
     static const entry_t entries[] = {SENT_TO(SID("2"), "Dear Ana", "queued", START + 2000),
                                       SENT_TO(SID("1"), "hello", "queued", START + 1000)};
-    const wa_attributes_t attributes = {.content_sid = "HX1"};
-    wa_message_new_t template = {.id = "t",
-                                 .counterpart = NUMBER,
-                                 .direction = WA_DIRECTION_SENT,
-                                 .status = WA_STATUS_PENDING,
-                                 .phone_number = OUR_NUMBER,
-                                 .body = WA_SLICE_LITERAL("[template]")};
-    wa_message_t stored;
     world_t world;
 
     begin(&world, *state, entries, COUNT(entries));
-    assert_int_equal(wa_attributes_write(&attributes, &template.attributes, world.p), APR_SUCCESS);
-    assert_int_equal(wa_store_message_add(world.messenger.store, &template, &stored, world.p),
-                     APR_SUCCESS);
+    template_add(&world);
     pending_add(&world, "a", "hello");
     assert_int_equal(run(&world, 2 * MINUTE).settled, 2);
     assert_string_equal(state_of(&world, "a"), QUEUED(SID("1")));

@@ -58,24 +58,6 @@ static void media_add(world_t *world, const char *id, const char *text, const ch
                      APR_SUCCESS);
 }
 
-/* The sids of the parts, as they are stored: "1,2,3"; - for none. */
-static const char *sids_of(world_t *world, const char *id)
-{
-    const char *all = "";
-    wa_message_t m;
-    wa_delivery_t state;
-    apr_size_t i;
-
-    assert_int_equal(wa_store_message_find(world->messenger.store, id, &m, world->p), APR_SUCCESS);
-    wa_delivery_read(&state, &m, world->p);
-    for (i = 0; i < state.part_count; i++) {
-        const char *sid = state.parts[i].sid;
-
-        all = apr_pstrcat(world->p, all, i ? "," : "", sid ? sid + strlen(sid) - 1 : "-", NULL);
-    }
-    return all;
-}
-
 static int is_pending(world_t *world, const char *id)
 {
     return strstr(state_of(world, id), "\"status\":\"pending\"") != NULL;
@@ -296,20 +278,10 @@ static void test_what_need_not_be_told_apart(void **state)
 static void test_a_template_takes_no_picture_that_is_wanted(void **state)
 {
     static const entry_t entries[] = {MEDIA_TO(SID("1"), "", START + 2000)};
-    const wa_attributes_t attributes = {.content_sid = "HX1"};
-    wa_message_new_t template = {.id = "t",
-                                 .counterpart = NUMBER,
-                                 .direction = WA_DIRECTION_SENT,
-                                 .status = WA_STATUS_PENDING,
-                                 .phone_number = OUR_NUMBER,
-                                 .body = WA_SLICE_LITERAL("[template]")};
-    wa_message_t stored;
     world_t world;
 
     begin(&world, *state, entries, COUNT(entries));
-    assert_int_equal(wa_attributes_write(&attributes, &template.attributes, world.p), APR_SUCCESS);
-    assert_int_equal(wa_store_message_add(world.messenger.store, &template, &stored, world.p),
-                     APR_SUCCESS);
+    template_add(&world);
     media_add(&world, A, "", "a.jpg", NULL);
     media_add(&world, B, "", "b.jpg", NULL);
     assert_int_equal(run(&world, 16 * MINUTE).settled, 0);

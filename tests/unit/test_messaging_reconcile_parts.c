@@ -67,24 +67,6 @@ static void parts_add(world_t *world, const char *id, const char *text, const ch
                      APR_SUCCESS);
 }
 
-/* The sids of the parts, as they are stored: "a,b,c"; - for none. */
-static const char *sids_of(world_t *world, const char *id)
-{
-    const char *all = "";
-    wa_message_t m;
-    wa_delivery_t state;
-    apr_size_t i;
-
-    assert_int_equal(wa_store_message_find(world->messenger.store, id, &m, world->p), APR_SUCCESS);
-    wa_delivery_read(&state, &m, world->p);
-    for (i = 0; i < state.part_count; i++) {
-        const char *sid = state.parts[i].sid;
-
-        all = apr_pstrcat(world->p, all, i ? "," : "", sid ? sid + strlen(sid) - 1 : "-", NULL);
-    }
-    return all;
-}
-
 static void told(world_t *world, const char *sid, const char *word, const char *id)
 {
     wa_sentence_t sentence;

@@ -220,4 +220,39 @@ static inline wa_reconcile_result_t run(world_t *world, apr_int64_t after_ms)
 #define PENDING "\"status\":\"pending\",\"errorMessage\":\"Twilio did not answer.\""
 #define QUEUED(sid) "\"status\":\"success\",\"sid\":\"" sid "\",\"deliveryStatus\":\"queued\""
 
+/* The last characters of the sids of the parts, as they are stored: "1,2,3"; - for none. */
+static inline const char *sids_of(world_t *world, const char *id)
+{
+    const char *all = "";
+    wa_message_t m;
+    wa_delivery_t state;
+    apr_size_t i;
+
+    assert_int_equal(wa_store_message_find(world->messenger.store, id, &m, world->p), APR_SUCCESS);
+    wa_delivery_read(&state, &m, world->p);
+    for (i = 0; i < state.part_count; i++) {
+        const char *sid = state.parts[i].sid;
+
+        all = apr_pstrcat(world->p, all, i ? "," : "", sid ? sid + strlen(sid) - 1 : "-", NULL);
+    }
+    return all;
+}
+
+/* Adds a send of unknown outcome, "t", of which only Twilio knows the text. */
+static inline void template_add(world_t *world)
+{
+    const wa_attributes_t attributes = {.content_sid = "HX1"};
+    wa_message_new_t template = {.id = "t",
+                                 .counterpart = NUMBER,
+                                 .direction = WA_DIRECTION_SENT,
+                                 .status = WA_STATUS_PENDING,
+                                 .phone_number = OUR_NUMBER,
+                                 .body = WA_SLICE_LITERAL("[template]")};
+    wa_message_t stored;
+
+    assert_int_equal(wa_attributes_write(&attributes, &template.attributes, world->p), APR_SUCCESS);
+    assert_int_equal(wa_store_message_add(world->messenger.store, &template, &stored, world->p),
+                     APR_SUCCESS);
+}
+
 #endif

@@ -39,6 +39,9 @@ static void part_read(wa_delivery_t *d, wa_slice_t value)
         return;
     }
     part = &d->parts[d->part_count++];
+    if (d->part_count > 1) {
+        memset(part, 0, sizeof(*part));
+    }
     part->is = value.ptr[0] >= WA_PART_WAITING && value.ptr[0] < WA_PART_COUNT
                    ? (wa_part_e)value.ptr[0]
                    : WA_PART_UNKNOWN;
@@ -80,7 +83,11 @@ void wa_delivery_read(wa_delivery_t *d, const wa_message_t *message, apr_pool_t 
     wa_slice_t rest = message->delivery;
     wa_tlv_t field;
 
-    memset(d, 0, sizeof(*d));
+    /* A page reads very many, and nearly all have one part: the others are cleared as they come. */
+    d->part_count = 0;
+    d->reason = d->digest = NULL;
+    d->answer = WA_ANSWER_NONE;
+    memset(&d->parts[0], 0, sizeof(d->parts[0]));
     while (wa_tlv_next(&rest, &field)) {
         switch (field.tag) {
         case TAG_PART:

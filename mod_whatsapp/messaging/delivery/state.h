@@ -39,7 +39,7 @@ typedef struct wa_part_t {
 
 /* Strings are NUL-terminated UTF-8; NULL for none. */
 typedef struct wa_delivery_t {
-    /* 1 and up */
+    /* 1 and up; of the parts behind these nothing is set */
     apr_size_t part_count;
     wa_part_t parts[WA_PARTS_MAX];
     /* What was said of the part that was refused, or that nobody knows of: there is one at most, as

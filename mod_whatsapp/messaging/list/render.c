@@ -2,8 +2,6 @@
 /* The JSON of messages, threads and contacts, made of their fields when they are read. */
 #include "messaging/list/render.h"
 
-#include <apr_lib.h>
-
 #include "base/clock.h"
 #include "messaging/delivery/state.h"
 #include "base/id.h"
@@ -15,9 +13,6 @@
 #include "messaging/message/late_media.h"
 #include "messaging/message/preview.h"
 #include "messaging/policy/policy.h"
-
-/* The longest end of a file's name. */
-#define FILE_END_MAX 10
 
 static wa_slice_t direction_name(wa_direction_e direction)
 {
@@ -77,25 +72,13 @@ static void late_media_render(wa_json_writer_t *w, const wa_message_t *message,
     }
 }
 
-/* 1 for a name with what names of files end in: a caption has none, and stays a text. */
-static int has_file_end(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    apr_size_t len = 0;
-
-    while (dot && apr_isascii(dot[1 + len]) && apr_isalnum(dot[1 + len])) {
-        len++;
-    }
-    return dot && dot > name && len > 0 && len <= FILE_END_MAX && dot[1 + len] == '\0';
-}
-
 /* What a document is called that somebody sent. */
 static void file_name_add(wa_json_writer_t *w, const wa_message_t *message, wa_slice_t content_type,
                           const wa_details_t *details, apr_pool_t *tmp)
 {
     const char *name = wa_file_name(message->body, details->type, content_type, tmp);
 
-    if (has_file_end(name)) {
+    if (wa_file_name_has_end(name)) {
         WA_JSON_STRING(w, "fileName", wa_slice_of(name));
     }
 }

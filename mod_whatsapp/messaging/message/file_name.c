@@ -2,12 +2,17 @@
 /* What a document that somebody sent is called. */
 #include "messaging/message/file_name.h"
 
+#include <apr_lib.h>
+
 #include "base/buffer.h"
 #include "base/text.h"
 #include "base/unicode.h"
 
 /* The longest name of a file. */
 #define NAME_CHARACTERS_MAX 150
+
+/* The longest end of one. */
+#define END_CHARACTERS_MAX 10
 
 /* 1 for a character that may stand in the name of a file anywhere: none that means something to a
  * file system or a header, none that turns the direction of writing or is not seen. */
@@ -56,4 +61,15 @@ const char *wa_file_name(wa_slice_t body, wa_slice_t type, wa_slice_t content_ty
         return "";
     }
     return name_clean(body, p);
+}
+
+int wa_file_name_has_end(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    apr_size_t len = 0;
+
+    while (dot && apr_isascii(dot[1 + len]) && apr_isalnum(dot[1 + len])) {
+        len++;
+    }
+    return dot && dot > name && len > 0 && len <= END_CHARACTERS_MAX && dot[1 + len] == '\0';
 }

@@ -15,4 +15,8 @@
  * that may use p. */
 const char *wa_file_name(wa_slice_t body, wa_slice_t type, wa_slice_t content_type, apr_pool_t *p);
 
+/* 1 for a name that ends like those of files do, in ".pdf" and the like. One that does not may be a
+ * caption: a file can be saved under it, and it is shown as a text. Any thread. */
+int wa_file_name_has_end(const char *name);
+
 #endif

@@ -48,7 +48,8 @@ void wa_late_media_read(wa_late_media_t *late, const wa_message_t *message)
     wa_slice_t rest = message->delivery;
     wa_tlv_t field;
 
-    memset(late, 0, sizeof(*late));
+    late->found_count = late->awaited = late->missing = 0;
+    late->since_ms = 0;
     if (message->direction != WA_DIRECTION_RECEIVED) {
         return;
     }

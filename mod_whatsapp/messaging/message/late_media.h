@@ -22,7 +22,8 @@ typedef struct wa_late_medium_t {
  * (wa_store_pending_list) until they are there or given up: a message with none of either has no
  * state at all. All zero: nothing was late. */
 typedef struct wa_late_media_t {
-    wa_late_medium_t found[WA_LATE_MEDIA_MAX]; /* they follow those in the message's attributes */
+    /* found_count of them are set; they follow those in the message's attributes */
+    wa_late_medium_t found[WA_LATE_MEDIA_MAX];
     apr_size_t found_count;
     apr_size_t awaited; /* that are looked for again and again */
     apr_size_t missing; /* that Twilio does not give, for good */

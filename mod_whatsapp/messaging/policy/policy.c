@@ -102,48 +102,75 @@ apr_status_t wa_policy_check(wa_messenger_t *messenger, const char *counterpart,
 
 /* ---- words ---- */
 
-/* 1 for what was pressed or chosen, and not written. */
-static int is_button(wa_slice_t attributes)
-{
-    static const char *const names[] = {"ButtonPayload", "ListId",          "ButtonText",
-                                        "ButtonType",    "ListTitle",       "ListDescription",
-                                        "FlowData",      "InteractiveData", NULL};
-    wa_slice_t value;
-    int i;
+/* What a message's fields say of its being a word or not. */
+typedef struct told_t {
+    wa_slice_t opt_out_type;
+    wa_slice_t payload, list_id; /* what its sender gave a button, or an entry of a list, to say */
+    int is_button;               /* it was pressed or chosen, and not written */
+} told_t;
 
-    for (i = 0; names[i]; i++) {
-        if (wa_attributes_field(attributes, names[i], &value) && value.len > 0) {
-            return 1;
+static int is_of_button(wa_slice_t name)
+{
+    static const wa_slice_t names[] = {
+        WA_SLICE_LITERAL("ButtonPayload"), WA_SLICE_LITERAL("ListId"),
+        WA_SLICE_LITERAL("ButtonText"),    WA_SLICE_LITERAL("ButtonType"),
+        WA_SLICE_LITERAL("ListTitle"),     WA_SLICE_LITERAL("ListDescription"),
+        WA_SLICE_LITERAL("FlowData"),      WA_SLICE_LITERAL("InteractiveData")};
+    apr_size_t i = 0;
+
+    while (i < sizeof(names) / sizeof(names[0]) && !wa_slice_is_equal(name, names[i])) {
+        i++;
+    }
+    return i < sizeof(names) / sizeof(names[0]);
+}
+
+static void field_take(told_t *told, const wa_form_field_t *field)
+{
+    if (field->value.len == 0) {
+        return;
+    }
+    if (wa_slice_is_equal(field->name, WA_SLICE_LITERAL("OptOutType"))) {
+        told->opt_out_type = field->value;
+    } else if (wa_slice_is_equal(field->name, WA_SLICE_LITERAL("MessageType"))) {
+        told->is_button |= wa_slice_is_equal(field->value, WA_SLICE_LITERAL("button"))
+                           || wa_slice_is_equal(field->value, WA_SLICE_LITERAL("interactive"));
+    } else if (is_of_button(field->name)) {
+        told->is_button = 1;
+        if (wa_slice_is_equal(field->name, WA_SLICE_LITERAL("ButtonPayload"))) {
+            told->payload = field->value;
+        } else if (wa_slice_is_equal(field->name, WA_SLICE_LITERAL("ListId"))) {
+            told->list_id = field->value;
         }
     }
-    return wa_attributes_field(attributes, "MessageType", &value)
-           && (wa_slice_is_equal(value, WA_SLICE_LITERAL("button"))
-               || wa_slice_is_equal(value, WA_SLICE_LITERAL("interactive")));
 }
 
-/* 1 where a text is of both lists. */
-static int is_both(const char *const *words, const char *const *others, wa_slice_t text,
-                   apr_pool_t *tmp)
+/* In one pass: each webhook comes by here. */
+static told_t told_read(wa_slice_t attributes)
 {
-    return wa_words_has(words, text, tmp) && wa_words_has(others, text, tmp);
+    told_t told = {.is_button = 0};
+    wa_attribute_t one;
+    wa_attribute_e kind;
+
+    while ((kind = wa_attributes_next(&attributes, &one)) != WA_ATTRIBUTE_NONE) {
+        if (kind == WA_ATTRIBUTE_FIELD) {
+            field_take(&told, &one.field);
+        }
+    }
+    return told;
 }
 
-/* What a button says: its text, or what its sender gave it to say. */
+/* What a button says: its text, or what its sender gave it to say. Only what cannot be meant
+ * otherwise counts, and only where it is a word of this messenger's. */
 static wa_policy_word_e button_word(const wa_messenger_t *messenger, wa_slice_t text,
-                                    wa_slice_t attributes, apr_pool_t *tmp)
+                                    const told_t *told, apr_pool_t *tmp)
 {
     static const char *const words[] = {"STOP", "STOPALL", "UNSUBSCRIBE", "OPTOUT", NULL};
-    static const char *const payloads[] = {"ButtonPayload", "ListId"};
-    wa_slice_t payload;
+    const wa_slice_t said[] = {text, told->payload, told->list_id};
     apr_size_t i;
 
-    if (is_both(words, messenger->stop_words, text, tmp)) {
-        return WA_POLICY_STOP;
-    }
-    for (i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
-        if (wa_attributes_field(attributes, payloads[i], &payload)
-            && wa_text_is_utf8(payload.ptr, payload.len)
-            && is_both(words, messenger->stop_words, payload, tmp)) {
+    for (i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+        if (wa_text_is_utf8(said[i].ptr, said[i].len) && wa_words_has(words, said[i], tmp)
+            && wa_words_has(messenger->stop_words, said[i], tmp)) {
             return WA_POLICY_STOP;
         }
     }
@@ -154,17 +181,16 @@ wa_policy_word_e wa_policy_word(const wa_messenger_t *messenger, wa_slice_t text
                                 wa_slice_t attributes, int is_fetched, apr_pool_t *tmp)
 {
     static const char *const plain_starts[] = {"START", "UNSTOP", NULL};
-    wa_slice_t opt_out_type;
+    const told_t told = told_read(attributes);
 
-    wa_attributes_field(attributes, "OptOutType", &opt_out_type);
-    if (wa_slice_is_equal(opt_out_type, WA_SLICE_LITERAL("STOP"))) {
+    if (wa_slice_is_equal(told.opt_out_type, WA_SLICE_LITERAL("STOP"))) {
         return WA_POLICY_STOP;
     }
-    if (wa_slice_is_equal(opt_out_type, WA_SLICE_LITERAL("START"))) {
+    if (wa_slice_is_equal(told.opt_out_type, WA_SLICE_LITERAL("START"))) {
         return WA_POLICY_START;
     }
-    if (is_button(attributes)) {
-        return button_word(messenger, text, attributes, tmp);
+    if (told.is_button) {
+        return button_word(messenger, text, &told, tmp);
     }
     if (wa_words_has(messenger->stop_words, text, tmp)) {
         return WA_POLICY_STOP;

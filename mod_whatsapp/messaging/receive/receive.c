@@ -24,13 +24,6 @@
 /* The channel of an SMS, which Twilio does not write before its addresses. */
 #define CHANNEL_SMS WA_SLICE_LITERAL("sms")
 
-static int is_given(const wa_form_t *form, const char *name)
-{
-    wa_slice_t value;
-
-    return wa_form_get(form, name, &value) && value.len > 0;
-}
-
 /* The channel that an address is of which has none before it: that of the other end, else SMS.
  * Where one of them is missing, what only WhatsApp says is of WhatsApp. Empty for WhatsApp. */
 static wa_slice_t channel_default(const wa_form_t *form)
@@ -48,7 +41,8 @@ static wa_slice_t channel_default(const wa_form_t *form)
         }
     }
     return given == 2
-                   || (given == 1 && !is_given(form, "WaId") && !is_given(form, "ExternalUserId"))
+                   || (given == 1 && !wa_form_has(form, "WaId")
+                       && !wa_form_has(form, "ExternalUserId"))
                ? CHANNEL_SMS
                : wa_slice_make(NULL, 0);
 }

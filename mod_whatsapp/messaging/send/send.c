@@ -119,7 +119,8 @@ static apr_status_t channel_check(const send_t *send, wa_slice_t typed, wa_sente
 
     if (wa_channel_of(typed).len == 0
         || wa_validate_counterpart(send->messenger->store, typed, &counterpart, &ignored, p)
-               != APR_SUCCESS) {
+               != APR_SUCCESS
+        || wa_channel_of(wa_slice_of(counterpart)).len == 0) {
         return APR_SUCCESS;
     }
     *psentence = WA_POLICY_OTHER_CHANNEL;
